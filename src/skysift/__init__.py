@@ -1,0 +1,71 @@
+"""Radio maps in, science-ready catalogues out.
+
+>>> import skysift
+>>> image = skysift.open("map.fits")                                    # doctest: +SKIP
+>>> catalogue = skysift.find(image, "classic", seed=5, grow=3)          # doctest: +SKIP
+>>> catalogue.components.to_astropy()                                   # doctest: +SKIP
+
+The names below are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from skysift.find.run import Finding, find
+    from skysift.io.open import open
+    from skysift.sky.beam import Beam
+    from skysift.sky.box import Box
+    from skysift.sky.catalogue import Catalogue
+    from skysift.sky.detections import Detections
+    from skysift.sky.frame import Frame
+    from skysift.sky.image import SkyImage
+    from skysift.sky.mask import Mask
+    from skysift.sky.tiling import Tiling
+
+__all__ = [
+    "Beam",
+    "Box",
+    "Catalogue",
+    "Detections",
+    "Finding",
+    "Frame",
+    "Mask",
+    "SkyImage",
+    "Tiling",
+    "__version__",
+    "find",
+    "open",
+]
+
+# `find` is not among them: the folder skysift.find is itself called as the verb (see its __init__)
+_HOMES = {
+    "Beam": "skysift.sky.beam",
+    "Box": "skysift.sky.box",
+    "Catalogue": "skysift.sky.catalogue",
+    "Detections": "skysift.sky.detections",
+    "Finding": "skysift.find.run",
+    "Frame": "skysift.sky.frame",
+    "Mask": "skysift.sky.mask",
+    "SkyImage": "skysift.sky.image",
+    "Tiling": "skysift.sky.tiling",
+    "open": "skysift.io.open",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "find":
+        return importlib.import_module("skysift.find")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'skysift' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

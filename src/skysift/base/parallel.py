@@ -1,0 +1,148 @@
+"""`map_tasks`: one function over many tasks, in order, by any executor; results come as they are asked for.
+
+A task is a small value (path, HDU, plane, box, options), never pixels or open files, so that any executor can
+carry it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TypeAlias, TypeVar
+
+from skysift.base.errors import UsageError
+from skysift.base.registry import Registry
+
+__all__ = ["Executor", "Progress", "map_tasks", "serial", "threads"]
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called as progress(done, total), in the thread that asks for the results."""
+
+Executor: TypeAlias = Callable[[Callable[[Task], Result], Sequence[Task], int], Iterator[Result]]
+"""executor(function, tasks, workers): the results in the order of the tasks, lazily."""
+
+_Jobs: TypeAlias = "SimpleQueue[tuple[contextvars.Context, Task, Future[Result]] | None]"
+
+_GRACE = 1.0  # seconds that tasks under way are given to end after the work was broken off
+
+
+def map_tasks(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int = 1,
+    executor: str | Executor[Task, Result] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Result]:
+    """The results of `function` over `tasks`, in the order of the tasks, lazily.
+
+    No more than 2 x `workers` tasks are under way or done and not yet taken, so that memory stays bounded. An
+    exception in a task comes out unchanged at that task's turn, and the tasks behind it are cancelled. An
+    interrupt, or an iterator that is dropped half-way, cancels what has not begun; tasks under way are left
+    behind after a second.
+
+    Parameters
+    ----------
+    function
+        What is done to each task.
+    tasks
+        The tasks.
+    workers
+        How many run at once.
+    executor
+        A name of the kind "executor", or the executor itself; left out: serial for one worker, else threads.
+    progress
+        Called after each task, as progress(done, total).
+
+    Raises
+    ------
+    UsageError
+        Fewer than one worker.
+    UnknownName
+        There is no such executor.
+    """
+    if workers < 1:
+        raise UsageError("workers is not allowed", got=workers, allowed="a whole number, 1 or more")
+    run = _chosen(executor, workers)
+    return _watched(run(function, tasks, workers), len(tasks), progress)
+
+
+def _chosen(executor: str | Executor[Task, Result] | None, workers: int) -> Executor[Task, Result]:
+    if executor is None:
+        return serial if workers == 1 else threads
+    if isinstance(executor, str):
+        return Registry[Executor[Task, Result]]("executor").load(executor)
+    return executor
+
+
+def _watched(results: Iterator[Result], total: int, progress: Progress | None) -> Iterator[Result]:
+    for done, result in enumerate(results, start=1):
+        if progress is not None:
+            progress(done, total)
+        yield result
+
+
+def serial(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:
+    """The results one after the other, in the calling thread; `workers` is not looked at."""
+    return map(function, tasks)
+
+
+def threads(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:
+    """The results by `workers` threads of this process; for work that releases the interpreter's lock.
+
+    The threads do not keep the process alive, so that an interrupt need not wait for a task that takes long.
+    Each task runs in a copy of the caller's context (numpy's error state among it).
+    """
+    jobs: _Jobs[Task, Result] = SimpleQueue()
+    crew = [
+        threading.Thread(target=_work, args=(function, jobs), name=f"skysift-{number}", daemon=True)
+        for number in range(min(workers, len(tasks)))
+    ]
+    waiting: deque[Future[Result]] = deque()
+    for member in crew:
+        member.start()
+    try:
+        for task in tasks:
+            future: Future[Result] = Future()
+            waiting.append(future)
+            jobs.put((contextvars.copy_context(), task, future))
+            if len(waiting) >= 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        _dismiss(crew, jobs)
+
+
+def _work(function: Callable[[Task], Result], jobs: _Jobs[Task, Result]) -> None:
+    """The life of one thread: job after job, until it is sent None."""
+    while (job := jobs.get()) is not None:
+        context, task, future = job
+        if not future.set_running_or_notify_cancel():
+            continue
+        try:
+            result = context.run(function, task)
+        except BaseException as error:  # noqa: BLE001 -- handed on whole: who takes the result raises it
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        del context, task, future, job  # a thread that waits keeps no result alive
+
+
+def _dismiss(crew: Sequence[threading.Thread], jobs: _Jobs[Task, Result]) -> None:
+    """The threads are told to end, and waited for, but not for long."""
+    for _ in crew:
+        jobs.put(None)
+    deadline = time.monotonic() + _GRACE
+    for member in crew:
+        member.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,87 @@
+"""What belongs to the machine, not to the science: settings from the environment, read once.
+
+=====================  =================================================  ==============================
+variable               what                                               default
+=====================  =================================================  ==============================
+SKYSIFT_CACHE          folder for what can be made again                  ~/.cache/skysift
+SKYSIFT_SCRATCH        folder for temporary files of a run                the system's temporary folder
+SKYSIFT_WORKERS        how many tasks run at once                         usable cores
+SKYSIFT_TILE           pixels along the side of a tile                    1024
+SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
+=====================  =================================================  ==============================
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from skysift.base.errors import UsageError
+
+__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "Settings", "settings", "usable_cores"]
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+SMALLEST_TILE = 64  # pixels; below it, reading costs more than finding
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this machine is told by its environment; none of it can change a catalogue."""
+
+    cache: Path
+    scratch: Path
+    workers: int
+    tile: int = 1024
+    log_level: str = "warning"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """The settings that the variables ``SKYSIFT_*`` describe; an empty variable counts as not set.
+
+        Raises
+        ------
+        UsageError
+            A variable holds what is not allowed.
+        """
+        given = {name: text for name, text in environment.items() if text.strip()}
+        level = given.get("SKYSIFT_LOG_LEVEL", "warning").strip().lower()
+        if level not in LOG_LEVELS:
+            raise UsageError("SKYSIFT_LOG_LEVEL is not a level", got=level, allowed=LOG_LEVELS)
+        home_cache = Path(given.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skysift"
+        return cls(
+            cache=Path(given.get("SKYSIFT_CACHE", home_cache)).expanduser(),
+            scratch=Path(given.get("SKYSIFT_SCRATCH", tempfile.gettempdir())).expanduser(),
+            workers=_whole(given, "SKYSIFT_WORKERS", usable_cores(), at_least=1),
+            tile=_whole(given, "SKYSIFT_TILE", 1024, at_least=SMALLEST_TILE),
+            log_level=level,
+        )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; the environment is read at the first call only."""
+    return Settings.from_environment(os.environ)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _whole(given: Mapping[str, str], name: str, default: int, *, at_least: int) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        value = at_least - 1
+    if value < at_least:
+        raise UsageError(f"{name} is not allowed", got=text, allowed=f"a whole number, {at_least} or more")
+    return value

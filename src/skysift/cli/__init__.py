@@ -1,0 +1,1 @@
+"""The same verbs from a shell; each module is loaded when its verb is called."""

@@ -1,0 +1,32 @@
+"""The index of the house: kind -> name -> (path of the object, path of its options); one line per algorithm.
+
+Strings only: nothing is imported here, so that this page costs nothing to read. `skysift.base.registry` loads
+what is asked for. A third party adds to a kind by the entry points ``skysift.<kind>`` (the object) and
+``skysift.<kind>.options`` (its options, under the same name).
+"""
+
+PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
+    "finder": {
+        "classic": (
+            "skysift.find.classic.finder:ClassicFinder",
+            "skysift.find.classic.options:ClassicOptions",
+        ),
+    },
+    "command": {
+        "find": ("skysift.cli.find:find", ""),
+        "info": ("skysift.cli.info:info", ""),
+        "options": ("skysift.cli.options:options", ""),
+        "columns": ("skysift.cli.columns:columns", ""),
+        "convert": ("skysift.cli.convert:convert", ""),
+    },
+    "format": {
+        "fits": ("skysift.io.tables:FitsFormat", ""),
+        "votable": ("skysift.io.votable:VOTableFormat", ""),
+        "parquet": ("skysift.io.tables:ParquetFormat", ""),
+        "csv": ("skysift.io.tables:CsvFormat", ""),
+    },
+    "executor": {
+        "serial": ("skysift.base.parallel:serial", ""),
+        "threads": ("skysift.base.parallel:threads", ""),
+    },
+}
