@@ -10,7 +10,7 @@ packages() {
         bdsf) echo "bdsf==1.14.1" ;;
         aegean) echo "AegeanTools==2.3.5" ;;
         sep) echo "sep==1.4.1 astropy scipy" ;;
-        photutils) echo "photutils==3.0.0 scipy" ;;
+        photutils) echo "photutils==3.0.0 scipy scikit-image" ;;
         *) echo "unknown finder: $1; allowed: bdsf aegean sep photutils" >&2; exit 2 ;;
     esac
 }

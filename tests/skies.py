@@ -1,6 +1,7 @@
-"""Made skies with a known truth, for tests and benchmarks: sources sampled at pixel centres, on correlated noise.
+"""Made skies with a known truth, for tests and benchmarks.
 
-Lengths are pixels, fluxes Jy (beam peak Jy/beam), angles degrees from +y towards -x (east on a usual map).
+Sources are sampled at pixel centres, on correlated noise. Lengths are pixels, fluxes Jy (beam peak
+Jy/beam), angles degrees from +y towards -x (east on a usual map).
 """
 
 import numpy as np
@@ -38,8 +39,11 @@ def beam_area(beam_px):
 
 
 def correlated_noise(shape, beam_px, kind, rng):
-    """Noise of unit expected variance: "convolved" is white noise convolved with the beam (its autocorrelation is
-    sqrt(2) wider than the beam), "beam" has the beam itself as autocorrelation, "white" has none."""
+    """Noise of unit expected variance: "convolved", "beam" or "white".
+
+    "convolved" is white noise convolved with the beam (its autocorrelation is sqrt(2) wider than the beam);
+    "beam" has the beam itself as autocorrelation.
+    """
     white = rng.standard_normal(shape)
     if kind == "white":
         return white
@@ -52,12 +56,12 @@ def correlated_noise(shape, beam_px, kind, rng):
 
 
 def disc(dx, dy, radius, c):
-    """A uniform disc of unit total convolved with a Gaussian of covariance c, at offsets from the disc's centre."""
+    """A uniform disc of unit total convolved with a Gaussian of covariance c, at offsets from its centre."""
     from scipy.special import erf  # late: only discs need scipy
 
     value, s2 = 0.0, np.sqrt(2 * np.linalg.det(c) / c[1, 1])
     n = 64
-    for t in (np.arange(n) + 0.5) * np.pi / n:  # strips of the disc at height r cos t: erf along x, midpoints along y
+    for t in (np.arange(n) + 0.5) * np.pi / n:  # strips at height r cos t: erf along x, midpoints along y
         y, w = radius * np.cos(t), radius * np.sin(t)
         m = dx - c[0, 1] / c[1, 1] * (dy - y)  # mean of x given y
         across = 0.5 * (erf((m + w) / s2) - erf((m - w) / s2))
@@ -80,7 +84,11 @@ def paint(shape, beam_px, *, rms=1e-5, noise="convolved", sources=None, seed=0):
 
     maj, min, pa, peak: as convolved with the beam (a disc: from second moments); snr: peak over rms.
     """
-    image = np.zeros(shape) if noise is None else rms * correlated_noise(shape, beam_px, noise, generator(seed, "noise"))
+    image = (
+        np.zeros(shape)
+        if noise is None
+        else rms * correlated_noise(shape, beam_px, noise, generator(seed, "noise"))
+    )
     sources = np.zeros(0, SOURCE) if sources is None else sources
     truth = np.zeros(len(sources), TRUTH)
     for name in SOURCE.names:
@@ -105,23 +113,31 @@ def population(shape, beam_px, *, n_points=0, n_extended=0, n_doubles=0, n_discs
                slope=1.8, lattice=0, margin=10, seed=0):  # fmt: skip
     """Sources as `paint` takes them, fluxes dN/dS ~ S^-slope between snr[0] and snr[1] times rms.
 
-    Points: that flux; elliptical Gaussians (deconvolved 5-20 px, axis ratio 0.4-1) and discs (radius 3-10 px): totals from
-    ten times snr[0]; doubles: two points 1-3 beams apart, flux ratio 0.2-1, one `group`. `lattice` > 0 puts the
-    sources one to a cell of that many pixels (jittered by half a pixel), so that all are isolated.
+    Points: that flux; elliptical Gaussians (deconvolved 5-20 px, axis ratio 0.4-1) and discs (radius
+    3-10 px): totals from ten times snr[0]; doubles: two points 1-3 beams apart, flux ratio 0.2-1, one
+    `group`. `lattice` > 0 puts the sources one to a cell of that many pixels (jittered by half a pixel),
+    so that all are isolated.
     """
     n, ids, parts = n_points + n_extended + n_doubles + n_discs, 0, []
     rng = generator(seed, "places")
     x, y = rng.uniform(margin, shape[1] - 1 - margin, n), rng.uniform(margin, shape[0] - 1 - margin, n)
     if lattice:
         cells = [(i, j) for j in range(shape[0] // lattice) for i in range(shape[1] // lattice)]
-        chosen = np.array(cells)[rng.permutation(len(cells))[:n]]  # raises below where there are too few cells
+        chosen = np.array(cells)[
+            rng.permutation(len(cells))[:n]
+        ]  # raises below where there are too few cells
         x, y = ((chosen[:, k] + 0.5) * lattice + rng.uniform(-0.5, 0.5, n) for k in (0, 1))
     for kind, m in (("point", n_points), ("gaussian", n_extended), ("double", n_doubles), ("disc", n_discs)):
         rng = generator(seed, kind)
         low = snr[0] * (10 if kind in ("gaussian", "disc") else 1)
         a, u = 1 - slope, rng.random(m)
         s = np.zeros(m, SOURCE)
-        s["kind"], s["group"], s["x"], s["y"] = kind, np.arange(ids, ids + m), x[ids : ids + m], y[ids : ids + m]
+        s["kind"], s["group"], s["x"], s["y"] = (
+            kind,
+            np.arange(ids, ids + m),
+            x[ids : ids + m],
+            y[ids : ids + m],
+        )
         s["total"] = rms * (low**a + u * (snr[1] ** a - low**a)) ** (1 / a)
         if kind == "gaussian":
             s["dmaj"], s["dpa"] = rng.uniform(5, 20, m), rng.uniform(0, 180, m)
@@ -140,7 +156,10 @@ def population(shape, beam_px, *, n_points=0, n_extended=0, n_doubles=0, n_discs
 
 
 def write(path, array, beam_px, *, pixel_arcsec=(2.0, 2.0), projection="SIN", centre=(180.0, -30.0), **cards):
-    """Write the map as FITS with WCS and beam; pixel_arcsec is (y, x); `cards` add to the header or (None) take away."""
+    """Write the map as FITS with WCS and beam.
+
+    pixel_arcsec is (y, x); `cards` add to the header or, where None, are taken away.
+    """
     from astropy.io import fits  # late: painting needs only numpy
 
     sy, sx = pixel_arcsec
