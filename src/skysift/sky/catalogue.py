@@ -1,7 +1,7 @@
 """`Catalogue`: what was found, as three linked tables with the columns of the schema.
 
-A component belongs to one island and one source (`island_id`, `source_id`); islands and sources overlap many to many, through
-their components.
+A component belongs to one island and one source (`island_id`, `source_id`); islands and sources overlap many
+to many, through their components.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TableFormat(Protocol):
     def write(
         self, catalogue: Catalogue, path: Path, table: TableName | None = None, *, overwrite: bool = False
     ) -> tuple[Path, ...]:
-        """The files that were written: one table into the file `path`, or all three into the folder `path`."""
+        """The files written: one table into the file `path`, or all three into the folder `path`."""
 
     def read(self, path: Path) -> Table:
         """The table in a file."""
@@ -72,7 +72,8 @@ class Catalogue:
     def concat(cls, catalogues: Sequence[Catalogue], provenance: Provenance | None = None) -> Catalogue:
         """The rows of several catalogues, one after the other, numbered anew from 1 so that links hold.
 
-        Names stay as they are. Unless given, the provenance is that of the catalogues where all share one, else none.
+        Names stay as they are. Unless given, the provenance is that of the catalogues where all share one,
+        else none.
 
         Raises
         ------
@@ -106,9 +107,9 @@ class Catalogue:
         return result
 
     def select(self, rows: Rows) -> Catalogue:
-        """These sources, with the components that belong to them and the islands that hold these; numbers stay as they are.
+        """These sources, with the components that belong to them and the islands that hold these.
 
-        Counts in the kept rows (`n_sources` of an island) stay those of the map.
+        Numbers stay as they are. Counts in the kept rows (`n_sources` of an island) stay those of the map.
 
         Parameters
         ----------
@@ -126,7 +127,7 @@ class Catalogue:
         return Catalogue(islands, sources, components, self.provenance)
 
     def join(self, left: TableName, right: TableName) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The links between two tables: pairs of row numbers (left, right), each pair once, in the order of the left table.
+        """The links between two tables: pairs of row numbers (left, right), each once, in order.
 
         Islands and sources are linked where they have a component in common.
 
@@ -152,7 +153,7 @@ class Catalogue:
         *,
         overwrite: bool = False,
     ) -> tuple[Path, ...]:
-        """The files that were written: one table into the file `path`, or all three into the folder `path` where `table` is None.
+        """The files that were written: one table into the file `path`, or all three into a folder.
 
         Nothing is left half-written: a file comes under its name only when it is whole.
 
@@ -161,7 +162,8 @@ class Catalogue:
         path
             A file, or a folder where `table` is None.
         format
-            ``fits``, ``votable``, ``parquet``, ``csv`` or the name of a plug-in; told by the suffix of `path` where not given.
+            ``fits``, ``votable``, ``parquet``, ``csv`` or the name of a plug-in; told by the suffix of `path`
+            where not given.
         table
             The table to write.
         overwrite
@@ -174,7 +176,11 @@ class Catalogue:
         OutputError
             The file exists and `overwrite` is false, or the place cannot be written.
         """
-        writer = table_format(Path(path)) if format is None else Registry[type[TableFormat]]("format").load(format)()
+        writer = (
+            table_format(Path(path))
+            if format is None
+            else Registry[type[TableFormat]]("format").load(format)()
+        )
         return writer.write(self, Path(path), table, overwrite=overwrite)
 
     def __len__(self) -> int:
@@ -186,10 +192,9 @@ class Catalogue:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        made = f", by {self.provenance.finder} of skysift {self.provenance.version}" if self.provenance else ""
-        return (
-            f"Catalogue({len(self.sources)} sources, {len(self.components)} components, {len(self.islands)} islands{made})"
-        )
+        counts = ", ".join(f"{len(self.table(name))} {name}" for name in ("sources", "components", "islands"))
+        made = self.provenance
+        return f"Catalogue({counts}{f', by {made.finder} of skysift {made.version}' if made else ''})"
 
 
 def _rows_of(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -218,7 +223,10 @@ def _renumber(catalogue: Catalogue, counts: Mapping[str, int]) -> Catalogue:
             if key in table:
                 rows = _rows_of(table[key], catalogue.table(owner).ids)
                 if np.any(rows < 0):
-                    raise UsageError(f"a row of the {kind} belongs to none of the {owner}", got=int(table[key][rows < 0][0]))
+                    raise UsageError(
+                        f"a row of the {kind} belongs to none of the {owner}",
+                        got=int(table[key][rows < 0][0]),
+                    )
                 changed[key] = rows + counts[key] + 1
         tables[kind] = table.with_columns(changed)
     return Catalogue(tables["islands"], tables["sources"], tables["components"], catalogue.provenance)
@@ -239,4 +247,6 @@ def table_format(path: Path) -> TableFormat:
         if path.name.lower().endswith(made.suffixes):
             return made
         suffixes.extend(made.suffixes)
-    raise UnknownName("no table format has files that end so", got=path.name, allowed=suffixes, todo="name the format")
+    raise UnknownName(
+        "no table format has files that end so", got=path.name, allowed=suffixes, todo="name the format"
+    )

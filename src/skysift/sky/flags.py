@@ -1,7 +1,7 @@
 """Every quality bit, once: its name, its value and what it means.
 
-The column `flags` of each table is the sum of the bits that are set; 0 says that nothing odd was met. A bit keeps its value and
-its name for ever; a bit that is no longer set by anything keeps its place.
+The column `flags` of each table is the sum of the bits that are set; 0 says that nothing odd was met. A bit
+keeps its value and its name for ever; a bit that is no longer set by anything keeps its place.
 
 >>> describe(flag("edge") | flag("moments"))
 ['edge', 'moments']
@@ -39,16 +39,34 @@ class Flag:
 FLAGS: tuple[Flag, ...] = (
     Flag("edge", 0, "The island touches the border of the map: part of the source may lie outside."),
     Flag("blank", 1, "The island touches blank pixels: part of the source may be hidden."),
-    Flag("region_cut", 2, "The island reaches the border of the region that was asked for and was cut there."),
+    Flag(
+        "region_cut", 2, "The island reaches the border of the region that was asked for and was cut there."
+    ),
     Flag("fit_failed", 3, "A fit with free shape did not converge; the values come from a simpler estimate."),
     Flag("beam_shaped", 4, "The Gaussian was fitted with its shape held at that of the beam."),
     Flag("moments", 5, "No fit converged; the values come from moments and sums over the island's pixels."),
     Flag("size_bound", 6, "A fitted axis stopped at its upper bound."),
-    Flag("budget", 7, "The island has more structure than its budget of Gaussians; some is left in the residual."),
-    Flag("giant", 8, "The island is too large to be fitted whole; it was measured at reduced resolution and by segments."),
+    Flag(
+        "budget",
+        7,
+        "The island has more structure than its budget of Gaussians; some is left in the residual.",
+    ),
+    Flag(
+        "giant",
+        8,
+        "The island is too large to be fitted whole; it was measured at reduced resolution and by segments.",
+    ),
     Flag("no_wcs", 9, "The map has no usable sky coordinates; positions are in pixels only."),
-    Flag("undersampled", 10, "The beam is narrower than two pixels; sizes and fluxes depend on how the beam falls on the pixels."),
-    Flag("negative", 11, "The island is negative; it was found in the inverted map and its fluxes are below zero."),
+    Flag(
+        "undersampled",
+        10,
+        "The beam is narrower than two pixels; sizes and fluxes depend on how the beam falls on the pixels.",
+    ),
+    Flag(
+        "negative",
+        11,
+        "The island is negative; it was found in the inverted map and its fluxes are below zero.",
+    ),
     Flag("unreliable_deconv", 12, "The deconvolved size is smaller than what the errors allow to measure."),
     Flag("reseeded", 13, "The component was found in the residual of its island, not as a peak of the map."),
     Flag("poor_fit", 14, "The residual of the island is well above the noise."),

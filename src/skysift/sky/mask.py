@@ -22,8 +22,8 @@ LabelArray: TypeAlias = NDArray[np.int32]
 class Mask:
     """Labels from 1 over a map of shape (ny, nx); pixels that no run covers have the label 0.
 
-    Runs are brought into one order, by (row, start), and runs of one label that meet are joined, so that two masks that paint the
-    same labels are equal however they were cut.
+    Runs are brought into one order, by (row, start), and runs of one label that meet are joined, so that two
+    masks that paint the same labels are equal however they were cut.
 
     Parameters
     ----------
@@ -48,18 +48,29 @@ class Mask:
 
     def __post_init__(self) -> None:
         shape = (int(self.shape[0]), int(self.shape[1]))
-        row, start, stop, label = (_whole_numbers(each) for each in (self.row, self.start, self.stop, self.label))
+        row, start, stop, label = (
+            _whole_numbers(each) for each in (self.row, self.start, self.stop, self.label)
+        )
         if not row.size == start.size == stop.size == label.size:
-            raise UsageError("the arrays of a mask differ in length", got=(row.size, start.size, stop.size, label.size))
+            raise UsageError(
+                "the arrays of a mask differ in length", got=(row.size, start.size, stop.size, label.size)
+            )
         if np.any((row < 0) | (row >= shape[0]) | (start < 0) | (stop > shape[1]) | (start >= stop)):
-            raise UsageError("a run of a mask is empty or leaves the map", allowed=f"rows and columns within {shape}")
+            raise UsageError(
+                "a run of a mask is empty or leaves the map", allowed=f"rows and columns within {shape}"
+            )
         if np.any((label < 1) | (label > np.iinfo(np.int32).max)):
-            raise UsageError("a label of a mask is out of range", got=int(label.min()), allowed="1 to 2147483647")
+            raise UsageError(
+                "a label of a mask is out of range", got=int(label.min()), allowed="1 to 2147483647"
+            )
         order = np.lexsort((start, row))
         row, start, stop, label = row[order], start[order], stop[order], label[order]
         same_row = row[1:] == row[:-1]
         if np.any(same_row & (start[1:] < stop[:-1])):
-            raise UsageError("two runs of a mask share a pixel", got=f"row {int(row[1:][same_row & (start[1:] < stop[:-1])][0])}")
+            raise UsageError(
+                "two runs of a mask share a pixel",
+                got=f"row {int(row[1:][same_row & (start[1:] < stop[:-1])][0])}",
+            )
         opens = np.ones(row.size, dtype=np.bool_)
         opens[1:] = ~(same_row & (start[1:] == stop[:-1]) & (label[1:] == label[:-1]))
         closes = np.append(opens[1:], True)[: row.size]
@@ -76,7 +87,9 @@ class Mask:
         return cls(none, none, none, none, shape)
 
     @classmethod
-    def from_labels(cls, labels: ArrayLike, box: Box | None = None, shape: tuple[int, int] | None = None) -> Mask:
+    def from_labels(
+        cls, labels: ArrayLike, box: Box | None = None, shape: tuple[int, int] | None = None
+    ) -> Mask:
         """The mask of a painted array of labels; what is 0 or less belongs to nothing.
 
         Parameters
@@ -95,10 +108,14 @@ class Mask:
         """
         painted = np.asarray(labels)
         if painted.ndim != 2 or painted.dtype.kind not in "biu":
-            raise UsageError("labels must be a plane of whole numbers", got=f"{painted.dtype} of shape {painted.shape}")
+            raise UsageError(
+                "labels must be a plane of whole numbers", got=f"{painted.dtype} of shape {painted.shape}"
+            )
         place = Box.of((painted.shape[0], painted.shape[1])) if box is None else box
         if place.shape != painted.shape:
-            raise UsageError("the labels are not as large as their box", got=painted.shape, allowed=str(place.shape))
+            raise UsageError(
+                "the labels are not as large as their box", got=painted.shape, allowed=str(place.shape)
+            )
         ny, nx = painted.shape
         changes = np.ones((ny, nx), dtype=np.bool_)  # (y, x): true where a run begins
         changes[:, 1:] = painted[:, 1:] != painted[:, :-1]
@@ -109,12 +126,14 @@ class Mask:
         begin, end, label = begin[kept], end[kept], label[kept]
         row = begin // max(nx, 1)
         first = begin - row * nx + place.x0
-        return cls(row + place.y0, first, first + end - begin, label, painted.shape if shape is None else shape)
+        return cls(
+            row + place.y0, first, first + end - begin, label, painted.shape if shape is None else shape
+        )
 
     def paint(self, box: Box | None = None) -> LabelArray:
-        """The labels in a box of the map (the whole map where not given), (y, x) int32; 0 where there is none.
+        """The labels in a box of the map, (y, x) int32; 0 where there is none.
 
-        The box may reach outside the map; there the labels are 0.
+        The box is the whole map where not given. It may reach outside the map; there the labels are 0.
         """
         place = Box.of(self.shape) if box is None else box
         ny, nx = place.shape
@@ -125,7 +144,9 @@ class Mask:
         inside = start < stop
         base = (self.row[first:last][inside] - place.y0) * nx
         label = self.label[first:last][inside].astype(np.int32)
-        steps[base + start[inside]] += label  # no two runs begin, and no two end, at one pixel: plain indexing adds all
+        steps[base + start[inside]] += (
+            label  # no two runs begin, and no two end, at one pixel: plain indexing adds all
+        )
         steps[base + stop[inside]] -= label
         return np.cumsum(steps[:-1], dtype=np.int32).reshape(ny, nx)
 
@@ -148,7 +169,7 @@ class Mask:
 
     @cached_property
     def boxes(self) -> IntArray:
-        """The smallest half-open box (y0, y1, x0, x1) around each label, in the order of `labels`; (label, 4)."""
+        """The smallest half-open box (y0, y1, x0, x1) of each label, in the order of `labels`; (label, 4)."""
         result = np.empty((self.n_labels, 4), dtype=np.int64)
         if self.n_labels:
             order = np.argsort(self.label, kind="stable")
@@ -188,7 +209,9 @@ class Mask:
         """
         names, values = _whole_numbers(old), _whole_numbers(new)
         if names.size != values.size or np.unique(names).size != names.size:
-            raise UsageError("labels are renamed one by one", got=f"{names.size} old and {values.size} new labels")
+            raise UsageError(
+                "labels are renamed one by one", got=f"{names.size} old and {values.size} new labels"
+            )
         kept = self.select(names)
         order = np.argsort(names, kind="stable")
         label = values[order][np.searchsorted(names[order], kept.label)]
@@ -201,12 +224,15 @@ class Mask:
         if not isinstance(other, Mask):
             return NotImplemented
         fields = ("row", "start", "stop", "label")
-        return self.shape == other.shape and all(np.array_equal(getattr(self, f), getattr(other, f)) for f in fields)
+        return self.shape == other.shape and all(
+            np.array_equal(getattr(self, f), getattr(other, f)) for f in fields
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Mask({self.n_labels} labels, {int(self.area.sum())} pixels in {self.row.size} runs, shape={self.shape})"
+        pixels = int(self.area.sum())
+        return f"Mask({self.n_labels} labels, {pixels} pixels in {self.row.size} runs, shape={self.shape})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return Mask, (self.row, self.start, self.stop, self.label, self.shape)
@@ -215,7 +241,7 @@ class Mask:
 def join_runs(
     row: IntArray, start: IntArray, stop: IntArray, index: IntArray
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """The runs in the order (index, row, start), those of one index and row that overlap or meet joined into one."""
+    """The runs in the order (index, row, start); those of one index that overlap or meet become one."""
     order = np.lexsort((start, row, index))
     row, start, stop, index = row[order], start[order], stop[order], index[order]
     if not row.size:
@@ -223,7 +249,9 @@ def join_runs(
     new_line = np.ones(row.size, dtype=np.bool_)
     new_line[1:] = (row[1:] != row[:-1]) | (index[1:] != index[:-1])
     low = int(start.min())
-    shift = np.cumsum(new_line) * (int(stop.max()) - low + 2)  # sets the lines apart, so that one running maximum serves all
+    shift = np.cumsum(new_line) * (
+        int(stop.max()) - low + 2
+    )  # sets the lines apart, so that one running maximum serves all
     reach = np.maximum.accumulate(stop + shift)
     opens = new_line.copy()
     opens[1:] |= (start + shift)[1:] > reach[:-1]
@@ -251,4 +279,6 @@ def _frozen(values: IntArray) -> IntArray:
 
 
 def _span(labels: IntArray) -> str:
-    return f"{labels.size} labels from {labels[0]} to {labels[-1]}" if labels.size else "none, the mask is empty"
+    return (
+        f"{labels.size} labels from {labels[0]} to {labels[-1]}" if labels.size else "none, the mask is empty"
+    )

@@ -1,18 +1,20 @@
 """Every catalogue column, once: its name, kind of value, unit, UCD, meaning and display.
 
-Writers, readers, the command ``skysift columns``, the reference pages and the tests all read this page. The names stay for ever.
+Writers, readers, the command ``skysift columns``, the reference pages and the tests all read this page. The
+names stay for ever.
 
 Conventions
 -----------
 - Pixel positions are 0-based, the centre of a pixel is a whole number; sky positions are ICRS degrees.
 - `ra_err` and `dec_err` are in **arcsec** on the sky: `ra_err` is the error of RA times cos(dec).
-- Axes are full widths at half maximum in arcsec on the sky; position angles run from ICRS north through east, in [0, 180) degrees,
-  measured at the source.
+- Axes are full widths at half maximum in arcsec on the sky; position angles run from ICRS north through
+  east, in [0, 180) degrees, measured at the source.
 - Errors are statistical 1-sigma errors; calibration terms are never mixed in.
 - What could not be measured is NaN.
-- `structure` follows PyBDSF: ``S`` one Gaussian alone in its island, ``C`` one Gaussian that shares its island with others,
-  ``M`` several Gaussians.
-- Numbers of islands, sources and components begin at 1; an island has its number as its label in the label map.
+- `structure` follows PyBDSF: ``S`` one Gaussian alone in its island, ``C`` one Gaussian that shares its
+  island with others, ``M`` several Gaussians.
+- Numbers of islands, sources and components begin at 1; an island has its number as its label in the label
+  map.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ class Column:
     def show(self, value: object) -> str:
         """One value as a person reads it; what is not a number shows as a dash."""
         if self.dtype == "float64":
-            return "-" if value != value else format(value, self.display)  # noqa: PLR0124  (NaN is not itself)
+            return "-" if value != value else format(value, self.display)  # NaN is not itself
         return str(value)
 
 
@@ -112,55 +114,125 @@ _MINOR = "phys.angSize.sminAxis"
 COLUMNS: tuple[Column, ...] = (
     _integer("component_id", "meta.id", "Number of the component in this catalogue, from 1.", _C),
     _integer("source_id", "meta.id", "Number of the source in this catalogue, from 1.", _CS),
-    _integer("island_id", "meta.id", "Number of the island in this catalogue and its label in the label map, from 1.", _CI),
-    Column("name", "str", "", "meta.id;meta.main", "Name by the position, truncated to the digits that its error bears.", _CSI),
-    _pixel("x", "pos.cartesian.x", "Position along the first FITS axis, 0-based, pixel centres at whole numbers."),
-    _pixel("y", "pos.cartesian.y", "Position along the second FITS axis, 0-based, pixel centres at whole numbers."),
+    _integer(
+        "island_id",
+        "meta.id",
+        "Number of the island in this catalogue and its label in the label map, from 1.",
+        _CI,
+    ),
+    Column(
+        "name",
+        "str",
+        "",
+        "meta.id;meta.main",
+        "Name by the position, truncated to the digits that its error bears.",
+        _CSI,
+    ),
+    _pixel(
+        "x", "pos.cartesian.x", "Position along the first FITS axis, 0-based, pixel centres at whole numbers."
+    ),
+    _pixel(
+        "y",
+        "pos.cartesian.y",
+        "Position along the second FITS axis, 0-based, pixel centres at whole numbers.",
+    ),
     _pixel("x_err", "stat.error;pos.cartesian.x", "Error of x.", _CS),
     _pixel("y_err", "stat.error;pos.cartesian.y", "Error of y.", _CS),
     _degrees("ra", "pos.eq.ra;meta.main", "Right ascension, ICRS."),
     _degrees("dec", "pos.eq.dec;meta.main", "Declination, ICRS."),
-    _arcsec("ra_err", "stat.error;pos.eq.ra", "Error of the right ascension times cos(dec), in arcsec on the sky."),
+    _arcsec(
+        "ra_err", "stat.error;pos.eq.ra", "Error of the right ascension times cos(dec), in arcsec on the sky."
+    ),
     _arcsec("dec_err", "stat.error;pos.eq.dec", "Error of the declination, in arcsec."),
     _integer("x_min", "pos.cartesian.x;stat.min", "First pixel column of the island, 0-based.", _I, "pixel"),
-    _integer("x_max", "pos.cartesian.x;stat.max", "Last pixel column of the island, 0-based, inclusive.", _I, "pixel"),
+    _integer(
+        "x_max",
+        "pos.cartesian.x;stat.max",
+        "Last pixel column of the island, 0-based, inclusive.",
+        _I,
+        "pixel",
+    ),
     _integer("y_min", "pos.cartesian.y;stat.min", "First pixel row of the island, 0-based.", _I, "pixel"),
-    _integer("y_max", "pos.cartesian.y;stat.max", "Last pixel row of the island, 0-based, inclusive.", _I, "pixel"),
+    _integer(
+        "y_max", "pos.cartesian.y;stat.max", "Last pixel row of the island, 0-based, inclusive.", _I, "pixel"
+    ),
     _integer("n_pixels", "meta.number;instr.pixel", "Number of pixels in the island.", _I),
-    Column("n_beams", "float64", "", "meta.number;instr.beam", "Area of the island in beam areas.", _I, ".2f"),
+    Column(
+        "n_beams", "float64", "", "meta.number;instr.beam", "Area of the island in beam areas.", _I, ".2f"
+    ),
     _brightness(
         "flux_peak",
         _PEAK,
-        "Peak brightness above the background: of the fitted Gaussian, of a source's brightest component, of an island's brightest pixel.",
+        "Peak brightness above the background: of the Gaussian fitted, of a source's brightest component, "
+        "of an island's brightest pixel.",
     ),
     _brightness("flux_peak_err", f"stat.error;{_PEAK}", "Error of the peak brightness.", _CS),
     _flux(
         "flux_int",
         _FLUX,
-        "Integrated flux density: of the fitted Gaussian, of a source's components together, of an island's pixels summed.",
+        "Integrated flux density: of the Gaussian fitted, of a source's components together, "
+        "of an island's pixels summed.",
         _CSI,
     ),
     _flux("flux_int_err", f"stat.error;{_FLUX}", "Error of the integrated flux density.", _CSI),
-    _flux("flux_beam", f"{_FLUX};instr.beam", "Flux density of a fit with the shape held at that of the beam.", _C),
+    _flux(
+        "flux_beam",
+        f"{_FLUX};instr.beam",
+        "Flux density of a fit with the shape held at that of the beam.",
+        _C,
+    ),
     _flux("flux_beam_err", f"stat.error;{_FLUX};instr.beam", "Error of the beam-shaped flux density.", _C),
     _flux(
         "flux",
         f"{_FLUX};meta.main",
-        "Flux density to use: the beam-shaped one where the component is unresolved, the integrated one elsewhere.",
+        "Flux density to use: the beam-shaped one where the source is unresolved, else the integrated one.",
     ),
     _flux("flux_err", f"stat.error;{_FLUX};meta.main", "Error of the flux density to use."),
-    _arcsec("major", _MAJOR, "Major axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments."),
-    _arcsec("minor", _MINOR, "Minor axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments."),
-    _angle("pa", "pos.posAng", "Position angle of the major axis, from ICRS north through east at the source."),
+    _arcsec(
+        "major",
+        _MAJOR,
+        "Major axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments.",
+    ),
+    _arcsec(
+        "minor",
+        _MINOR,
+        "Minor axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments.",
+    ),
+    _angle(
+        "pa", "pos.posAng", "Position angle of the major axis, from ICRS north through east at the source."
+    ),
     _arcsec("major_err", f"stat.error;{_MAJOR}", "Error of the major axis."),
     _arcsec("minor_err", f"stat.error;{_MINOR}", "Error of the minor axis."),
     _angle("pa_err", "stat.error;pos.posAng", "Error of the position angle."),
-    _arcsec("major_deconv", f"{_MAJOR};meta.modelled", "Major axis (FWHM) with the beam deconvolved; 0 where nothing is left."),
-    _arcsec("minor_deconv", f"{_MINOR};meta.modelled", "Minor axis (FWHM) with the beam deconvolved; 0 where nothing is left."),
-    _angle("pa_deconv", "pos.posAng;meta.modelled", "Position angle of the deconvolved major axis, from ICRS north through east."),
-    _arcsec("major_deconv_err", f"stat.error;{_MAJOR};meta.modelled", "Error of the deconvolved major axis.", _C),
-    _arcsec("minor_deconv_err", f"stat.error;{_MINOR};meta.modelled", "Error of the deconvolved minor axis.", _C),
-    Column("resolved", "bool", "", "meta.code;phys.angSize", "True where the source is larger than the beam beyond what noise explains.", _CS),
+    _arcsec(
+        "major_deconv",
+        f"{_MAJOR};meta.modelled",
+        "Major axis (FWHM) with the beam deconvolved; 0 where nothing is left.",
+    ),
+    _arcsec(
+        "minor_deconv",
+        f"{_MINOR};meta.modelled",
+        "Minor axis (FWHM) with the beam deconvolved; 0 where nothing is left.",
+    ),
+    _angle(
+        "pa_deconv",
+        "pos.posAng;meta.modelled",
+        "Position angle of the deconvolved major axis, from ICRS north through east.",
+    ),
+    _arcsec(
+        "major_deconv_err", f"stat.error;{_MAJOR};meta.modelled", "Error of the deconvolved major axis.", _C
+    ),
+    _arcsec(
+        "minor_deconv_err", f"stat.error;{_MINOR};meta.modelled", "Error of the deconvolved minor axis.", _C
+    ),
+    Column(
+        "resolved",
+        "bool",
+        "",
+        "meta.code;phys.angSize",
+        "True where the source is larger than the beam beyond what noise explains.",
+        _CS,
+    ),
     _brightness("rms", f"stat.stdev;{_FLUX}", "Noise of the map at the position."),
     _brightness("background", "instr.background", "Background level of the map at the position."),
     Column("snr", "float64", "", "stat.snr", "Signal to noise: flux_peak / rms.", _CSI, ".1f"),
@@ -194,7 +266,9 @@ COLUMNS: tuple[Column, ...] = (
         _CS,
     ),
     Column("frequency", "float64", "Hz", "em.freq", "Frequency of the map.", _CSI, ".6g"),
-    _integer("flags", "meta.code.qual", "Sum of the quality bits that are set; 0 where nothing odd was met.", _CSI),
+    _integer(
+        "flags", "meta.code.qual", "Sum of the quality bits that are set; 0 where nothing odd was met.", _CSI
+    ),
 )
 
 _BY_NAME = {each.name: each for each in COLUMNS}

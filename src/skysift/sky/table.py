@@ -32,8 +32,8 @@ ID_OF: dict[TableName, str] = {"islands": "island_id", "sources": "source_id", "
 class Table:
     """One table of a catalogue: equal-length columns, read only, those of the schema and perhaps more.
 
-    Columns are reached as ``table["flux_int"]`` or ``table.flux_int``. Two tables are equal when they are of one kind and have the
-    same columns with the same values; NaN equals NaN.
+    Columns are reached as ``table["flux_int"]`` or ``table.flux_int``. Two tables are equal when they are of
+    one kind and have the same columns with the same values; NaN equals NaN.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ class Table:
     UnknownName
         The kind of table, or a column, is not known.
     UsageError
-        A column is missing, is of another kind or another length, or holds text that cannot be written everywhere.
+        A column is missing, is of another kind or another length, or holds text that cannot be written
+        everywhere.
     """
 
     kind: TableName
@@ -60,25 +61,38 @@ class Table:
         declared = (*schema.columns(self.kind), *self.extra)
         names = [each.name for each in declared]
         if len(set(names)) != len(names):
-            raise UsageError(f"a column of the table {self.kind} is declared twice", got=_twice(names), allowed="each name once")
+            raise UsageError(
+                f"a column of the table {self.kind} is declared twice",
+                got=_twice(names),
+                allowed="each name once",
+            )
         unknown = [name for name in self.columns if name not in names]
         if unknown:
             raise UnknownName(f"the table {self.kind} has no such column", got=unknown[0], allowed=names)
         missing = [name for name in names if name not in self.columns]
         if missing:
-            raise UsageError(f"the table {self.kind} lacks columns", got=", ".join(missing), allowed="every column of the schema")
+            raise UsageError(
+                f"the table {self.kind} lacks columns",
+                got=", ".join(missing),
+                allowed="every column of the schema",
+            )
         filled = {each.name: _as_column(self.columns[each.name], each) for each in declared}
         lengths = {name: len(values) for name, values in filled.items()}
         if len(set(lengths.values())) > 1:
-            raise UsageError(f"the columns of the table {self.kind} differ in length", got=lengths, allowed="one length")
+            raise UsageError(
+                f"the columns of the table {self.kind} differ in length", got=lengths, allowed="one length"
+            )
         object.__setattr__(self, "columns", MappingProxyType(filled))
         object.__setattr__(self, "extra", tuple(self.extra))
 
     @classmethod
-    def from_columns(cls, kind: TableName, columns: Mapping[str, ArrayLike], extra: Sequence[Column] = ()) -> Table:
+    def from_columns(
+        cls, kind: TableName, columns: Mapping[str, ArrayLike], extra: Sequence[Column] = ()
+    ) -> Table:
         """A table of these columns, each brought to the kind of value that its declaration states.
 
-        Whole numbers are accepted where the schema wants float64; float64 where it wants whole numbers only if nothing is lost.
+        Whole numbers are accepted where the schema wants float64; float64 where it wants whole numbers only
+        if nothing is lost.
 
         Raises
         ------
@@ -99,11 +113,13 @@ class Table:
             There is no such kind of table.
         """
         declared = (*schema.columns(kind), *extra)
-        return cls(kind, {each.name: np.empty(0, dtype=_numpy_dtype(each)) for each in declared}, tuple(extra))
+        return cls(
+            kind, {each.name: np.empty(0, dtype=_numpy_dtype(each)) for each in declared}, tuple(extra)
+        )
 
     @classmethod
     def concat(cls, tables: Sequence[Table]) -> Table:
-        """The rows of several tables of one kind and one set of columns, one after the other; ids stay as they are.
+        """The rows of several tables of one kind and one set of columns; ids stay as they are.
 
         Raises
         ------
@@ -111,7 +127,12 @@ class Table:
             There are no tables, or their kinds or columns differ.
         """
         if not tables:
-            raise UsageError("no tables to join", got=0, allowed="at least one", todo="use Table.empty for a table without rows")
+            raise UsageError(
+                "no tables to join",
+                got=0,
+                allowed="at least one",
+                todo="use Table.empty for a table without rows",
+            )
         first = tables[0]
         for other in tables[1:]:
             if other.kind != first.kind or other.names != first.names:
@@ -146,7 +167,9 @@ class Table:
         return Table(self.kind, {name: values[picked] for name, values in self.columns.items()}, self.extra)
 
     def sort_by(self, *names: str, descending: bool = False) -> Table:
-        """The rows ordered by one or more columns, the first named counting most; equal rows keep their order, NaN come last.
+        """The rows ordered by one or more columns, the first named counting most.
+
+        Equal rows keep their order; NaN come last.
 
         Raises
         ------
@@ -159,7 +182,7 @@ class Table:
         return self.select(order)
 
     def with_columns(self, columns: Mapping[str, ArrayLike], extra: Sequence[Column] = ()) -> Table:
-        """This table with some columns replaced, and with further ones that are declared in `extra`.
+        """The table with some columns replaced, and with further ones that are declared in `extra`.
 
         Raises
         ------
@@ -175,7 +198,9 @@ class Table:
         """An astropy table with the units, descriptions and UCDs of the schema; its columns are copies."""
         from astropy.table import Table as AstropyTable  # late: astropy.table is slow to import
 
-        result = AstropyTable({name: values.copy() for name, values in self.columns.items()}, meta={"table": self.kind})
+        result = AstropyTable(
+            {name: values.copy() for name, values in self.columns.items()}, meta={"table": self.kind}
+        )
         for each in self.declared:
             column = result[each.name]
             column.unit = each.unit or None
@@ -240,7 +265,9 @@ def _as_column(values: Values, declared: Column) -> Values:
     """
     given = np.asarray(values)
     if given.ndim != 1:
-        raise UsageError(f"the column {declared.name} must have one value a row", got=f"an array of shape {given.shape}")
+        raise UsageError(
+            f"the column {declared.name} must have one value a row", got=f"an array of shape {given.shape}"
+        )
     kind = given.dtype.kind
     if given.size == 0:
         result = np.empty(0, dtype=_numpy_dtype(declared))
@@ -253,7 +280,11 @@ def _as_column(values: Values, declared: Column) -> Values:
     elif declared.dtype == "int64" and (kind in "iu" or _whole(given)):
         result = given.astype(np.int64)
     else:
-        raise UsageError(f"the column {declared.name} holds another kind of value", got=str(given.dtype), allowed=declared.dtype)
+        raise UsageError(
+            f"the column {declared.name} holds another kind of value",
+            got=str(given.dtype),
+            allowed=declared.dtype,
+        )
     result.setflags(write=False)
     return result
 
@@ -264,7 +295,9 @@ def _whole(given: Values) -> bool:
 
 
 def _as_text(given: Values, name: str) -> Values:
-    """The texts as an array as wide as the longest of them: printable ASCII without blanks at the ends, which every format keeps.
+    """The texts as an array as wide as the longest of them.
+
+    They must be printable ASCII without blanks at the ends, which every format keeps.
 
     Raises
     ------
@@ -303,10 +336,16 @@ def _row_numbers(rows: Rows, length: int) -> NDArray[np.int64]:
             raise UsageError("a mask must have one value a row", got=given.shape, allowed=f"({length},)")
         return np.flatnonzero(given).astype(np.int64)
     if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-        raise UsageError("rows are picked by a mask or by row numbers", got=f"{given.dtype} of shape {given.shape}")
+        raise UsageError(
+            "rows are picked by a mask or by row numbers", got=f"{given.dtype} of shape {given.shape}"
+        )
     picked = given.astype(np.int64)
     if picked.size and (picked.min() < -length or picked.max() >= length):
-        raise UsageError("no such row", got=int(picked.max() if picked.max() >= length else picked.min()), allowed=f"0 to {length - 1}")
+        raise UsageError(
+            "no such row",
+            got=int(picked.max() if picked.max() >= length else picked.min()),
+            allowed=f"0 to {length - 1}",
+        )
     return picked
 
 
