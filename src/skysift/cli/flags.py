@@ -1,0 +1,100 @@
+"""From a shell to `Options`: ``--set KEY=VALUE`` and ``--options FILE.yaml``; the flags go before the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+import typer
+import yaml
+
+from skysift.base.errors import OptionError, UsageError
+from skysift.base.options import Options
+
+__all__ = ["OptionsFlag", "SetFlag", "gather", "read_file", "read_pairs"]
+
+Menu = TypeVar("Menu", bound=Options)
+
+SetFlag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Choose an option of the finder, such as --set seed=4.5; may be given again. "
+        "`skysift options` lists them.",
+    ),
+]
+OptionsFlag: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--options", metavar="FILE.yaml", help="Read options from a file; --set goes before it."),
+]
+
+
+def gather(menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | None = None) -> Menu:
+    """The options of `menu`: its defaults, changed by the file, changed by the pairs.
+
+    Parameters
+    ----------
+    menu
+        The options of the algorithm that was asked for.
+    pairs
+        Texts KEY=VALUE; of two with one key the later counts.
+    file
+        A YAML file of keys and values.
+
+    Raises
+    ------
+    OptionError
+        A key does not exist, a value is not allowed, or a text is not KEY=VALUE.
+    UsageError
+        The file cannot be read.
+    """
+    from_file: Mapping[str, object] = {} if file is None else read_file(file)
+    return menu.parse({**from_file, **read_pairs(pairs or ())})
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """Key -> value of texts KEY=VALUE, the values as they were written.
+
+    Raises
+    ------
+    OptionError
+        A text has no "=" or nothing before it.
+    """
+    read = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise OptionError("--set takes KEY=VALUE", got=pair, todo="write it as --set seed=5")
+        read[key.strip()] = value.strip()
+    return read
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """Key -> value of a YAML file; an empty file has none.
+
+    Raises
+    ------
+    UsageError
+        The file is not there, or is not YAML with one KEY: VALUE per line.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError("the options file cannot be read", got=str(path), todo=error.strerror) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("the options file is not text", got=str(path)) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark is not None else ""
+        raise UsageError(
+            f"the options file is not YAML{where}", got=str(path), allowed="one KEY: VALUE per line"
+        ) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise UsageError(
+            "the options file does not hold options", got=str(path), allowed="one KEY: VALUE per line"
+        )
+    return values
