@@ -1,4 +1,4 @@
-"""From a shell to `Options`: ``--set KEY=VALUE`` and ``--options FILE.yaml``; the flags go before the file."""
+"""From a shell to `Options`: ``--set KEY=VALUE`` and ``--options FILE.yaml``, which --set overrides."""
 
 from __future__ import annotations
 
