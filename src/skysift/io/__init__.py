@@ -1,0 +1,1 @@
+"""The doors: the only code that knows a file format."""

@@ -1,0 +1,200 @@
+"""`open`: a path in, a map or a catalogue out, told by content; pixels stay on disk until they are read."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+
+from skysift.base.errors import FormatError, HeaderError, OptionError, UsageError
+from skysift.io.cards import Hdu, read_hdus
+from skysift.io.fits import CompressedSource, FitsSource
+from skysift.io.headers import Plane, choose_plane, map_beam, map_frame, map_frequency, unread_notes
+from skysift.sky.beam import Beam
+from skysift.sky.frame import BeamPlane, Frame
+from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
+from skysift.sky.units import jansky_per_beam
+
+__all__ = ["open", "open_image"]
+
+
+def open_image(
+    path: str | os.PathLike[str],
+    *,
+    hdu: int | str | None = None,
+    plane: int | Sequence[int] | None = None,
+    beam: Beam | tuple[float, float, float] | None = None,
+    unit: str | None = None,
+    frequency: float | None = None,
+    beam_plane: BeamPlane | None = None,
+    pixel_scale: float | tuple[float, float] | None = None,
+) -> SkyImage:
+    """The image of a FITS map; only headers are read.
+
+    Parameters
+    ----------
+    path
+        The file; ``map.fits[SCI]`` and ``map.fits[1]`` name an HDU.
+    hdu
+        Number or name of the HDU; the first image with data by default.
+    plane
+        Which plane of a map with more than two axes: one number for the only long axis, or one for each axis above the second
+        in array order, 0-based; the first by default.
+    beam
+        The beam, instead of the header's: a `Beam`, or (major, minor, pa) in arcsec and degrees.
+    unit
+        The unit of the pixels, instead of the header's.
+    frequency
+        Of the observation (Hz), instead of the header's.
+    beam_plane
+        ``image``: the beam is one ellipse of pixels all over the map; ``sky``: one ellipse on the sky. By default ``image``
+        for SIN, TAN and NCP.
+    pixel_scale
+        Size of a pixel (arcsec), one number or (sy, sx), for a map whose header has none.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, HDU or plane, or it may not be read.
+    FormatError
+        The file is not FITS, is truncated, or holds no image.
+    HeaderError
+        The header has no beam, no size of a pixel, or a unit that cannot be converted.
+    """
+    name, inside = _split(os.fspath(path))
+    if inside is not None and hdu is not None:
+        raise UsageError("the HDU is named twice", got=f"{path} and hdu={hdu!r}", allowed="one of the two")
+    hdus = read_hdus(name)
+    chosen, notes = _choose_hdu(hdus, inside if hdu is None else hdu, name)
+    where = choose_plane(chosen, plane)
+    _check_length(chosen, name)
+    frame, frame_notes = map_frame(chosen.header, where, beam_plane=beam_plane, pixel_scale=pixel_scale)
+    seen, beam_notes = _beam(beam, hdus, chosen, where, frame, name)
+    seen_frequency, frequency_notes = map_frequency(chosen.header, where)
+    if frequency is not None:
+        if not (math.isfinite(frequency) and frequency > 0):
+            raise OptionError("a frequency is a number of hertz", got=frequency, allowed="above 0")
+        seen_frequency, frequency_notes = float(frequency), ()
+    conversion = jansky_per_beam(
+        unit or chosen.header.text("BUNIT"), beam=seen, pixel_area=frame.scale[0] * frame.scale[1], frequency=seen_frequency
+    )
+    all_notes = (
+        *notes, *where.notes, *unread_notes(chosen.header), *frame_notes, *beam_notes, *frequency_notes, *conversion.notes,
+        *sampling_notes(frame, seen),
+    )  # fmt: skip
+    return SkyImage(
+        _source(chosen, where.shape, where.skipped, where.index, name),
+        frame,
+        seen,
+        "Jy/beam",
+        seen_frequency,
+        _stem(name),
+        all_notes,
+        Origin(name, chosen.index, where.index),
+        conversion.factor,
+    )
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    hdu: int | str | None = None,
+    plane: int | Sequence[int] | None = None,
+    beam: Beam | tuple[float, float, float] | None = None,
+    unit: str | None = None,
+    frequency: float | None = None,
+    beam_plane: BeamPlane | None = None,
+    pixel_scale: float | tuple[float, float] | None = None,
+) -> SkyImage:
+    """The image of a file; see `open_image` for what can be said about it."""
+    return open_image(
+        path, hdu=hdu, plane=plane, beam=beam, unit=unit, frequency=frequency, beam_plane=beam_plane, pixel_scale=pixel_scale
+    )
+
+
+def _split(path: str) -> tuple[str, int | str | None]:
+    """The file and the HDU of ``map.fits[SCI]``; a file that has brackets in its own name is taken as it is."""
+    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path, flags=re.DOTALL)
+    if match is None or os.path.exists(path):
+        return path, None
+    inside = match.group(2).strip()
+    return match.group(1), int(inside) if re.fullmatch(r"\d+", inside) else inside
+
+
+def _choose_hdu(hdus: Sequence[Hdu], asked: int | str | None, path: str) -> tuple[Hdu, tuple[str, ...]]:
+    """The HDU to take; without a wish the first image with data."""
+    listed = "; ".join(str(hdu) for hdu in hdus)
+    images = [hdu for hdu in hdus if hdu.has_image]
+    if asked is not None:
+        found = _named(hdus, asked)
+        if found is None:
+            raise UsageError("the file has no such HDU", got=asked, allowed=listed)
+        if not found.has_image:
+            raise UsageError("the HDU holds no image", got=str(found), allowed="; ".join(str(hdu) for hdu in images) or "none of this file does")
+        return found, ()
+    if not images:
+        if any(hdu.kind == "table" for hdu in hdus):
+            raise FormatError("the file holds tables and no map", got=f"{path}: {listed}")
+        raise FormatError("the file holds no image", got=f"{path}: {listed}", allowed="an HDU of two axes or more with data")
+    if len(images) == 1:
+        return images[0], ()
+    others = ", ".join(str(hdu) for hdu in images[1:6])
+    return images[0], (f"the file holds {len(images)} images: {images[0]} is taken; others: {others} (FILE[N] takes another)",)
+
+
+def _named(hdus: Sequence[Hdu], asked: int | str) -> Hdu | None:
+    if isinstance(asked, int):
+        return hdus[asked] if 0 <= asked < len(hdus) else None
+    name, _, version = asked.partition(",")
+    for hdu in hdus:
+        if hdu.name.upper() == name.strip().upper() and (not version or hdu.version == int(version) if version.strip().isdigit() else not version):
+            return hdu
+    return None
+
+
+def _check_length(hdu: Hdu, path: str) -> None:
+    if hdu.truncated:
+        raise FormatError(
+            "the file is truncated",
+            got=f"{path} ({hdu.file_size} bytes)",
+            allowed=f"{hdu.start + hdu.size} bytes or more, as its header says",
+            todo="fetch it again",
+        )
+
+
+def _beam(
+    given: Beam | tuple[float, float, float] | None, hdus: Sequence[Hdu], hdu: Hdu, where: Plane, frame: Frame, path: str
+) -> tuple[Beam, tuple[str, ...]]:
+    """The beam that was given, or the header's."""
+    if given is None:
+        return map_beam(hdus, hdu, where, frame, path)
+    beam = given if isinstance(given, Beam) else Beam(*given)
+    if beam.minor <= 0:
+        raise OptionError("a beam needs two axes above zero", got=given, allowed="MAJ,MIN,PA in arcsec, arcsec and degrees")
+    return beam, (f"the beam was given: {beam}",)
+
+
+def _source(hdu: Hdu, shape: tuple[int, int], skipped: int, index: tuple[int, ...], path: str) -> PixelSource:
+    header = hdu.header
+    if hdu.kind == "compressed":
+        return CompressedSource(path, hdu.index, shape, index, int(header.number("ZTILE2") or 1))
+    bscale, bzero = header.number("BSCALE"), header.number("BZERO")
+    blank = header.number("BLANK") if hdu.bitpix > 0 else None
+    for key, value in (("BSCALE", bscale), ("BZERO", bzero)):
+        if value is not None and (not math.isfinite(value) or (key == "BSCALE" and value == 0)):
+            raise HeaderError("the scale of the pixels cannot be right", got=f"{key} = {value}", allowed="finite, BSCALE not 0")
+    return FitsSource(
+        path,
+        shape,
+        hdu.start + skipped * abs(hdu.bitpix) // 8,
+        hdu.bitpix,
+        1.0 if bscale is None else bscale,
+        bzero or 0.0,
+        None if blank is None or not math.isfinite(blank) else int(blank),
+    )
+
+
+def _stem(path: str) -> str:
+    """The name of a file without what tells its format."""
+    return re.sub(r"(\.(fits|fit|fts|fz))+$", "", os.path.basename(path), flags=re.IGNORECASE) or os.path.basename(path)

@@ -1,0 +1,297 @@
+"""`SkyImage`: one plane of a map, read where and when it is asked for, with all that gives its numbers a meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skysift.base.errors import FormatError, RegionError, UsageError
+from skysift.base.provenance import InputRecord
+from skysift.sky.beam import Beam
+from skysift.sky.box import Box
+from skysift.sky.frame import BeamPlane, Frame
+from skysift.sky.units import jansky_per_beam
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+__all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage", "file_checksum"]
+
+UNDERSAMPLED = 2.0  # pixels across the beam's minor axis below which a Gaussian is not sampled
+
+
+@runtime_checkable
+class PixelSource(Protocol):
+    """Where pixels come from: a plane (y, x) that is read box by box, from any thread; it travels by pickle."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, (ny, nx)."""
+        ...
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """The pixels of a box inside the plane: float32, contiguous, blanks and infinities as NaN."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """The pixels of an array (y, x) in memory."""
+
+    data: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        data = np.array(self.data, dtype=np.float32, order="C")
+        if data.ndim != 2 or data.size == 0:
+            raise UsageError("an image is a plane (y, x) of pixels", got=f"an array of shape {data.shape}")
+        data[~np.isfinite(data)] = np.nan
+        data.setflags(write=False)
+        object.__setattr__(self, "data", data)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, (ny, nx)."""
+        return self.data.shape[0], self.data.shape[1]
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """The pixels of a box inside the plane, as a copy."""
+        return self.data[box.slices()].copy()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArraySource) and np.array_equal(self.data, other.data, equal_nan=True)
+
+    def __hash__(self) -> int:
+        return hash(self.data.tobytes())
+
+
+@dataclass(frozen=True)
+class CutSource:
+    """A window of another source."""
+
+    source: PixelSource
+    box: Box
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, (ny, nx)."""
+        return self.box.shape
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """The pixels of a box inside the window."""
+        return self.source.read(box.shift(self.box.y0, self.box.x0))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an image was read from: file, HDU, and the plane along the axes above the second (0-based, in array order)."""
+
+    path: str
+    hdu: int | str
+    plane: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SkyImage:
+    """One plane of a map with its geometry, beam and unit; pixels stay where they are until they are read.
+
+    Parameters
+    ----------
+    pixels
+        Where the pixels come from.
+    frame
+        Where they lie on the sky.
+    beam
+        What a point source looks like.
+    unit
+        Unit of what `read` gives: Jy/beam.
+    frequency
+        Of the observation (Hz); NaN where not known.
+    name
+        A short name: the stem of the file.
+    notes
+        Whatever was odd when the image was opened, one plain line each.
+    origin
+        The file; None for an array.
+    factor
+        What the stored numbers are multiplied by to be in `unit`.
+    """
+
+    pixels: PixelSource
+    frame: Frame
+    beam: Beam
+    unit: str = "Jy/beam"
+    frequency: float = math.nan
+    name: str = "image"
+    notes: tuple[str, ...] = ()
+    origin: Origin | None = None
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.pixels.shape != self.frame.shape:
+            raise UsageError("pixels and frame differ in shape", got=(self.pixels.shape, self.frame.shape), allowed="the same (ny, nx)")
+        if not (self.beam.major > 0 and self.beam.minor > 0):
+            raise UsageError("an image needs a beam with two axes", got=self.beam, allowed="major and minor above 0 arcsec")
+
+    @classmethod
+    def from_array(
+        cls,
+        data: ArrayLike,
+        *,
+        beam: Beam | tuple[float, float, float],
+        pixel_scale: float | tuple[float, float] | None = None,
+        wcs: WCS | None = None,
+        frame: Frame | None = None,
+        unit: str = "Jy/beam",
+        frequency: float = math.nan,
+        name: str = "array",
+        beam_plane: BeamPlane | None = None,
+    ) -> SkyImage:
+        """The image of an array in memory.
+
+        Parameters
+        ----------
+        data
+            Pixels (y, x); infinities count as NaN.
+        beam
+            A `Beam`, or (major, minor, pa) in arcsec and degrees.
+        pixel_scale
+            Size of a pixel (arcsec), one number or (sy, sx), for an array without `wcs` or `frame`.
+        wcs
+            An astropy WCS with a celestial part.
+        frame
+            A `Frame` of the same shape, instead of `wcs`.
+        unit
+            Unit of the data: Jy/beam, or one that can be converted to it.
+        frequency
+            Of the observation (Hz); needed for brightness temperatures.
+        name
+            A short name.
+        beam_plane
+            ``image`` or ``sky``; by default as the projection suggests.
+
+        Raises
+        ------
+        UsageError
+            None or several of `pixel_scale`, `wcs` and `frame` are given, or they do not fit the data.
+        """
+        source = ArraySource(np.asarray(data))
+        if sum(given is not None for given in (pixel_scale, wcs, frame)) != 1:
+            raise UsageError("an array needs its geometry once", allowed="one of pixel_scale=, wcs=, frame=")
+        if wcs is not None:
+            frame = Frame.from_wcs(wcs, source.shape, beam_plane=beam_plane)
+        elif pixel_scale is not None:
+            scale = pixel_scale if isinstance(pixel_scale, tuple) else (pixel_scale, pixel_scale)
+            frame = Frame.pixels_only(source.shape, scale)
+        assert frame is not None  # one of the three was given
+        if beam_plane is not None:
+            frame = frame.with_beam_plane(beam_plane)
+        beam = beam if isinstance(beam, Beam) else Beam(*beam)
+        conversion = jansky_per_beam(unit, beam=beam, pixel_area=frame.scale[0] * frame.scale[1], frequency=frequency)
+        notes = (*conversion.notes, *sampling_notes(frame, beam))
+        return cls(source, frame, beam, "Jy/beam", float(frequency), name, notes, None, conversion.factor)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, (ny, nx)."""
+        return self.frame.shape
+
+    @property
+    def box(self) -> Box:
+        """The box of the whole image."""
+        return Box.of(self.shape)
+
+    def read(self, box: Box | None = None) -> NDArray[np.float32]:
+        """The pixels of a box (y, x): float32, Jy/beam, blanks and infinities as NaN; all pixels where no box is given.
+
+        Parameters
+        ----------
+        box
+            The window to read; what lies outside the image is cut off.
+        """
+        box = self.box if box is None else box.intersect(self.box)
+        if box.empty:
+            return np.empty(box.shape, dtype=np.float32)
+        data = self.pixels.read(box)
+        if self.factor != 1.0:
+            with np.errstate(over="ignore"):
+                data *= np.float32(self.factor)
+            data[np.isinf(data)] = np.nan
+        return data
+
+    def cut(self, box: Box) -> SkyImage:
+        """The image of a window; its geometry, beam, unit and story travel with it.
+
+        Raises
+        ------
+        RegionError
+            The window does not meet the image.
+        """
+        inside = box.intersect(self.box)
+        if inside.empty:
+            raise RegionError("the region does not meet the map", got=box, allowed=f"x 0 to {self.shape[1]}, y 0 to {self.shape[0]}")
+        if isinstance(self.pixels, CutSource):
+            pixels = CutSource(self.pixels.source, inside.shift(self.pixels.box.y0, self.pixels.box.x0))
+        else:
+            pixels = CutSource(self.pixels, inside)
+        return replace(self, pixels=pixels, frame=self.frame.crop(inside))
+
+    def with_notes(self, *notes: str) -> SkyImage:
+        """The same image with more notes; one that is there already is not repeated."""
+        new = tuple(dict.fromkeys(note for note in notes if note not in self.notes))
+        return replace(self, notes=(*self.notes, *new))
+
+    def input_record(self) -> InputRecord:
+        """What the image was made from, with the sha256 of the file, or of the array's bytes."""
+        if self.origin is None:
+            data = np.ascontiguousarray(self.pixels.read(Box.of(self.pixels.shape)), dtype="<f4")
+            checksum = "sha256:" + hashlib.sha256(data.tobytes()).hexdigest()
+            return InputRecord(self.name, checksum, None, (), data.nbytes)
+        checksum, size = file_checksum(self.origin.path)
+        return InputRecord(os.path.basename(self.origin.path), checksum, self.origin.hdu, self.origin.plane, size)
+
+    def __repr__(self) -> str:
+        place = f", {self.frequency / 1e6:.6g} MHz" if math.isfinite(self.frequency) else ""
+        return (
+            f"<SkyImage {self.name}: {self.shape[0]} x {self.shape[1]} (y, x) px, {self.frame.projection} {self.frame.name}, "
+            f"beam {self.beam}, {self.unit}{place}, {len(self.notes)} notes>"
+        )
+
+
+def sampling_notes(frame: Frame, beam: Beam) -> tuple[str, ...]:
+    """A note where the beam is too narrow for the pixels."""
+    _, minor = frame.beam_pixels(beam)
+    if minor >= UNDERSAMPLED * (1.0 - 1e-6):
+        return ()
+    return (
+        f"the beam is undersampled: its minor axis is {minor:.2f} px (at least {UNDERSAMPLED:g} are needed); "
+        "sizes and errors of faint sources are not to be trusted",
+    )
+
+
+def file_checksum(path: str) -> tuple[str, int]:
+    """The sha256 of a file as ``sha256:...`` and its size in bytes; read once as long as the file does not change.
+
+    Raises
+    ------
+    FormatError
+        The file has gone or cannot be read any more.
+    """
+    try:
+        state = os.stat(path)
+        return _checksum(path, state.st_size, state.st_mtime_ns), state.st_size
+    except OSError as error:
+        raise FormatError("the map cannot be read any more", got=path, todo=error.strerror or str(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _checksum(path: str, size: int, changed: int) -> str:
+    """Size and time of change are there to ask again when the file has changed."""
+    with open(path, "rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
