@@ -1,0 +1,301 @@
+"""Pictures of a whole map: the sky with its sources, the residual, the noise and the background."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.flow.overview import Overview, Preview
+from skysift.flow.style import (
+    FLAGGED,
+    INK,
+    MEANINGS,
+    PAPER,
+    STRUCTURES,
+    blank,
+    plain_numbers,
+    png,
+    prefixed,
+    quiet,
+    sheet,
+    span,
+)
+from skysift.sky.frame import Frame
+from skysift.sky.table import Table
+
+if TYPE_CHECKING:
+    from astropy.visualization.wcsaxes import WCSAxes
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Picture",
+    "background_picture",
+    "ellipses",
+    "residual_picture",
+    "rms_picture",
+    "sky_picture",
+    "stretch",
+]
+
+OUTLINE = 48  # corners of a drawn ellipse
+CROWDED = 1500  # more outlines than this are drawn thinner
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a report: its bytes as an address, a second one to lay over it, and what it shows."""
+
+    image: str
+    caption: str
+    overlay: str = ""
+
+
+def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
+    """The map with an asinh stretch, and the outlines of the sources to lay over it."""
+    shown = seen.previews["data"]
+    factor, unit = prefixed("Jy/beam", shown.pixels if not seen.rms_median > 0 else [seen.rms_median * 20])
+    figure, axes = _sheet(frame, shown, wide=12.6)
+    norm = stretch(shown.pixels * np.float32(factor), seen.rms_median * factor)
+    _draw(figure, axes, shown, factor, norm, "inferno", f"brightness [{unit}], asinh stretch")
+    image = _render(figure, 124)
+    overlay = _overlay(figure, axes, frame, sources)
+    caption = "The map"
+    if shown.factor > 1:
+        caption += f", each block of {shown.factor} x {shown.factor} pixels as its brightest pixel"
+    caption += ". Ellipses are the fitted FWHM of the sources; a cross marks a source without a fitted shape."
+    return Picture(image, caption, overlay)
+
+
+def residual_picture(seen: Overview, frame: Frame) -> Picture:
+    """The residual in units of the local rms, from -5 to 5."""
+    from matplotlib.colors import Normalize  # loaded late: only reports need matplotlib
+
+    shown = seen.previews["residual"]
+    figure, axes = _sheet(frame, shown, wide=7.4)
+    _draw(figure, axes, shown, 1.0, Normalize(-5, 5), "RdBu_r", "residual / rms [sigma]", extend="both")
+    how = (
+        ""
+        if shown.factor == 1
+        else f", each block of {shown.factor} x {shown.factor} pixels as its value farthest from 0"
+    )
+    return Picture(
+        _render(figure, 118), f"Residual (map - background - model) in units of the local rms{how}."
+    )
+
+
+def rms_picture(seen: Overview, frame: Frame) -> Picture:
+    """The noise map."""
+    from matplotlib.colors import LogNorm, Normalize  # loaded late: only reports need matplotlib
+
+    shown = seen.previews["rms"]
+    factor, unit = prefixed("Jy/beam", [seen.rms_median])
+    figure, axes = _sheet(frame, shown, wide=7.4)
+    low, high = span(shown.pixels * np.float32(factor), 0.2, 99.8)
+    steep = low > 0 and high > 8 * low
+    norm = LogNorm(low, high) if steep else Normalize(low, high)
+    _draw(
+        figure,
+        axes,
+        shown,
+        factor,
+        norm,
+        "cividis",
+        f"rms [{unit}]" + (", logarithmic" if steep else ""),
+        extend="both",
+    )
+    return Picture(
+        _render(figure, 118), f"Noise (rms){_mean_of(shown)}; median {seen.rms_median * factor:.3g} {unit}."
+    )
+
+
+def background_picture(seen: Overview, frame: Frame) -> Picture:
+    """The background level that was subtracted."""
+    from matplotlib.colors import Normalize  # loaded late: only reports need matplotlib
+
+    shown = seen.previews["background"]
+    low, high = seen.background_span
+    figure, axes = _sheet(frame, shown, wide=7.4)
+    if low == high == 0.0:
+        factor, unit = prefixed("Jy/beam", [seen.rms_median])
+        limit = 1.0
+        caption = "Background: zero everywhere."
+    else:
+        factor, unit = prefixed("Jy/beam", [low, high])
+        limit = float(np.nanmax(np.abs([low, high]))) * factor if np.isfinite(low) else 1.0
+        caption = f"Background{_mean_of(shown)}; from {low * factor:.3g} to {high * factor:.3g} {unit}."
+    _draw(figure, axes, shown, factor, Normalize(-limit, limit), "PuOr_r", f"background [{unit}]")
+    return Picture(_render(figure, 118), caption)
+
+
+def stretch(pixels: NDArray[np.floating], rms: float) -> Normalize:
+    """An asinh stretch that is linear near the noise and holds the bright end.
+
+    Parameters
+    ----------
+    pixels
+        What is shown (any unit).
+    rms
+        Noise in the same unit; not positive where it is unknown.
+    """
+    from matplotlib.colors import AsinhNorm  # loaded late: only reports need matplotlib
+
+    low, high = span(pixels, 1.0, 99.9)
+    if not rms > 0:
+        rms = (high - low) / 20
+    return AsinhNorm(
+        linear_width=3 * rms, vmin=max(low, -4 * rms), vmax=max(high, max(low, -4 * rms) + 16 * rms)
+    )
+
+
+def ellipses(frame: Frame, table: Table) -> NDArray[np.float64]:
+    """Outlines (row, corner, x and y) of the fitted ellipses in pixels; NaN where a row has no shape.
+
+    Parameters
+    ----------
+    frame
+        Geometry of the map.
+    table
+        Components or sources: `major`, `minor` (arcsec, FWHM) and `pa` (deg) at `x`, `y`.
+    """
+    turn = np.linspace(0, 2 * np.pi, OUTLINE + 1)
+    angle = np.radians(table["pa"])[:, None]
+    along = table["major"][:, None] / 2 * np.cos(turn)
+    across = table["minor"][:, None] / 2 * np.sin(turn)
+    east = along * np.sin(angle) + across * np.cos(angle)
+    north = along * np.cos(angle) - across * np.sin(angle)
+    a, b, c, d = np.moveaxis(frame.tangent(table["x"], table["y"]).reshape(-1, 4), 1, 0)[:, :, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = (d * east - b * north) / (a * d - b * c)
+        y = (a * north - c * east) / (a * d - b * c)
+    return np.stack([table["x"][:, None] + x, table["y"][:, None] + y], axis=-1)
+
+
+def outline_groups(sources: Table) -> dict[str, tuple[str, NDArray[np.bool_]]]:
+    """What is told apart by colour: label -> colour and rows; flagged rows form a group of their own."""
+    flagged = np.asarray(sources["flags"]) != 0
+    groups = {
+        f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~flagged)
+        for name, colour in STRUCTURES.items()
+    }
+    groups["flagged"] = (FLAGGED, flagged)
+    return groups
+
+
+def _mean_of(shown: Preview) -> str:
+    return "" if shown.factor == 1 else f", mean of blocks of {shown.factor} x {shown.factor} pixels"
+
+
+def _sheet(frame: Frame, shown: Preview, *, wide: float) -> tuple[Figure, Axes]:
+    """A figure `wide` inches across with axes that suit the shape of what is shown."""
+    n_y, n_x = shown.box.shape
+    scale_y, scale_x = frame.scale
+    ratio = n_y * scale_y / (n_x * scale_x)
+    figure = sheet(wide, float(np.clip((wide - 1.7) * ratio, wide / 5, wide * 1.15) + 0.6))
+    sky = frame.celestial and min(n_y, n_x) > 3
+    # WCSAxes brings astropy.visualization, which only reports need.
+    if sky:
+        from astropy.visualization.wcsaxes import WCSAxes
+
+        axes: Axes = figure.add_subplot(axes_class=WCSAxes, wcs=frame.wcs)
+        _label_sky(axes, frame)
+    else:
+        axes = figure.add_subplot()
+        quiet(axes)
+        axes.set_xlabel("x [pixel]")
+        axes.set_ylabel("y [pixel]")
+    axes.set_facecolor(PAPER)
+    left, right, bottom, top = shown.extent
+    axes.set_xlim(left, min(right, shown.box.x1 - 0.5))
+    axes.set_ylim(bottom, min(top, shown.box.y1 - 0.5))
+    axes.set_aspect(scale_y / scale_x if 1 / 8 < ratio < 8 else "auto")
+    return figure, axes
+
+
+def _label_sky(axes: WCSAxes, frame: Frame) -> None:
+    """Name the axes and lay a thin grid of sky coordinates over the map."""
+    names = ("l", "b") if frame.name == "Galactic" else ("RA", "Dec")
+    for coordinate, name in zip(axes.coords, names, strict=False):
+        coordinate.set_axislabel(f"{name} ({frame.name})", color=INK, fontsize=10, minpad=0.6)
+        coordinate.set_ticklabel(color=INK, fontsize=9, exclude_overlapping=True)
+        coordinate.set_ticks(color=INK)
+        coordinate.grid(color="white", alpha=0.16, linewidth=0.6)
+        coordinate.frame.set_color(INK)
+
+
+def _draw(
+    figure: Figure,
+    axes: Axes,
+    shown: Preview,
+    factor: float,
+    norm: Normalize,
+    colours: str,
+    label: str,
+    *,
+    extend: str = "neither",
+) -> None:
+    if not np.isfinite(shown.pixels).any():
+        blank(axes, "no pixel holds data")
+        return
+    image = axes.imshow(
+        shown.pixels * np.float32(factor),
+        norm=norm,
+        cmap=colours,
+        origin="lower",
+        extent=shown.extent,
+        aspect=axes.get_aspect(),
+        interpolation="nearest" if max(shown.pixels.shape) < 400 else "auto",
+    )
+    bar = figure.colorbar(image, ax=axes, pad=0.012, fraction=0.05, aspect=36, extend=extend)
+    bar.set_label(label, color=INK, fontsize=10)
+    bar.ax.tick_params(colors=INK, labelsize=9, which="both")
+    bar.outline.set_edgecolor(INK)
+    plain_numbers(bar.ax.yaxis)
+
+
+def _render(figure: Figure, dpi: int) -> str:
+    with warnings.catch_warnings():
+        # The corners of an all-sky map have no coordinates; the axes warn of each line that leaves the sky.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return png(figure, dpi=dpi)
+
+
+def _overlay(figure: Figure, axes: Axes, frame: Frame, sources: Table) -> str:
+    """The outlines of the sources, as a picture that fits on that of `figure`."""
+    if len(sources) == 0:
+        return ""
+    from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
+    from matplotlib.lines import Line2D
+
+    over = sheet(*figure.get_size_inches())
+    over.set_layout_engine("none")
+    plane = over.add_axes(axes.get_position().bounds)
+    plane.set_axis_off()
+    plane.set_xlim(axes.get_xlim())
+    plane.set_ylim(axes.get_ylim())
+    width = 1.1 if len(sources) < CROWDED else 0.6
+    lines = ellipses(frame, sources)
+    shaped = np.isfinite(lines).all(axis=(1, 2))
+    legend = []
+    for label, (colour, rows) in outline_groups(sources).items():
+        if not rows.any():
+            continue
+        plane.add_collection(
+            LineCollection(list(lines[rows & shaped]), colors=colour, linewidths=width), autolim=False
+        )
+        bare = rows & ~shaped
+        plane.plot(
+            sources["x"][bare], sources["y"][bare], "x", color=colour, markersize=5, markeredgewidth=width
+        )
+        legend.append(Line2D([], [], color=colour, linewidth=2, label=f"{label} ({int(rows.sum())})"))
+    box = plane.legend(
+        handles=legend, loc="upper left", fontsize=8.5, framealpha=0.8, facecolor=PAPER, edgecolor="none"
+    )
+    for text in box.get_texts():
+        text.set_color("#e8e8e8")
+    return png(over, dpi=124)

@@ -1,0 +1,223 @@
+"""Single islands as a person judges a fit: data, model and residual side by side with one stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.flow.figures import ellipses, stretch
+from skysift.flow.overview import Reader, preview
+from skysift.flow.style import INK, PAPER, plain_numbers, png, prefixed, sheet
+from skysift.sky.beam import Beam
+from skysift.sky.box import Box
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.flags import describe
+from skysift.sky.frame import Frame
+from skysift.sky.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Exhibit", "brightest", "exhibit", "most_complex"]
+
+LONGEST = 360  # pixels along a panel at most
+NEAT = 40  # components up to which ellipses get full lines
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One island of the gallery: its picture and what to write under it."""
+
+    island_id: int
+    name: str
+    image: str
+    facts: str
+    flags: tuple[str, ...]
+
+
+def brightest(islands: Table, count: int) -> list[int]:
+    """Rows of the islands with the highest peaks, the highest first."""
+    order = np.argsort(-np.nan_to_num(np.abs(islands["flux_peak"])), kind="stable")
+    return [int(row) for row in order[:count]]
+
+
+def most_complex(islands: Table, count: int, *, without: list[int]) -> list[int]:
+    """Rows of the islands with the most components, then beams; not those in `without`, nor plain ones."""
+    order = np.lexsort((-np.nan_to_num(islands["n_beams"]), -islands["n_components"]))
+    rows = [int(row) for row in order if int(row) not in without and islands["n_components"][row] > 1]
+    return rows[:count]
+
+
+def exhibit(read: Mapping[str, Reader], frame: Frame, beam: Beam, catalogue: Catalogue, row: int) -> Exhibit:
+    """The picture of one island and its facts.
+
+    Parameters
+    ----------
+    read
+        Readers of the maps ``data background model residual labels``.
+    frame, beam
+        Geometry and beam of the map.
+    catalogue
+        What was found.
+    row
+        Row of the island in ``catalogue.islands``.
+    """
+    islands = catalogue.islands
+    number = int(islands["island_id"][row])
+    box = _window(frame, beam, islands, row)
+    shown = {name: preview(read[name], box, longest=LONGEST) for name in ("model", "residual")}
+    data = preview(lambda part: read["data"](part) - read["background"](part), box, longest=LONGEST).pixels
+    labels = preview(
+        lambda part: (read["labels"](part) == number).astype(np.float32), box, longest=LONGEST
+    ).pixels
+    rms = float(islands["rms"][row])
+    factor, unit = prefixed("Jy/beam", [islands["flux_peak"][row]])
+    near = box.contains(catalogue.components["x"], catalogue.components["y"])
+    components = catalogue.components.select(near)
+    panels = {"data": data, "model": shown["model"].pixels, "residual": shown["residual"].pixels}
+    own = components["island_id"] == number
+    image = _panels(
+        panels,
+        labels,
+        shown["model"].extent,
+        frame,
+        beam,
+        ellipses(frame, components),
+        own,
+        factor,
+        unit,
+        rms,
+    )
+    n_components, n_sources = int(islands["n_components"][row]), int(islands["n_sources"][row])
+    facts = (
+        f"{n_components} component{'s' * (n_components != 1)} in {n_sources} source{'s' * (n_sources != 1)}, "
+        f"S/N {islands['snr'][row]:.1f}, {islands['n_beams'][row]:.1f} beams, "
+        f"residual rms {islands['residual_rms'][row]:.2f}, peak {islands['residual_peak'][row]:+.1f} sigma"
+    )
+    name = str(islands["name"][row]) or f"island {number}"
+    return Exhibit(number, name, image, facts, tuple(describe(int(islands["flags"][row]))))
+
+
+def _window(frame: Frame, beam: Beam, islands: Table, row: int) -> Box:
+    """A box around an island, square on the sky, with some sky about it, cut at the border of the map."""
+    scale_y, scale_x = frame.scale
+    x0, x1 = int(islands["x_min"][row]), int(islands["x_max"][row]) + 1
+    y0, y1 = int(islands["y_min"][row]), int(islands["y_max"][row]) + 1
+    side = max((x1 - x0) * scale_x, (y1 - y0) * scale_y) * 1.15 + 2 * beam.major
+    side = max(side, 6 * beam.major)
+    half_x, half_y = max(2.0, side / scale_x / 2), max(2.0, side / scale_y / 2)
+    middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
+    wanted = Box(
+        int(np.floor(middle_y - half_y)),
+        int(np.ceil(middle_y + half_y)),
+        int(np.floor(middle_x - half_x)),
+        int(np.ceil(middle_x + half_x)),
+    )
+    n_y, n_x = frame.shape
+    return wanted.intersect(Box(0, n_y, 0, n_x))
+
+
+def _panels(
+    panels: Mapping[str, NDArray[np.float32]],
+    footprint: NDArray[np.float32],
+    extent: tuple[float, float, float, float],
+    frame: Frame,
+    beam: Beam,
+    lines: NDArray[np.float64],
+    own: NDArray[np.bool_],
+    factor: float,
+    unit: str,
+    rms: float,
+) -> str:
+    """Three panels with one stretch and one colour bar."""
+    from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
+
+    scale_y, scale_x = frame.scale
+    ratio = (extent[3] - extent[2]) * scale_y / ((extent[1] - extent[0]) * scale_x)
+    wide = 7.4
+    figure = sheet(wide, float(np.clip((wide - 0.9) / 3 * ratio, 1.0, 5.5)) + 0.3)
+    row = figure.subplots(1, 3)
+    norm = stretch(panels["data"] * np.float32(factor), rms * factor)
+    image = None
+    for axes, (title, pixels) in zip(row, panels.items(), strict=True):
+        image = axes.imshow(
+            pixels * np.float32(factor),
+            norm=norm,
+            cmap="inferno",
+            origin="lower",
+            extent=extent,
+            aspect=scale_y / scale_x if 1 / 8 < ratio < 8 else "auto",
+            interpolation="nearest",
+        )
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_facecolor(PAPER)
+        axes.set_title(title if title != "data" else "data - background", color=INK, fontsize=10, pad=4)
+        for spine in axes.spines.values():
+            spine.set_color(INK)
+    whole = np.isfinite(lines).all(axis=(1, 2))
+    faint = 1.2 if int(own.sum()) <= NEAT else 0.7
+    row[0].add_collection(
+        LineCollection(list(lines[whole & own]), colors="#5fe0ff", linewidths=faint), autolim=False
+    )
+    row[0].add_collection(
+        LineCollection(list(lines[whole & ~own]), colors="#9aa3ad", linewidths=0.7), autolim=False
+    )
+    if min(footprint.shape) > 1 and 0 < float(np.nanmean(footprint)) < 1:
+        for axes in (row[0], row[2]):
+            axes.contour(
+                footprint, [0.5], colors="white", linewidths=0.7, alpha=0.65, extent=extent, origin="lower"
+            )
+    _beam_and_bar(row[1], frame, beam, extent)
+    assert image is not None
+    bar = figure.colorbar(image, ax=list(row), pad=0.01, fraction=0.03, aspect=30)
+    bar.set_label(unit, color=INK, fontsize=9)
+    bar.ax.tick_params(colors=INK, labelsize=8, which="both")
+    bar.outline.set_edgecolor(INK)
+    plain_numbers(bar.ax.yaxis)
+    return png(figure, dpi=140)
+
+
+def _beam_and_bar(axes: Axes, frame: Frame, beam: Beam, extent: tuple[float, float, float, float]) -> None:
+    """The beam in the lower left corner and the length of an angle in the lower right one."""
+    from matplotlib.patches import Polygon  # loaded late: only reports need matplotlib
+
+    left, right, bottom, top = extent
+    scale_x = frame.scale[1]
+    width = (right - left) * scale_x  # arcsec
+    steps = np.outer(10.0 ** np.arange(-3, 6), [1, 2, 5]).ravel()
+    steps = np.concatenate([steps[steps < 30], [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000]])
+    length = float(steps[np.searchsorted(steps, width / 3.2) - 1])
+    text = (
+        f"{length:g}\u2033"
+        if length < 60
+        else f"{length / 60:g}\u2032"
+        if length < 3600
+        else f"{length / 3600:g}\u00b0"
+    )
+    y = bottom + (top - bottom) * 0.06
+    x = right - (right - left) * 0.06
+    axes.plot([x - length / scale_x, x], [y, y], color="white", linewidth=1.6, solid_capstyle="butt")
+    axes.text(
+        x - length / scale_x / 2,
+        y + (top - bottom) * 0.02,
+        text,
+        color="white",
+        fontsize=8,
+        ha="center",
+        va="bottom",
+    )
+    middle_x, middle_y = (left + right) / 2, (bottom + top) / 2
+    xx, xy, yy = frame.beam_covariance(beam, np.array([middle_x]), np.array([middle_y]))[0]
+    turn = np.linspace(0, 2 * np.pi, 60)
+    circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # half the FWHM in sigma
+    outline = np.linalg.cholesky(np.array([[xx, xy], [xy, yy]])) @ circle
+    outline[0] += left + (right - left) * 0.06 - outline[0].min()
+    outline[1] += bottom + (top - bottom) * 0.06 - outline[1].min()
+    axes.add_patch(
+        Polygon(outline.T, closed=True, facecolor="none", edgecolor="white", linewidth=1.2, hatch="////")
+    )

@@ -1,0 +1,99 @@
+"""The maps of a run: background, rms, model, residual and labels, written band by band."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.flow.overview import Reader, bands
+from skysift.io.fits import FitsSource, write_image
+
+if TYPE_CHECKING:
+    from skysift.find.run import Finding
+
+__all__ = ["MAPS", "file_of", "write_maps"]
+
+MAPS: dict[str, tuple[str, str]] = {
+    "background": ("Jy/beam", "background"),
+    "rms": ("Jy/beam", "rms"),
+    "model": ("Jy/beam", "model"),
+    "residual": ("Jy/beam", "residual"),
+    "labels": ("", "island labels"),
+}
+"""Name of a map -> its unit and what the header says that it shows."""
+
+
+def file_of(name: str) -> str:
+    """The file name of a map."""
+    return f"{name}.fits"
+
+
+def write_maps(
+    finding: Finding,
+    place: Callable[[str], Path],
+    wanted: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Reader]:
+    """Readers of the data and of all maps, once those that are wanted were written.
+
+    Parameters
+    ----------
+    finding
+        What was found.
+    place
+        Where a file of this name goes.
+    wanted
+        Names of maps.
+    progress
+        Called as progress(done, total).
+
+    Raises
+    ------
+    StorageError
+        The disk is full.
+    """
+    image = finding.image
+    read: dict[str, Reader] = {"data": image.read} | {name: partial(finding.read, name) for name in MAPS}
+    names = [name for name in MAPS if name in wanted]
+    boxes = list(bands(image.shape))
+    done = 0
+
+    def rows(name: str) -> Iterator[NDArray[np.float32] | NDArray[np.int32]]:
+        nonlocal done
+        for box in boxes:
+            yield finding.read(name, box)
+            done += 1
+            if progress is not None:
+                progress(done, len(names) * len(boxes))
+
+    for name in names:
+        unit, title = MAPS[name]
+        dtype: Literal["float32", "int32"] = "int32" if name == "labels" else "float32"
+        path = place(file_of(name))
+        write_image(
+            path,
+            image.shape,
+            rows(name),
+            dtype=dtype,
+            frame=image.frame,
+            beam=image.beam,
+            unit=unit,
+            frequency=image.frequency,
+            title=title,
+            provenance=finding.catalogue.provenance,
+        )
+        # Whoever reads the map again reads the file: that costs less than painting the model once more.
+        read[name] = _reader(path, image.shape, 32 if name == "labels" else -32)
+    return read
+
+
+def _reader(path: Path, shape: tuple[int, int], bitpix: int) -> Reader:
+    """A reader of an image that `write_image` wrote: its pixels end the file, filled up to whole blocks."""
+    pixels = -(-shape[0] * shape[1] * 4 // 2880) * 2880
+    return FitsSource(str(path), shape, path.stat().st_size - pixels, bitpix).read

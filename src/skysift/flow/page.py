@@ -1,0 +1,228 @@
+"""`report`: one self-contained HTML page about a run, what a person opens first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from skysift.base.provenance import Manifest, Provenance
+from skysift.base.registry import Registry
+from skysift.find.run import Finding
+from skysift.flow.charts import (
+    chart_of_counts,
+    chart_of_fits,
+    chart_of_residual,
+    chart_of_structure,
+    chart_of_widths,
+)
+from skysift.flow.figures import Picture, background_picture, residual_picture, rms_picture, sky_picture
+from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
+from skysift.flow.overview import Overview, Reader, overview
+from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
+from skysift.flow.style import prefixed
+
+__all__ = ["Page", "render", "report"]
+
+GALLERY = 8  # islands of each kind
+LISTED = 50  # rows of a list of sources
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the template of a report shows."""
+
+    title: str
+    lead: str
+    numbers: tuple[Fact, ...]
+    notes: tuple[str, ...]
+    sky: Picture
+    noise: tuple[Picture, ...]
+    charts: tuple[Picture, ...]
+    brightest: tuple[Exhibit, ...]
+    complex: tuple[Exhibit, ...]
+    flags: tuple[FlagRow, ...]
+    flagged_lead: str
+    flagged: Listing
+    sources: Listing
+    facts: tuple[tuple[str, tuple[Fact, ...]], ...]
+    footer: str
+
+
+def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> str:
+    """The page of one run, as HTML that needs no other file.
+
+    Parameters
+    ----------
+    finding
+        What was found.
+    manifest
+        The story of the run.
+    read
+        Readers of the maps ``data background rms model residual labels``.
+    """
+    image, catalogue = finding.image, finding.catalogue
+    seen = overview(read, image.shape)
+    first = brightest(catalogue.islands, GALLERY)
+    more = most_complex(catalogue.islands, GALLERY, without=first)
+    shown = {row: exhibit(read, image.frame, image.beam, catalogue, row) for row in [*first, *more]}
+    sources = catalogue.sources
+    by_peak = np.argsort(-np.nan_to_num(np.abs(sources["flux_peak"])), kind="stable")
+    flagged = by_peak[sources["flags"][by_peak] != 0]
+    page = Page(
+        title=image.name,
+        lead=_lead(finding),
+        numbers=_numbers(finding, seen, manifest),
+        notes=tuple(dict.fromkeys(finding.notes)),
+        sky=sky_picture(seen, image.frame, sources),
+        noise=(
+            residual_picture(seen, image.frame),
+            chart_of_residual(seen.histogram),
+            rms_picture(seen, image.frame),
+            background_picture(seen, image.frame),
+        ),
+        charts=(
+            chart_of_counts(catalogue),
+            chart_of_widths(catalogue.components),
+            chart_of_fits(catalogue.islands),
+            chart_of_structure(sources),
+        ),
+        brightest=tuple(shown[row] for row in first),
+        complex=tuple(shown[row] for row in more),
+        flags=flag_rows(catalogue),
+        flagged_lead=_flagged_lead(len(flagged), len(sources)),
+        flagged=source_listing(sources, flagged[:LISTED]),
+        sources=source_listing(sources, by_peak[:LISTED], _listed_lead(len(sources))),
+        facts=_facts(finding, manifest),
+        footer=f"Made by skysift {manifest.provenance.version}, {manifest.started}.",
+    )
+    return render(page)
+
+
+def render(page: Page) -> str:
+    """The HTML of a page."""
+    from jinja2 import Environment  # loaded late: only reports need it
+
+    template = files("skysift.flow").joinpath("templates", "report.html.jinja").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True)
+    return environment.from_string(template).render(page=page)
+
+
+def _lead(finding: Finding) -> str:
+    image = finding.image
+    n_y, n_x = image.shape
+    scale_y, scale_x = image.frame.scale
+    parts = [f"{n_x} \u00d7 {n_y} pixels of {scale_x:.3g}\u2033 \u00d7 {scale_y:.3g}\u2033"]
+    parts.append(
+        f"beam {image.beam.major:.3g}\u2033 \u00d7 {image.beam.minor:.3g}\u2033, PA {image.beam.pa:.0f}\u00b0"
+    )
+    if np.isfinite(image.frequency):
+        parts.append(
+            f"{image.frequency / 1e9:.4g} GHz"
+            if image.frequency >= 1e9
+            else f"{image.frequency / 1e6:.4g} MHz"
+        )
+    parts.append(
+        f"{image.frame.name} coordinates"
+        if image.frame.celestial
+        else "no sky coordinates: positions are pixels"
+    )
+    return "; ".join(parts)
+
+
+def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact, ...]:
+    catalogue = finding.catalogue
+    factor, unit = prefixed("Jy/beam", [seen.rms_median])
+    numbers = [
+        (f"{len(catalogue.sources):,}", "sources"),
+        (f"{len(catalogue.components):,}", "Gaussian components"),
+        (f"{len(catalogue.islands):,}", "islands"),
+        (f"{int(np.sum(catalogue.sources['resolved'])):,}", "resolved sources"),
+        (f"{int(np.sum(catalogue.sources['flags'] != 0)):,}", "flagged sources"),
+        (
+            f"{seen.rms_median * factor:.3g}" if np.isfinite(seen.rms_median) else "\u2013",
+            f"median rms, {unit}",
+        ),
+    ]
+    if len(catalogue.islands):
+        peak, peak_unit = prefixed("Jy/beam", [np.nanmax(np.abs(catalogue.islands["flux_peak"]))])
+        numbers.append(
+            (f"{np.nanmax(catalogue.islands['flux_peak']) * peak:.3g}", f"brightest peak, {peak_unit}")
+        )
+    scale_y, scale_x = finding.image.frame.scale
+    numbers.append((f"{seen.n_good * scale_y * scale_x / 3600**2:.3g}", "square degrees with data"))
+    numbers.append((f"{sum(manifest.seconds.values()):.1f}", "seconds to find them"))
+    return tuple(numbers)
+
+
+def _flagged_lead(flagged: int, total: int) -> str:
+    text = f"{flagged} of {total} sources carry a flag"
+    return text + (f"; the {LISTED} brightest of them are listed." if flagged > LISTED else ".")
+
+
+def _listed_lead(total: int) -> str:
+    which = f"The {LISTED} brightest of {total} sources" if total > LISTED else "All sources"
+    return f"{which} by peak. Errors are statistical, 1 sigma."
+
+
+def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    """What was run on what, for the end of the page."""
+    told = manifest.provenance
+    inputs: list[Fact] = []
+    for record in told.inputs:
+        where = "" if record.hdu is None else f", HDU {record.hdu}"
+        where += f", plane {list(record.plane)}" if record.plane else ""
+        inputs.append((record.name, f"{record.size:,} bytes{where}"))
+        inputs.append(("", record.checksum))
+    measured = [
+        (name, _text(value)) for name, value in _flat(finding.facts) if not name.startswith("seconds")
+    ]
+    run = [
+        ("started", manifest.started),
+        ("workers", str(manifest.workers)),
+        ("tile", f"{manifest.tile} pixels"),
+        *((f"seconds: {stage}", f"{seconds:.2f}") for stage, seconds in manifest.seconds.items()),
+    ]
+    versions = [("skysift", told.version), *((name, version) for name, version in manifest.versions.items())]
+    return (
+        ("Input", tuple(inputs)),
+        (f"Options of the finder {told.finder}", _options(told)),
+        ("Measured on the way", tuple(measured)),
+        ("Time", tuple(run)),
+        ("Versions", tuple(versions)),
+    )
+
+
+def _options(told: Provenance) -> tuple[Fact, ...]:
+    """Every option with its unit and what it does."""
+    menu = {row.name: row for row in Registry[object]("finder").options(told.finder).rows()}
+    facts = []
+    for name, value in told.options.items():
+        unit = f" {menu[name].unit}" if name in menu and menu[name].unit else ""
+        changed = ", changed" if name in menu and value != menu[name].default else ""
+        facts.append((name, f"{_text(value)}{unit}{changed}"))
+    return tuple(facts)
+
+
+def _flat(facts: Mapping[str, object], before: str = "") -> list[tuple[str, object]]:
+    flat: list[tuple[str, object]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            flat += _flat(value, f"{before}{name}: ")
+        else:
+            flat.append((f"{before}{name}", value))
+    return flat
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(part) for part in value)
+    return "\u2013" if value is None else str(value)

@@ -1,0 +1,246 @@
+"""`find_products`: a map in, a folder of tables, regions, maps, a page and a manifest out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from skysift.base.errors import OptionError, UnknownName
+from skysift.base.provenance import Manifest, Provenance, library_versions
+from skysift.base.registry import Registry
+from skysift.base.settings import settings
+from skysift.find.finder import Finder
+from skysift.find.run import Finding, search
+from skysift.flow.maps import MAPS, file_of, write_maps
+from skysift.flow.page import report as report_page
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.io.regions import write_crtf, write_ds9
+from skysift.sky.box import Region
+from skysift.sky.catalogue import Catalogue, TableFormat
+from skysift.sky.image import SkyImage
+from skysift.sky.schema import TABLES
+
+__all__ = ["REPORT", "Products", "counts_of", "find_products", "product_names", "write_products"]
+
+REPORT = "report.html"
+REGIONS = ("regions.reg", "regions.crtf")
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called as progress(stage, done, total)."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """What a run made: the folder, its manifest, the catalogue, and the facts measured on the way."""
+
+    folder: Path
+    manifest: Manifest
+    catalogue: Catalogue
+    facts: Mapping[str, object]
+
+
+def find_products(
+    image: SkyImage,
+    finder: Finder[Any],
+    out: str | Path,
+    *,
+    formats: Sequence[str] = ("fits",),
+    maps: Sequence[str] = tuple(MAPS),
+    report: bool = True,
+    overwrite: bool = False,
+    workers: int | None = None,
+    tile: int | None = None,
+    region: Region | None = None,
+    progress: Progress | None = None,
+    started: datetime | None = None,
+) -> Products:
+    """The products of a run that found the sources of a map and wrote all of them into a folder.
+
+    Parameters
+    ----------
+    image
+        The map.
+    finder
+        What finds the sources.
+    out
+        The folder; made where it is missing. It gets all products or, when anything fails, none.
+    formats
+        Formats of the tables, by name.
+    maps
+        Which of ``background rms model residual labels`` are written.
+    report
+        Whether ``report.html`` is written.
+    overwrite
+        Whether the products of an earlier run are replaced, on success.
+    workers, tile
+        How many tasks run at once, and pixels along the side of a tile; those of the settings by default.
+        Neither changes the catalogue.
+    region
+        The part of the map to search; all of it by default.
+    progress
+        Called as progress(stage, done, total).
+    started
+        When the run began; now by default.
+
+    Raises
+    ------
+    UnknownName
+        A format or a map has a name that does not exist.
+    BusyError
+        Another run is writing into the folder.
+    OutputError
+        The folder cannot be written, or holds earlier products and `overwrite` is off.
+    StorageError
+        The disk is full.
+    """
+    begun = started or datetime.now(UTC)
+    workers = workers or settings().workers
+    tile = tile or settings().tile
+    names = product_names(formats, maps, report=report)
+    with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
+        finding = search(image, finder, workers=workers, tile=tile, region=region, progress=progress)
+        manifest = write_products(
+            finding,
+            folder,
+            formats=formats,
+            maps=maps,
+            report=report,
+            workers=workers,
+            tile=tile,
+            progress=progress,
+            started=begun,
+        )
+        folder.commit()
+    return Products(folder.directory, manifest, finding.catalogue, finding.facts)
+
+
+def product_names(formats: Sequence[str], maps: Sequence[str], *, report: bool) -> tuple[str, ...]:
+    """File names of all products of a run, the manifest last.
+
+    Raises
+    ------
+    UnknownName
+        A format or a map has a name that does not exist.
+    OptionError
+        No format is named.
+    """
+    unknown = [name for name in maps if name not in MAPS]
+    if unknown:
+        raise UnknownName("no such map", got=unknown[0], allowed=("none", "all", *MAPS))
+    if not formats:
+        raise OptionError("no format for the tables", todo="name at least one, such as fits")
+    tables = [f"{table}{_format(name).suffixes[0]}" for name in dict.fromkeys(formats) for table in TABLES]
+    return (
+        *tables,
+        *REGIONS,
+        *(file_of(name) for name in MAPS if name in maps),
+        *([REPORT] * report),
+        MANIFEST,
+    )
+
+
+def write_products(
+    finding: Finding,
+    folder: ProductFolder,
+    *,
+    formats: Sequence[str],
+    maps: Sequence[str],
+    report: bool,
+    workers: int,
+    tile: int,
+    progress: Progress | None,
+    started: datetime,
+) -> Manifest:
+    """The manifest of a finding whose products were written into an open folder, ready to be committed.
+
+    Parameters
+    ----------
+    finding
+        What was found.
+    folder
+        Where the products go.
+    formats, maps, report, workers, tile, progress, started
+        As for `find_products`.
+    """
+    catalogue = finding.catalogue
+    told = catalogue.provenance or Provenance("", "")
+    measured = finding.facts.get("seconds", {})
+    seconds = dict(measured) if isinstance(measured, Mapping) else {}
+    manifest = partial(
+        Manifest,
+        told,
+        tile=tile,
+        workers=workers,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        counts=counts_of(catalogue),
+        versions=library_versions(),
+        warnings=tuple(dict.fromkeys(finding.notes)),
+    )
+    with writing(folder.directory):
+        with _timed(seconds, "tables"):
+            _write_tables(finding, folder, formats)
+        with _timed(seconds, "maps"):
+            read = write_maps(finding, folder.path, maps, progress=partial(_tell, progress, "maps"))
+        if report:
+            with _timed(seconds, "report"):
+                _tell(progress, "report", 0, 1)
+                page = report_page(finding, manifest(seconds=seconds), read)
+                folder.path(REPORT).write_text(page, encoding="utf-8")
+                _tell(progress, "report", 1, 1)
+        written = [name for name in folder.names if name != MANIFEST]
+        done = manifest(outputs=tuple(written), seconds=seconds)
+        content = done.to_dict()
+        content["outputs"] = [
+            {"name": name, "size": folder.path(name).stat().st_size, "checksum": checksum(folder.path(name))}
+            for name in written
+        ]
+        folder.path(MANIFEST).write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    return done
+
+
+def counts_of(catalogue: Catalogue) -> dict[str, int]:
+    """How many islands, sources and components there are, and sources by structure, resolved and flagged."""
+    sources = catalogue.sources
+    return {
+        **{table: len(catalogue.table(table)) for table in TABLES},
+        **{f"structure_{letter}": int(np.sum(sources["structure"] == letter)) for letter in "SCM"},
+        "resolved": int(np.sum(sources["resolved"])),
+        "flagged": int(np.sum(sources["flags"] != 0)),
+    }
+
+
+def _format(name: str) -> TableFormat:
+    made: TableFormat = Registry[TableFormat]("format").make(name)
+    return made
+
+
+def _write_tables(finding: Finding, folder: ProductFolder, formats: Sequence[str]) -> None:
+    for name in dict.fromkeys(formats):
+        writer = _format(name)
+        for table in TABLES:
+            writer.write(finding.catalogue, folder.path(f"{table}{writer.suffixes[0]}"), table)
+    write_ds9(folder.path("regions.reg"), finding.catalogue.components, finding.image.frame)
+    write_crtf(folder.path("regions.crtf"), finding.catalogue.components, finding.image.frame)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - begun
+
+
+def _tell(progress: Progress | None, stage: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(stage, done, total)
