@@ -238,7 +238,7 @@ class Detections:
         return Detections(self.boxes[picked], self.scores[picked], self.footprints.select(picked), raw)
 
     def shift(self, dy: int, dx: int) -> Detections:
-        """The same detections, `dy` rows and `dx` columns further: from pixels of a tile to those of the map."""
+        """The same detections, `dy` rows and `dx` columns further: from a tile's pixels to the map's."""
         moved = self.boxes + np.array([dy, dy, dx, dx], dtype=np.int64)
         return Detections(moved, self.scores, self.footprints.shift(dy, dx), self.raw)
 

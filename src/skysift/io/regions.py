@@ -1,0 +1,208 @@
+"""Region files for viewers: the ellipses (FWHM) of components or sources, as DS9 and as CRTF text.
+
+On the sky the ellipses are ICRS; rows without sky coordinates are drawn in pixels. What has no shape is drawn
+as a cross. Colours tell the structure (S green, C cyan, M yellow); red is a row whose fit was not an ordinary
+one. The text is written directly, in one pass: the `regions` package, which reads both, needs minutes where
+this needs a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.errors import UsageError
+from skysift.io.output import whole_file
+from skysift.sky.flags import flag
+from skysift.sky.frame import Frame
+from skysift.sky.table import Table
+
+__all__ = ["write_crtf", "write_ds9"]
+
+_COLOURS = {"S": "green", "C": "cyan", "M": "yellow"}
+_TROUBLE = "red"
+_TROUBLED = sum(
+    flag(name) for name in ("fit_failed", "moments", "size_bound", "budget", "off_island", "no_errors")
+)
+_LEGEND = "S green, C cyan, M yellow; red: not fitted as usual, see flags"
+
+Floats = NDArray[np.float64]
+
+
+def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False) -> Path:
+    """The file written: a DS9 region file with one ellipse a row.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    table
+        Components or sources.
+    frame
+        The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
+        these are drawn as crosses.
+    overwrite
+        Replace what is there.
+
+    Raises
+    ------
+    UsageError
+        The table has no shapes: it is one of islands.
+    OutputError
+        The file exists and `overwrite` is false, or the place cannot be written.
+    """
+    return _write(path, _ds9_lines(table, frame), overwrite)
+
+
+def write_crtf(
+    path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False
+) -> Path:
+    """The file written: a CASA region file with one ellipse a row.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    table
+        Components or sources.
+    frame
+        The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
+        these are drawn as crosses.
+    overwrite
+        Replace what is there.
+
+    Raises
+    ------
+    UsageError
+        The table has no shapes: it is one of islands.
+    OutputError
+        The file exists and `overwrite` is false, or the place cannot be written.
+    """
+    return _write(path, _crtf_lines(table, frame), overwrite)
+
+
+def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
+    text = "".join(f"{line}\n" for line in lines)
+    with whole_file(path, overwrite=overwrite) as part:
+        part.write_text(text, encoding="ascii", newline="\n")
+    return Path(path)
+
+
+def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
+    """The lines of a DS9 file: angles from +x (west, on the sky) towards +y; pixels are 1-based."""
+    labels = _labels(table, "{}")
+    colours = _row_colours(table)
+    sky, sky_points, pixel, pixel_points = _groups(table, frame)
+    yield "# Region file format: DS9 version 4.1"
+    yield f"# colours: {_LEGEND}"
+    yield 'global color=green width=1 font="helvetica 10 normal roman" select=1'
+    style = [f"# color={colour} text={{{label}}}" for colour, label in zip(colours, labels, strict=True)]
+    if sky.size or sky_points.size:
+        yield "icrs"
+    axes = (table["major"] / 2, table["minor"] / 2, np.mod(table["pa"] + 90.0, 360.0))
+    for ra, dec, major, minor, angle, look in _rows(sky, table["ra"], table["dec"], *axes, style):
+        yield f'ellipse({ra:.8f},{dec:.8f},{major:.4f}",{minor:.4f}",{angle:.4f}) {look}'
+    for ra, dec, look in _rows(sky_points, table["ra"], table["dec"], style):
+        yield f"point({ra:.8f},{dec:.8f}) {look} point=x"
+    if pixel.size or pixel_points.size:
+        yield "image"
+    x, y = table["x"] + 1.0, table["y"] + 1.0
+    for x1, y1, major, minor, angle, look in _rows(pixel, x, y, *_pixel_axes(table, frame), style):
+        yield f"ellipse({x1:.4f},{y1:.4f},{major:.4f},{minor:.4f},{angle:.4f}) {look}"
+    for x1, y1, look in _rows(pixel_points, x, y, style):
+        yield f"point({x1:.4f},{y1:.4f}) {look} point=x"
+
+
+def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
+    """The lines of a CRTF file: angles run from north (or +y) through east (or -x); pixels are 0-based."""
+    labels = _labels(table, "'\"")
+    colours = _row_colours(table)
+    sky, sky_points, pixel, pixel_points = _groups(table, frame)
+    yield "#CRTFv0"
+    yield f"# colours: {_LEGEND}"
+    style = [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]
+    axes = (table["major"] / 2, table["minor"] / 2, table["pa"])
+    for ra, dec, major, minor, pa, look in _rows(sky, table["ra"], table["dec"], *axes, style):
+        shape = f"[[{ra:.8f}deg, {dec:.8f}deg], [{major:.4f}arcsec, {minor:.4f}arcsec], {pa:.4f}deg]"
+        yield f"ellipse {shape}, coord=ICRS, {look}"
+    for ra, dec, look in _rows(sky_points, table["ra"], table["dec"], style):
+        yield f"symbol [[{ra:.8f}deg, {dec:.8f}deg], x], coord=ICRS, {look}"
+    x, y = table["x"], table["y"]
+    major_pixels, minor_pixels, angle = _pixel_axes(table, frame)
+    turned = np.mod(angle - 90.0, 180.0)
+    for x0, y0, major, minor, pa, look in _rows(pixel, x, y, major_pixels, minor_pixels, turned, style):
+        yield f"ellipse [[{x0:.4f}pix, {y0:.4f}pix], [{major:.4f}pix, {minor:.4f}pix], {pa:.4f}deg], {look}"
+    for x0, y0, look in _rows(pixel_points, x, y, style):
+        yield f"symbol [[{x0:.4f}pix, {y0:.4f}pix], x], {look}"
+
+
+def _groups(table: Table, frame: Frame | None) -> tuple[NDArray[np.int64], ...]:
+    """The rows to draw as ellipses on the sky, crosses on the sky, ellipses in pixels and crosses in pixels.
+
+    Raises
+    ------
+    UsageError
+        The table has no shapes.
+    """
+    if "major" not in table:
+        raise UsageError(f"the table {table.kind} has no shapes to draw", allowed="sources, components")
+    shaped = (table["major"] > 0) & (table["minor"] > 0) & np.isfinite(table["pa"])
+    on_sky = np.isfinite(table["ra"]) & np.isfinite(table["dec"])
+    on_map = ~on_sky & np.isfinite(table["x"]) & np.isfinite(table["y"])
+    drawable = np.isfinite(_pixel_axes(table, frame)[2])
+    chosen = (on_sky & shaped, on_sky & ~shaped, on_map & drawable, on_map & ~drawable)
+    return tuple(np.flatnonzero(rows) for rows in chosen)
+
+
+def _pixel_axes(table: Table, frame: Frame | None) -> tuple[Floats, Floats, Floats]:
+    """Semi-axes in pixels and the angle of the major one from +x towards +y (deg); NaN where on the sky."""
+    result = np.full((3, len(table)), np.nan)
+    rows = np.flatnonzero(
+        ~(np.isfinite(table["ra"]) & np.isfinite(table["dec"]))
+        & (table["major"] > 0)
+        & (table["minor"] > 0)
+        & np.isfinite(table["pa"])
+    )
+    if frame is not None and rows.size:
+        major, minor, pa = table["major"][rows] / 2, table["minor"][rows] / 2, np.radians(table["pa"][rows])
+        axes = np.stack([np.sin(pa), np.cos(pa), np.cos(pa), -np.sin(pa)], axis=1).reshape(-1, 2, 2)
+        shape = np.einsum(
+            "nk,nki,nkj->nij", np.stack([major**2, minor**2], axis=1), axes, axes
+        )  # (row, sky, sky)
+        to_sky = frame.tangent(table["x"][rows], table["y"][rows])  # (row, sky, pixel)
+        known = np.all(np.isfinite(to_sky), axis=(1, 2))
+        to_pixel = np.linalg.inv(to_sky[known])
+        squares, directions = np.linalg.eigh(to_pixel @ shape[known] @ np.swapaxes(to_pixel, 1, 2))
+        result[0, rows[known]], result[1, rows[known]] = np.sqrt(squares[:, 1]), np.sqrt(squares[:, 0])
+        angle = np.degrees(np.arctan2(directions[:, 1, 1], directions[:, 0, 1]))
+        result[2, rows[known]] = np.mod(angle, 180.0)
+    return result[0], result[1], result[2]
+
+
+def _labels(table: Table, unwanted: str) -> list[str]:
+    """The text beside each row: its name, or its number where it has none."""
+    texts = [
+        name or str(number) for name, number in zip(table["name"].tolist(), table.ids.tolist(), strict=True)
+    ]
+    return [text.translate({ord(character): " " for character in unwanted}) for text in texts]
+
+
+def _row_colours(table: Table) -> list[str]:
+    trouble = (table["flags"] & _TROUBLED) != 0
+    structures = table["structure"].tolist()
+    return [
+        _TROUBLE if bad else _COLOURS.get(structure, "green")
+        for structure, bad in zip(structures, trouble.tolist(), strict=True)
+    ]
+
+
+def _rows(picked: NDArray[np.int64], *columns: Floats | list[str]) -> Iterator[tuple[object, ...]]:
+    """The picked rows of several columns, as plain numbers and texts."""
+    values = [
+        [column[row] for row in picked.tolist()] if isinstance(column, list) else column[picked].tolist()
+        for column in columns
+    ]
+    return zip(*values, strict=True)
