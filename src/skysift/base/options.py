@@ -154,7 +154,9 @@ def _read(field: FieldInfo, text: str) -> object:
     """What `text` means to `field`: the text if the field takes it, else its YAML value, else a list."""
     if _takes(field.annotation, type(None)) and text.strip().lower() in ("", "~", "null"):
         return None
-    adapter: TypeAdapter[object] = TypeAdapter(field.rebuild_annotation())
+    adapter: TypeAdapter[object] = TypeAdapter(
+        field.rebuild_annotation(), config=ConfigDict(allow_inf_nan=False)
+    )
     for candidate in _meanings(text):
         try:
             adapter.validate_python(candidate)

@@ -1,0 +1,42 @@
+"""What every test may ask for: the folder of real data, and programs that are not Python packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The folder of the checkout."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real maps: $SKYSIFT_DATA, or ../shared/data beside the checkout; tests pass without it."""
+    told = os.environ.get("SKYSIFT_DATA")
+    folder = Path(told) if told else CHECKOUT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of real data (SKYSIFT_DATA is {'not a folder' if told else 'not set'})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str, str], str]:
+    """program(name, how): the path of a program; without it the test is skipped, or with CI=true fails."""
+
+    def find(name: str, how: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            told = f"{name} is not installed; {how} installs it"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
+        return path
+
+    return find
