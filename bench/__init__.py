@@ -1,1 +1,4 @@
-"""Measurements of skysift: against other source finders on made skies (`bench.peers`), on real maps (`bench.real`)."""
+"""Measurements of skysift.
+
+Against other source finders on made skies: `bench.peers`; on real maps: `bench.real`.
+"""

@@ -8,7 +8,8 @@ python=${PYTHON:-python3}
 packages() {
     case $1 in
         bdsf) echo "bdsf==1.14.1" ;;
-        aegean) echo "AegeanTools==2.3.5" ;;
+        # its error path names numpy.linalg.linalg, which newer NumPy does not have
+        aegean) echo "AegeanTools==2.3.5 numpy<2.3" ;;
         sep) echo "sep==1.4.1 astropy scipy" ;;
         photutils) echo "photutils==3.0.0 scipy scikit-image" ;;
         *) echo "unknown finder: $1; allowed: bdsf aegean sep photutils" >&2; exit 2 ;;

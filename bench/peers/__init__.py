@@ -1,1 +1,1 @@
-"""skysift, PyBDSF, Aegean, sep and photutils side by side on made skies: run (`run`), then score (`score`)."""
+"""skysift, PyBDSF, Aegean, sep and photutils side by side on made skies."""

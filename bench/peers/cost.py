@@ -10,7 +10,7 @@ from pathlib import Path
 ONE_THREAD = {
     f"{k}_NUM_THREADS": "1" for k in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR")
 }
-SAMPLE = 0.05  # s between two looks at the memory
+SAMPLE = 0.05  # s between two looks at the memory, at first; then a hundredth of the time that has passed
 
 
 def tree_pss(pid: int) -> float:
@@ -22,24 +22,25 @@ def tree_pss(pid: int) -> float:
             continue
         seen.add(p)
         try:
-            with open(f"/proc/{p}/smaps_rollup") as lines:
+            with Path(f"/proc/{p}/smaps_rollup").open() as lines:
                 total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            for thread in os.listdir(f"/proc/{p}/task"):
-                with open(f"/proc/{p}/task/{thread}/children") as f:
-                    todo += [int(c) for c in f.read().split()]
+            for thread in Path(f"/proc/{p}/task").iterdir():
+                todo += [int(c) for c in (thread / "children").read_text().split()]
         except (OSError, StopIteration):  # the process ended meanwhile
             continue
     return total / 1024
 
 
-def measure(command: list[str], record: Path, *, env: dict[str, str] | None = None, timeout: float = 3600) -> dict:
+def measure(
+    command: list[str], record: Path, *, env: dict[str, str] | None = None, timeout: float = 3600
+) -> dict:
     """Run the command at low priority with one BLAS thread; the cost, also written to `record` (JSON).
 
     CPU seconds are those of the children's rusage, so the command must wait for its own children. Output goes
     to a .log beside the record.
     """
     before, start, peak = os.times(), time.time(), 0.0
-    with open(record.with_suffix(".log"), "w") as log:
+    with record.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
             ["nice", "-n", "10", *command],
             stdout=log,
@@ -49,7 +50,7 @@ def measure(command: list[str], record: Path, *, env: dict[str, str] | None = No
         ended = threading.Event()
         waiter = threading.Thread(target=lambda: (process.wait(), ended.set()))
         waiter.start()
-        while not ended.wait(SAMPLE):
+        while not ended.wait(max(SAMPLE, (time.time() - start) / 100)):
             peak = max(peak, tree_pss(process.pid))
             if time.time() - start > timeout:
                 process.terminate()

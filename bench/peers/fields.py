@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from tests import skies
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -71,12 +70,28 @@ class Field:
         return np.load(self.folder / "truth.npy")
 
 
-def fields(kinds=("plain", "mixed"), size: int = 4096) -> list[Field]:
-    """All skies of these kinds: one of each kind for every beam and noise, every one with its own seed."""
+def fields(kinds=("plain", "mixed"), size: int = 4096, repeats: int = 1) -> list[Field]:
+    """All skies of these kinds: `repeats` for every beam and noise, every one with its own seed."""
     order = list(KINDS)
     return [
-        Field(beam, noise, kind, 1 + order.index(kind) + len(order) * (len(NOISES) * i + j), size)
+        Field(beam, noise, kind, 100 * k + 1 + order.index(kind) + len(order) * (len(NOISES) * i + j), size)
         for i, beam in enumerate(BEAMS)
         for j, noise in enumerate(NOISES)
         for kind in kinds
+        for k in range(repeats)
     ]
+
+
+def compared_fields(size: int = 4096) -> list[Field]:
+    """The skies on which all finders are compared."""
+    return fields(("plain", "mixed"), size)
+
+
+def own_fields(size: int = 4096) -> list[Field]:
+    """The skies for skysift alone: isolated sources."""
+    return fields(("isolated",), size)
+
+
+def noise_fields(size: int = 4096) -> list[Field]:
+    """Skies without sources."""
+    return fields(("noise",), size, repeats=4)

@@ -2,14 +2,15 @@
 
     python finders.py FINDER MAP FOLDER THRESHOLD
 
-Imports nothing of this project. Writes FOLDER/components.npz (and sources.npz where the finder has such a list) with
-the common columns: x, y (0-based px), peak (Jy/beam), total (Jy), rms (Jy/beam), and where the finder gives them maj,
-min (convolved FWHM, px), pa (deg) and the errors e_x, e_y, e_peak, e_total, e_maj, e_min, e_pa.
+Imports nothing of this project. Writes FOLDER/components.npz (and sources.npz where the finder has such a
+list) with the common columns: x, y (0-based px), peak (Jy/beam), total (Jy), rms (Jy/beam), and where the
+finder gives them maj, min (convolved FWHM, px), pa (deg) and the errors e_x, e_y, e_peak, e_total, e_maj,
+e_min, e_pa.
 """
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -41,9 +42,7 @@ def run_sep(path, folder, threshold):
     background = sep.Background(data, bw=mesh, bh=mesh, fw=3, fh=3)
     rms = background.rms()
     data = data - background.back()
-    o = sep.extract(
-        data, 4.0, err=rms, minarea=5, filter_kernel=None, deblend_nthresh=32, deblend_cont=0.005
-    )
+    o = sep.extract(data, 4.0, err=rms, minarea=5, filter_kernel=None, deblend_nthresh=32, deblend_cont=0.005)
     local = rms[o["ypeak"], o["xpeak"]]
     keep = o["peak"] >= threshold * local
     o, local = o[keep], local[keep]
@@ -120,10 +119,10 @@ def run_aegean(path, folder, threshold):
     from astropy.table import Table
     from astropy.wcs import WCS
 
-    programs = os.path.dirname(sys.executable)
+    programs = Path(sys.executable).parent
     base = f"{folder}/aegean"
-    maps = os.path.join(os.path.dirname(folder), "aegean-5", "aegean")
-    if not os.path.exists(maps + "_rms.fits") or folder.endswith("aegean-5"):
+    maps = f"{Path(folder).parent}/aegean-5/aegean"
+    if not Path(maps + "_rms.fits").exists() or folder.endswith("aegean-5"):
         maps = base
         subprocess.check_call([f"{programs}/BANE", path, "--out", base, "--cores", "1"])
     files = ["--background", maps + "_bkg.fits", "--noise", maps + "_rms.fits", "--table", base + ".fits"]
