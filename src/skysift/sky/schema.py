@@ -144,6 +144,11 @@ COLUMNS: tuple[Column, ...] = (
         "ra_err", "stat.error;pos.eq.ra", "Error of the right ascension times cos(dec), in arcsec on the sky."
     ),
     _arcsec("dec_err", "stat.error;pos.eq.dec", "Error of the declination, in arcsec."),
+    _arcsec(
+        "position_scale_err",
+        "stat.error.sys;pos.eq",
+        "Calibration error of the position per axis, as given by the option `position_error`; part of no other error.",
+    ),
     _integer("x_min", "pos.cartesian.x;stat.min", "First pixel column of the island, 0-based.", _I, "pixel"),
     _integer(
         "x_max",
@@ -188,6 +193,11 @@ COLUMNS: tuple[Column, ...] = (
         "Flux density to use: the beam-shaped one where the source is unresolved, else the integrated one.",
     ),
     _flux("flux_err", f"stat.error;{_FLUX};meta.main", "Error of the flux density to use."),
+    _flux(
+        "flux_scale_err",
+        f"stat.error.sys;{_FLUX}",
+        "Calibration error of the flux density, by the option `flux_scale_error`; part of no other error.",
+    ),
     _arcsec(
         "major",
         _MAJOR,

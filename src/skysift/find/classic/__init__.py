@@ -1,0 +1,1 @@
+"""Islands above a threshold, split at their peaks."""

@@ -1,0 +1,79 @@
+"""`Finder`: what every finder is; it says where, `measure` says how much."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.options import Options
+from skysift.measure.options import FitOptions, NoiseOptions
+from skysift.sky.detections import Detections
+from skysift.sky.tiling import NoisyTile, Piece
+
+HISTOGRAM_STEP = 0.01  # sigma
+
+
+class FinderOptions(NoiseOptions, FitOptions):
+    """What every finder's menu begins with: noise and fits are the same for all."""
+
+
+O = TypeVar("O", bound=FinderOptions)  # noqa: E741
+
+
+class Finder(ABC, Generic[O]):
+    """
+    A way to find objects in a map.
+
+    Attributes
+    ----------
+    halo
+        Pixels around a tile that `detect` looks at.
+    reach
+        1 where objects that touch at corners are one, 0 where they must share an edge.
+    wants_histogram
+        Whether `calibrate` is to be called with the histogram of the map's signal-to-noise.
+    """
+
+    halo: ClassVar[int] = 0
+
+    def __init__(self, options: O) -> None:
+        self.options = options
+
+    @property
+    def reach(self) -> int:
+        """1 where objects that touch at corners are one."""
+        return 1
+
+    @property
+    def wants_histogram(self) -> bool:
+        """Whether the map's histogram is needed before detection."""
+        return False
+
+    def calibrate(self, counts: npt.NDArray[np.int64]) -> Self:
+        """The finder with what it takes from the map-wide histogram of S/N, in bins of 0.01 sigma from 0 on."""
+        return self
+
+    @abstractmethod
+    def detect(self, tile: NoisyTile) -> Detections:
+        """
+        Fragments of objects in one tile, in pixels of the map.
+
+        Local: depends on pixels within the halo only. A fragment without a seed is kept where it touches the
+        tile's border, for its other half may hold one. Raw parameters: ``seeded`` and ``sign``.
+        """
+
+    @abstractmethod
+    def resolve(self, piece: Piece) -> Detections:
+        """
+        Start values of the components of each member of a piece.
+
+        Raw parameters: ``member`` (position in ``piece.members``), ``amplitude``, ``x``, ``y``, ``xx``, ``xy``,
+        ``yy`` (covariance, pixels squared); sorted by member, the brightest first.
+        """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.options!r})"
+
+
+__all__ = ["Finder", "FinderOptions", "Options"]

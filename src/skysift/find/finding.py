@@ -1,0 +1,89 @@
+"""`Finding`: a catalogue with the noise, labels and model it came with; maps are painted box by box when asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.errors import UnknownName
+from skysift.find.noise import Noise
+from skysift.measure.gaussian import paint_gaussians
+from skysift.sky.box import Box
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.image import SkyImage
+from skysift.sky.mask import Mask
+
+MapName = Literal["background", "rms", "model", "residual", "labels"]
+MAPS: tuple[MapName, ...] = get_args(MapName)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """
+    What a search of a map gave.
+
+    Attributes
+    ----------
+    image
+        The map.
+    catalogue
+        Islands, sources, components.
+    noise
+        Background, rms, autocorrelation.
+    mask
+        Pixels of each island; the label is its `island_id`.
+    gaussians
+        ``(component, 6)``: amplitude (Jy/beam), x, y, covariance (xx, xy, yy; pixels squared), in the order of
+        the components table.
+    area
+        The part of the map that was searched.
+    facts
+        Counts, decisions about the noise, seconds per stage.
+    notes
+        What was odd about the map.
+    """
+
+    image: SkyImage
+    catalogue: Catalogue
+    noise: Noise
+    mask: Mask
+    gaussians: npt.NDArray[np.float64] = field(repr=False)
+    area: Box
+    facts: Mapping[str, object] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def read(self, name: MapName, box: Box) -> npt.NDArray[np.float32] | npt.NDArray[np.int32]:
+        """
+        One of the maps in a box: float32 ``(y, x)`` in Jy/beam, NaN where there are no data; labels are int32.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such map.
+        """
+        if name not in MAPS:
+            raise UnknownName("no such map", got=name, allowed=MAPS)
+        if name == "labels":
+            return self.mask.paint(box)
+        tile = self.noise.tile(self.image, box)
+        blank = np.isnan(tile.data)
+        if name == "background":
+            values = tile.level
+        elif name == "rms":
+            values = tile.rms
+        else:
+            model = self._model(box)
+            values = (model if name == "model" else tile.data - tile.level - model).astype(np.float32)
+        return np.where(blank, np.float32(np.nan), values)
+
+    def _model(self, box: Box) -> npt.NDArray[np.float64]:
+        out = np.zeros(box.shape)
+        p = self.gaussians
+        if len(p):
+            reach_y, reach_x = np.sqrt(40.0 * p[:, 5]), np.sqrt(40.0 * p[:, 3])
+            near = (p[:, 2] + reach_y >= box.y0) & (p[:, 2] - reach_y <= box.y1)
+            near &= (p[:, 1] + reach_x >= box.x0) & (p[:, 1] - reach_x <= box.x1)
+            paint_gaussians(np.ascontiguousarray(p[near]), box.y0, box.x0, out)
+        return out

@@ -1,0 +1,247 @@
+"""The noise of a map, measured once for every finder: two passes over a mesh that tiling cannot move."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.errors import UsageError
+from skysift.base.parallel import map_tasks
+from skysift.io.open import open as open_product
+from skysift.measure import noise as mesh
+from skysift.measure.background import cell_statistics, correlate, mask_bright
+from skysift.measure.noise import NoiseMesh
+from skysift.measure.options import NoiseOptions
+from skysift.sky.box import Box
+from skysift.sky.image import SkyImage
+from skysift.sky.tiling import NoisyTile, Tiling
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+CORRELATED_CELLS = 144  # about so many cells measure the autocorrelation
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """
+    Background and rms of a map: the mesh, or the maps that a user gave instead of it.
+
+    Attributes
+    ----------
+    mesh
+        What was measured; its autocorrelation serves the errors in any case.
+    level_map, rms_map
+        Given maps, on the pixels of the image, or None.
+    """
+
+    mesh: NoiseMesh
+    level_map: SkyImage | None = None
+    rms_map: SkyImage | None = None
+
+    def tile(self, image: SkyImage, box: Box) -> NoisyTile:
+        """Pixels of a box of the image with their noise; blank where the noise is unknown."""
+        data = image.read(box)
+        level, rms = self.mesh.read(box)
+        if self.level_map is not None:
+            level = self.level_map.read(box)
+        if self.rms_map is not None:
+            rms = self.rms_map.read(box)
+        bad = ~(rms > 0.0) | ~np.isfinite(level)
+        if bad.any():
+            data = np.where(bad, np.float32(np.nan), data)
+            rms = np.where(bad, np.float32(1.0), rms)
+            level = np.where(bad, np.float32(0.0), level)
+        return NoisyTile(box, data, level, rms, image.shape)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """What a task of a pass needs beside its box."""
+
+    image: SkyImage
+    cell: int
+    stride: int
+    clip: float
+    before: NoiseMesh | None = None
+    mask_level: float = 0.0
+    beam: tuple[float, float, float] = (1.0, 0.0, 1.0)
+    lags: tuple[int, int] = (0, 0)
+    every: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _CellResult:
+    first: tuple[int, int]
+    stats: Floats
+    correlations: tuple[tuple[int, int, Floats, Floats], ...] = ()
+
+
+def _disc(beam: tuple[float, float, float]) -> npt.NDArray[np.int64]:
+    """Pixel offsets ``(n, 2)`` (dy, dx) within one beam (FWHM as radius) of a pixel."""
+    xx, xy, yy = beam
+    reach_y, reach_x = int(np.ceil(mesh.FWHM * np.sqrt(yy))), int(np.ceil(mesh.FWHM * np.sqrt(xx)))
+    y, x = np.mgrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
+    inside = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy) <= mesh.FWHM**2
+    return np.stack([y[inside], x[inside]], axis=1).astype(np.int64)
+
+
+def _measure_cells(work: _Cells, box: Box) -> _CellResult:
+    """Statistics of the cells in a box that starts and ends at cell borders or the map's edge."""
+    shape = work.image.shape
+    offsets = _disc(work.beam)
+    halo = int(np.abs(offsets).max()) if work.before is not None else 0
+    wide = box.expand(halo).intersect(Box(0, shape[0], 0, shape[1]))
+    data = work.image.read(wide)
+    masked = np.zeros(data.shape, np.uint8)
+    rows, columns = -(-box.y1 // work.cell) - box.y0 // work.cell, -(-box.x1 // work.cell) - box.x0 // work.cell
+    stats = np.empty((rows, columns, 5))
+    level = rms = np.empty((0, 0), np.float32)
+    if work.before is not None:
+        level, rms = work.before.read(wide)
+        mask_bright(data, level, rms, work.mask_level, offsets, masked)
+    first_row, first_column = box.y0 // work.cell, box.x0 // work.cell
+    cell_statistics(
+        data, masked, wide.y0, wide.x0, work.cell, rows, columns, first_row, first_column,
+        work.stride, work.clip, mesh.truncation(work.clip), stats,
+    )  # fmt: skip
+    if not work.every or work.before is None:
+        return _CellResult((first_row, first_column), stats)
+    products = []
+    for r in range(first_row, first_row + rows):
+        for c in range(first_column, first_column + columns):
+            if r % work.every != work.every // 2 or c % work.every != work.every // 2:
+                continue
+            y0, x0 = r * work.cell - wide.y0, c * work.cell - wide.x0
+            part = np.s_[y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)]
+            z = ((data[part] - level[part]) / rms[part]).astype(np.float64)
+            z[(masked[part] != 0) | (data[part] == 0.0)] = np.nan
+            sums = np.zeros((work.lags[0] + 1, 2 * work.lags[1] + 1))
+            pairs = np.zeros_like(sums)
+            correlate(np.ascontiguousarray(z), *work.lags, sums, pairs)
+            products.append((r, c, sums, pairs))
+    return _CellResult((first_row, first_column), stats, tuple(products))
+
+
+def _pass(work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Progress | None) -> list[_CellResult]:
+    report = None if progress is None else partial(progress, stage)
+    return list(map_tasks(partial(_measure_cells, work), boxes, workers=workers, progress=report))
+
+
+def _collect(results: list[_CellResult], shape: tuple[int, int]) -> Floats:
+    stats = np.full((*shape, 5), np.nan)
+    stats[..., mesh.GOOD] = 0.0
+    for result in results:
+        (r, c), part = result.first, result.stats
+        stats[r : r + part.shape[0], c : c + part.shape[1]] = part
+    return stats
+
+
+def measure_noise(
+    image: SkyImage, options: NoiseOptions, *, workers: int = 1, tile: int = 1024, progress: Progress | None = None
+) -> Noise:
+    """
+    Background, rms and noise autocorrelation of a map, the same for any tile size and number of workers.
+
+    A first pass takes clipped statistics in cells of `mesh` beams. A second leaves out pixels above
+    `mask_level` and one beam around them, measures the autocorrelation in cells spread over the map, and, near
+    sources brighter than `bright`, cells three times finer.
+
+    Raises
+    ------
+    UsageError
+        Where a background or rms map is asked for but not given, or does not have the image's shape.
+    """
+    maps = _given_maps(image, options)
+    covariance = np.asarray(image.frame.beam_covariance(image.beam, *_centre(image.shape)))[0]
+    beam = (float(covariance[0]), float(covariance[1]), float(covariance[2]))
+    area = 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] ** 2)
+    cell = mesh.cell_width(covariance, options.mesh, image.shape)
+    minor = mesh.FWHM * np.sqrt(_smallest(beam))
+    stride = max(1, round(minor / 2.2))
+    shape = (-(-image.shape[0] // cell), -(-image.shape[1] // cell))
+    enough = min(0.1 * cell * cell, 20.0 * area)
+    whole = Box(0, image.shape[0], 0, image.shape[1])
+    boxes = list(Tiling(whole, tile, anchor=cell))
+
+    work = _Cells(image, cell, stride, options.clip)
+    first = _collect(_pass(work, boxes, "noise, first pass", workers, progress), shape)
+    rms = mesh.smooth_rms(first, enough)
+    level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
+    before = NoiseMesh(cell, level, rms, np.ones((1, 1)))
+    if not before.valid:
+        return replace(maps, mesh=before)
+
+    lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
+    every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))
+    work = replace(work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every)
+    results = _pass(work, boxes, "noise, second pass", workers, progress)
+    stats = _collect(results, shape)
+    stats[..., mesh.PEAK] = first[..., mesh.PEAK]
+    rms = mesh.smooth_rms(stats, enough)
+    products = sorted((p for r in results for p in r.correlations), key=lambda p: p[:2])
+    sums = np.add.reduce([p[2] for p in products]) if products else np.zeros((lags[0] + 1, 2 * lags[1] + 1))
+    pairs = np.add.reduce([p[3] for p in products]) if products else np.zeros_like(sums)
+    correlation = mesh.autocorrelation(sums, pairs, covariance, 100.0 * area)
+    samples = float(correlation.sum())
+    level, facts = mesh.significant_level(stats, rms, enough, samples, options.level_sigma)
+    if options.background == "zero":
+        level, facts = np.zeros_like(level), {"level": "zero", "level_share": 0.0}
+    facts |= {"cell_pixels": cell, "noise_area_pixels": samples, "refined_nodes": 0}
+    found = NoiseMesh(cell, level, rms, correlation, facts)
+    found = _refine(found, stats, work, options, enough, workers, progress)
+    return replace(maps, mesh=found)
+
+
+def _refine(
+    coarse: NoiseMesh, stats: Floats, work: _Cells, options: NoiseOptions, enough: float, workers: int, progress: Progress | None
+) -> NoiseMesh:
+    """The mesh, three times finer if the neighbourhood of a bright source is noisier than its surroundings."""
+    bright = stats[..., mesh.PEAK] > options.bright * coarse.rms
+    near = np.zeros_like(bright)
+    for r, c in zip(*np.nonzero(bright), strict=True):
+        near[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] = True
+    if not near.any():
+        return coarse
+    height, width = work.image.shape
+    boxes = [
+        Box(r * coarse.cell, min((r + 1) * coarse.cell, height), int(c) * coarse.cell, min((int(c) + 1) * coarse.cell, width))
+        for r, c in zip(*(a.tolist() for a in np.nonzero(near)), strict=True)
+    ]
+    fine_work = replace(work, cell=coarse.cell // mesh.REFINE, every=0)
+    shape = (mesh.REFINE * coarse.rms.shape[0], mesh.REFINE * coarse.rms.shape[1])
+    fine = _collect(_pass(fine_work, boxes, "noise near bright sources", workers, progress), shape)
+    rms, refined = mesh.refined_rms(coarse.rms, fine, enough / mesh.REFINE**2)
+    if not refined:
+        return coarse
+    facts = {**coarse.facts, "refined_nodes": refined}
+    return NoiseMesh(fine_work.cell, mesh.refine(coarse.level), rms, coarse.correlation, facts)
+
+
+def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
+    """The maps that stand in for the mesh, opened and checked."""
+    if options.background == "file" and not options.background_file:
+        raise UsageError("background=file needs a map", got="no background_file", todo="give --set background_file=MAP.fits")
+    empty = NoiseMesh(1, np.zeros((1, 1)), np.full((1, 1), np.nan), np.ones((1, 1)))
+    opened: list[SkyImage | None] = []
+    for path in (options.background_file if options.background == "file" else None, options.rms_file):
+        if path is None:
+            opened.append(None)
+            continue
+        given = open_product(path, beam=image.beam)
+        if not isinstance(given, SkyImage) or given.shape != image.shape:
+            got = given.shape if isinstance(given, SkyImage) else "a catalogue"
+            raise UsageError(f"{path} does not fit the map", got=got, allowed=f"an image of shape {image.shape}")
+        opened.append(given)
+    return Noise(empty, *opened)
+
+
+def _centre(shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    return np.array([0.5 * (shape[1] - 1)]), np.array([0.5 * (shape[0] - 1)])
+
+
+def _smallest(covariance: tuple[float, float, float]) -> float:
+    xx, xy, yy = covariance
+    return 0.5 * (xx + yy) - np.sqrt(0.25 * (xx - yy) ** 2 + xy * xy)

@@ -1,0 +1,78 @@
+"""Objects are measured in pieces: neighbours share one read of the map, giants are cut into segments."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.sky.box import Box
+from skysift.sky.mask import Mask
+
+Ints = npt.NDArray[np.int64]
+
+LATTICE = 512  # pixels; science, not machine: it decides where a giant is cut
+GIANT = 1024  # an object wider than this is measured by segments
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """
+    Objects as they are measured: a giant is several segments, everything else is one.
+
+    Attributes
+    ----------
+    mask
+        Labels of the segments, from 1.
+    boxes
+        ``(segment, 4)`` half-open ``(y0, y1, x0, x1)``.
+    owner
+        ``(segment,)``: object of each segment, counted from 0, ascending.
+    """
+
+    mask: Mask
+    boxes: Ints
+    owner: Ints
+
+
+def cut_giants(mask: Mask) -> Segments:
+    """The objects of a mask (labels 1 to n) with those wider than 1024 pixels cut along a lattice of 512."""
+    boxes = mask.boxes
+    n = len(boxes)
+    giant = (boxes[:, 1] - boxes[:, 0] > GIANT) | (boxes[:, 3] - boxes[:, 2] > GIANT)
+    if not giant.any():
+        return Segments(mask, boxes, np.arange(n))
+    is_giant = giant[mask.label - 1]
+    pieces = np.where(is_giant, (mask.stop - 1) // LATTICE - mask.start // LATTICE + 1, 1)
+    run = np.repeat(np.arange(len(pieces)), pieces)
+    nth = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    column = mask.start[run] // LATTICE + nth
+    start = np.where(is_giant[run], np.maximum(mask.start[run], column * LATTICE), mask.start[run])
+    stop = np.where(is_giant[run], np.minimum(mask.stop[run], (column + 1) * LATTICE), mask.stop[run])
+    row = mask.row[run]
+    owner = mask.label[run] - 1
+    cell = np.where(is_giant[run], (row // LATTICE) * (mask.shape[1] // LATTICE + 1) + column, 0)
+    _, label = np.unique(np.stack([owner, cell], axis=1), axis=0, return_inverse=True)
+    label = label.reshape(-1)
+    cut = Mask(row, start, stop, label + 1, mask.shape)
+    owners = np.empty(int(label.max()) + 1, np.int64)
+    owners[label] = owner
+    return Segments(cut, cut.boxes, owners)
+
+
+def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[Box, Ints]]:
+    """
+    Which segments are measured together, and the box of pixels that holds them with a margin.
+
+    Segments whose boxes begin in one cell of a 512-pixel lattice share a read. Who reads with whom changes no
+    number: a segment is measured from its own box.
+    """
+    cells = np.stack([boxes[:, 0] // LATTICE, boxes[:, 2] // LATTICE], axis=1)
+    _, group = np.unique(cells, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    order = np.argsort(group, kind="stable")
+    reads = []
+    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        part = boxes[members]
+        box = Box(int(part[:, 0].min()), int(part[:, 1].max()), int(part[:, 2].min()), int(part[:, 3].max()))
+        reads.append((box.expand(margin).intersect(Box.of(shape)), np.sort(members)))
+    return reads

@@ -1,0 +1,1 @@
+"""Who is who: pieces that tiles cut are joined, components become sources."""

@@ -1,0 +1,1 @@
+"""How much: numbers from pixels; arrays in, arrays out."""

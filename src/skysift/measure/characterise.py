@@ -1,0 +1,345 @@
+"""Measured islands and components become a catalogue: every column filled, the same hand for every finder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.provenance import Provenance
+from skysift.measure import island as row
+from skysift.measure.condon import condon_errors
+from skysift.measure.ellipse import FWHM, Ellipses, ellipses, shape_transform
+from skysift.measure.options import FitOptions
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.flags import flag
+from skysift.sky.image import SkyImage
+from skysift.sky.naming import names
+from skysift.sky.table import Table
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """
+    What the kernels of `measure.island` gave, for all islands of a map.
+
+    Attributes
+    ----------
+    components
+        ``(component, N_COMPONENT)``, sorted by island; the island column counts from 0.
+    pairs
+        ``(pair, 3)``: two components and the covariance of their fluxes.
+    islands
+        ``(island, N_ISLAND)``.
+    boxes
+        ``(island, 4)`` half-open ``(y0, y1, x0, x1)``.
+    flags
+        ``(island,)``: bits that the kernels do not know of.
+    source
+        ``(component,)``: source of each component, from 0.
+    """
+
+    components: Floats
+    pairs: Floats
+    islands: Floats
+    boxes: Ints
+    flags: Ints
+    source: Ints
+
+
+def characterise(measured: Measured, image: SkyImage, level_error: float, options: FitOptions, provenance: Provenance) -> Catalogue:
+    """
+    The catalogue of what was measured.
+
+    Parameters
+    ----------
+    measured
+        Components, islands and links.
+    image
+        The map they were measured on: its frame and beam turn pixels into sky.
+    level_error
+        Error of the background level, in units of the rms.
+    options
+        Criterion for `resolved`, kind of errors, calibration terms, acronym.
+    provenance
+        The story that the catalogue carries.
+    """
+    if not len(measured.components):
+        return Catalogue.empty(provenance)
+    components, shape, shape_cov = _components(measured, image, options)
+    sources = _sources(measured, components, shape, shape_cov, image, options)
+    components["structure"] = _structure(measured)
+    islands = _islands(measured, components, image, level_error, options)
+    islands["n_sources"] = _count_pairs(measured.components[:, row.ISLAND], measured.source, len(measured.islands))
+    return Catalogue(
+        Table.from_columns("islands", islands),
+        Table.from_columns("sources", sources),
+        Table.from_columns("components", components),
+        provenance,
+    )
+
+
+def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tuple[Columns, Floats, Floats]:
+    """Columns of the components, their sky covariances ``(n, 3)`` and the covariance of those."""
+    c = measured.components
+    frame, n = image.frame, len(c)
+    island = c[:, row.ISLAND].astype(np.int64)
+    x, y = c[:, row.X], c[:, row.Y]
+    cov = _full(c[:, row.COV : row.FLUX])
+    tangent = frame.tangent(x, y)
+    to_sky = shape_transform(tangent)
+    shape = np.einsum("nij,nj->ni", to_sky, c[:, row.XX : row.YY + 1])
+    shape_cov = np.einsum("nij,njk,nlk->nil", to_sky, cov[:, 3:, 3:], to_sky)
+    beam = np.einsum("nij,nj->ni", to_sky, measured.islands[island, row.I_XX : row.I_YY + 1])
+    free = cov[:, 3, 3] > 0.0
+    fitted, left = ellipses(shape, shape_cov), ellipses(shape - beam, shape_cov)
+    position = np.einsum("nij,njk,nlk->nil", tangent, cov[:, 1:3, 1:3], tangent)
+    resolved = (c[:, row.RESOLUTION] > options.resolved_sigma) & free
+    unresolved = ~resolved & np.isfinite(c[:, row.BEAM_FLUX])
+    out: Columns = {
+        "component_id": np.arange(1, n + 1),
+        "source_id": measured.source + 1,
+        "island_id": island + 1,
+        "x": x,
+        "y": y,
+        "x_err": np.sqrt(cov[:, 1, 1]),
+        "y_err": np.sqrt(cov[:, 2, 2]),
+        "ra_err": np.sqrt(position[:, 0, 0]),
+        "dec_err": np.sqrt(position[:, 1, 1]),
+        "flux_peak": c[:, row.AMPLITUDE],
+        "flux_peak_err": np.sqrt(cov[:, 0, 0]),
+        "flux_int": c[:, row.FLUX],
+        "flux_int_err": np.sqrt(c[:, row.FLUX_VAR]),
+        "flux_beam": c[:, row.BEAM_FLUX],
+        "flux_beam_err": np.sqrt(c[:, row.BEAM_FLUX_VAR]),
+        "resolved": resolved,
+        "rms": c[:, row.RMS],
+        "background": c[:, row.LEVEL],
+        "residual_rms": c[:, row.REST_RMS],
+        "residual_peak": c[:, row.REST_PEAK],
+        "flags": c[:, row.FLAGS].astype(np.int64) | measured.flags[island],
+    }
+    for name, values in _axes(fitted, left, free, resolved).items():
+        out[name] = values
+    if options.errors == "condon":
+        out.update(_condon(out, fitted, beam, free, tangent))
+    out["flux"] = np.where(unresolved, out["flux_beam"], out["flux_int"])
+    out["flux_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_int_err"])
+    _finish(out, image, options)
+    return out, shape, shape_cov
+
+
+def _axes(fitted: Ellipses, left: Ellipses, free: npt.NDArray[np.bool_], resolved: npt.NDArray[np.bool_]) -> Columns:
+    """Axes as fitted and deconvolved; a held shape has no errors, an unresolved one no position angle of its own."""
+    held = ~free
+    return {
+        "major": fitted.major,
+        "minor": fitted.minor,
+        "pa": fitted.pa,
+        "major_err": np.where(held, np.nan, fitted.major_err),
+        "minor_err": np.where(held, np.nan, fitted.minor_err),
+        "pa_err": np.where(held, np.nan, fitted.pa_err),
+        "major_deconv": np.where(held, 0.0, left.major),
+        "minor_deconv": np.where(held, 0.0, left.minor),
+        "pa_deconv": np.where(held | ~(left.major > 0.0), np.nan, left.pa),
+        "major_deconv_err": np.where(held, np.nan, left.major_err),
+        "minor_deconv_err": np.where(held, np.nan, left.minor_err),
+    }
+
+
+def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
+    """Sky positions, names, calibration terms and what is the same for every row."""
+    frame = image.frame
+    x, y = np.asarray(out["x"], np.float64), np.asarray(out["y"], np.float64)
+    ra, dec = frame.to_sky(x, y)
+    flags = np.asarray(out["flags"], np.int64)
+    if frame.celestial:
+        flags = flags | np.where(np.isfinite(ra), 0, flag("off_sky"))
+    else:
+        flags = flags | flag("no_wcs")
+    n = len(x)
+    out["ra"], out["dec"], out["flags"] = ra, dec, flags
+    if "flux" in out:
+        out["flux_scale_err"] = options.flux_scale_error * np.abs(np.asarray(out["flux"], np.float64))
+        out["position_scale_err"] = np.full(n, options.position_error)
+    error = np.hypot(np.asarray(out.get("ra_err", np.full(n, np.nan))), np.asarray(out.get("dec_err", np.full(n, np.nan))))
+    out["name"] = names(ra, dec, error, options.acronym, x=x, y=y)
+    out["snr"] = np.asarray(out["flux_peak"], np.float64) / np.asarray(out["rms"], np.float64)
+    out["frequency"] = np.full(n, image.frequency)
+
+
+def _condon(out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.bool_], tangent: Floats) -> Columns:
+    """Condon's errors in place of those of the fit; with the shape held, those of a point source."""
+    none = np.zeros((len(beam), 3, 3))
+    of_beam = ellipses(beam, none)
+    snr = np.asarray(out["flux_peak"], np.float64) / np.asarray(out["rms"], np.float64)
+    e = condon_errors(snr, fitted.major, fitted.minor, of_beam.major, of_beam.minor)
+    peak, flux = np.abs(np.asarray(out["flux_peak"])), np.abs(np.asarray(out["flux_int"]))
+    share = np.where(free, 1.0, np.sqrt(0.5))
+    angle = np.radians(fitted.pa)
+    sin, cos = np.sin(angle), np.cos(angle)
+    ra = np.hypot(e.along_major * sin, e.along_minor * cos)
+    dec = np.hypot(e.along_major * cos, e.along_minor * sin)
+    inverse = np.linalg.inv(tangent)
+    along = np.einsum("nij,nj->ni", inverse, np.stack([sin, cos], axis=1)) * e.along_major[:, None]
+    across = np.einsum("nij,nj->ni", inverse, np.stack([cos, -sin], axis=1)) * e.along_minor[:, None]
+    pixels = np.hypot(along, across)
+    point = peak * e.peak * share
+    return {
+        "x_err": pixels[:, 0],
+        "y_err": pixels[:, 1],
+        "ra_err": ra,
+        "dec_err": dec,
+        "flux_peak_err": point,
+        "flux_int_err": np.where(free, flux * e.flux, point),
+        "flux_beam_err": np.where(np.isfinite(np.asarray(out["flux_beam"])), np.sqrt(0.5) * peak * e.peak, np.nan),
+        "major_err": np.where(free, e.major, np.nan),
+        "minor_err": np.where(free, e.minor, np.nan),
+        "pa_err": np.where(free, e.pa, np.nan),
+    }
+
+
+def _sources(
+    measured: Measured, components: Columns, shape: Floats, shape_cov: Floats, image: SkyImage, options: FitOptions
+) -> Columns:
+    """Columns of the sources: those of a lone component as they are, of several summed and averaged by flux."""
+    source = measured.source
+    n = int(source.max()) + 1
+    count = np.bincount(source, minlength=n)
+    first = np.searchsorted(source[np.argsort(source, kind="stable")], np.arange(n))
+    order = np.argsort(source, kind="stable")
+    lead = order[first]
+    flux = np.asarray(components["flux_int"], np.float64)
+    lone = count == 1
+    total = np.bincount(source, flux, n)
+    weight = flux / total[source]
+    variance = np.bincount(source, np.asarray(components["flux_int_err"], np.float64) ** 2, n)
+    pairs = measured.pairs
+    a, b = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
+    same = source[a] == source[b]
+    variance = variance + 2.0 * np.bincount(source[a[same]], pairs[same, 2], n)
+
+    def mean(name: str) -> Floats:
+        return np.bincount(source, weight * np.asarray(components[name], np.float64), n)
+
+    def spread(name: str) -> Floats:
+        return np.sqrt(np.bincount(source, (weight * np.asarray(components[name], np.float64)) ** 2, n))
+
+    x, y = np.where(lone, np.asarray(components["x"])[lead], mean("x")), np.where(lone, np.asarray(components["y"])[lead], mean("y"))
+    out: Columns = {"source_id": np.arange(1, n + 1), "x": x, "y": y}
+    for name in ("x_err", "y_err", "ra_err", "dec_err"):
+        out[name] = spread(name)
+    out["flux_int"], out["flux_int_err"] = total, np.sqrt(np.maximum(variance, 0.0))
+    for name in ("flux", "flux_err"):
+        out[name] = np.where(lone, np.asarray(components[name])[lead], out["flux_int" + name[4:]])
+    brightest = _brightest(np.abs(np.asarray(components["flux_peak"], np.float64)), source, n)
+    for name in ("flux_peak", "flux_peak_err", "rms", "background", "residual_rms", "residual_peak"):
+        out[name] = np.asarray(components[name])[brightest]
+    tangent = image.frame.tangent(x, y)
+    offset = np.stack([np.asarray(components["x"]) - x[source], np.asarray(components["y"]) - y[source]], axis=1)
+    offset = np.einsum("nij,nj->ni", tangent[source], offset)
+    moments = shape + np.stack([offset[:, 0] ** 2, offset[:, 0] * offset[:, 1], offset[:, 1] ** 2], axis=1)
+    joint = np.stack([np.bincount(source, weight * moments[:, i], n) for i in range(3)], axis=1)
+    squared = weight**2
+    joint_cov = np.stack([np.bincount(source, squared * shape_cov.reshape(-1, 9)[:, i], n) for i in range(9)], axis=1).reshape(-1, 3, 3)
+    island = measured.components[:, row.ISLAND].astype(np.int64)
+    pixel_beam = measured.islands[island[lead], row.I_XX : row.I_YY + 1]
+    beam = np.einsum("nij,nj->ni", shape_transform(tangent), pixel_beam)
+    free = ~lone | (shape_cov[lead, 0, 0] > 0.0)
+    out["resolved"] = np.where(lone, np.asarray(components["resolved"])[lead], True)
+    axes = _axes(ellipses(joint, joint_cov), ellipses(joint - beam, joint_cov), free, np.asarray(out["resolved"]))
+    for name, values in axes.items():
+        if name in ("major_deconv_err", "minor_deconv_err"):
+            continue
+        out[name] = np.where(lone, np.asarray(components[name])[lead], values)
+    flags = np.zeros(n, np.int64)
+    np.bitwise_or.at(flags, source, np.asarray(components["flags"], np.int64))
+    out["flags"] = flags
+    out["n_components"] = count
+    out["n_islands"] = _count_pairs(source, island, n)
+    out["structure"] = _structure(measured)[lead]
+    _finish(out, image, options)
+    out["name"] = np.where(lone, np.asarray(components["name"])[lead], np.asarray(out["name"]))
+    return out
+
+
+def _islands(measured: Measured, components: Columns, image: SkyImage, level_error: float, options: FitOptions) -> Columns:
+    """Columns of the islands: sums over their pixels, no Gaussian in them."""
+    isl, boxes = measured.islands, measured.boxes
+    n = len(isl)
+    area = 2.0 * np.pi * np.sqrt(isl[:, row.I_XX] * isl[:, row.I_YY] - isl[:, row.I_XY] ** 2)
+    beams = isl[:, row.I_N] / area
+    rms = isl[:, row.I_RMS]
+    flags = measured.flags.copy()
+    np.bitwise_or.at(flags, measured.components[:, row.ISLAND].astype(np.int64), np.asarray(components["flags"], np.int64))
+    out: Columns = {
+        "island_id": np.arange(1, n + 1),
+        "x": isl[:, row.I_X],
+        "y": isl[:, row.I_Y],
+        "y_min": boxes[:, 0],
+        "y_max": boxes[:, 1] - 1,
+        "x_min": boxes[:, 2],
+        "x_max": boxes[:, 3] - 1,
+        "n_pixels": isl[:, row.I_N].astype(np.int64),
+        "n_beams": beams,
+        "flux_peak": isl[:, row.I_PEAK],
+        "flux_int": isl[:, row.I_SUM],
+        "flux_int_err": np.hypot(rms * np.sqrt(beams), level_error * rms * beams),
+        "rms": rms,
+        "background": isl[:, row.I_LEVEL],
+        "residual_rms": isl[:, row.I_REST_RMS],
+        "residual_peak": isl[:, row.I_REST_PEAK],
+        "n_components": np.bincount(measured.components[:, row.ISLAND].astype(np.int64), minlength=n),
+        "flags": flags,
+    }
+    _finish(out, image, options)
+    return out
+
+
+def _structure(measured: Measured) -> npt.NDArray[np.str_]:
+    """S, C or M of each component."""
+    island = measured.components[:, row.ISLAND].astype(np.int64)
+    alone = np.bincount(island)[island] == 1
+    several = np.bincount(measured.source)[measured.source] > 1
+    return np.where(several, "M", np.where(alone, "S", "C"))
+
+
+def _count_pairs(of: npt.NDArray[np.generic], by: npt.NDArray[np.generic], n: int) -> Ints:
+    """For each of n owners, how many different values of ``by`` go with it."""
+    links = np.unique(np.stack([np.asarray(of, np.int64), np.asarray(by, np.int64)], axis=1), axis=0)
+    return np.bincount(links[:, 0], minlength=n)
+
+
+def _brightest(value: Floats, source: Ints, n: int) -> Ints:
+    """The component with the largest value of each source; the first of equals."""
+    order = np.lexsort((np.arange(len(value)), -value, source))
+    return order[np.searchsorted(source[order], np.arange(n))]
+
+
+def _full(upper: Floats) -> Floats:
+    """Symmetric matrices ``(n, 6, 6)`` from their upper triangles ``(n, 21)``."""
+    full = np.empty((len(upper), 6, 6))
+    i, j = np.triu_indices(6)
+    full[:, i, j] = upper
+    full[:, j, i] = upper
+    return full
+
+
+def counts(catalogue: Catalogue) -> Mapping[str, int]:
+    """How many rows there are, in all and of each structure."""
+    structure = catalogue.sources["structure"]
+    return {
+        "islands": len(catalogue.islands),
+        "sources": len(catalogue.sources),
+        "components": len(catalogue.components),
+        **{f"structure_{s}": int((structure == s).sum()) for s in ("S", "C", "M")},
+        "resolved": int(catalogue.sources["resolved"].sum()),
+        "flagged": int((catalogue.sources["flags"] != 0).sum()),
+    }
+
+
+__all__ = ["FWHM", "Measured", "characterise", "counts"]

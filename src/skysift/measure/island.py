@@ -1,0 +1,517 @@
+"""Kernels that measure islands one after another: window, fit with re-seeding on the residual, errors, sums."""
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.compiled import kernel
+from skysift.measure.fit import fit_components, fit_joint, near_block
+from skysift.measure.gaussian import add_gaussians, sandwich
+from skysift.sky.flags import flag
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+BEAM_SHAPED = flag("beam_shaped")
+FIT_FAILED = flag("fit_failed")
+MOMENTS = flag("moments")
+BUDGET = flag("budget")
+RESEEDED = flag("reseeded")
+NO_ERRORS = flag("no_errors")
+
+SMALLEST = 0.25  # of the beam's variance: a fit may fall below the beam, within its error
+ROUNDS = 12  # of re-seeding
+
+# columns of a component row: six parameters (amplitude in map units, x, y, covariance), upper triangle of their
+# covariance, then the rest
+(
+    AMPLITUDE, X, Y, XX, XY, YY, COV, FLUX, FLUX_VAR, BEAM_FLUX, BEAM_FLUX_VAR, RESOLUTION, RMS, LEVEL, REST_RMS,
+    REST_PEAK, FLAGS, ISLAND,
+) = (0, 1, 2, 3, 4, 5, 6, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37)  # fmt: skip
+N_COMPONENT = 38
+
+# columns of an island row
+(
+    I_N, I_SUM, I_X, I_Y, I_PEAK, I_XPEAK, I_YPEAK, I_RMS, I_LEVEL, I_REST_RMS, I_REST_PEAK, I_FIRST, I_COUNT, I_FLAGS,
+    I_XX, I_XY, I_YY,
+) = range(17)  # fmt: skip
+N_ISLAND = 17
+
+
+@kernel
+def gather(
+    data: Pixels, level: Pixels, rms: Pixels, labels: Labels, me: int, top: int, bottom: int, left: int, right: int,
+    sign: float, offsets: Ints, distance: Floats, index: Labels,
+    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools,
+) -> int:  # fmt: skip
+    """
+    Number of pixels that belong to an island's fit, listed in x, y, z, noise, inside.
+
+    These are the island's own pixels and the unlabelled ones within ``offsets`` (n, 2) of it that lie nearer to
+    it (in ``distance``) than to any other island. Coordinates count from (top, left); ``index`` gets each
+    pixel's number, or -1.
+    """
+    height, width = bottom - top, right - left
+    own = np.full((height, width), np.inf)
+    other = np.full((height, width), np.inf)
+    for v in range(height):
+        for u in range(width):
+            label = labels[v + top, u + left]
+            if label == 0:
+                continue
+            border = False
+            for k in range(4):
+                r, c = v + (k == 0) - (k == 1), u + (k == 2) - (k == 3)
+                if not (0 <= r < height and 0 <= c < width) or labels[r + top, c + left] != label:
+                    border = True
+            if not border:
+                continue
+            for k in range(offsets.shape[0]):
+                r, c = v + offsets[k, 0], u + offsets[k, 1]
+                if 0 <= r < height and 0 <= c < width:
+                    if label == me:
+                        own[r, c] = min(own[r, c], distance[k])
+                    else:
+                        other[r, c] = min(other[r, c], distance[k])
+    n = 0
+    for v in range(height):
+        for u in range(width):
+            index[v, u] = -1
+            label = labels[v + top, u + left]
+            mine = label == me
+            if not mine and (label != 0 or not own[v, u] < other[v, u]):
+                continue
+            value = data[v + top, u + left]
+            if np.isnan(value):
+                continue
+            index[v, u] = n
+            x[n], y[n] = u, v
+            z[n] = sign * (np.float64(value) - level[v + top, u + left])
+            noise[n] = rms[v + top, u + left]
+            inside[n] = mine
+            n += 1
+    return n
+
+
+@kernel
+def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, brightest: float) -> bool:
+    """Whether component k is a believable fit: centre on a pixel of the window, sane height, shape off its bounds."""
+    r, c = int(np.floor(p[k, 2] + 0.5)), int(np.floor(p[k, 1] + 0.5))
+    if r < 0 or r >= index.shape[0] or c < 0 or c >= index.shape[1] or index[r, c] < 0:
+        return False
+    if free[k] and bounded[k]:
+        return False
+    return 0.5 < p[k, 0] < 1.5 * brightest + 3.0
+
+
+@kernel
+def settle(
+    x: Floats, y: Floats, z: Floats, w: Floats, p: Floats, free: Bools, beam: Floats, high: float, reach: float,
+    index: Labels, brightest: float, block: Ints, ok: Bools,
+) -> float:  # fmt: skip
+    """
+    Chi-squared after fitting ``p`` with free shapes, then with the beam's shape for those that went astray.
+
+    ``ok`` tells which components are believable in the end; ``free`` which shapes stayed free.
+    """
+    k = p.shape[0]
+    start = p.copy()
+    bounded = np.zeros(k, np.bool_)
+    chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
+    astray = False
+    for c in range(k):
+        ok[c] = acceptable(p, bounded, free, c, index, brightest)
+        if not ok[c]:
+            astray = True
+            if free[c]:
+                free[c] = False
+                p[c] = start[c]
+                p[c, 3:6] = beam
+    if astray:
+        chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
+        for c in range(k):
+            ok[c] = acceptable(p, bounded, free, c, index, brightest)
+    return chi2
+
+
+@kernel
+def residual_seeds(
+    rest: Floats, noise: Floats, inside: Bools, index: Labels, x: Floats, y: Floats, p: Floats, beam: Floats,
+    threshold: float, most: int, out: Ints,
+) -> int:  # fmt: skip
+    """
+    Number of pixels, listed in ``out`` brightest first, where the residual asks for one more component.
+
+    They lie inside the island, exceed the threshold and their eight neighbours, are half a beam away from every
+    component, and 1.5 beams from each other.
+    """
+    n = 0
+    det = beam[0] * beam[2] - beam[1] * beam[1]
+    height, width = index.shape
+    while n < most:
+        best, at = threshold, -1
+        for i in range(rest.shape[0]):
+            height_i = rest[i] / noise[i]
+            if not inside[i] or height_i < best:
+                continue
+            r, c = int(y[i]), int(x[i])
+            summit = True
+            for v in range(max(r - 1, 0), min(r + 2, height)):
+                for u in range(max(c - 1, 0), min(c + 2, width)):
+                    j = index[v, u]
+                    if j >= 0 and rest[j] > rest[i]:
+                        summit = False
+            if not summit:
+                continue
+            near = False
+            for k in range(p.shape[0]):
+                dx, dy = x[i] - p[k, 1], y[i] - p[k, 2]
+                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (0.5 * 2.3548) ** 2:
+                    near = True
+            for k in range(n):
+                dx, dy = x[i] - x[out[k]], y[i] - y[out[k]]
+                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (1.5 * 2.3548) ** 2:
+                    near = True
+            if not near:
+                best, at = height_i, i
+        if at < 0:
+            break
+        out[n] = at
+        n += 1
+    return n
+
+
+@kernel
+def fit_island(
+    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels, seeds: Floats, beam: Floats,
+    threshold: float, high: float, limit: int, p: Floats, free: Bools, status: Ints, block: Ints,
+) -> int:  # fmt: skip
+    """
+    Number of components of one island, all quantities in units of its reference rms; at least one.
+
+    Fits the seeds, then adds components where the residual exceeds the threshold, as long as each gains more
+    chi-squared than a point source of that significance would, and all stay believable.
+    """
+    n = x.shape[0]
+    w = 1.0 / (noise * noise)
+    k = min(seeds.shape[0], limit)
+    p[:k] = seeds[:k]
+    status[:k] = 0
+    free[:k] = n > 6 * k + 2
+    brightest = z[0]
+    for i in range(n):
+        if inside[i] and z[i] > brightest:
+            brightest = z[i]
+    ok = np.zeros(p.shape[0], np.bool_)
+    chi2 = settle(x, y, z, w, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
+    kept = 0
+    for c in range(k):  # drop what no fit could hold, but never the last
+        if ok[c]:
+            p[kept], free[kept], ok[kept] = p[c], free[c], True
+            kept += 1
+    if kept == 0:
+        return 0
+    if kept < k:
+        k = kept
+        chi2 = settle(x, y, z, w, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
+    area = np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1])  # sum of the squared beam
+    found = np.empty(p.shape[0], np.int64)
+    for _ in range(ROUNDS):
+        rest = z.copy()
+        add_gaussians(x, y, p, 0, k, -1.0, rest)
+        most = 1 if k < 8 else p.shape[0]
+        extra = residual_seeds(rest, noise, inside, index, x, y, p[:k], beam, threshold, min(most, limit - k), found)
+        if extra == 0 or n <= 6 * (k + extra) + 2:
+            break
+        trial, trial_free = p.copy(), free.copy()
+        for m in range(extra):
+            i = found[m]
+            trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
+            trial[k + m, 3:6] = beam
+            trial_free[k + m] = True
+        total = k + extra
+        new = settle(
+            x, y, z, w, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total], ok[:total]
+        )
+        good = chi2 - new > threshold * threshold * area * 0.5 * extra
+        for c in range(total):
+            good = good and ok[c]
+        if not good:
+            if total <= 8:  # once more, with the newcomers as points
+                for m in range(extra):
+                    i = found[m]
+                    trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
+                    trial[k + m, 3:6] = beam
+                    trial_free[k + m] = False
+                trial[:k], trial_free[:k] = p[:k], free[:k]
+                new = settle(
+                    x, y, z, w, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total],
+                    ok[:total],
+                )  # fmt: skip
+                good = chi2 - new > threshold * threshold * area * 0.5 * extra
+                for c in range(total):
+                    good = good and ok[c]
+            if not good:
+                break
+        p[:total], free[:total] = trial[:total], trial_free[:total]
+        status[k:total] = RESEEDED
+        k, chi2 = total, new
+    return k
+
+
+@kernel
+def from_moments(
+    x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats
+) -> None:  # fmt: skip
+    """One component from the island's own pixels: brightest pixel, centroid, second moments or the beam."""
+    total, sx, sy, peak = 0.0, 0.0, 0.0, 0.0
+    for i in range(x.shape[0]):
+        if inside[i] and z[i] > 0.0:
+            total += z[i]
+            sx += z[i] * x[i]
+            sy += z[i] * y[i]
+            peak = max(peak, z[i])
+    mx, my = sx / total, sy / total
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for i in range(x.shape[0]):
+        if inside[i] and z[i] > 0.0:
+            xx += z[i] * (x[i] - mx) ** 2
+            xy += z[i] * (x[i] - mx) * (y[i] - my)
+            yy += z[i] * (y[i] - my) ** 2
+    p[0, 0], p[0, 1], p[0, 2] = peak, mx, my
+    p[0, 3:6] = beam
+    if xx > total * beam[0] and yy > total * beam[2] and xx * yy > xy * xy:
+        p[0, 3], p[0, 4], p[0, 5] = xx / total, xy / total, yy / total
+
+
+@kernel
+def errors_of_block(
+    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool,
+    lags: Ints, correlation: Floats, index: Labels, cov: Floats,
+) -> bool:  # fmt: skip
+    """Covariance ``(6 m, 6 m)`` of the members of one block, from the pixels they were fitted to; false where it is NaN."""
+    part, part_free = p[members], free[members]
+    narrow = np.inf
+    for c in range(part.shape[0]):
+        mean, half = 0.5 * (part[c, 3] + part[c, 5]), 0.5 * (part[c, 3] - part[c, 5])
+        narrow = min(narrow, mean - np.sqrt(half * half + part[c, 4] ** 2))
+    if joint:
+        n = x.shape[0]
+        step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
+        return sandwich(x, y, noise, part, part_free, lags, correlation, index, step, cov)
+    chosen = np.empty(x.shape[0], np.int64)
+    n = near_block(x, y, p, members, beam, chosen)
+    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
+    part_index = np.full(index.shape, -1, np.int32)
+    for i in range(n):
+        part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
+    chosen = chosen[:n]
+    return sandwich(x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov)
+
+
+@kernel
+def flux_gradient(p: Floats, k: int, free: bool, beam: Floats, out: Floats) -> float:
+    """Flux of component k in units of amplitude x beams, and its derivatives by the six parameters."""
+    det = p[k, 3] * p[k, 5] - p[k, 4] * p[k, 4]
+    ratio = float(np.sqrt(det / (beam[0] * beam[2] - beam[1] * beam[1])))
+    flux = p[k, 0] * ratio
+    out[:] = 0.0
+    out[0] = ratio
+    if free:
+        out[3] = 0.5 * flux * p[k, 5] / det
+        out[4] = -flux * p[k, 4] / det
+        out[5] = 0.5 * flux * p[k, 3] / det
+    return flux
+
+
+@kernel
+def beam_flux(
+    x: Floats, y: Floats, rest: Floats, noise: Floats, p: Floats, k: int, beam: Floats,
+    lags: Ints, correlation: Floats, index: Labels,
+) -> tuple[float, float]:  # fmt: skip
+    """Flux and its variance of a point source fitted in place of component k, to the data less all other components."""
+    target = rest.copy()
+    add_gaussians(x, y, p, k, k + 1, 1.0, target)
+    point = p[k : k + 1].copy()
+    point[0, 3:6] = beam
+    held, bounded = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
+    fit_joint(x, y, target, 1.0 / (noise * noise), point, held, beam, SMALLEST, 4.0, 0.5, bounded)
+    cov = np.empty((6, 6))
+    n = x.shape[0]
+    narrow = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
+    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
+    sandwich(x, y, noise, point, held, lags, correlation, index, step, cov)
+    return float(point[0, 0]), float(cov[0, 0])
+
+
+@kernel
+def measure_islands(
+    data: Pixels, level: Pixels, rms: Pixels, labels: Labels, y0: int, x0: int, members: Ints, boxes: Ints, sign: float,
+    beams: Floats, seeds: Floats, first_seed: Ints, limits: Ints, window: float, threshold: float, resolved: float,
+    lags: Ints, correlation: Floats, components: Floats, pairs: Floats, islands: Floats,
+) -> tuple[int, int]:  # fmt: skip
+    """
+    Measure islands ``members`` (labels) with ``boxes`` ``(n, 4)``, and fill the rows named above.
+
+    ``seeds`` (amplitude, x, y, covariance; pixels of the map) of island i are rows ``first_seed[i]`` to
+    ``first_seed[i + 1]``. ``pairs`` gets rows (component, component, covariance of their fluxes). Returns how
+    many rows of components and pairs were written.
+    """
+    n_components, n_pairs = 0, 0
+    for i in range(members.shape[0]):
+        me = members[i]
+        beam = beams[i]
+        reach_y = window * 2.3548 * np.sqrt(beam[2])
+        reach_x = window * 2.3548 * np.sqrt(beam[0])
+        ry, rx = int(np.ceil(reach_y)), int(np.ceil(reach_x))
+        offsets = np.empty(((2 * ry + 1) * (2 * rx + 1), 2), np.int64)
+        distance = np.empty(offsets.shape[0])
+        det = beam[0] * beam[2] - beam[1] * beam[1]
+        m = 0
+        for dy in range(-ry, ry + 1):
+            for dx in range(-rx, rx + 1):
+                q = (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det
+                if q <= (window * 2.3548) ** 2:
+                    offsets[m, 0], offsets[m, 1] = dy, dx
+                    distance[m] = q
+                    m += 1
+        top, bottom = max(boxes[i, 0] - ry - y0, 0), min(boxes[i, 1] + ry - y0, data.shape[0])
+        left, right = max(boxes[i, 2] - rx - x0, 0), min(boxes[i, 3] + rx - x0, data.shape[1])
+        size = (bottom - top) * (right - left)
+        index = np.empty((bottom - top, right - left), np.int32)
+        x, y, z, noise = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+        inside = np.empty(size, np.bool_)
+        n = gather(
+            data, level, rms, labels, me, top, bottom, left, right, sign, offsets[:m], distance[:m], index,
+            x, y, z, noise, inside,
+        )  # fmt: skip
+        x, y, z, noise, inside = x[:n], y[:n], z[:n], noise[:n], inside[:n]
+        at = -1
+        for j in range(n):
+            if inside[j] and (at < 0 or z[j] / noise[j] > z[at] / noise[at]):
+                at = j
+        reference = noise[at]
+        for j in range(n):
+            z[j] /= reference
+            noise[j] /= reference
+        shift_y, shift_x = float(top + y0), float(left + x0)
+
+        local = seeds[first_seed[i] : first_seed[i + 1]].copy()
+        local[:, 0] /= reference
+        local[:, 1] -= shift_x
+        local[:, 2] -= shift_y
+        limit = limits[i]
+        p, free = np.empty((limit, 6)), np.zeros(limit, np.bool_)
+        status, block = np.zeros(limit, np.int64), np.zeros(limit, np.int64)
+        minor = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
+        extent = 1.5 * max(boxes[i, 1] - boxes[i, 0], boxes[i, 3] - boxes[i, 2])
+        high = max(4.0, 1.0 + extent * extent / 5.545 / minor)
+        k = fit_island(
+            x, y, z, noise, inside, index, local, beam, threshold, high, limit, p, free, status, block
+        )
+        failed = k == 0
+        if failed:
+            from_moments(x, y, z, inside, beam, p)
+            k = 1
+            free[0] = False
+            block[0] = 0
+            status[0] = MOMENTS | FIT_FAILED
+        for c in range(k):
+            if not free[c] and not failed:
+                status[c] |= BEAM_SHAPED
+
+        rest = z.copy()
+        add_gaussians(x, y, p, 0, k, -1.0, rest)
+        total, cx, cy, squares, worst, count = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+        for j in range(n):
+            if inside[j]:
+                total += z[j]
+                cx += z[j] * x[j]
+                cy += z[j] * y[j]
+                r = rest[j] / noise[j]
+                squares += r * r
+                count += 1
+                if abs(r) > abs(worst):
+                    worst = r
+        rest_rms = np.sqrt(squares / count)
+        row = islands[i]
+        row[I_N] = count
+        row[I_SUM] = sign * total * reference / (2.0 * np.pi * np.sqrt(det))
+        row[I_X], row[I_Y] = cx / total + shift_x, cy / total + shift_y
+        row[I_PEAK] = sign * z[at] * reference
+        row[I_XPEAK], row[I_YPEAK] = x[at] + shift_x, y[at] + shift_y
+        row[I_RMS] = reference
+        row[I_LEVEL] = level[int(y[at]) + top, int(x[at]) + left]
+        row[I_REST_RMS], row[I_REST_PEAK] = rest_rms, sign * worst
+        row[I_FIRST], row[I_COUNT] = n_components, k
+        row[I_FLAGS] = BUDGET if k >= limit and first_seed[i + 1] - first_seed[i] > limit else 0
+        row[I_XX], row[I_XY], row[I_YY] = beam[0], beam[1], beam[2]
+
+        joint = k <= 8
+        gradients = np.zeros((k, 6))
+        for b in range(block[:k].max() + 1):
+            group = np.nonzero(block[:k] == b)[0]
+            if group.shape[0] == 0:
+                continue
+            cov = np.empty((6 * group.shape[0], 6 * group.shape[0]))
+            known = not failed and errors_of_block(
+                x, y, z, noise, p[:k], free[:k], group, beam, joint, lags, correlation, index, cov
+            )
+            if not known:
+                cov[:] = np.nan
+            for s in range(group.shape[0]):
+                c = group[s]
+                out = components[n_components + c]
+                flux = flux_gradient(p, c, free[c], beam, gradients[c])
+                if not known:
+                    status[c] |= NO_ERRORS
+                r = min(max(int(np.floor(p[c, 2] + 0.5)), 0), index.shape[0] - 1) + top
+                u = min(max(int(np.floor(p[c, 1] + 0.5)), 0), index.shape[1] - 1) + left
+                out[AMPLITUDE] = sign * p[c, 0] * reference
+                out[X], out[Y] = p[c, 1] + shift_x, p[c, 2] + shift_y
+                out[XX], out[XY], out[YY] = p[c, 3], p[c, 4], p[c, 5]
+                m = COV
+                for a in range(6):
+                    for d in range(a, 6):
+                        v = cov[6 * s + a, 6 * s + d]
+                        if a == 0:
+                            v *= reference
+                        if d == 0:
+                            v *= reference
+                        out[m] = v
+                        m += 1
+                variance = 0.0
+                shape = 0.0
+                for a in range(6):
+                    for d in range(6):
+                        v = cov[6 * s + a, 6 * s + d]
+                        variance += gradients[c, a] * gradients[c, d] * v
+                        if a >= 3 and d >= 3:
+                            shape += gradients[c, a] * gradients[c, d] * v / (flux * flux)
+                out[FLUX], out[FLUX_VAR] = sign * flux * reference, variance * reference * reference
+                log_ratio = np.log(flux / p[c, 0])
+                out[RESOLUTION] = log_ratio / np.sqrt(shape) if free[c] and shape > 0.0 else 0.0
+                out[BEAM_FLUX], out[BEAM_FLUX_VAR] = np.nan, np.nan
+                if not free[c] and not failed:
+                    out[BEAM_FLUX], out[BEAM_FLUX_VAR] = out[AMPLITUDE], out[COV]
+                elif not failed and not out[RESOLUTION] > resolved:
+                    f, v = beam_flux(x, y, rest, noise, p, c, beam, lags, correlation, index)
+                    out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
+                out[RMS] = rms[r, u]
+                out[LEVEL] = level[r, u]
+                out[REST_RMS], out[REST_PEAK] = rest_rms, sign * worst
+                out[FLAGS] = status[c] | int(row[I_FLAGS])
+                out[ISLAND] = i
+                for t in range(s):
+                    e = group[t]
+                    v = 0.0
+                    for a in range(6):
+                        for d in range(6):
+                            v += gradients[c, a] * gradients[e, d] * cov[6 * s + a, 6 * t + d]
+                    pairs[n_pairs, 0], pairs[n_pairs, 1] = n_components + c, n_components + e
+                    pairs[n_pairs, 2] = v * reference * reference
+                    n_pairs += 1
+        n_components += k
+    return n_components, n_pairs
