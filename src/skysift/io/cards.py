@@ -1,7 +1,8 @@
 """The headers of a FITS file as they are on disk: read at once, broken cards included, data left alone.
 
-Real headers hold cards that the standard forbids (``BMAJ= NaN``, texts without quotes, cards cut short). A reader that refuses
-them, or warns about each, is of no use at the door, so this one keeps what can be read and lists the rest.
+Real headers hold cards that the standard forbids (``BMAJ= NaN``, texts without quotes, cards cut short). A
+reader that refuses them, or warns about each, is of no use at the door, so this one keeps what can be read
+and lists the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from skysift.base.errors import FormatError, UsageError
@@ -44,7 +46,7 @@ class Header:
     unread: tuple[str, ...] = ()
 
     def number(self, key: str) -> float | None:
-        """The value of a card as a number; None where there is no such card or it holds none (NaN stays NaN)."""
+        """The value of a card as a number; None where there is no card or it holds none (NaN stays NaN)."""
         value = self.values.get(key)
         if isinstance(value, bool) or value is None:
             return None
@@ -76,7 +78,9 @@ class Header:
         if value is None and key not in self.values:
             return default
         if value is None or not math.isfinite(value) or value != int(value) or value < 0:
-            raise FormatError("a structural card of the FITS header is broken", got=f"{key} = {self.values[key]!r}")
+            raise FormatError(
+                "a structural card of the FITS header is broken", got=f"{key} = {self.values[key]!r}"
+            )
         return int(value)
 
 
@@ -157,7 +161,9 @@ def read_hdus(path: str) -> tuple[Hdu, ...]:
             if block is None:
                 if not hdus:
                     raise FormatError(
-                        "the FITS header has no end", got=f"{path} ({file_size} bytes)", todo="the file is truncated: fetch it again"
+                        "the FITS header has no end",
+                        got=f"{path} ({file_size} bytes)",
+                        todo="the file is truncated: fetch it again",
                     )
                 break  # what comes after a broken header cannot be found
             hdus.append(_hdu(len(hdus), block, start + len(block), file_size))
@@ -169,7 +175,7 @@ def read_hdus(path: str) -> tuple[Hdu, ...]:
 
 def _opened(path: str) -> int:
     """A file descriptor to read from."""
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         raise UsageError("a map is a file, not a directory", got=path)
     try:
         return os.open(path, os.O_RDONLY)
@@ -186,7 +192,11 @@ def _check_first_bytes(first: bytes, path: str) -> None:
     if first.startswith(b"SIMPLE  ="):
         return
     if first.startswith(b"\x1f\x8b"):
-        raise FormatError("the file is packed by gzip", got=path, todo="unpack it by gunzip, or pack it by fpack, which is read as it is")
+        raise FormatError(
+            "the file is packed by gzip",
+            got=path,
+            todo="unpack it by gunzip, or pack it by fpack, which is read as it is",
+        )
     if first.startswith((b"BZh", b"\xfd7zXZ", b"PK\x03\x04", b"\x1f\x9d")):
         raise FormatError("the file is packed as a whole", got=path, todo="unpack it first")
     what = "text" if all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte > 159 for byte in first) else "bytes"

@@ -11,6 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -44,7 +45,8 @@ class FitsSource:
     bitpix
         BITPIX of the stored numbers.
     bscale, bzero, blank
-        Stored numbers times `bscale` plus `bzero` are the map's; the stored number `blank` (integers only) is no data.
+        Stored numbers times `bscale` plus `bzero` are the map's; the stored number `blank` (integers only)
+        is no data.
     """
 
     path: str
@@ -77,7 +79,9 @@ class FitsSource:
             finally:
                 os.close(fd)
         except OSError as error:
-            raise StorageError("the map cannot be read", got=self.path, todo=error.strerror or str(error)) from error
+            raise StorageError(
+                "the map cannot be read", got=self.path, todo=error.strerror or str(error)
+            ) from error
         return _as_float32(raw, self.bscale, self.bzero, self.blank)
 
     def _fill(self, raw: NDArray[Any], box: Box, fd: int) -> None:
@@ -85,21 +89,23 @@ class FitsSource:
         width, bytes_per_value = self.shape[1], raw.dtype.itemsize
         first = self.start + (box.y0 * width + box.x0) * bytes_per_value
         if box.shape[1] == width or box.shape[0] == 1:
-            self._fill_run(memoryview(raw).cast("B"), first, fd)
+            self._fill_run(raw.data.cast("B"), first, fd)
             return
         for i in range(box.shape[0]):
-            self._fill_run(memoryview(raw[i]).cast("B"), first + i * width * bytes_per_value, fd)
+            self._fill_run(raw[i].data.cast("B"), first + i * width * bytes_per_value, fd)
 
     def _fill_run(self, view: memoryview, offset: int, fd: int) -> None:
         while len(view):
             n = os.preadv(fd, [view], offset)
             if n == 0:
-                raise FormatError("the map ends too early", got=self.path, todo="the file is truncated or has just changed")
+                raise FormatError(
+                    "the map ends too early", got=self.path, todo="the file is truncated or has just changed"
+                )
             view, offset = view[n:], offset + n
 
 
 def _as_float32(raw: NDArray[Any], bscale: float, bzero: float, blank: int | None) -> NDArray[np.float32]:
-    """Stored numbers as the map's: scaled in float64, given as native float32 with NaN for blanks and infinities."""
+    """Stored numbers as the map's: scaled in float64, native float32, NaN for blanks and infinities."""
     plain = bscale == 1.0 and bzero == 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         if plain and raw.dtype == ">f4":
@@ -117,7 +123,7 @@ def _as_float32(raw: NDArray[Any], bscale: float, bzero: float, blank: int | Non
 
 @dataclass(frozen=True)
 class CompressedSource:
-    """A plane of an fpack'd FITS image, unpacked band by band by astropy under a lock; the last bands are kept.
+    """A plane of an fpack'd FITS image, unpacked in bands by astropy under a lock; the last bands are kept.
 
     Parameters
     ----------
@@ -153,7 +159,9 @@ class CompressedSource:
             for number in range(box.y0 // height, -(-box.y1 // height)):
                 band = bands.get(number, height)
                 y0, y1 = max(box.y0, number * height), min(box.y1, (number + 1) * height)
-                out[y0 - box.y0 : y1 - box.y0] = band[y0 - number * height : y1 - number * height, box.x0 : box.x1]
+                out[y0 - box.y0 : y1 - box.y0] = band[
+                    y0 - number * height : y1 - number * height, box.x0 : box.x1
+                ]
         return out
 
     def _band_height(self) -> int:
@@ -218,7 +226,11 @@ class _Bands:
         except SkysiftError:
             raise
         except Exception as error:  # astropy and its codecs raise whatever they meet in broken bytes
-            raise FormatError("the compressed map cannot be unpacked", got=source.path, todo=f"{type(error).__name__}: {error}") from error
+            raise FormatError(
+                "the compressed map cannot be unpacked",
+                got=source.path,
+                todo=f"{type(error).__name__}: {error}",
+            ) from error
         data[np.isinf(data)] = np.nan
         return data
 
@@ -271,33 +283,43 @@ def write_image(
     """
     header = _header_bytes(shape, dtype, frame, beam, unit, frequency, title, provenance, cards)
     try:
-        with open(path, "wb") as file:
+        with Path(path).open("wb") as file:
             try:
                 file.write(header)
                 _write_bands(file, shape, bands, np.dtype(dtype).newbyteorder(">"))
             except BaseException:
                 file.close()
                 with contextlib.suppress(OSError):
-                    os.unlink(path)
+                    Path(path).unlink()
                 raise
     except OSError as error:
         place = os.fspath(path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
-            raise StorageError("the map cannot be written", got=place, todo=f"{error.strerror}: make room and try again") from error
-        raise OutputError("the map cannot be written", got=place, todo=error.strerror or str(error)) from error
+            raise StorageError(
+                "the map cannot be written", got=place, todo=f"{error.strerror}: make room and try again"
+            ) from error
+        raise OutputError(
+            "the map cannot be written", got=place, todo=error.strerror or str(error)
+        ) from error
 
 
-def _write_bands(file: Any, shape: tuple[int, int], bands: Iterable[NDArray[Any]], dtype: np.dtype[Any]) -> None:
+def _write_bands(
+    file: Any, shape: tuple[int, int], bands: Iterable[NDArray[Any]], dtype: np.dtype[Any]
+) -> None:
     rows = 0
     for band in bands:
         if band.ndim != 2 or band.shape[1] != shape[1]:
-            raise UsageError("a band of rows has the wrong shape", got=band.shape, allowed=f"(rows, {shape[1]})")
+            raise UsageError(
+                "a band of rows has the wrong shape", got=band.shape, allowed=f"(rows, {shape[1]})"
+            )
         rows += band.shape[0]
         if rows > shape[0]:
             break
-        file.write(memoryview(np.ascontiguousarray(band, dtype=dtype)).cast("B"))
+        file.write(np.ascontiguousarray(band, dtype=dtype).data.cast("B"))
     if rows != shape[0]:
-        raise UsageError("the bands do not make up the map", got=f"{rows} rows or more", allowed=f"{shape[0]} rows")
+        raise UsageError(
+            "the bands do not make up the map", got=f"{rows} rows or more", allowed=f"{shape[0]} rows"
+        )
     file.write(b"\0" * (-(shape[0] * shape[1] * dtype.itemsize) % 2880))
 
 
@@ -312,7 +334,7 @@ def _header_bytes(
     provenance: Provenance | None,
     more: Sequence[tuple[str, str | float | int | bool, str]],
 ) -> bytes:
-    """The header's blocks; floats are written to their last digit, so that a map reopens with the same geometry."""
+    """The header's blocks; floats keep their last digit, so that a map reopens with the same geometry."""
     if frame is not None and frame.shape != shape:
         raise UsageError("the frame has another shape than the map", got=frame.shape, allowed=str(shape))
     lines = [
@@ -349,7 +371,7 @@ def _header_bytes(
 
 
 def _card(key: str, value: str | float | int | bool, comment: str) -> str:
-    """One card of 80 characters; a float keeps its last digit, even where that takes more than the usual 20 columns."""
+    """One card of 80 characters; a float keeps its last digit, in more than 20 columns if need be."""
     if isinstance(value, bool):
         text = f"{'T' if value else 'F':>20}"
     elif isinstance(value, str):

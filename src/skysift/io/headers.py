@@ -1,10 +1,12 @@
 """What a map's header means, with the repairs that real headers need; every repair is told as a note.
 
-Each function takes the cards as they are (`skysift.io.cards`) and gives a value and its notes. Which map needs which repair:
+Each function takes the cards as they are (`skysift.io.cards`) and gives a value and its notes. Which map
+needs which repair:
 
 - no BPA, frequency only as a frequency axis beyond NAXIS: Miriad (SUMSS, ATCA)
 - beam in HISTORY only: AIPS; beam in arcsec as BMMAJ: WSRT (GIPSY); one beam per plane: CASA, ASKAP
-- EPOCH for EQUINOX, RADECSYS for RADESYS, PC001001 for PC1_1, CUNIT 'DEGREE', NCP for SIN: AIPS, Miriad, GIPSY, older CASA
+- EPOCH for EQUINOX, RADECSYS for RADESYS, PC001001 for PC1_1, CUNIT 'DEGREE', NCP for SIN: AIPS, Miriad,
+  GIPSY, older CASA
 - CRPIX of the parent mosaic left in a cut-out: ATCA Scorpio
 """
 
@@ -19,10 +21,16 @@ import numpy as np
 
 from skysift.base.errors import HeaderError, OptionError
 from skysift.io.cards import Hdu, Header
-from skysift.sky.beam import Beam
 from skysift.sky.frame import BeamPlane, CardValue, Frame
 
-__all__ = ["Plane", "choose_plane", "map_beam", "map_frame", "map_frequency", "position_notes", "unread_notes"]
+__all__ = [
+    "Plane",
+    "choose_plane",
+    "map_frame",
+    "map_frequency",
+    "position_notes",
+    "unread_notes",
+]
 
 _LONGITUDES, _LATITUDES = ("RA", "GLON", "ELON", "SLON"), ("DEC", "GLAT", "ELAT", "SLAT")
 _RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whatever its card says
@@ -30,9 +38,24 @@ _FREQUENCY_CARDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ", "FREQUENC", "CENTF
 _TELESCOPE_FREQUENCY = {"MOST": 843e6}  # Hz; telescopes of one frequency, whose maps (SUMSS) do not tell it
 _PREFIX = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 _LIGHT = 299792458.0  # m/s
-_SYSTEMS = {"J2000": "FK5", "B1950": "FK4", "FK5": "FK5", "FK4": "FK4", "FK4-NO-E": "FK4-NO-E", "ICRS": "ICRS"}
+_SYSTEMS = {
+    "J2000": "FK5",
+    "B1950": "FK4",
+    "FK5": "FK5",
+    "FK4": "FK4",
+    "FK4-NO-E": "FK4-NO-E",
+    "ICRS": "ICRS",
+}
 _STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY"}
-_DEGREES = {"": 1.0, "DEG": 1.0, "DEGREE": 1.0, "DEGREES": 1.0, "ARCMIN": 1 / 60, "ARCSEC": 1 / 3600, "RAD": 180 / math.pi}
+DEGREES = {
+    "": 1.0,
+    "DEG": 1.0,
+    "DEGREE": 1.0,
+    "DEGREES": 1.0,
+    "ARCMIN": 1 / 60,
+    "ARCSEC": 1 / 3600,
+    "RAD": 180 / math.pi,
+}
 _FAR = 45.0  # deg; a SIN, TAN or NCP map this far from its reference point is not an image that was made so
 _LARGEST_PIXEL = 10.0  # deg; CDELT beyond that is no pixel size in degrees
 
@@ -71,7 +94,7 @@ class Plane:
 
 
 def choose_plane(hdu: Hdu, plane: int | Sequence[int] | None) -> Plane:
-    """The plane of an HDU to take: the sky axes, and the first index along all others where nothing is asked for.
+    """The plane of an HDU to take: its sky axes, and the first index along all others if none is asked for.
 
     Parameters
     ----------
@@ -103,7 +126,10 @@ def choose_plane(hdu: Hdu, plane: int | Sequence[int] | None) -> Plane:
     for axis, size, chosen in zip(axes, sizes, index, strict=True):
         kind = hdu.header.text(f"CTYPE{axis}") or f"axis {axis}"
         if size > 1 and plane is None:
-            notes.append(f"the map has {size} planes along {kind}: plane {chosen} is taken (0-based; --plane takes another)")
+            notes.append(
+                f"the map has {size} planes along {kind}: plane {chosen} is taken "
+                "(0-based, --plane takes another)"
+            )
         if kind.upper().startswith("STOKES"):
             notes += _stokes_notes(hdu.header, axis, chosen)
     skipped = 0
@@ -164,7 +190,11 @@ def _axis_value(header: Header, axis: int, index: int) -> float | None:
 
 
 def map_frame(
-    header: Header, plane: Plane, *, beam_plane: BeamPlane | None = None, pixel_scale: float | tuple[float, float] | None = None
+    header: Header,
+    plane: Plane,
+    *,
+    beam_plane: BeamPlane | None = None,
+    pixel_scale: float | tuple[float, float] | None = None,
 ) -> tuple[Frame, tuple[str, ...]]:
     """The geometry of the plane; one without place on the sky where the header has none, with a note.
 
@@ -201,7 +231,9 @@ def map_frame(
             todo="give the size of a pixel by --pixel-scale ARCSEC",
         )
     sy, sx = scale if isinstance(scale, tuple) else (scale, scale)
-    notes.append(f'{why}: the catalogue has pixel positions only (pixels of {sx:.6g}" x {sy:.6g}", north taken as up)')
+    notes.append(
+        f'{why}: the catalogue has pixel positions only (pixels of {sx:.6g}" x {sy:.6g}", north taken as up)'
+    )
     frame = Frame.pixels_only(plane.shape, (sy, sx))
     return (frame if beam_plane is None else frame.with_beam_plane(beam_plane)), tuple(notes)
 
@@ -211,14 +243,16 @@ def _pixel_size(header: Header, plane: Plane) -> tuple[float, float] | None:
     sizes = []
     for axis in (plane.y_axis, plane.x_axis):
         step = header.number(f"CDELT{axis}") or header.number(f"CD{axis}_{axis}")
-        factor = _DEGREES.get(header.text(f"CUNIT{axis}").upper())
+        factor = DEGREES.get(header.text(f"CUNIT{axis}").upper())
         if step is None or factor is None or not 0 < abs(step * factor) < _LARGEST_PIXEL or abs(step) == 1.0:
             return None  # a step of 1 is the FITS default for "one pixel"
         sizes.append(abs(step * factor) * 3600.0)
     return sizes[0], sizes[1]
 
 
-def _celestial_cards(header: Header, x_axis: int, y_axis: int) -> tuple[dict[str, CardValue], tuple[str, ...]]:
+def _celestial_cards(
+    header: Header, x_axis: int, y_axis: int
+) -> tuple[dict[str, CardValue], tuple[str, ...]]:
     """The cards of the two image axes under their standard names, numbered 1 and 2."""
     notes: list[str] = []
     cards: dict[str, CardValue] = {}
@@ -253,7 +287,7 @@ def _celestial_cards(header: Header, x_axis: int, y_axis: int) -> tuple[dict[str
 
 
 def _matrix_cards(header: Header, axes: dict[int, int]) -> dict[str, CardValue]:
-    """CD, else PC (in its old spelling too), of the image axes; CROTA is left where it stands without them."""
+    """CD, else PC (in its old spelling too), of the image axes."""
     for name in ("CD", "PC"):
         cards: dict[str, CardValue] = {}
         for i, new_i in axes.items():
@@ -275,7 +309,9 @@ def _system_cards(header: Header) -> tuple[dict[str, CardValue], list[str]]:
     if system in _SYSTEMS:
         cards["RADESYS"] = _SYSTEMS[system]
     elif system:
-        notes.append(f"the celestial system {system!r} is not known: FK5 or ICRS is taken, as the equinox suggests")
+        notes.append(
+            f"the celestial system {system!r} is not known: FK5 or ICRS is taken, as the equinox suggests"
+        )
     for key in ("EQUINOX", "EPOCH"):
         match = re.fullmatch(r"[JB]?(\d+(?:\.\d*)?)", header.text(key).upper())
         if match and 1800.0 < float(match.group(1)) < 2200.0:
@@ -287,25 +323,34 @@ def _system_cards(header: Header) -> tuple[dict[str, CardValue], list[str]]:
 def position_notes(frame: Frame, header: Header) -> tuple[str, ...]:
     """Notes where the celestial coordinates cannot be right for these pixels, or may well not be.
 
-    A reference point outside the map is usual for a cut-out, so that alone says nothing. What does: pixels that the projection
-    does not reach; an undistorted image far from its reference point; or a cut-out whose place is far from where the header
-    says that the telescope pointed (OBSRA, OBSDEC), as when the cut-out kept the reference pixel of its parent.
+    A reference point outside the map is usual for a cut-out, so that alone says nothing. What does: pixels
+    that the projection does not reach; an undistorted image far from its reference point; or a cut-out
+    whose place is far from where the header says that the telescope pointed (OBSRA, OBSDEC), as when the
+    cut-out kept the reference pixel of its parent.
     """
     ny, nx = frame.shape
     x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
     ra, dec = frame.to_sky(x, y)
     if np.isnan(ra).all():
-        return ("the WCS cannot be right for these pixels: the projection reaches none of them, sky positions will be empty; check CRPIX, CRVAL",)
-    notes = []
-    middle = ra[4, 4], dec[4, 4]
-    crpix_x, crpix_y = frame.reference
-    outside = max(-crpix_x, crpix_x - (nx - 1), 0.0) / nx, max(-crpix_y, crpix_y - (ny - 1), 0.0) / ny
-    if frame.projection in ("SIN", "TAN", "NCP") and max(outside) > 0 and not math.isnan(middle[0]):
-        away = _separation(*frame.to_sky(crpix_x, crpix_y), *middle)
-        if away > _FAR:
-            notes.append(f"the WCS may not be right for these pixels: they lie {away:.0f} deg from the reference point of a {frame.projection} image; check CRPIX, CRVAL")
-        notes += _pointing_notes(frame, header, middle, max(outside))
-    return tuple(notes)
+        note = "the WCS cannot be right for these pixels: the projection reaches none of them; check CRPIX and CRVAL"
+        return (note,)
+    middle = float(ra[4, 4]), float(dec[4, 4])
+    at_x, at_y = frame.reference
+    outside = max(max(-at_x, at_x - (nx - 1), 0.0) / nx, max(-at_y, at_y - (ny - 1), 0.0) / ny)
+    if frame.projection not in ("SIN", "TAN", "NCP") or outside == 0.0 or math.isnan(middle[0]):
+        return ()
+    return (*_distance_notes(frame, middle), *_pointing_notes(frame, header, middle, outside))
+
+
+def _distance_notes(frame: Frame, middle: tuple[float, float]) -> list[str]:
+    ra, dec = frame.to_sky(*frame.reference)
+    away = _separation(float(ra), float(dec), *middle)
+    if not away > _FAR:
+        return []
+    what = (
+        f"{frame.projection} image: they lie {away:.0f} deg from its reference point; check CRPIX and CRVAL"
+    )
+    return [f"the WCS may not be right for these pixels of a {what}"]
 
 
 def _pointing_notes(frame: Frame, header: Header, middle: tuple[float, float], outside: float) -> list[str]:
@@ -316,17 +361,20 @@ def _pointing_notes(frame: Frame, header: Header, middle: tuple[float, float], o
     away = _separation(ra, dec, *middle)
     if outside < 1.0 or not away > 3.0 * diagonal:
         return []
-    return [
-        f"the WCS may not be right for these pixels: the reference pixel lies {outside:.1f} map widths outside the map, and the "
-        f"map {away:.1f} deg ({away / diagonal:.0f} map diagonals) from where the telescope pointed (OBSRA, OBSDEC), as when a "
-        "cut-out keeps the CRPIX of its parent; check positions before use"
-    ]
+    note = (
+        f"the WCS may not be right for these pixels: the reference pixel lies {outside:.1f} map widths outside "
+        f"the map, and the map {away:.1f} deg ({away / diagonal:.0f} map diagonals) from where the telescope "
+        "pointed (OBSRA, OBSDEC), as when a cut-out keeps the CRPIX of its parent; check positions before use"
+    )
+    return [note]
 
 
 def _separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float:
     """Angle between two directions (deg)."""
     a, b, c = math.radians(dec1), math.radians(dec2), math.radians(ra1 - ra2)
-    x = math.hypot(math.cos(b) * math.sin(c), math.cos(a) * math.sin(b) - math.sin(a) * math.cos(b) * math.cos(c))
+    x = math.hypot(
+        math.cos(b) * math.sin(c), math.cos(a) * math.sin(b) - math.sin(a) * math.cos(b) * math.cos(c)
+    )
     return math.degrees(math.atan2(x, math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(c)))
 
 
@@ -339,10 +387,11 @@ def map_frequency(header: Header, plane: Plane) -> tuple[float, tuple[str, ...]]
         refused.append(f"{what} {value:g} Hz")
     known = _TELESCOPE_FREQUENCY.get(header.text("TELESCOP").upper())
     if known is not None:
-        return known, (f"no frequency in the header: {known / 1e6:g} MHz is taken, the only one of {header.text('TELESCOP')}",)
-    if refused:
-        return math.nan, (f"the frequency in the header cannot be right ({', '.join(refused)}): it is taken as unknown (--frequency gives it)",)
-    return math.nan, ("no frequency in the header: it is taken as unknown (--frequency gives it)",)
+        name = header.text("TELESCOP")
+        return known, (f"no frequency in the header: {known / 1e6:g} MHz is taken, the only one of {name}",)
+    why = f"the frequency in the header cannot be right ({', '.join(refused)})"
+    why = why if refused else "no frequency in the header"
+    return math.nan, (f"{why}: it is taken as unknown (--frequency gives it)",)
 
 
 def _frequency_candidates(header: Header, plane: Plane) -> list[tuple[str, float]]:
@@ -359,7 +408,9 @@ def _frequency_candidates(header: Header, plane: Plane) -> list[tuple[str, float
             found.append((f"axis {axis}", value * _PREFIX.get(unit, 1.0)))
         elif kind in ("VRAD", "VELO", "VOPT", "FELO") and rest:
             beta = value * (1e3 if unit == "km/s" else 1.0) / _LIGHT
-            found.append((f"axis {axis}", rest * (1.0 - beta) if kind in ("VRAD", "VELO") else rest / (1.0 + beta)))
+            found.append(
+                (f"axis {axis}", rest * (1.0 - beta) if kind in ("VRAD", "VELO") else rest / (1.0 + beta))
+            )
         elif kind in ("WAVE", "AWAV") and value > 0:
             found.append((f"axis {axis}", _LIGHT / value))
     for key in _FREQUENCY_CARDS:
@@ -369,119 +420,15 @@ def _frequency_candidates(header: Header, plane: Plane) -> list[tuple[str, float
     return found
 
 
-def map_beam(hdus: Sequence[Hdu], hdu: Hdu, plane: Plane, frame: Frame, path: str) -> tuple[Beam, tuple[str, ...]]:
-    """The beam of the plane: from the table of beams, BMAJ/BMIN/BPA, or the AIPS history.
-
-    Raises
-    ------
-    HeaderError
-        There is none, it is not above zero, or it is told in arcsec where FITS wants degrees.
-    """
-    header = hdu.header
-    table = next((other for other in hdus if other.kind == "table" and other.name.upper() == "BEAMS"), None)
-    refused: list[str] = []
-    if table is not None and (header.true("CASAMBM") or _bad(header.number("BMAJ"))):
-        beam, told = _beam_of_table(path, table, header, plane)
-        if beam is not None:
-            return beam, (told,)
-        refused.append(told)
-    found = _beam_of_cards(header, refused)
-    if found is not None:
-        _check_degrees(found[0], header, frame)
-        return found
-    from_history = _beam_of_history(header)
-    if from_history is not None:
-        return from_history, (f"the beam is read from the AIPS history: {from_history}",)
-    todo = "give the beam by --beam MAJ,MIN,PA (arcsec, arcsec, deg)"
-    if refused:
-        raise HeaderError("the beam in the header cannot be right", got=", ".join(refused), allowed="BMAJ and BMIN above 0", todo=todo)
-    raise HeaderError("the map has no beam (BMAJ, BMIN, BPA) in its header", todo=todo)
-
-
-def _bad(value: float | None) -> bool:
-    return value is None or not math.isfinite(value) or value <= 0
-
-
-def _beam_of_cards(header: Header, refused: list[str]) -> tuple[Beam, tuple[str, ...]] | None:
-    for keys, unit in ((("BMAJ", "BMIN", "BPA"), 3600.0), (("BMMAJ", "BMMIN", "BMPA"), 1.0)):
-        major, minor, pa = (header.number(key) for key in keys)
-        unread = [card.strip() for card in header.unread if card.startswith(keys[:2])]
-        if (keys[0] in header.values and _bad(major)) or (keys[1] in header.values and _bad(minor)) or unread:
-            refused += unread or [f"{key} = {header.values.get(key)}" for key in keys[:2]]
-            continue
-        if major is None:
-            continue
-        notes = []
-        if minor is None:
-            notes.append(f"no {keys[1]} in the header: the beam is taken as round")
-            minor = major
-        if pa is None or not math.isfinite(pa):
-            if minor != major:
-                notes.append(f"no {keys[2]} in the header: the beam's position angle is taken as 0")
-            pa = 0.0
-        elif abs(pa) > 360.0:
-            notes.append(f"{keys[2]} = {pa:g} is beyond a full turn: {pa % 180.0:.4g} deg is taken")
-        return Beam(major * unit, minor * unit, pa), tuple(notes)
-    return None
-
-
-def _check_degrees(beam: Beam, header: Header, frame: Frame) -> None:
-    """Refuse a beam told in arcsec: wider than the map by far, and of a few pixels when read as arcsec."""
-    width = frame.beam_pixels(beam)[0]
-    if width > 3.0 * max(frame.shape) and 1.0 <= width / 3600.0 <= 200.0:
-        raise HeaderError(
-            "the beam in the header is far wider than the map",
-            got=f"BMAJ = {header.values.get('BMAJ')} deg",
-            allowed="degrees (FITS)",
-            todo=f"if it is in arcsec, say --beam {beam.major / 3600:g},{beam.minor / 3600:g},{beam.pa:g}",
-        )
-
-
-_AIPS_BEAM = re.compile(r"BMAJ=\s*(\S+)\s+BMIN=\s*(\S+)\s+BPA=\s*(\S+)")
-
-
-def _beam_of_history(header: Header) -> Beam | None:
-    """The beam of the last CLEAN in an AIPS history."""
-    for line in reversed(header.history):
-        match = _AIPS_BEAM.search(line)
-        if match:
-            try:
-                major, minor, pa = (float(text.replace("D", "E")) for text in match.groups())
-            except ValueError:
-                continue
-            if not _bad(major) and not _bad(minor) and math.isfinite(pa):
-                return Beam(major * 3600.0, minor * 3600.0, pa)
-    return None
-
-
-def _beam_of_table(path: str, table: Hdu, header: Header, plane: Plane) -> tuple[Beam | None, str]:
-    """The beam of the plane in the table of beams (CASA), and what to tell."""
-    from astropy.io import fits  # heavy: only maps with a table of beams need it
-
-    with fits.open(path, memmap=False) as hdus:
-        rows, columns = hdus[table.index].data, hdus[table.index].columns
-        names = [str(name).upper() for name in columns.names]
-        wanted = np.ones(len(rows), dtype=bool)
-        for column, kinds in (("CHAN", ("FREQ", "VRAD", "VELO", "VOPT", "FELO", "WAVE")), ("POL", ("STOK",))):
-            axis = next((i for i in plane.axes if header.text(f"CTYPE{i}").upper().startswith(kinds)), None)
-            if column in names and axis is not None:
-                wanted &= np.asarray(rows[column]) == plane.along(axis)
-        picked = np.flatnonzero(wanted)
-        if "BMAJ" not in names or "BMIN" not in names or picked.size == 0:
-            return None, f"no row for plane {list(plane.index)} in the table {table.name}"
-        row = rows[int(picked[0])]
-        unit = str(columns["BMAJ"].unit or "arcsec").strip().lower()
-        factor = 3600.0 * _DEGREES.get(unit.upper(), 1 / 3600)
-        major, minor = float(row["BMAJ"]) * factor, float(row["BMIN"]) * factor
-        pa = float(row["BPA"]) if "BPA" in names else 0.0
-    if _bad(major) or _bad(minor) or not math.isfinite(pa):
-        return None, f"BMAJ = {major:g}, BMIN = {minor:g} in the table {table.name} for plane {list(plane.index)}"
-    beam = Beam(major, minor, pa)
-    return beam, f"the beam of the plane is read from the table {table.name}: {beam}"
-
-
 def unread_notes(header: Header) -> tuple[str, ...]:
     """A note on cards of meaning that cannot be read."""
-    lost = [card for card in header.unread if re.match(r"(CTYPE|CRVAL|CRPIX|CDELT|BUNIT|BPA|RESTFR|EQUINOX|BSCALE|BZERO)", card)]
-    return (f"cards that cannot be read are left out: {'; '.join(' '.join(card.split()) for card in lost[:4])}",) if lost else ()
-
+    lost = [
+        card
+        for card in header.unread
+        if re.match(r"(CTYPE|CRVAL|CRPIX|CDELT|BUNIT|BPA|RESTFR|EQUINOX|BSCALE|BZERO)", card)
+    ]
+    return (
+        (f"cards that cannot be read are left out: {'; '.join(' '.join(card.split()) for card in lost[:4])}",)
+        if lost
+        else ()
+    )

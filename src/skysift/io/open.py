@@ -6,11 +6,13 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from skysift.base.errors import FormatError, HeaderError, OptionError, UsageError
+from skysift.io.beams import map_beam
 from skysift.io.cards import Hdu, read_hdus
 from skysift.io.fits import CompressedSource, FitsSource
-from skysift.io.headers import Plane, choose_plane, map_beam, map_frame, map_frequency, unread_notes
+from skysift.io.headers import Plane, choose_plane, map_frame, map_frequency, unread_notes
 from skysift.sky.beam import Beam
 from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
@@ -39,8 +41,8 @@ def open_image(
     hdu
         Number or name of the HDU; the first image with data by default.
     plane
-        Which plane of a map with more than two axes: one number for the only long axis, or one for each axis above the second
-        in array order, 0-based; the first by default.
+        Which plane of a map with more than two axes: one number for the only long axis, or one for each
+        axis above the second in array order, 0-based; the first by default.
     beam
         The beam, instead of the header's: a `Beam`, or (major, minor, pa) in arcsec and degrees.
     unit
@@ -48,8 +50,8 @@ def open_image(
     frequency
         Of the observation (Hz), instead of the header's.
     beam_plane
-        ``image``: the beam is one ellipse of pixels all over the map; ``sky``: one ellipse on the sky. By default ``image``
-        for SIN, TAN and NCP.
+        ``image``: the beam is one ellipse of pixels all over the map; ``sky``: one ellipse on the sky. By
+        default ``image`` for SIN, TAN and NCP.
     pixel_scale
         Size of a pixel (arcsec), one number or (sy, sx), for a map whose header has none.
 
@@ -63,6 +65,7 @@ def open_image(
         The header has no beam, no size of a pixel, or a unit that cannot be converted.
     """
     name, inside = _split(os.fspath(path))
+    name = str(Path(name).absolute())  # a source may be read from another folder later
     if inside is not None and hdu is not None:
         raise UsageError("the HDU is named twice", got=f"{path} and hdu={hdu!r}", allowed="one of the two")
     hdus = read_hdus(name)
@@ -77,12 +80,18 @@ def open_image(
             raise OptionError("a frequency is a number of hertz", got=frequency, allowed="above 0")
         seen_frequency, frequency_notes = float(frequency), ()
     conversion = jansky_per_beam(
-        unit or chosen.header.text("BUNIT"), beam=seen, pixel_area=frame.scale[0] * frame.scale[1], frequency=seen_frequency
+        unit or chosen.header.text("BUNIT"),
+        beam=seen,
+        pixel_area=frame.scale[0] * frame.scale[1],
+        frequency=seen_frequency,
     )
-    all_notes = (
-        *notes, *where.notes, *unread_notes(chosen.header), *frame_notes, *beam_notes, *frequency_notes, *conversion.notes,
+    more_notes = (
+        *frame_notes,
+        *beam_notes,
+        *frequency_notes,
+        *conversion.notes,
         *sampling_notes(frame, seen),
-    )  # fmt: skip
+    )
     return SkyImage(
         _source(chosen, where.shape, where.skipped, where.index, name),
         frame,
@@ -90,7 +99,7 @@ def open_image(
         "Jy/beam",
         seen_frequency,
         _stem(name),
-        all_notes,
+        (*notes, *where.notes, *unread_notes(chosen.header), *more_notes),
         Origin(name, chosen.index, where.index),
         conversion.factor,
     )
@@ -109,14 +118,21 @@ def open(
 ) -> SkyImage:
     """The image of a file; see `open_image` for what can be said about it."""
     return open_image(
-        path, hdu=hdu, plane=plane, beam=beam, unit=unit, frequency=frequency, beam_plane=beam_plane, pixel_scale=pixel_scale
+        path,
+        hdu=hdu,
+        plane=plane,
+        beam=beam,
+        unit=unit,
+        frequency=frequency,
+        beam_plane=beam_plane,
+        pixel_scale=pixel_scale,
     )
 
 
 def _split(path: str) -> tuple[str, int | str | None]:
-    """The file and the HDU of ``map.fits[SCI]``; a file that has brackets in its own name is taken as it is."""
+    """The file and the HDU of ``map.fits[SCI]``; a file with brackets in its own name is taken as it is."""
     match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path, flags=re.DOTALL)
-    if match is None or os.path.exists(path):
+    if match is None or Path(path).exists():
         return path, None
     inside = match.group(2).strip()
     return match.group(1), int(inside) if re.fullmatch(r"\d+", inside) else inside
@@ -131,26 +147,34 @@ def _choose_hdu(hdus: Sequence[Hdu], asked: int | str | None, path: str) -> tupl
         if found is None:
             raise UsageError("the file has no such HDU", got=asked, allowed=listed)
         if not found.has_image:
-            raise UsageError("the HDU holds no image", got=str(found), allowed="; ".join(str(hdu) for hdu in images) or "none of this file does")
+            raise UsageError(
+                "the HDU holds no image",
+                got=str(found),
+                allowed="; ".join(str(hdu) for hdu in images) or "none of this file does",
+            )
         return found, ()
     if not images:
         if any(hdu.kind == "table" for hdu in hdus):
             raise FormatError("the file holds tables and no map", got=f"{path}: {listed}")
-        raise FormatError("the file holds no image", got=f"{path}: {listed}", allowed="an HDU of two axes or more with data")
+        raise FormatError(
+            "the file holds no image", got=f"{path}: {listed}", allowed="an HDU of two axes or more with data"
+        )
     if len(images) == 1:
         return images[0], ()
     others = ", ".join(str(hdu) for hdu in images[1:6])
-    return images[0], (f"the file holds {len(images)} images: {images[0]} is taken; others: {others} (FILE[N] takes another)",)
+    note = (
+        f"the file holds {len(images)} images: {images[0]} is taken; others: {others} (FILE[N] takes another)"
+    )
+    return images[0], (note,)
 
 
 def _named(hdus: Sequence[Hdu], asked: int | str) -> Hdu | None:
+    """The HDU of a number, a name, or a name and version (``SCI,2``)."""
     if isinstance(asked, int):
         return hdus[asked] if 0 <= asked < len(hdus) else None
-    name, _, version = asked.partition(",")
-    for hdu in hdus:
-        if hdu.name.upper() == name.strip().upper() and (not version or hdu.version == int(version) if version.strip().isdigit() else not version):
-            return hdu
-    return None
+    name, _, version = (part.strip() for part in asked.upper().partition(","))
+    same = [hdu for hdu in hdus if hdu.name.upper() == name and version in ("", str(hdu.version))]
+    return same[0] if same else None
 
 
 def _check_length(hdu: Hdu, path: str) -> None:
@@ -164,14 +188,21 @@ def _check_length(hdu: Hdu, path: str) -> None:
 
 
 def _beam(
-    given: Beam | tuple[float, float, float] | None, hdus: Sequence[Hdu], hdu: Hdu, where: Plane, frame: Frame, path: str
+    given: Beam | tuple[float, float, float] | None,
+    hdus: Sequence[Hdu],
+    hdu: Hdu,
+    where: Plane,
+    frame: Frame,
+    path: str,
 ) -> tuple[Beam, tuple[str, ...]]:
     """The beam that was given, or the header's."""
     if given is None:
         return map_beam(hdus, hdu, where, frame, path)
     beam = given if isinstance(given, Beam) else Beam(*given)
     if beam.minor <= 0:
-        raise OptionError("a beam needs two axes above zero", got=given, allowed="MAJ,MIN,PA in arcsec, arcsec and degrees")
+        raise OptionError(
+            "a beam needs two axes above zero", got=given, allowed="MAJ,MIN,PA in arcsec, arcsec and degrees"
+        )
     return beam, (f"the beam was given: {beam}",)
 
 
@@ -183,7 +214,11 @@ def _source(hdu: Hdu, shape: tuple[int, int], skipped: int, index: tuple[int, ..
     blank = header.number("BLANK") if hdu.bitpix > 0 else None
     for key, value in (("BSCALE", bscale), ("BZERO", bzero)):
         if value is not None and (not math.isfinite(value) or (key == "BSCALE" and value == 0)):
-            raise HeaderError("the scale of the pixels cannot be right", got=f"{key} = {value}", allowed="finite, BSCALE not 0")
+            raise HeaderError(
+                "the scale of the pixels cannot be right",
+                got=f"{key} = {value}",
+                allowed="finite, BSCALE not 0",
+            )
     return FitsSource(
         path,
         shape,
@@ -197,4 +232,4 @@ def _source(hdu: Hdu, shape: tuple[int, int], skipped: int, index: tuple[int, ..
 
 def _stem(path: str) -> str:
     """The name of a file without what tells its format."""
-    return re.sub(r"(\.(fits|fit|fts|fz))+$", "", os.path.basename(path), flags=re.IGNORECASE) or os.path.basename(path)
+    return re.sub(r"(?<=.)(\.(fits|fit|fts|fz))+$", "", Path(path).name, flags=re.IGNORECASE)

@@ -18,12 +18,13 @@ _NEGLIGIBLE = 1e-12  # of the variances; what rounding leaves when a beam is dec
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """An elliptical Gaussian: axes FWHM in arcsec, position angle in degrees from north through east, in [0, 180).
+    """An elliptical Gaussian: axes FWHM (arcsec), position angle (deg) from north through east, in [0, 180).
 
     Parameters
     ----------
     major, minor
-        Full widths at half maximum (arcsec); a longer `minor` is exchanged with `major` and the angle turned by 90 degrees.
+        Full widths at half maximum (arcsec); a longer `minor` is exchanged with `major` and the angle
+        turned by 90 degrees.
     pa
         Position angle of the major axis (deg).
 
@@ -39,7 +40,11 @@ class Beam:
 
     def __post_init__(self) -> None:
         major, minor, pa = float(self.major), float(self.minor), float(self.pa)
-        if not (math.isfinite(major) and math.isfinite(minor) and math.isfinite(pa)) or major < 0 or minor < 0:
+        if (
+            not (math.isfinite(major) and math.isfinite(minor) and math.isfinite(pa))
+            or major < 0
+            or minor < 0
+        ):
             raise UsageError(
                 "a beam needs two axes in arcsec and an angle in degrees",
                 got=(self.major, self.minor, self.pa),
@@ -82,8 +87,14 @@ class Beam:
         ee, en, nn = float(matrix[0, 0]), 0.5 * float(matrix[0, 1] + matrix[1, 0]), float(matrix[1, 1])
         large, small, pa = _axes(ee, en, nn)
         if not math.isfinite(large) or small < -_NEGLIGIBLE * max(large, 0.0):
-            raise UsageError("the covariance is not that of a Gaussian", got=matrix.tolist(), allowed="variances not negative")
-        return cls(FWHM_PER_SIGMA * math.sqrt(max(large, 0.0)), FWHM_PER_SIGMA * math.sqrt(max(small, 0.0)), pa)
+            raise UsageError(
+                "the covariance is not that of a Gaussian",
+                got=matrix.tolist(),
+                allowed="variances not negative",
+            )
+        return cls(
+            FWHM_PER_SIGMA * math.sqrt(max(large, 0.0)), FWHM_PER_SIGMA * math.sqrt(max(small, 0.0)), pa
+        )
 
     def convolve(self, other: Beam) -> Beam:
         """The beam of a source of this shape seen through another beam; shapes add as covariances."""
@@ -99,7 +110,11 @@ class Beam:
         """
         large, small, pa = self._difference(other)
         if small < 0.0:
-            raise UsageError("the shape is narrower than the beam and cannot be deconvolved", got=self, allowed=f"wider than {other}")
+            raise UsageError(
+                "the shape is narrower than the beam and cannot be deconvolved",
+                got=self,
+                allowed=f"wider than {other}",
+            )
         return Beam(FWHM_PER_SIGMA * math.sqrt(large), FWHM_PER_SIGMA * math.sqrt(small), pa)
 
     def deconvolve_or_point(self, other: Beam) -> Beam:
@@ -110,7 +125,7 @@ class Beam:
         return Beam(FWHM_PER_SIGMA * math.sqrt(large), FWHM_PER_SIGMA * math.sqrt(max(small, 0.0)), pa)
 
     def _difference(self, other: Beam) -> tuple[float, float, float]:
-        """Variances (large, small) and angle of this minus the other; what is within rounding of zero is zero."""
+        """Variances (large, small) and angle of this minus the other; zero where within rounding of zero."""
         mine, theirs = self.to_covariance(), other.to_covariance()
         d = mine - theirs
         large, small, pa = _axes(float(d[0, 0]), float(d[0, 1]), float(d[1, 1]))
@@ -123,6 +138,10 @@ class Beam:
 
 
 def _axes(ee: float, en: float, nn: float) -> tuple[float, float, float]:
-    """Variance along the major and the minor axis, and the angle of the major axis from north through east (deg)."""
+    """Variances along the major and the minor axis, and the angle of the major axis (deg, north to east)."""
     mean, spread = 0.5 * (ee + nn), math.hypot(0.5 * (nn - ee), en)
-    return mean + spread, mean - spread, math.degrees(0.5 * math.atan2(2.0 * en, nn - ee)) if spread > 0.0 else 0.0
+    return (
+        mean + spread,
+        mean - spread,
+        math.degrees(0.5 * math.atan2(2.0 * en, nn - ee)) if spread > 0.0 else 0.0,
+    )

@@ -67,7 +67,9 @@ class Box:
             return other
         if other.empty:
             return self
-        return Box(min(self.y0, other.y0), max(self.y1, other.y1), min(self.x0, other.x0), max(self.x1, other.x1))
+        return Box(
+            min(self.y0, other.y0), max(self.y1, other.y1), min(self.x0, other.x0), max(self.x1, other.x1)
+        )
 
     def holds(self, other: Box) -> bool:
         """True where every pixel of the other box lies in this one."""
@@ -96,7 +98,9 @@ class Box:
             The box that the array covers; the whole map where left out.
         """
         dy, dx = (origin.y0, origin.x0) if origin is not None else (0, 0)
-        return slice(self.y0 - dy, max(self.y1, self.y0) - dy), slice(self.x0 - dx, max(self.x1, self.x0) - dx)
+        return slice(self.y0 - dy, max(self.y1, self.y0) - dy), slice(
+            self.x0 - dx, max(self.x1, self.x0) - dx
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +116,24 @@ class SkyRegion:
 
     ra: float
     dec: float
-    radius: float
-
-    @property
-    def radius_deg(self) -> float:
-        """Radius of the circle (deg)."""
-        return self.radius
+    radius_deg: float
 
 
 Region: TypeAlias = PixelRegion | SkyRegion
 
-_HOW = "x0,x1,y0,y1 in whole pixels (0-based, ends not included), or RA,DEC,RADIUS such as 49.5,-36,0.5 or 03:18:00,-36:00:00,10arcmin"
-_RADIUS_UNITS = {"deg": 1.0, "d": 1.0, "arcmin": 1 / 60, "'": 1 / 60, "arcsec": 1 / 3600, '"': 1 / 3600, "": 1.0}
+_HOW = (
+    "x0,x1,y0,y1 in whole pixels (0-based, ends not included), or RA,DEC,RADIUS such as 49.5,-36,0.5 or "
+    "03:18:00,-36:00:00,10arcmin"
+)
+_RADIUS_UNITS = {
+    "deg": 1.0,
+    "d": 1.0,
+    "arcmin": 1 / 60,
+    "'": 1 / 60,
+    "arcsec": 1 / 3600,
+    '"': 1 / 3600,
+    "": 1.0,
+}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
@@ -133,8 +143,8 @@ def parse_region(text: str) -> Region:
     Parameters
     ----------
     text
-        ``x0,x1,y0,y1`` (pixels, 0-based, half-open) or ``RA,DEC,RADIUS``: ICRS, degrees or sexagesimal with colons (RA then
-        in hours); the radius in degrees or with a unit: ``10arcmin``, ``30arcsec``.
+        ``x0,x1,y0,y1`` (pixels, 0-based, half-open) or ``RA,DEC,RADIUS``: ICRS, degrees or sexagesimal with
+        colons (RA then in hours); the radius in degrees or with a unit: ``10arcmin``, ``30arcsec``.
 
     Raises
     ------
@@ -154,7 +164,9 @@ def _pixel_box(parts: list[str], text: str) -> Box:
         raise RegionError("a region of four parts is in whole pixels", got=text, allowed=_HOW)
     x0, x1, y0, y1 = (int(part) for part in parts)
     if x1 <= x0 or y1 <= y0:
-        raise RegionError("the region holds no pixel", got=text, allowed="x0 < x1 and y0 < y1, in the order x0,x1,y0,y1")
+        raise RegionError(
+            "the region holds no pixel", got=text, allowed="x0 < x1 and y0 < y1, in the order x0,x1,y0,y1"
+        )
     return Box(y0, y1, x0, x1)
 
 
@@ -162,14 +174,22 @@ def _circle(parts: list[str], text: str) -> SkyRegion:
     ra, dec = _angle(parts[0], text, hours=True), _angle(parts[1], text, hours=False)
     match = re.fullmatch(rf"({_NUMBER})\s*([a-z'\"]*)", parts[2])
     if match is None or match.group(2) not in _RADIUS_UNITS:
-        raise RegionError("the radius of a region is a number, in degrees or with a unit", got=parts[2], allowed=_HOW)
+        raise RegionError(
+            "the radius of a region is a number, in degrees or with a unit", got=parts[2], allowed=_HOW
+        )
     radius = float(match.group(1)) * _RADIUS_UNITS[match.group(2)]
     if not 0 < radius <= 180:
-        raise RegionError("the radius of a region is out of range", got=parts[2], allowed="above 0, at most 180 deg")
+        raise RegionError(
+            "the radius of a region is out of range", got=parts[2], allowed="above 0, at most 180 deg"
+        )
     if not -90 <= dec <= 90:
-        raise RegionError("the declination of a region is out of range", got=parts[1], allowed="-90 to 90 deg")
+        raise RegionError(
+            "the declination of a region is out of range", got=parts[1], allowed="-90 to 90 deg"
+        )
     if not -360 <= ra <= 360:
-        raise RegionError("the right ascension of a region is out of range", got=parts[0], allowed="0 to 360 deg")
+        raise RegionError(
+            "the right ascension of a region is out of range", got=parts[0], allowed="0 to 360 deg"
+        )
     return SkyRegion(ra % 360.0, dec, radius)
 
 

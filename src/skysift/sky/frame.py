@@ -34,7 +34,7 @@ _KEPT = 16  # projections kept ready per thread
 
 @dataclass(frozen=True)
 class Frame:
-    """The geometry of a map: its shape, its projection and the size of its pixels. A value: compares, pickles, never changes.
+    """The geometry of a map: its shape, its projection and the size of its pixels.
 
     Make it with `from_cards`, `from_wcs` or `pixels_only`.
 
@@ -51,8 +51,8 @@ class Frame:
     system
         Celestial system of the header's axes.
     beam_plane
-        ``image``: the beam is one ellipse of pixels all over the map (an interferometer's own image); ``sky``: it is one
-        ellipse on the sky (a reprojected mosaic).
+        ``image``: the beam is one ellipse of pixels all over the map (an interferometer's own image);
+        ``sky``: it is one ellipse on the sky (a reprojected mosaic).
     """
 
     shape: tuple[int, int]
@@ -87,7 +87,10 @@ class Frame:
             wcsprm = _wcsprm(tuple(cards.items()))
             wcsprm.fix()
             wcsprm.set()
-        except (ValueError, MemoryError) as error:  # wcslib's own complaint; every subclass of its errors is a ValueError
+        except (
+            ValueError,
+            MemoryError,
+        ) as error:  # wcslib's own complaint; every subclass of its errors is a ValueError
             raise HeaderError("the celestial header cannot be used", got=_reason(error)) from error
         if wcsprm.lng < 0 or wcsprm.lat < 0 or wcsprm.naxis != 2:
             raise HeaderError("the header has no pair of celestial axes", got=[str(c) for c in wcsprm.ctype])
@@ -107,12 +110,14 @@ class Frame:
             raise HeaderError("the WCS has no pair of celestial axes", got=[str(c) for c in wcs.wcs.ctype])
         wcsprm = wcs.celestial.wcs
         wcsprm.set()
-        kept = {key: float(value) for key, value in (("LONPOLE", wcsprm.lonpole), ("LATPOLE", wcsprm.latpole))}
+        kept = {
+            key: float(value) for key, value in (("LONPOLE", wcsprm.lonpole), ("LATPOLE", wcsprm.latpole))
+        }
         return cls._of(wcsprm, shape, str(wcsprm.ctype[0])[-3:].upper(), beam_plane, kept)
 
     @classmethod
     def pixels_only(cls, shape: tuple[int, int], scale: tuple[float, float]) -> Frame:
-        """The frame of a map without place on the sky; only the size of its pixels (sy, sx) (arcsec) is known."""
+        """The frame of a map without place on the sky, with the size of its pixels (sy, sx) (arcsec)."""
         sy, sx = (abs(float(value)) for value in scale)
         if not (math.isfinite(sy) and math.isfinite(sx) and sy > 0 and sx > 0):
             raise UsageError("pixels need a size", got=scale, allowed="arcsec above 0, along y and x")
@@ -131,7 +136,9 @@ class Frame:
         system = System.of(ctype[wcsprm.lng].split("-")[0], str(wcsprm.radesys), float(wcsprm.equinox))
         matrix = wcsprm.get_pc() * wcsprm.get_cdelt()[:, np.newaxis]
         if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0.0:
-            raise HeaderError("the pixels of the map have no size", got=f"CDELT with PC or CD {matrix.tolist()}")
+            raise HeaderError(
+                "the pixels of the map have no size", got=f"CDELT with PC or CD {matrix.tolist()}"
+            )
         cards = _cards_of(wcsprm, ctype, system, kept)
         projection = _family(projection, wcsprm)
         sx, sy = (3600.0 * float(np.hypot(*matrix[:, axis])) for axis in (0, 1))
@@ -145,7 +152,7 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """The celestial system: ``ICRS``, ``FK5``, ``Galactic`` ..., ``pixel`` for a map without place on the sky."""
+        """The celestial system: ``ICRS``, ``FK5``, ``Galactic`` ...; ``pixel`` where there is none."""
         return "pixel" if self.system is None else str(self.system)
 
     @property
@@ -168,7 +175,7 @@ class Frame:
 
     @property
     def reference(self) -> tuple[float, float]:
-        """Pixel (x, y) of the reference point, which may lie outside the map; its middle for a map without a place on the sky."""
+        """Pixel (x, y) of the reference point, maybe outside the map; without place on the sky its middle."""
         known = dict(self.cards)
         if not known:
             return (self.shape[1] - 1) / 2.0, (self.shape[0] - 1) / 2.0
@@ -183,7 +190,9 @@ class Frame:
             The window; it may reach outside the map.
         """
         shift = {"CRPIX1": box.x0, "CRPIX2": box.y0}
-        cards = tuple((key, float(value) - shift[key]) if key in shift else (key, value) for key, value in self.cards)
+        cards = tuple(
+            (key, float(value) - shift[key]) if key in shift else (key, value) for key, value in self.cards
+        )
         return replace(self, shape=box.shape, cards=cards)
 
     def with_beam_plane(self, beam_plane: BeamPlane) -> Frame:
@@ -229,10 +238,10 @@ class Frame:
         return pixel[:, 0].reshape(ra.shape), pixel[:, 1].reshape(ra.shape)
 
     def tangent(self, x: ArrayLike, y: ArrayLike) -> Floats:
-        """Matrices (n, 2, 2) T with (east, north) = T @ (dx, dy): arcsec on the sky for a step in pixels, at each position.
+        """Matrices (n, 2, 2) T with (east, north) = T @ (dx, dy): arcsec for pixels, at each position.
 
-        North is that of ICRS at the position itself, so angles are right for Galactic maps and near a pole. A map without
-        place on the sky has its pixel size, east towards -x. NaN outside the projection.
+        North is that of ICRS at the position itself, so angles are right for Galactic maps and near a pole.
+        A map without place on the sky has its pixel size, east towards -x. NaN outside the projection.
 
         Parameters
         ----------
@@ -244,8 +253,9 @@ class Frame:
     def beam_covariance(self, beam: Beam, x: ArrayLike, y: ArrayLike) -> Floats:
         """Covariance (n, 3) of a beam at each position: xx, xy, yy (pixel^2, sigma not FWHM).
 
-        In the image plane (`beam_plane` ``image``) it is the same everywhere, its angle counted from the image's +y towards
-        east; on the sky the beam keeps its size and its angle from the north of the map's own system.
+        In the image plane (`beam_plane` ``image``) it is the same everywhere, its angle counted from the
+        image's +y towards east; on the sky the beam keeps its size and its angle from the north of the
+        map's own system.
 
         Parameters
         ----------
@@ -254,7 +264,9 @@ class Frame:
         x, y
             Positions (n,) (pixel, 0-based).
         """
-        x, y = np.broadcast_arrays(np.atleast_1d(np.asarray(x, dtype=np.float64)), np.atleast_1d(np.asarray(y, dtype=np.float64)))
+        x, y = np.broadcast_arrays(
+            np.atleast_1d(np.asarray(x, dtype=np.float64)), np.atleast_1d(np.asarray(y, dtype=np.float64))
+        )
         covariance = beam.to_covariance()
         if self.beam_plane == "image" or not self.celestial:
             sy, sx = self.scale
@@ -266,7 +278,7 @@ class Frame:
         return np.stack([matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]], axis=1)
 
     def beam_pixels(self, beam: Beam) -> tuple[float, float]:
-        """FWHM of the beam along its major and minor axis in pixels, at the reference point (its plane is the sky's there)."""
+        """FWHM of the beam along its major and its minor axis (pixel), at the reference point."""
         xx, xy, yy = self.with_beam_plane("image").beam_covariance(beam, 0.0, 0.0)[0]
         low, high = np.linalg.eigvalsh(np.array([[xx, xy], [xy, yy]]))
         return FWHM_PER_SIGMA * math.sqrt(max(high, 0.0)), FWHM_PER_SIGMA * math.sqrt(max(low, 0.0))
@@ -289,14 +301,18 @@ class Frame:
         return matrix[[wcsprm.lng, wcsprm.lat]]
 
     def _ready(self) -> Wcsprm:
-        """The projection of this thread; wcslib changes its structures while it works, so threads do not share them."""
-        kept: OrderedDict[tuple[tuple[str, CardValue], ...], Wcsprm] = _local.__dict__.setdefault("kept", OrderedDict())
+        """The projection, one per thread: wcslib changes its structures while it works."""
+        kept: OrderedDict[tuple[tuple[str, CardValue], ...], Wcsprm] = _local.__dict__.setdefault(
+            "kept", OrderedDict()
+        )
         wcsprm = kept.get(self.cards)
         if wcsprm is None:
             wcsprm = _wcsprm(self.cards)
             wcsprm.set()
             if self.projection in _CYLINDRICAL:
-                wcsprm.bounds_check(False, False)  # a crop may lie more than half a turn from the reference point
+                wcsprm.bounds_check(
+                    False, False
+                )  # a crop may lie more than half a turn from the reference point
             kept[self.cards] = wcsprm
             if len(kept) > _KEPT:
                 kept.popitem(last=False)
@@ -324,7 +340,9 @@ class Frame:
         return moved
 
     def _tangent(self, x: ArrayLike, y: ArrayLike, *, icrs: bool) -> Floats:
-        x, y = np.broadcast_arrays(np.atleast_1d(np.asarray(x, dtype=np.float64)), np.atleast_1d(np.asarray(y, dtype=np.float64)))
+        x, y = np.broadcast_arrays(
+            np.atleast_1d(np.asarray(x, dtype=np.float64)), np.atleast_1d(np.asarray(y, dtype=np.float64))
+        )
         if self.system is None:
             sy, sx = self.scale
             return np.tile(np.array([[-sx, 0.0], [0.0, sy]]), (x.size, 1, 1))
@@ -339,9 +357,14 @@ class Frame:
             ahead = self._vectors(x + dx, y + dy, icrs)
             behind = self._vectors(x - dx, y - dy, icrs)
             # at the rim of the projection only one side exists
-            ahead, behind = np.where(np.isnan(ahead), centre, ahead), np.where(np.isnan(behind), centre, behind)
+            ahead, behind = (
+                np.where(np.isnan(ahead), centre, ahead),
+                np.where(np.isnan(behind), centre, behind),
+            )
             distance = step * ((ahead != centre).any(axis=1).astype(float) + (behind != centre).any(axis=1))
-            slope = np.degrees(ahead - behind) * 3600.0 / np.where(distance > 0, distance, np.nan)[:, np.newaxis]
+            slope = (
+                np.degrees(ahead - behind) * 3600.0 / np.where(distance > 0, distance, np.nan)[:, np.newaxis]
+            )
             out[:, 0, axis], out[:, 1, axis] = (slope * east).sum(axis=1), (slope * north).sum(axis=1)
         return out
 
@@ -359,7 +382,10 @@ def _wcsprm(cards: tuple[tuple[str, CardValue], ...]) -> Wcsprm:
     """The cards as wcslib's structure; every number arrives to its last digit."""
     from astropy.wcs import Wcsprm  # heavy: maps without celestial cards do without
 
-    lines = [f"{key:<8}= '{value:<8}'" if isinstance(value, str) else f"{key:<8}= {value!r:>20}" for key, value in cards]
+    lines = [
+        f"{key:<8}= '{value:<8}'" if isinstance(value, str) else f"{key:<8}= {value!r:>20}"
+        for key, value in cards
+    ]
     header = "".join(f"{line:<80}" for line in [*lines, "END"])
     return Wcsprm(header.encode("ascii", "replace"), relax=True)
 
@@ -388,7 +414,7 @@ def _cards_of(
 
 
 def _family(projection: str, wcsprm: Wcsprm) -> str:
-    """The projection's usual name: a SIN whose plane is tilted towards the pole is the NCP of east-west arrays."""
+    """The projection's usual name: a SIN with its plane tilted to the pole is the NCP of east-west arrays."""
     slant = {(i, m): float(value) for i, m, value in wcsprm.get_pv()}
     dec = math.radians(float(wcsprm.crval[wcsprm.lat]))
     tilt = slant.get((wcsprm.lat + 1, 2), 0.0)
@@ -409,7 +435,9 @@ def _inverse(matrices: Floats) -> Floats:
     """Inverses of matrices (n, 2, 2); NaN stays NaN."""
     a, b, c, d = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        inverse: Floats = np.array([[d, -b], [-c, a]]).transpose(2, 0, 1) / (a * d - b * c)[:, np.newaxis, np.newaxis]
+        inverse: Floats = (
+            np.array([[d, -b], [-c, a]]).transpose(2, 0, 1) / (a * d - b * c)[:, np.newaxis, np.newaxis]
+        )
     return inverse
 
 

@@ -1,12 +1,12 @@
-"""`SkyImage`: one plane of a map, read where and when it is asked for, with all that gives its numbers a meaning."""
+"""`SkyImage`: one plane of a map, read when asked for, with all that gives its numbers a meaning."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -29,7 +29,7 @@ UNDERSAMPLED = 2.0  # pixels across the beam's minor axis below which a Gaussian
 
 @runtime_checkable
 class PixelSource(Protocol):
-    """Where pixels come from: a plane (y, x) that is read box by box, from any thread; it travels by pickle."""
+    """Where pixels come from: a plane (y, x) read box by box, from any thread; it travels by pickle."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -90,7 +90,7 @@ class CutSource:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an image was read from: file, HDU, and the plane along the axes above the second (0-based, in array order)."""
+    """Where an image was read from: file, HDU, and the plane along the other axes (0-based, array order)."""
 
     path: str
     hdu: int | str
@@ -135,9 +135,15 @@ class SkyImage:
 
     def __post_init__(self) -> None:
         if self.pixels.shape != self.frame.shape:
-            raise UsageError("pixels and frame differ in shape", got=(self.pixels.shape, self.frame.shape), allowed="the same (ny, nx)")
+            raise UsageError(
+                "pixels and frame differ in shape",
+                got=(self.pixels.shape, self.frame.shape),
+                allowed="the same (ny, nx)",
+            )
         if not (self.beam.major > 0 and self.beam.minor > 0):
-            raise UsageError("an image needs a beam with two axes", got=self.beam, allowed="major and minor above 0 arcsec")
+            raise UsageError(
+                "an image needs a beam with two axes", got=self.beam, allowed="major and minor above 0 arcsec"
+            )
 
     @classmethod
     def from_array(
@@ -193,7 +199,9 @@ class SkyImage:
         if beam_plane is not None:
             frame = frame.with_beam_plane(beam_plane)
         beam = beam if isinstance(beam, Beam) else Beam(*beam)
-        conversion = jansky_per_beam(unit, beam=beam, pixel_area=frame.scale[0] * frame.scale[1], frequency=frequency)
+        conversion = jansky_per_beam(
+            unit, beam=beam, pixel_area=frame.scale[0] * frame.scale[1], frequency=frequency
+        )
         notes = (*conversion.notes, *sampling_notes(frame, beam))
         return cls(source, frame, beam, "Jy/beam", float(frequency), name, notes, None, conversion.factor)
 
@@ -208,7 +216,7 @@ class SkyImage:
         return Box.of(self.shape)
 
     def read(self, box: Box | None = None) -> NDArray[np.float32]:
-        """The pixels of a box (y, x): float32, Jy/beam, blanks and infinities as NaN; all pixels where no box is given.
+        """The pixels of a box (y, x), float32, Jy/beam, blanks and infinities as NaN; all without a box.
 
         Parameters
         ----------
@@ -235,7 +243,11 @@ class SkyImage:
         """
         inside = box.intersect(self.box)
         if inside.empty:
-            raise RegionError("the region does not meet the map", got=box, allowed=f"x 0 to {self.shape[1]}, y 0 to {self.shape[0]}")
+            raise RegionError(
+                "the region does not meet the map",
+                got=box,
+                allowed=f"x 0 to {self.shape[1]}, y 0 to {self.shape[0]}",
+            )
         if isinstance(self.pixels, CutSource):
             pixels = CutSource(self.pixels.source, inside.shift(self.pixels.box.y0, self.pixels.box.x0))
         else:
@@ -254,13 +266,13 @@ class SkyImage:
             checksum = "sha256:" + hashlib.sha256(data.tobytes()).hexdigest()
             return InputRecord(self.name, checksum, None, (), data.nbytes)
         checksum, size = file_checksum(self.origin.path)
-        return InputRecord(os.path.basename(self.origin.path), checksum, self.origin.hdu, self.origin.plane, size)
+        return InputRecord(Path(self.origin.path).name, checksum, self.origin.hdu, self.origin.plane, size)
 
     def __repr__(self) -> str:
         place = f", {self.frequency / 1e6:.6g} MHz" if math.isfinite(self.frequency) else ""
         return (
-            f"<SkyImage {self.name}: {self.shape[0]} x {self.shape[1]} (y, x) px, {self.frame.projection} {self.frame.name}, "
-            f"beam {self.beam}, {self.unit}{place}, {len(self.notes)} notes>"
+            f"<SkyImage {self.name}: {self.shape[0]} x {self.shape[1]} (y, x) px, {self.frame.projection} "
+            f"{self.frame.name}, beam {self.beam}, {self.unit}{place}, {len(self.notes)} notes>"
         )
 
 
@@ -269,14 +281,15 @@ def sampling_notes(frame: Frame, beam: Beam) -> tuple[str, ...]:
     _, minor = frame.beam_pixels(beam)
     if minor >= UNDERSAMPLED * (1.0 - 1e-6):
         return ()
-    return (
+    note = (
         f"the beam is undersampled: its minor axis is {minor:.2f} px (at least {UNDERSAMPLED:g} are needed); "
-        "sizes and errors of faint sources are not to be trusted",
+        "sizes and errors of faint sources are not to be trusted"
     )
+    return (note,)
 
 
 def file_checksum(path: str) -> tuple[str, int]:
-    """The sha256 of a file as ``sha256:...`` and its size in bytes; read once as long as the file does not change.
+    """The sha256 of a file as ``sha256:...``, and its size in bytes; read once while the file stays as it is.
 
     Raises
     ------
@@ -284,14 +297,16 @@ def file_checksum(path: str) -> tuple[str, int]:
         The file has gone or cannot be read any more.
     """
     try:
-        state = os.stat(path)
+        state = Path(path).stat()
         return _checksum(path, state.st_size, state.st_mtime_ns), state.st_size
     except OSError as error:
-        raise FormatError("the map cannot be read any more", got=path, todo=error.strerror or str(error)) from error
+        raise FormatError(
+            "the map cannot be read any more", got=path, todo=error.strerror or str(error)
+        ) from error
 
 
 @lru_cache(maxsize=64)
 def _checksum(path: str, size: int, changed: int) -> str:
     """Size and time of change are there to ask again when the file has changed."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,8 +27,8 @@ _EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
 class System:
     """A celestial system: its name, and its equinox in years where it has one (NaN where not).
 
-    ICRS, FK5, Galactic, Supergalactic and Ecliptic (mean, J2000) are rotations of each other and are turned by one matrix;
-    FK4 (B1950) has the e-terms of aberration and goes through `astropy.coordinates`.
+    ICRS, FK5, Galactic, Supergalactic and Ecliptic (mean, J2000) are rotations of each other and are turned
+    by one matrix; FK4 (B1950) has the e-terms of aberration and goes through `astropy.coordinates`.
     """
 
     name: str
@@ -94,7 +94,14 @@ class System:
     def _frame(self) -> BaseCoordinateFrame:
         """The same system in astropy."""
         # heavy: maps that are ICRS already do without
-        from astropy.coordinates import FK4, FK5, BarycentricMeanEcliptic, FK4NoETerms, Galactic, Supergalactic
+        from astropy.coordinates import (
+            FK4,
+            FK5,
+            BarycentricMeanEcliptic,
+            FK4NoETerms,
+            Galactic,
+            Supergalactic,
+        )
         from astropy.time import Time
 
         if self.name == "FK5":
@@ -103,7 +110,9 @@ class System:
             return FK4(equinox=Time(self.equinox, format="byear"))
         if self.name == "FK4-NO-E":
             return FK4NoETerms(equinox=Time(self.equinox, format="byear"))
-        return {"Galactic": Galactic, "Supergalactic": Supergalactic, "Ecliptic": BarycentricMeanEcliptic}[self.name]()
+        return {"Galactic": Galactic, "Supergalactic": Supergalactic, "Ecliptic": BarycentricMeanEcliptic}[
+            self.name
+        ]()
 
 
 def vectors(lon: Floats, lat: Floats) -> Floats:
@@ -121,7 +130,7 @@ def sky_of(v: Floats) -> tuple[Floats, Floats]:
 
 
 def _turned(v: Floats, matrix: Floats) -> Floats:
-    """Vectors (n, 3) multiplied by a matrix, each alone: a BLAS product may round differently with another n."""
+    """Vectors (n, 3) times a matrix, each alone: a BLAS product may round differently with another n."""
     return np.stack([v[..., 0] * row[0] + v[..., 1] * row[1] + v[..., 2] * row[2] for row in matrix], axis=-1)
 
 
@@ -130,8 +139,12 @@ def _rotation(system: System) -> Floats:
     """The matrix (3, 3) that turns vectors of the system into ICRS."""
     from astropy.coordinates import ICRS  # heavy: maps that are ICRS already do without
 
-    ra, dec = _through_astropy(system._frame(), ICRS(), np.array([0.0, 90.0, 0.0]), np.array([0.0, 0.0, 90.0]))
-    u, _, vt = np.linalg.svd(vectors(ra, dec).T)  # the nearest true rotation: rounding must not stretch the sky
+    ra, dec = _through_astropy(
+        system._frame(), ICRS(), np.array([0.0, 90.0, 0.0]), np.array([0.0, 0.0, 90.0])
+    )
+    u, _, vt = np.linalg.svd(
+        vectors(ra, dec).T
+    )  # the nearest true rotation: rounding must not stretch the sky
     matrix: Floats = u @ vt
     matrix.setflags(write=False)
     return matrix

@@ -16,22 +16,29 @@ KNOWN_UNITS = ("Jy/beam", "Jy/pixel", "Jy/arcsec2", "Jy/sr", "K")
 _BOLTZMANN = 1.380649e-23  # J/K
 _LIGHT = 299792458.0  # m/s
 _ARCSEC = math.pi / 180.0 / 3600.0  # rad
-_PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "micro": 1e-6, "milli": 1e-3, "n": 1e-9}
-_AREAS = {"beam": "beam", "bm": "beam", "pixel": "pixel", "pix": "pixel", "px": "pixel", "sr": "sr", "sterad": "sr",
-          "arcsec2": "arcsec2", "arcsec^2": "arcsec2", "arcsec**2": "arcsec2", "sqarcsec": "arcsec2"}  # fmt: skip
+_PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
+_SPELLED = {"µ": "u", "μ": "u", "micro": "u", "milli": "m"}
+_AREAS = {
+    "beam": ("beam", "bm"),
+    "pixel": ("pixel", "pix", "px"),
+    "sr": ("sr", "sterad"),
+    "arcsec2": ("sqarcsec",),
+}
 _SQUARE_ARCSEC = {"sr": 1.0 / _ARCSEC**2, "arcsec2": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a unit becomes Jy/beam: the stored unit in its usual spelling, the factor, and what is worth telling."""
+    """How a unit becomes Jy/beam: its usual spelling, the factor, and what is worth telling."""
 
     unit: str
     factor: float
     notes: tuple[str, ...] = ()
 
 
-def jansky_per_beam(unit: str | None, *, beam: Beam, pixel_area: float, frequency: float = math.nan) -> Conversion:
+def jansky_per_beam(
+    unit: str | None, *, beam: Beam, pixel_area: float, frequency: float = math.nan
+) -> Conversion:
     """The factor that turns numbers of a unit into Jy/beam.
 
     A brightness temperature is that of Rayleigh and Jeans: S = 2 k T nu^2 / c^2 times the beam's solid angle.
@@ -39,8 +46,8 @@ def jansky_per_beam(unit: str | None, *, beam: Beam, pixel_area: float, frequenc
     Parameters
     ----------
     unit
-        As headers write it: ``JY/BEAM``, ``mJy beam-1``, ``beam-1 Jy``, ``K``, ``Jy/pixel`` ...; None or empty where the
-        header has none: Jy/beam is assumed, with a note.
+        As headers write it: ``JY/BEAM``, ``mJy beam-1``, ``beam-1 Jy``, ``K``, ``Jy/pixel`` ...; None or
+        empty where the header has none: Jy/beam is assumed, with a note.
     beam
         The beam of the map.
     pixel_area
@@ -57,8 +64,7 @@ def jansky_per_beam(unit: str | None, *, beam: Beam, pixel_area: float, frequenc
     if not text:
         return Conversion("Jy/beam", 1.0, ("no unit (BUNIT) in the header: Jy/beam is assumed",))
     prefix, base = _parsed(text)
-    scale = _PREFIXES[prefix]
-    spelled = f"{ {'µ': 'u', 'μ': 'u', 'micro': 'u', 'milli': 'm'}.get(prefix, prefix) }{base}"
+    scale, spelled = _PREFIXES[prefix], prefix + base
     if base == "Jy/beam":
         factor = scale
     elif base == "K":
@@ -67,7 +73,11 @@ def jansky_per_beam(unit: str | None, *, beam: Beam, pixel_area: float, frequenc
         factor = scale * beam.area / pixel_area
     else:
         factor = scale * beam.area / _SQUARE_ARCSEC[base.removeprefix("Jy/")]
-    notes = () if factor == 1.0 else (f"the map is in {spelled}: its numbers are multiplied by {factor:.9g} to be Jy/beam",)
+    notes = (
+        ()
+        if factor == 1.0
+        else (f"the map is in {spelled}: its numbers are multiplied by {factor:.9g} to be Jy/beam",)
+    )
     return Conversion(spelled, factor, notes)
 
 
@@ -84,26 +94,26 @@ def _per_kelvin(text: str, frequency: float) -> float:
 
 def _parsed(text: str) -> tuple[str, str]:
     """The prefix and the base unit (one of `KNOWN_UNITS`) of a spelling."""
-    temperature = re.fullmatch(r"([numkM]?|micro|milli)\s*(?:K|kelvin)(?:\s*\(?(?:Tb|TB|T_B)\)?)?", text)
+    temperature = re.fullmatch(r"([numkM]?|micro|milli)(?:K|[Kk]elvin)(?:\s*\(?T_?[bB]\)?)?", text)
     if temperature:
-        return temperature.group(1), "K"
-    words = _words(text)
-    flux = [match for word in words if (match := re.fullmatch(r"(micro|milli|[numkMGµμ]?)(?i:jy|jansky)", word[0])) and word[1] == 1]
-    areas = [_AREAS[word[0].lower()] for word in words if word[1] == -1 and word[0].lower() in _AREAS]
-    areas += ["arcsec2" for word in words if word == ("arcsec", -2)]
-    if len(words) == 2 and len(flux) == 1 and len(areas) == 1 and not _shouted(flux[0].group(0)):
-        return flux[0].group(1), f"Jy/{areas[0]}"
+        return _SPELLED.get(temperature.group(1), temperature.group(1)), "K"
+    fluxes, areas = [], []
+    for word, power in _words(text):
+        flux = re.fullmatch(r"(micro|milli|[numkMGµμ]?)(?i:jy|jansky)", word)
+        if flux and power == 1 and word != "MJY":  # in capitals it may be milli or mega
+            fluxes.append(_SPELLED.get(flux.group(1), flux.group(1)))
+        elif (word.lower(), power) == ("arcsec", -2):
+            areas.append("arcsec2")
+        else:
+            areas += [area for area, names in _AREAS.items() if word.lower() in names and power == -1] or [""]
+    if len(fluxes) == 1 and len(areas) == 1 and areas[0]:
+        return fluxes[0], f"Jy/{areas[0]}"
     raise HeaderError(
         "the unit of the map cannot be converted to Jy/beam",
         got=text,
         allowed=f"{', '.join(KNOWN_UNITS)} with a prefix such as m or u",
         todo="say what it is by --unit",
     )
-
-
-def _shouted(flux: str) -> bool:
-    """True for MJY in capitals, which may be milli or mega."""
-    return flux == "MJY"
 
 
 def _words(text: str) -> list[tuple[str, int]]:
@@ -116,8 +126,5 @@ def _words(text: str) -> list[tuple[str, int]]:
             sign = -1
             continue
         match = re.fullmatch(r"(\D+?)(?:\^|\*\*)?([+-]?\d+)?", token)
-        if match is None:
-            return []
-        power = int(match.group(2) or 1)
-        words.append((match.group(1), sign * power))
-    return [(word, power) for word, power in words]
+        words.append((match.group(1), sign * int(match.group(2) or 1)) if match else (token, 0))
+    return words
