@@ -110,13 +110,13 @@ def paint(shape, beam_px, *, rms=1e-5, noise="convolved", sources=None, seed=0):
 
 
 def population(shape, beam_px, *, n_points=0, n_extended=0, n_doubles=0, n_discs=0, rms=1e-5, snr=(3, 5000),
-               slope=1.8, lattice=0, margin=10, seed=0):  # fmt: skip
+               slope=1.8, by_peak=False, lattice=0, margin=10, seed=0):  # fmt: skip
     """Sources as `paint` takes them, fluxes dN/dS ~ S^-slope between snr[0] and snr[1] times rms.
 
     Points: that flux; elliptical Gaussians (deconvolved 5-20 px, axis ratio 0.4-1) and discs (radius
-    3-10 px): totals from ten times snr[0]; doubles: two points 1-3 beams apart, flux ratio 0.2-1, one
-    `group`. `lattice` > 0 puts the sources one to a cell of that many pixels (jittered by half a pixel),
-    so that all are isolated.
+    3-10 px): totals from ten times snr[0], or with `by_peak` convolved peaks from snr[0]; doubles: two
+    points 1-3 beams apart, flux ratio 0.2-1, one `group`. `lattice` > 0 puts the sources one to a cell of
+    that many pixels (jittered by half a pixel), so that all are isolated.
     """
     n, ids, parts = n_points + n_extended + n_doubles + n_discs, 0, []
     rng = generator(seed, "places")
@@ -129,7 +129,7 @@ def population(shape, beam_px, *, n_points=0, n_extended=0, n_doubles=0, n_discs
         x, y = ((chosen[:, k] + 0.5) * lattice + rng.uniform(-0.5, 0.5, n) for k in (0, 1))
     for kind, m in (("point", n_points), ("gaussian", n_extended), ("double", n_doubles), ("disc", n_discs)):
         rng = generator(seed, kind)
-        low = snr[0] * (10 if kind in ("gaussian", "disc") else 1)
+        low = snr[0] * (10 if kind in ("gaussian", "disc") and not by_peak else 1)
         a, u = 1 - slope, rng.random(m)
         s = np.zeros(m, SOURCE)
         s["kind"], s["group"], s["x"], s["y"] = (
@@ -150,6 +150,9 @@ def population(shape, beam_px, *, n_points=0, n_extended=0, n_doubles=0, n_discs
             other["x"], other["y"] = s["x"] + r * np.cos(t), s["y"] + r * np.sin(t)
             other["total"] *= rng.uniform(0.2, 1, m)
             parts.append(other)
+        if by_peak:
+            at = np.zeros(1)
+            s["total"] = [one["total"] ** 2 / profile(one, beam_px)(at, at)[0] for one in s]
         parts.append(s)
         ids += m
     return np.concatenate(parts)

@@ -4,31 +4,31 @@ import argparse
 import subprocess
 
 from bench.peers import run
-from bench.peers.fields import compared_fields, noise_fields, own_fields
+from bench.peers.fields import compared_fields, extended_fields, noise_fields
 
 
 def make(size: int) -> None:
     """Paint all skies."""
-    for field in compared_fields(size) + own_fields(size) + noise_fields(size):
+    for field in compared_fields(size) + extended_fields(size) + noise_fields(size):
         field.make()
 
 
 def peers(size: int) -> None:
     """Run the other finders where their catalogues are not there yet."""
     subprocess.run([str(run.HERE.parent / "venvs.sh")], check=True)
-    for field in compared_fields(size):
+    for field in compared_fields(size) + extended_fields(size):
         for peer in run.PEERS:
             run.run_peer(peer, field.make())
 
 
 def ours(size: int) -> None:
     """Run skysift on all skies."""
-    compared = compared_fields(size)
+    compared = compared_fields(size) + extended_fields(size)
     run.warm_up(compared[0].make())
     for field in compared:
         for mine in run.OURS:
             run.run_ours(mine, field.make())
-    for field in own_fields(size) + noise_fields(size):
+    for field in noise_fields(size):
         run.run_ours(run.OURS[0], field.make())
     run.run_extras(compared[0])
 

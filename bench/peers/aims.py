@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.peers.fields import NOISES, own_fields
+from bench.peers.fields import NOISES
 from bench.peers.run import OURS, Run
 from bench.peers.score import Listing, deviations, pull, purity
 from bench.peers.tables import (
@@ -40,7 +40,8 @@ def cost_aims(c: Comparison) -> Iterator[Row]:
 def completeness_aims(c: Comparison) -> Iterator[Row]:
     """Paired lower bounds against the better peer at the false count of seed 5."""
     n_false = sum(int(a.false.sum()) for a in c.lists[c.ours[0]])
-    bins = [f"{kind} {name}" for kind in ("points", "extended") for name in BIN_NAMES]
+    kinds = ("points", "many extended" if c.more else "extended")
+    bins = [f"{kind} {name}" for kind in kinds for name in BIN_NAMES]
     results = {k: better(v) for k, v in comparison_at(c, n_false).items()}
     worst = min(bins, key=lambda name: results[name][1].lower)
     run, d = results[worst]
@@ -67,8 +68,7 @@ def purity_aims(c: Comparison) -> Iterator[Row]:
 def pull_aims(c: Comparison) -> Iterator[Row]:
     """Pulls and ratios of isolated sources, the worst bin of each quantity."""
     run = OURS[0]
-    more = [Listing(run, f) for f in own_fields(c.size) if c.has(run, f)]
-    everything = [*c.lists[run], *more]
+    everything = [*c.lists[run], *c.extra[run]]
     for kind, name in (("point", "points"), ("gaussian", "extended")):
         for quantity in ("peak", "flux", "position", "maj", "min"):
             if kind == "point" and quantity in ("maj", "min"):

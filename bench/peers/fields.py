@@ -15,7 +15,7 @@ PIXEL = 2.0  # arcsec
 KINDS = {
     "plain": {"n_points": 6000, "n_extended": 600},
     "mixed": {"n_points": 6000, "n_extended": 600, "n_doubles": 300, "n_discs": 100},
-    "isolated": {"n_points": 1600, "n_extended": 2000, "lattice": 64, "slope": 1.5, "snr": (5, 2000)},
+    "extended": {"n_extended": 3600, "lattice": 64, "slope": 2.0, "snr": (4, 300), "by_peak": True},
     "noise": {},
 }
 
@@ -83,13 +83,13 @@ def fields(kinds=("plain", "mixed"), size: int = 4096, repeats: int = 1) -> list
 
 
 def compared_fields(size: int = 4096) -> list[Field]:
-    """The skies on which all finders are compared."""
+    """The skies on which everything is compared and the false detections are counted."""
     return fields(("plain", "mixed"), size)
 
 
-def own_fields(size: int = 4096) -> list[Field]:
-    """The skies for skysift alone: isolated sources."""
-    return fields(("isolated",), size)
+def extended_fields(size: int = 4096) -> list[Field]:
+    """Skies of isolated extended sources: enough of them in every bin."""
+    return fields(("extended",), size)
 
 
 def noise_fields(size: int = 4096) -> list[Field]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import poisson
 
-from bench.peers.fields import NOISES, compared_fields, noise_fields, own_fields
+from bench.peers.fields import NOISES, compared_fields, extended_fields, noise_fields
 from bench.peers.run import OURS, PEERS, Run
 from bench.peers.score import (
     BINS,
@@ -43,9 +43,14 @@ class Comparison:
         self.fields = compared_fields(size)
         self.runs = [r for r in (*OURS, *PEERS) if all(self.has(r, f) for f in self.fields)]
         self.lists = {r: [Listing(r, f) for f in self.fields] for r in self.runs}
-        truths = [f.truth() for f in self.fields]
+        more = extended_fields(size)
+        self.more = more if all(self.has(r, f) for r in self.runs for f in more) else []
+        self.extra = {r: [Listing(r, f) for f in self.more] for r in self.runs}
+        truths = [f.truth() for f in [*self.fields, *self.more]]
         self.truth = np.concatenate(truths)
-        self.noise = np.repeat([f.noise for f in self.fields], [len(t) for t in truths])
+        self.main = np.repeat(
+            [f in self.fields for f in [*self.fields, *self.more]], [len(t) for t in truths]
+        )
 
     @staticmethod
     def has(run: Run, field, name: str = "components") -> bool:
@@ -63,15 +68,27 @@ class Comparison:
         return [r for r in self.runs if r.finder == "skysift"]
 
     def selections(self) -> list[tuple[str, np.ndarray]]:
-        """Named selections of true sources: S/N bins of points, of extended sources, then wholes."""
+        """Named selections of true sources: S/N bins of points, of extended sources, then wholes.
+
+        "many extended" adds the maps of isolated extended sources.
+        """
         t, out = self.truth, []
-        for kind in ("point", "gaussian"):
+        groups = [
+            ("points", self.main & (t["kind"] == "point")),
+            ("extended", self.main & (t["kind"] == "gaussian")),
+        ]
+        if self.more:
+            groups.append(("many extended", t["kind"] == "gaussian"))
+        for title, group in groups:
             for name, lo, hi in zip(BIN_NAMES, BINS[:-1], BINS[1:], strict=True):
-                chosen = (t["kind"] == kind) & (t["snr"] >= lo) & (t["snr"] < hi)
-                out.append((f"{KIND_NAMES[kind]} {name}", chosen))
+                out.append((f"{title} {name}", group & (t["snr"] >= lo) & (t["snr"] < hi)))
         for kind, name in KIND_NAMES.items():
-            out.append((f"{name} >5", (t["kind"] == kind) & (t["snr"] >= 5)))
-        return [*out, ("all >5", t["snr"] >= 5)]
+            out.append((f"{name} >5", self.main & (t["kind"] == kind) & (t["snr"] >= 5)))
+        return [*out, ("all >5", self.main & (t["snr"] >= 5))]
+
+    def found(self, run: Run, threshold: float | None) -> np.ndarray:
+        """Which true sources the run found at a threshold."""
+        return detected([*self.lists[run], *self.extra[run]], threshold)
 
     def run_for(self, n_false: int) -> Run:
         """The highest threshold of skysift whose whole list has that many false entries."""
@@ -141,7 +158,7 @@ def native(c: Comparison) -> str:
     names = c.selections()
     rows, more = [], []
     for run in c.runs:
-        found = detected(c.lists[run], run.cut)
+        found = c.found(run, run.cut)
         rows.append([label(run), *(f"{found[m].mean():.3f}" if m.any() else "-" for _, m in names)])
         p = purity(c.lists[run])
         row = [
@@ -166,8 +183,8 @@ def native(c: Comparison) -> str:
 def comparison_at(c: Comparison, n_false: int) -> dict[str, dict[Run, Difference]]:
     """Paired differences to every peer at that many false detections in all, by selection."""
     mine = c.run_for(n_false)
-    ours = detected(c.lists[mine], threshold_at(c.lists[mine], n_false))
-    theirs = {r: detected(c.lists[r], threshold_at(c.lists[r], n_false)) for r in c.peers}
+    ours = c.found(mine, threshold_at(c.lists[mine], n_false))
+    theirs = {r: c.found(r, threshold_at(c.lists[r], n_false)) for r in c.peers}
     return {
         name: {r: paired(ours[chosen], theirs[r][chosen]) for r in c.peers} for name, chosen in c.selections()
     }
@@ -219,12 +236,11 @@ def pull_bins(kind: str) -> list[tuple[str, float, float]]:
     return [(n, lo, hi) for n, lo, hi in zip(BIN_NAMES, BINS[:-1], BINS[1:], strict=True) if lo >= 7]
 
 
-def pulls(c: Comparison, run: Run, *, extra: bool = False) -> str:
+def pulls(c: Comparison, run: Run) -> str:
     """Pulls and ratios of isolated sources of one run, both noises apart."""
     rows, ratios = [], []
-    more = [Listing(run, f) for f in own_fields(c.size) if extra and c.has(run, f)]
     for noise in NOISES:
-        lists = [a for a in (*c.lists[run], *more) if a.field.noise == noise]
+        lists = [a for a in (*c.lists[run], *c.extra[run]) if a.field.noise == noise]
         for kind in ("point", "gaussian"):
             for quantity in QUANTITIES:
                 if quantity in ("maj", "min", "pa") and kind == "point":
@@ -278,6 +294,5 @@ def tables(c: Comparison) -> str:
     ]
     for run in c.runs:
         if run in (OURS[0], *(r for r in PEERS if r.threshold == 5)):
-            note = ", with maps of isolated sources added" if run == OURS[0] else ""
-            parts += [f"#### {label(run)}{note}\n", pulls(c, run, extra=run == OURS[0])]
+            parts += [f"#### {label(run)}\n", pulls(c, run)]
     return "\n".join(parts)
