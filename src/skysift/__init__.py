@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from skysift.find.run import Finding, find
+    from skysift.find.finding import Finding
+    from skysift.find.run import find
     from skysift.io.open import open
     from skysift.sky.beam import Beam
     from skysift.sky.box import Box
@@ -48,7 +49,7 @@ _HOMES = {
     "Box": "skysift.sky.box",
     "Catalogue": "skysift.sky.catalogue",
     "Detections": "skysift.sky.detections",
-    "Finding": "skysift.find.run",
+    "Finding": "skysift.find.finding",
     "Frame": "skysift.sky.frame",
     "Mask": "skysift.sky.mask",
     "SkyImage": "skysift.sky.image",

@@ -179,7 +179,7 @@ class Manifest:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
-_NUMBERS_DEPEND_ON = ("numpy", "scipy", "numba", "astropy", "pyarrow", "regions")
+_NUMBERS_DEPEND_ON = ("numpy", "numba", "astropy", "pyarrow")
 
 
 def library_versions() -> dict[str, str]:

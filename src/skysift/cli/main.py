@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import errno
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
@@ -140,7 +141,13 @@ def _app() -> Any:
 
 def _bare_app(**how: Any) -> typer.Typer:
     """An app that formats as plain text, and leaves errors to `main`."""
-    return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, **how)
+    return typer.Typer(
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 110},
+        **how,
+    )
 
 
 def _skysift(
@@ -159,8 +166,11 @@ def _skysift(
 
 def _load(name: str) -> Any:
     """The command called `name`, its module imported now."""
+    verb = Registry[Any]("command").load(name)
     app = _bare_app()
-    app.command(name)(Registry[Any]("command").load(name))
+    # the mark of lines to keep is \b, which raw docstrings hold as two characters
+    told = (inspect.getdoc(verb) or "").replace("\\b\n", "\b\n")
+    app.command(name, help=told)(verb)
     return typer.main.get_command(app)
 
 
