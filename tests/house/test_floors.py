@@ -1,4 +1,4 @@
-"""The house stands on floors: imports go to the own folder and to lower floors; nothing goes round in circles."""
+"""The house stands on floors: imports go to the own folder and to lower floors; nothing goes in circles."""
 
 import ast
 from pathlib import Path
