@@ -15,6 +15,8 @@ from bench.peers.tables import (
     comparison_at,
     label,
     median_cost,
+    noise_islands,
+    poisson_band,
     pull_bins,
     table,
 )
@@ -63,6 +65,10 @@ def purity_aims(c: Comparison) -> Iterator[Row]:
         yield f"reliability of {name}", ">= 0.998", f"{p.reliability:.4f}", p.reliability >= 0.998
         share = p.duplicate_share
         yield f"duplicates among {name}", "< 0.2 %", f"{share:.2%}", share < 0.002
+    counted = noise_islands(c.size)
+    total, (low, high) = sum(n for _, n, _ in counted), poisson_band(sum(e for *_, e in counted))
+    text = f"{total} on {len(counted)} maps"
+    yield "islands on pure noise, seed 5", f"{low:.0f}-{high:.0f}", text, low <= total <= high
 
 
 def pull_aims(c: Comparison) -> Iterator[Row]:
@@ -77,11 +83,11 @@ def pull_aims(c: Comparison) -> Iterator[Row]:
             for noise in NOISES:
                 lists = [a for a in everything if a.field.noise == noise]
                 snr, values, _ = deviations(lists, quantity, kind)
-                for _, lo, hi in pull_bins(kind):
+                for _, lo, hi in pull_bins():
                     found.append(pull(values[(snr >= lo) & (snr < hi)]))
             widths = [p.width for p in found]
-            median, beyond, n = (f(x) for f, x in zip((max, max, min), zip(*(
-                (abs(p.median), p.beyond, p.n) for p in found), strict=True), strict=True))  # fmt: skip
+            median, beyond = max(abs(p.median) for p in found), max(p.beyond for p in found)
+            n = min(p.n for p in found)
             text = f"{min(widths):.2f}-{max(widths):.2f}, {median:.2f}, {beyond:.1%} (n >= {n})"
             met = min(widths) >= 0.9 and max(widths) <= 1.1 and median <= 0.15 and beyond < 0.01
             yield f"pulls of {quantity}, {name}", "0.9-1.1, 0.15, 1 %", text, met and n >= ENOUGH

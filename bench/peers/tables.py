@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import poisson
 
-from bench.peers.fields import NOISES, compared_fields, extended_fields, noise_fields
+from bench.peers.fields import NOISES, Field, compared_fields, extended_fields, noise_fields
 from bench.peers.run import OURS, PEERS, Run
 from bench.peers.score import (
     BINS,
@@ -48,9 +48,8 @@ class Comparison:
         self.extra = {r: [Listing(r, f) for f in self.more] for r in self.runs}
         truths = [f.truth() for f in [*self.fields, *self.more]]
         self.truth = np.concatenate(truths)
-        self.main = np.repeat(
-            [f in self.fields for f in [*self.fields, *self.more]], [len(t) for t in truths]
-        )
+        in_main = [f in self.fields for f in [*self.fields, *self.more]]
+        self.main = np.repeat(in_main, [len(t) for t in truths])
 
     @staticmethod
     def has(run: Run, field, name: str = "components") -> bool:
@@ -73,12 +72,10 @@ class Comparison:
         "many extended" adds the maps of isolated extended sources.
         """
         t, out = self.truth, []
-        groups = [
-            ("points", self.main & (t["kind"] == "point")),
-            ("extended", self.main & (t["kind"] == "gaussian")),
-        ]
+        points, extended = (t["kind"] == kind for kind in ("point", "gaussian"))
+        groups = [("points", self.main & points), ("extended", self.main & extended)]
         if self.more:
-            groups.append(("many extended", t["kind"] == "gaussian"))
+            groups.append(("many extended", extended))
         for title, group in groups:
             for name, lo, hi in zip(BIN_NAMES, BINS[:-1], BINS[1:], strict=True):
                 out.append((f"{title} {name}", group & (t["snr"] >= lo) & (t["snr"] < hi)))
@@ -231,7 +228,7 @@ def verdict(name: str, d: Difference) -> str:
     return "ok" if d.lower > aim else "**below**"
 
 
-def pull_bins(kind: str) -> list[tuple[str, float, float]]:
+def pull_bins() -> list[tuple[str, float, float]]:
     """Bins above 7 sigma."""
     return [(n, lo, hi) for n, lo, hi in zip(BIN_NAMES, BINS[:-1], BINS[1:], strict=True) if lo >= 7]
 
@@ -249,7 +246,7 @@ def pulls(c: Comparison, run: Run) -> str:
                 if not len(snr):
                     continue
                 row, row2 = ([noise, KIND_NAMES[kind], TITLES.get(quantity, quantity)] for _ in range(2))
-                for _, lo, hi in pull_bins(kind):
+                for _, lo, hi in pull_bins():
                     chosen = (snr >= lo) & (snr < hi)
                     p = pull(values[chosen])
                     mark = "" if 0.9 <= p.width <= 1.1 and abs(p.median) <= 0.15 and p.beyond < 0.01 else " *"
@@ -258,22 +255,30 @@ def pulls(c: Comparison, run: Run) -> str:
                 rows.append(row)
                 if quantity not in ("position", "pa"):
                     ratios.append(row2)
-    head = ["noise", "sources", "pull of", *(n for n, *_ in pull_bins("point"))]
+    head = ["noise", "sources", "pull of", *(n for n, *_ in pull_bins())]
     return table(head, rows) + "\n" + table([*head[:2], "median ratio of", *head[3:]], ratios)
+
+
+def noise_islands(size: int) -> list[tuple[Field, int, float]]:
+    """(field, islands of skysift at seed 5, expected islands) on pure noise."""
+    from astropy.table import Table
+
+    paths = {f: OURS[0].folder(f) / "products" / "islands.fits" for f in noise_fields(size)}
+    return [(f, len(Table.read(p)), expected_islands(f)) for f, p in paths.items() if p.exists()]
+
+
+def poisson_band(expected: float) -> tuple[float, float]:
+    """The 95 % band of a count."""
+    low, high = poisson.interval(0.95, max(expected, 1e-9))
+    return float(low), float(high)
 
 
 def noise_counts(c: Comparison) -> str:
     """Islands of skysift at seed 5 on pure noise against theory."""
-    from astropy.table import Table
-
-    rows, total, expected = [], 0, 0.0
-    for field in noise_fields(c.size):
-        path = OURS[0].folder(field) / "products" / "islands.fits"
-        if path.exists():
-            n, e = len(Table.read(path)), expected_islands(field)
-            rows.append([field.beam, field.noise, field.seed, n, f"{e:.2f}"])
-            total, expected = total + n, expected + e
-    low, high = poisson.interval(0.95, max(expected, 1e-9))
+    counted = noise_islands(c.size)
+    rows = [[f.beam, f.noise, f.seed, n, f"{e:.2f}"] for f, n, e in counted]
+    total, expected = sum(n for _, n, _ in counted), sum(e for *_, e in counted)
+    low, high = poisson_band(expected)
     rows.append(["all", "", "", f"**{total}**", f"{expected:.1f} (95 % band {low:.0f}-{high:.0f})"])
     return table(["beam", "noise", "seed", "islands", "expected"], rows)
 
