@@ -136,8 +136,10 @@ class Hdu:
         return self.start + self.size > self.file_size
 
     def __str__(self) -> str:
-        shape = " x ".join(str(n) for n in reversed(self.axes)) if self.kind != "other" else ""
-        return f"[{self.index}] {self.name} {self.kind}{' ' + shape if shape else ''}"
+        axes = self.axes if self.kind != "other" else ()
+        shape = " x ".join(str(n) for n in reversed(axes))
+        kind = "empty" if self.kind == "image" and not axes else self.kind
+        return " ".join(part for part in (f"[{self.index}]", self.name, kind, shape) if part)
 
 
 def read_hdus(path: str) -> tuple[Hdu, ...]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.errors import FormatError, OutputError, SkysiftError, StorageError, UsageError
+from skysift.base.errors import FormatError, OutputError, StorageError, UsageError
 from skysift.base.provenance import Provenance
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -171,7 +171,7 @@ class CompressedSource:
         with _making:
             bands: _Bands | None = self.__dict__.get("_bands")
             if bands is None:
-                bands = _Bands(self)
+                bands = _Bands(self.path, self.hdu, self.plane, self.shape)
                 self.__dict__["_bands"] = bands  # beside the fields: never compared, never pickled
         return bands
 
@@ -186,10 +186,10 @@ _making = threading.Lock()
 
 
 class _Bands:
-    """The open file of one compressed source and its last bands; entered by one thread at a time."""
+    """The open file of one compressed plane and its last bands; entered by one thread at a time."""
 
-    def __init__(self, source: CompressedSource) -> None:
-        self._source = source
+    def __init__(self, path: str, hdu: int, plane: tuple[int, ...], shape: tuple[int, int]) -> None:
+        self._path, self._hdu, self._plane, self._shape = path, hdu, plane, shape
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._hdus: Any = None
@@ -205,7 +205,7 @@ class _Bands:
         """The rows of one band, whole width."""
         band = self._kept.get(number)
         if band is None:
-            band = self._unpack(slice(number * height, min((number + 1) * height, self._source.shape[0])))
+            band = self._unpack(slice(number * height, min((number + 1) * height, self._shape[0])))
             self._kept[number] = band
             while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
                 self._kept.popitem(last=False)
@@ -213,24 +213,21 @@ class _Bands:
         return band
 
     def _unpack(self, rows: slice) -> NDArray[np.float32]:
-        source = self._source
         try:
             if self._hdus is None:
                 from astropy.io import fits  # heavy: only fpack'd maps need it
 
-                self._hdus = fits.open(source.path, mode="readonly")
+                self._hdus = fits.open(self._path, mode="readonly")
                 weakref.finalize(self, self._hdus.close)
-            with np.errstate(over="ignore", invalid="ignore"):
-                raw = np.asarray(self._hdus[source.hdu].section[(*source.plane, rows, slice(None))])
-                data = np.ascontiguousarray(raw.reshape(-1, source.shape[1]), dtype=np.float32)
-        except SkysiftError:
-            raise
-        except Exception as error:  # astropy and its codecs raise whatever they meet in broken bytes
+            raw = np.asarray(self._hdus[self._hdu].section[(*self._plane, rows, slice(None))])
+        except Exception as error:
             raise FormatError(
                 "the compressed map cannot be unpacked",
-                got=source.path,
+                got=self._path,
                 todo=f"{type(error).__name__}: {error}",
             ) from error
+        with np.errstate(over="ignore", invalid="ignore"):
+            data = np.ascontiguousarray(raw.reshape(-1, self._shape[1]), dtype=np.float32)
         data[np.isinf(data)] = np.nan
         return data
 

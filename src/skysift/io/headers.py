@@ -332,7 +332,7 @@ def position_notes(frame: Frame, header: Header) -> tuple[str, ...]:
     x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
     ra, dec = frame.to_sky(x, y)
     if np.isnan(ra).all():
-        note = "the WCS cannot be right for these pixels: the projection reaches none of them; check CRPIX and CRVAL"
+        note = "the WCS cannot be right for these pixels: the projection reaches none; check CRPIX and CRVAL"
         return (note,)
     middle = float(ra[4, 4]), float(dec[4, 4])
     at_x, at_y = frame.reference
@@ -362,8 +362,8 @@ def _pointing_notes(frame: Frame, header: Header, middle: tuple[float, float], o
     if outside < 1.0 or not away > 3.0 * diagonal:
         return []
     note = (
-        f"the WCS may not be right for these pixels: the reference pixel lies {outside:.1f} map widths outside "
-        f"the map, and the map {away:.1f} deg ({away / diagonal:.0f} map diagonals) from where the telescope "
+        f"the WCS may not be right for these pixels: the reference pixel lies {outside:.1f} map widths away "
+        f"and the map {away:.1f} deg ({away / diagonal:.0f} map diagonals) from where the telescope "
         "pointed (OBSRA, OBSDEC), as when a cut-out keeps the CRPIX of its parent; check positions before use"
     )
     return [note]
@@ -388,7 +388,7 @@ def map_frequency(header: Header, plane: Plane) -> tuple[float, tuple[str, ...]]
     known = _TELESCOPE_FREQUENCY.get(header.text("TELESCOP").upper())
     if known is not None:
         name = header.text("TELESCOP")
-        return known, (f"no frequency in the header: {known / 1e6:g} MHz is taken, the only one of {name}",)
+        return known, (f"no frequency in the header: {known / 1e6:g} MHz is taken, as always for {name}",)
     why = f"the frequency in the header cannot be right ({', '.join(refused)})"
     why = why if refused else "no frequency in the header"
     return math.nan, (f"{why}: it is taken as unknown (--frequency gives it)",)

@@ -14,11 +14,14 @@ from skysift.io.cards import Hdu, read_hdus
 from skysift.io.fits import CompressedSource, FitsSource
 from skysift.io.headers import Plane, choose_plane, map_frame, map_frequency, unread_notes
 from skysift.sky.beam import Beam
+from skysift.sky.catalogue import Catalogue
 from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
 from skysift.sky.units import jansky_per_beam
 
-__all__ = ["open", "open_image"]
+__all__ = ["file_of", "open", "open_image"]
+
+_FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
 def open_image(
@@ -65,7 +68,6 @@ def open_image(
         The header has no beam, no size of a pixel, or a unit that cannot be converted.
     """
     name, inside = _split(os.fspath(path))
-    name = str(Path(name).absolute())  # a source may be read from another folder later
     if inside is not None and hdu is not None:
         raise UsageError("the HDU is named twice", got=f"{path} and hdu={hdu!r}", allowed="one of the two")
     hdus = read_hdus(name)
@@ -85,6 +87,7 @@ def open_image(
         pixel_area=frame.scale[0] * frame.scale[1],
         frequency=seen_frequency,
     )
+    place = str(Path(name).absolute())  # the pixels may be read while the program is in another folder
     more_notes = (
         *frame_notes,
         *beam_notes,
@@ -93,14 +96,14 @@ def open_image(
         *sampling_notes(frame, seen),
     )
     return SkyImage(
-        _source(chosen, where.shape, where.skipped, where.index, name),
+        _source(chosen, where, place),
         frame,
         seen,
         "Jy/beam",
         seen_frequency,
         _stem(name),
         (*notes, *where.notes, *unread_notes(chosen.header), *more_notes),
-        Origin(name, chosen.index, where.index),
+        Origin(place, chosen.index, where.index),
         conversion.factor,
     )
 
@@ -115,8 +118,32 @@ def open(
     frequency: float | None = None,
     beam_plane: BeamPlane | None = None,
     pixel_scale: float | tuple[float, float] | None = None,
-) -> SkyImage:
-    """The image of a file; see `open_image` for what can be said about it."""
+) -> SkyImage | Catalogue:
+    """The image or the catalogue that a file holds, told by its content.
+
+    A FITS file with an image is a map. A table of skysift (FITS, VOTable, Parquet, CSV) or an output
+    folder of ``skysift find`` is a catalogue.
+
+    Parameters
+    ----------
+    path
+        The file or folder; ``map.fits[SCI]`` names an HDU.
+    hdu, plane, beam, unit, frequency, beam_plane, pixel_scale
+        What to say about a map; see `open_image`.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or it may not be read.
+    FormatError
+        It holds neither a map nor a table of skysift.
+    HeaderError
+        The header of the map does not tell what is needed.
+    """
+    if all(said is None for said in (hdu, plane, beam, unit, frequency, beam_plane, pixel_scale)):
+        catalogue = _catalogue(Path(path))
+        if catalogue is not None:
+            return catalogue
     return open_image(
         path,
         hdu=hdu,
@@ -127,6 +154,30 @@ def open(
         beam_plane=beam_plane,
         pixel_scale=pixel_scale,
     )
+
+
+def _catalogue(path: Path) -> Catalogue | None:
+    """The catalogue in a file or folder; None where it is to be read as a map, or to be refused as one."""
+    is_fits = False
+    if not path.is_dir():
+        if not path.is_file() or path.stat().st_size == 0:
+            return None
+        with path.open("rb") as file:
+            is_fits = file.read(9) == b"SIMPLE  ="
+        if is_fits:
+            hdus = read_hdus(str(path))
+            if any(hdu.has_image for hdu in hdus) or not any(hdu.kind == "table" for hdu in hdus):
+                return None
+        elif path.suffix.lower() in _FITS_SUFFIXES:
+            return None
+    from skysift.io.tables import is_table, read_catalogue  # heavy: maps do without tables and their formats
+
+    return read_catalogue(path) if path.is_dir() or is_fits or is_table(path) else None
+
+
+def file_of(path: str | os.PathLike[str]) -> str:
+    """The file of ``map.fits[SCI]``, without the HDU."""
+    return _split(os.fspath(path))[0]
 
 
 def _split(path: str) -> tuple[str, int | str | None]:
@@ -206,10 +257,10 @@ def _beam(
     return beam, (f"the beam was given: {beam}",)
 
 
-def _source(hdu: Hdu, shape: tuple[int, int], skipped: int, index: tuple[int, ...], path: str) -> PixelSource:
+def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:
     header = hdu.header
     if hdu.kind == "compressed":
-        return CompressedSource(path, hdu.index, shape, index, int(header.number("ZTILE2") or 1))
+        return CompressedSource(path, hdu.index, where.shape, where.index, int(header.number("ZTILE2") or 1))
     bscale, bzero = header.number("BSCALE"), header.number("BZERO")
     blank = header.number("BLANK") if hdu.bitpix > 0 else None
     for key, value in (("BSCALE", bscale), ("BZERO", bzero)):
@@ -221,8 +272,8 @@ def _source(hdu: Hdu, shape: tuple[int, int], skipped: int, index: tuple[int, ..
             )
     return FitsSource(
         path,
-        shape,
-        hdu.start + skipped * abs(hdu.bitpix) // 8,
+        where.shape,
+        hdu.start + where.skipped * abs(hdu.bitpix) // 8,
         hdu.bitpix,
         1.0 if bscale is None else bscale,
         bzero or 0.0,
