@@ -20,7 +20,7 @@ def checkout() -> Path:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of real maps: $SKYSIFT_DATA, or ../shared/data beside the checkout; tests pass without it."""
+    """The folder of real maps: $SKYSIFT_DATA, or ../shared/data beside the checkout."""
     told = os.environ.get("SKYSIFT_DATA")
     folder = Path(told) if told else CHECKOUT.parent / "shared" / "data"
     if not folder.is_dir():
