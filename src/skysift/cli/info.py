@@ -143,7 +143,7 @@ def _number(value: float) -> float | None:
 
 
 def _sample(image: SkyImage) -> dict[str, Any]:
-    """Range, median and share of blanks of the pixels, of evenly spread bands of rows where there are many."""
+    """Range, median and share of blanks of the pixels; of evenly spread rows where there are many."""
     import numpy as np  # late, as above
 
     from skysift.sky.box import Box
@@ -156,7 +156,7 @@ def _sample(image: SkyImage) -> dict[str, Any]:
         height = rows // _SAMPLED_BANDS
         starts = np.linspace(0, ny - height, _SAMPLED_BANDS).astype(int)
         bands = [(int(start), int(start) + height) for start in starts]
-    # a band of very long rows is read over a part of its width
+    # very long rows are read over a part of their width
     width = min(nx, max(1, _SAMPLED_PIXELS // (bands[0][1] - bands[0][0])))
     parts = [image.read(Box(y0, y1, 0, width)).ravel() for y0, y1 in bands]
     data = np.concatenate(parts)
@@ -171,7 +171,7 @@ def _sample(image: SkyImage) -> dict[str, Any]:
 
 
 def _sexagesimal(ra: float, dec: float) -> str:
-    """Hours, minutes, seconds and degrees, arcminutes, arcseconds; empty where there is no position."""
+    """Hours, minutes, seconds and degrees, arcminutes, arcseconds; empty without a position."""
     if not (math.isfinite(ra) and math.isfinite(dec)):
         return ""
     hundredths = round(ra / 15.0 * 360000.0) % (24 * 360000)

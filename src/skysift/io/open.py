@@ -84,7 +84,7 @@ def open_image(
     conversion = jansky_per_beam(
         unit or chosen.header.text("BUNIT"),
         beam=seen,
-        pixel_area=frame.scale[0] * frame.scale[1],
+        pixel_area=frame.pixel_area,
         frequency=seen_frequency,
     )
     place = str(Path(name).absolute())  # the pixels may be read while the program is in another folder

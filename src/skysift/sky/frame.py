@@ -27,6 +27,7 @@ CardValue: TypeAlias = str | float | int
 Floats = NDArray[np.float64]
 
 _IN_IMAGE_PLANE = ("SIN", "TAN", "NCP", "pixel")  # an interferometer's own image: one beam in the image plane
+_LONGITUDES = ("RA", "GLON", "SLON", "ELON")
 _CYLINDRICAL = ("CAR", "CEA", "MER", "CYP")  # x is proportional to longitude and repeats after one turn
 _STEP = 1e-5  # rad; step of the numerical derivatives of the projection
 _KEPT = 16  # projections kept ready per thread
@@ -234,7 +235,7 @@ class Frame:
         if good.any():
             pixel[good] = wcsprm.s2p(world[good], 0)["pixcrd"]
         if self.projection in _CYLINDRICAL:
-            pixel = self._nearest_turn(pixel, wcsprm)
+            pixel = self._nearest_turn(pixel)
         return pixel[:, 0].reshape(ra.shape), pixel[:, 1].reshape(ra.shape)
 
     def tangent(self, x: ArrayLike, y: ArrayLike) -> Floats:
@@ -269,8 +270,12 @@ class Frame:
         )
         covariance = beam.to_covariance()
         if self.beam_plane == "image" or not self.celestial:
-            sy, sx = self.scale
-            to_pixel = np.array([[-self.parity / sx, 0.0], [0.0, 1.0 / sy]])
+            jacobian = self.jacobian
+            north = jacobian[:, 1] / np.hypot(*jacobian[:, 1])  # the image's +y
+            axes = np.array(
+                [[north[1], north[0]], [-north[0], north[1]]]
+            )  # columns: towards east of it, and it
+            to_pixel = np.linalg.inv(jacobian) @ axes
             matrix = np.broadcast_to(to_pixel @ covariance @ to_pixel.T, (x.size, 2, 2))
         else:
             to_pixels = _inverse(self._tangent(x.ravel(), y.ravel(), icrs=False))
@@ -285,20 +290,28 @@ class Frame:
 
     def beam_area_pixels(self, beam: Beam) -> float:
         """Solid angle of the beam in pixels, at the reference point."""
-        return beam.area / (self.scale[0] * self.scale[1])
+        return beam.area / self.pixel_area
+
+    @property
+    def pixel_area(self) -> float:
+        """Solid angle of a pixel (arcsec^2), at the reference point."""
+        return abs(float(np.linalg.det(self.jacobian)))
+
+    @property
+    def jacobian(self) -> Floats:
+        """Matrix (2, 2): arcsec (east, north) in the plane of the projection for steps of a pixel (x, y)."""
+        known = dict(self.cards)
+        if not known:
+            return np.array([[-self.scale[1], 0.0], [0.0, self.scale[0]]])
+        pc = [[float(known.get(f"PC{i}_{j}", float(i == j))) for j in (1, 2)] for i in (1, 2)]
+        cdelt = [[3600.0 * float(known[f"CDELT{i}"])] for i in (1, 2)]
+        matrix: Floats = np.array(cdelt) * np.array(pc)
+        return matrix if str(known["CTYPE1"]).startswith(_LONGITUDES) else matrix[::-1]
 
     @property
     def parity(self) -> int:
         """+1 where east is towards -x when north is towards +y, as on the sky; -1 for a mirrored map."""
-        if not self.celestial:
-            return 1
-        return 1 if np.linalg.det(self._jacobian(self._ready())) < 0 else -1
-
-    @staticmethod
-    def _jacobian(wcsprm: Wcsprm) -> Floats:
-        """Rows (longitude, latitude), columns (x, y): degrees per pixel at the reference point."""
-        matrix: Floats = wcsprm.get_pc() * wcsprm.get_cdelt()[:, np.newaxis]
-        return matrix[[wcsprm.lng, wcsprm.lat]]
+        return 1 if np.linalg.det(self.jacobian) < 0 else -1
 
     def _ready(self) -> Wcsprm:
         """The projection, one per thread: wcslib changes its structures while it works."""
@@ -330,9 +343,9 @@ class Frame:
             lon[good], lat[good] = world[:, wcsprm.lng], world[:, wcsprm.lat]
         return lon, lat
 
-    def _nearest_turn(self, pixel: Floats, wcsprm: Wcsprm) -> Floats:
+    def _nearest_turn(self, pixel: Floats) -> Floats:
         """Pixels moved by whole turns of longitude to where they are nearest to the middle of the map."""
-        turn = np.linalg.inv(self._jacobian(wcsprm)) @ np.array([360.0, 0.0])
+        turn = np.linalg.inv(self.jacobian) @ np.array([360.0 * 3600.0, 0.0])
         middle = np.array([(self.shape[1] - 1) / 2.0, (self.shape[0] - 1) / 2.0])
         away = middle - pixel
         turns = np.round((away[:, 0] * turn[0] + away[:, 1] * turn[1]) / (turn[0] ** 2 + turn[1] ** 2))
@@ -408,7 +421,7 @@ def _cards_of(
     cards |= {key: float(value) for key, value in kept.items()}
     if system.name in ("ICRS", "FK5", "FK4", "FK4-NO-E"):
         cards["RADESYS"] = system.name
-    if math.isfinite(system.equinox):
+    if system.equinox is not None:
         cards["EQUINOX"] = system.equinox
     return tuple(cards.items())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -97,7 +97,7 @@ class Origin:
     plane: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SkyImage:
     """One plane of a map with its geometry, beam and unit; pixels stay where they are until they are read.
 
@@ -132,6 +132,15 @@ class SkyImage:
     notes: tuple[str, ...] = ()
     origin: Origin | None = None
     factor: float = 1.0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SkyImage):
+            return NotImplemented
+        mine, theirs = ([getattr(each, part.name) for part in fields(each)] for each in (self, other))
+        return all(a == b or (a != a and b != b) for a, b in zip(mine, theirs, strict=True))  # NaN is NaN
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.frame, self.beam, self.factor))
 
     def __post_init__(self) -> None:
         if self.pixels.shape != self.frame.shape:
@@ -199,9 +208,7 @@ class SkyImage:
         if beam_plane is not None:
             frame = frame.with_beam_plane(beam_plane)
         beam = beam if isinstance(beam, Beam) else Beam(*beam)
-        conversion = jansky_per_beam(
-            unit, beam=beam, pixel_area=frame.scale[0] * frame.scale[1], frequency=frequency
-        )
+        conversion = jansky_per_beam(unit, beam=beam, pixel_area=frame.pixel_area, frequency=frequency)
         notes = (*conversion.notes, *sampling_notes(frame, beam))
         return cls(source, frame, beam, "Jy/beam", float(frequency), name, notes, None, conversion.factor)
 

@@ -25,14 +25,14 @@ _EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A celestial system: its name, and its equinox in years where it has one (NaN where not).
+    """A celestial system: its name, and its equinox in years where it has one.
 
     ICRS, FK5, Galactic, Supergalactic and Ecliptic (mean, J2000) are rotations of each other and are turned
     by one matrix; FK4 (B1950) has the e-terms of aberration and goes through `astropy.coordinates`.
     """
 
     name: str
-    equinox: float = math.nan
+    equinox: float | None = None
 
     @classmethod
     def of(cls, longitude: str, radesys: str, equinox: float) -> System:
