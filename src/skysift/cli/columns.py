@@ -36,7 +36,7 @@ def columns(
 
 
 def columns_text(declared: tuple[Column, ...], width: int = 100) -> str:
-    """The columns as text, two lines or more each, and the flags below them; no line is longer than `width`."""
+    """The columns as text, two lines or more each, and the flags below; no line is longer than `width`."""
     blocks = [_paragraph(each, width) for each in declared]
     bits = [_filled(f"{each.value:>8}  {each.name}: {each.meaning}", width, 10) for each in FLAGS]
     return "\n".join([*blocks, "", "Bits of the column flags", *bits])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from astropy.units import Unit
 
 from skysift.base.errors import FormatError, OutputError, SkysiftError, UsageError
 from skysift.base.provenance import Provenance
@@ -152,7 +153,7 @@ def table_from_columns(found: Mapping[str, FoundColumn], path: Path) -> Table:
     declared = schema.columns(kind)
     for each in declared:
         unit = found[each.name].unit
-        if unit is not None and unit != each.unit:
+        if unit is not None and not _same_unit(unit, each.unit):
             raise FormatError(
                 f"{path}: the column {each.name} has another unit", got=unit, allowed=each.unit or "none"
             )
@@ -232,6 +233,13 @@ def _kind_of(found: Mapping[str, FoundColumn], path: Path) -> TableName:
         got=f"the columns {', '.join(list(found)[:6])}" if found else "no columns",
         allowed=[f"a table with {key}" for key in ID_OF.values()],
     )
+
+
+def _same_unit(found: str, declared: str) -> bool:
+    """True where two strings mean one unit, however they are spelt."""
+    if found == declared:
+        return True
+    return bool(Unit(found, parse_strict="silent") == Unit(declared))
 
 
 def _dtype_of(values: Values, name: str, path: Path) -> Kind:

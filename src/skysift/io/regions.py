@@ -27,7 +27,7 @@ _TROUBLE = "red"
 _TROUBLED = sum(
     flag(name) for name in ("fit_failed", "moments", "size_bound", "budget", "off_island", "no_errors")
 )
-_LEGEND = "S green, C cyan, M yellow; red: not fitted as usual, see flags"
+_LEGEND = "S green, C cyan, M yellow, red where the fit was not an ordinary one (see flags)"
 
 Floats = NDArray[np.float64]
 
@@ -93,9 +93,8 @@ def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
 
 def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a DS9 file: angles from +x (west, on the sky) towards +y; pixels are 1-based."""
-    labels = _labels(table, "{}")
-    colours = _row_colours(table)
     sky, sky_points, pixel, pixel_points = _groups(table, frame)
+    labels, colours = _labels(table, "{};#"), _row_colours(table)
     yield "# Region file format: DS9 version 4.1"
     yield f"# colours: {_LEGEND}"
     yield 'global color=green width=1 font="helvetica 10 normal roman" select=1'
@@ -118,9 +117,8 @@ def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
 
 def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a CRTF file: angles run from north (or +y) through east (or -x); pixels are 0-based."""
-    labels = _labels(table, "'\"")
-    colours = _row_colours(table)
     sky, sky_points, pixel, pixel_points = _groups(table, frame)
+    labels, colours = _labels(table, "'\"[],#"), _row_colours(table)
     yield "#CRTFv0"
     yield f"# colours: {_LEGEND}"
     style = [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]

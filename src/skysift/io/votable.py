@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from astropy.io.votable import parse
+from astropy.units import UnrecognizedUnit
 
 from skysift.base.errors import FormatError
 from skysift.base.provenance import InputRecord, Provenance
@@ -38,7 +39,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
  xsi:schemaLocation="http://www.ivoa.net/xml/VOTable/v1.3 http://www.ivoa.net/xml/VOTable/VOTable-1.4.xsd">
 <RESOURCE type="results" name="skysift">
 """
-_OPTION = "option:"
+_OPTION = "option."
 
 
 class VOTableFormat(FileFormat):
@@ -59,10 +60,8 @@ class VOTableFormat(FileFormat):
                 raise FormatError(f"{path} holds no table")
             found = {}
             for field in table.fields:
-                unit = "" if field.unit is None else str(field.unit)
-                found[field.name] = FoundColumn(
-                    _values(table.array[field.ID]), unit, field.ucd, field.description
-                )
+                values = _values(table.array[field.ID])
+                found[field.name] = FoundColumn(values, _unit_text(field.unit), field.ucd, field.description)
             holders = [document, *document.resources, table]
             provenance = _provenance([(info.name, info.value) for holder in holders for info in holder.infos])
         return table_from_columns(found, path), provenance
@@ -76,11 +75,11 @@ def votable_text(table: Table, provenance: Provenance | None = None) -> str:
 def _parts(table: Table, provenance: Provenance | None) -> Iterator[str]:
     """The text of a VOTable, piece by piece."""
     yield _HEAD
+    for name, value in _infos(provenance):
+        yield f"<INFO name={quoteattr(name)} value={quoteattr(_printable(value))}/>\n"
     on_sky = {"ra", "dec"} <= set(table.names)
     if on_sky:
         yield '<COOSYS ID="icrs" system="ICRS"/>\n'
-    for name, value in _infos(provenance):
-        yield f"<INFO name={quoteattr(name)} value={quoteattr(_printable(value))}/>\n"
     yield f'<TABLE name="{table.kind}" nrows="{len(table)}">\n'
     yield f"<DESCRIPTION>The {table.kind} of a catalogue made by skysift</DESCRIPTION>\n"
     for each in table.declared:
@@ -132,10 +131,10 @@ def _cells(values: Values) -> pa.Array:
     if kind == "b":
         return pc.if_else(pa.array(values), "T", "F")
     if kind == "U":
+        text = pa.array(values, type=pa.string())
         for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-            if np.any(np.strings.find(values, character) >= 0):
-                values = np.strings.replace(values, character, entity)
-        return pa.array(values, type=pa.string())
+            text = pc.replace_substring(text, character, entity)
+        return text
     return pc.cast(pa.array(values), pa.string())
 
 
@@ -158,6 +157,13 @@ def _values(column: Any) -> Values:
     if np.any(masked):
         raise FormatError("a column without room for missing values lacks some", got=str(values.dtype))
     return np.asarray(values)
+
+
+def _unit_text(unit: Any) -> str:
+    """A unit as astropy has it, as a VOUnit string; one that astropy does not know stays as it is."""
+    if unit is None:
+        return ""
+    return str(unit) if isinstance(unit, UnrecognizedUnit) else str(unit.to_string("vounit"))
 
 
 def _infos(provenance: Provenance | None) -> Iterator[tuple[str, str]]:

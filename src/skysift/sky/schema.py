@@ -147,7 +147,7 @@ COLUMNS: tuple[Column, ...] = (
     _arcsec(
         "position_scale_err",
         "stat.error.sys;pos.eq",
-        "Calibration error of the position per axis, as given by the option `position_error`; part of no other error.",
+        "Calibration error of the position per axis, by the option `position_error`; part of no other error.",
     ),
     _integer("x_min", "pos.cartesian.x;stat.min", "First pixel column of the island, 0-based.", _I, "pixel"),
     _integer(

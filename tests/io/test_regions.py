@@ -1,0 +1,175 @@
+import warnings
+
+import numpy as np
+import pytest
+from astropy.wcs import WCS
+from regions import EllipsePixelRegion, EllipseSkyRegion, PixCoord, PointPixelRegion, PointSkyRegion, Regions
+from tests import catalogues
+
+from skysift.base.errors import OutputError, UsageError
+from skysift.io.regions import write_crtf, write_ds9
+from skysift.sky.flags import flag
+from skysift.sky.frame import Frame
+from skysift.sky.table import Table
+
+WRITERS = {"ds9": write_ds9, "crtf": write_crtf}
+each_format = pytest.mark.parametrize("form", WRITERS)
+
+
+def components(n: int = 40, **columns: object) -> Table:
+    table = catalogues.catalogue(n).components
+    return table.with_columns({name: np.broadcast_to(value, len(table)) for name, value in columns.items()})
+
+
+def written(folder, form: str, table: Table, frame: Frame | None = None) -> Regions:
+    path = WRITERS[form](folder / f"out.{form}", table, frame)
+    return Regions.read(path, format=form)
+
+
+def tan_map(rotation: float = 0.0, pixel: tuple[float, float] = (2.0, 2.0)) -> WCS:
+    """A map at RA 49.5, Dec -37, pixels in arcsec (y, x)."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.crval = [49.5, -37.0]
+    wcs.wcs.crpix = [250.5, 250.5]
+    turn = np.radians(rotation)
+    wcs.wcs.cd = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(
+        [-pixel[1] / 3600, pixel[0] / 3600]
+    )
+    wcs.wcs.radesys = "ICRS"
+    return wcs
+
+
+@each_format
+def test_ellipses_come_back(tmp_path, form):
+    table = components()
+    regions = written(tmp_path, form, table)
+    assert len(regions) == len(table)
+    for region, row in zip(regions, range(len(table)), strict=True):
+        assert isinstance(region, EllipseSkyRegion)
+        center = region.center.icrs
+        assert center.ra.deg == pytest.approx(table.ra[row], abs=1e-7)
+        assert center.dec.deg == pytest.approx(table.dec[row], abs=1e-7)
+        axes = sorted([region.width.to_value("arcsec"), region.height.to_value("arcsec")])
+        assert axes == pytest.approx([table.minor[row], table.major[row]], abs=1e-3)
+        # the package turns `width` from west to north; its major axis then has this position angle
+        major_is_width = region.width > region.height
+        pa = region.angle.to_value("deg") - (90.0 if major_is_width else 0.0)
+        assert np.mod(pa - table.pa[row] + 90.0, 180.0) - 90.0 == pytest.approx(0.0, abs=1e-3)
+        label = region.meta["text"] if form == "ds9" else region.meta["label"]
+        assert label == table.name[row]
+
+
+@each_format
+@pytest.mark.parametrize("rotation", [0.0, 70.0])
+@pytest.mark.parametrize("pa", [0.0, 30.0, 90.0, 160.0])
+def test_the_pixels_inside_lie_along_the_position_angle(tmp_path, form, rotation, pa):
+    wcs = tan_map(rotation)
+    ra, dec = wcs.all_pix2world(240.0, 260.0, 0)
+    one = (
+        components(1)
+        .select(np.array([0]))
+        .with_columns({"ra": [float(ra)], "dec": [float(dec)], "major": [160.0], "minor": [60.0], "pa": [pa]})
+    )
+    (region,) = written(tmp_path, form, one)
+    mask = region.to_pixel(wcs).to_mask().to_image((500, 500)) > 0
+    y, x = np.nonzero(mask)
+    to_sky = Frame.from_wcs(wcs, (500, 500)).tangent([240.0], [260.0])[0]
+    east, north = to_sky @ np.stack([x - x.mean(), y - y.mean()])
+    values, vectors = np.linalg.eigh(np.cov(east, north))
+    measured = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1]))
+    assert np.mod(measured - pa + 90.0, 180.0) - 90.0 == pytest.approx(0.0, abs=1.5)
+    assert 4 * np.sqrt(values) == pytest.approx([60.0, 160.0], rel=0.03)  # full axes of a filled ellipse
+
+
+@each_format
+@pytest.mark.parametrize("scale", [(2.0, 2.0), (4.0, 2.0)])
+def test_maps_without_sky_are_drawn_in_pixels(tmp_path, form, scale):
+    frame = Frame.pixels_only((500, 500), scale)
+    table = components(5, ra=np.nan, dec=np.nan)
+    regions = written(tmp_path, form, table, frame)
+    for region, row in zip(regions, range(len(table)), strict=True):
+        assert isinstance(region, EllipsePixelRegion)
+        assert (region.center.x, region.center.y) == pytest.approx((table.x[row], table.y[row]), abs=1e-3)
+        area = np.pi / 4 * table.major[row] * table.minor[row] / (scale[0] * scale[1])
+        assert region.area == pytest.approx(area, rel=1e-3)
+    if scale[0] == scale[1]:
+        for region, row in zip(regions, range(len(table)), strict=True):
+            long_is_width = region.width > region.height
+            angle = region.angle.to_value("deg") + (
+                0.0 if long_is_width else 90.0
+            )  # of the long axis from +x
+            assert np.mod(angle - 90.0 - table.pa[row] + 90.0, 180.0) - 90.0 == pytest.approx(0.0, abs=1e-3)
+
+
+@each_format
+def test_what_has_no_shape_is_a_cross(tmp_path, form):
+    table = components(4, major=np.nan)
+    assert all(isinstance(region, PointSkyRegion) for region in written(tmp_path, form, table))
+    blind = components(4, ra=np.nan, dec=np.nan)
+    (tmp_path / f"out.{form}").unlink()
+    regions = written(tmp_path, form, blind)
+    assert all(isinstance(region, PointPixelRegion) for region in regions)
+    assert isinstance(regions[0].center, PixCoord)
+    assert regions[0].center.x == pytest.approx(blind.x[0], abs=1e-3)
+    (tmp_path / f"out.{form}").unlink()
+    nowhere = components(4, ra=np.nan, dec=np.nan, x=np.nan)
+    assert WRITERS[form](tmp_path / f"out.{form}", nowhere).read_text().count("point") == 0
+
+
+@each_format
+def test_rows_with_and_without_sky_share_a_file(tmp_path, form):
+    table = components(4)
+    ra = table.ra.copy()
+    ra[1] = np.nan
+    regions = written(tmp_path, form, table.with_columns({"ra": ra}))
+    assert [isinstance(region, EllipseSkyRegion) for region in regions] == [True] * (len(table) - 1) + [False]
+
+
+@each_format
+def test_colours_tell_structure_and_trouble(tmp_path, form):
+    table = (
+        components(4)
+        .select(np.arange(4))
+        .with_columns({"structure": ["S", "C", "M", "S"], "flags": [0, flag("edge"), 0, flag("moments")]})
+    )
+    colours = [
+        region.visual["color" if form == "crtf" else "facecolor"] for region in written(tmp_path, form, table)
+    ]
+    assert colours == ["green", "cyan", "yellow", "red"]
+
+
+@each_format
+def test_names_do_not_break_the_file(tmp_path, form):
+    table = components(2).select(np.array([0])).with_columns({"name": ['{it\'s} "x"']})
+    assert len(written(tmp_path, form, table)) == 1
+    blank = table.with_columns({"name": [""]})
+    (tmp_path / f"out.{form}").unlink()
+    (region,) = written(tmp_path, form, blank)
+    assert str(region.meta["text" if form == "ds9" else "label"]) == str(blank.component_id[0])
+
+
+@each_format
+def test_nothing_is_drawn_for_nothing(tmp_path, form):
+    path = WRITERS[form](tmp_path / "out", Table.empty("components"))
+    assert path.read_text().startswith("#")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(Regions.read(path, format=form)) == 0
+
+
+@each_format
+def test_sources_are_drawn_and_islands_are_not(tmp_path, form):
+    catalogue = catalogues.catalogue(3)
+    assert len(written(tmp_path, form, catalogue.sources)) == 3
+    with pytest.raises(UsageError, match="the table islands has no shapes to draw"):
+        WRITERS[form](tmp_path / "other", catalogue.islands)
+
+
+@each_format
+def test_a_file_is_not_replaced_unless_asked(tmp_path, form):
+    table = components(2)
+    first = WRITERS[form](tmp_path / "out", table).read_bytes()
+    with pytest.raises(OutputError, match="the file exists"):
+        WRITERS[form](tmp_path / "out", table)
+    assert WRITERS[form](tmp_path / "out", table, overwrite=True).read_bytes() == first
