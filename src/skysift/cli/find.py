@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -83,6 +84,10 @@ def find(
     beam_plane: Annotated[
         str | None, typer.Option("--beam-plane", metavar="image|sky", help="Where the beam keeps its shape.")
     ] = None,
+    pixel_scale: Annotated[
+        str | None,
+        typer.Option("--pixel-scale", metavar="X,Y", help="Size of a pixel in arcsec; one number if square."),
+    ] = None,
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="UNIT", help="Unit of the pixels, such as mJy/beam.")
     ] = None,
@@ -106,14 +111,16 @@ def find(
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
     report.html (open it first) and manifest.json. Nothing shows there before all of it is written.
-    Flags that describe the map (--hdu --plane --beam --unit --frequency) hold for all maps.
+    Flags that describe the map (--hdu, --plane, --beam, --unit, ...) hold for all maps of the call.
     """
     registry = Registry[Any]("finder")
     task = _Task(
+        name=finder,
         opening={
             "hdu": None if hdu is None else int(hdu) if re.fullmatch(r"\d+", hdu) else hdu,
             "plane": None if plane is None else _plane(plane),
             "beam": None if beam is None else _beam(beam),
+            "pixel_scale": None if pixel_scale is None else _pixel_scale(pixel_scale),
             "unit": unit,
             "frequency": None if frequency is None else _frequency(frequency),
             "beam_plane": beam_plane
@@ -141,6 +148,7 @@ def find(
 class _Task:
     """All that is done to one map, checked before any file is touched."""
 
+    name: str
     opening: dict[str, Any]
     region: Region | None
     formats: tuple[str, ...]
@@ -155,12 +163,9 @@ class _Task:
         """Find the sources of one map and tell what was made."""
         # Loaded late: help and wrong options are told without astropy.
         from skysift.flow.steps.find import find_products
-        from skysift.io.open import open as open_map
-        from skysift.sky.image import SkyImage
+        from skysift.io.open import open_image
 
-        image = open_map(path, **self.opening)
-        if not isinstance(image, SkyImage):
-            raise OptionError("this is a catalogue, not a map", got=path, todo="give a FITS image")
+        image = open_image(path, **self.opening)
         for note in image.notes:
             _warn(image.name, note)
         with Watch(image.name, quiet=self.quiet) as watch:
@@ -168,6 +173,7 @@ class _Task:
                 image,
                 finder,
                 out,
+                name=self.name,
                 formats=self.formats,
                 maps=self.maps,
                 report=self.report,
@@ -243,13 +249,27 @@ def _plane(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _beam(text: str) -> Beam:
-    parts = text.split(",")
+def _numbers(text: str) -> list[float]:
+    """The numbers of a list; none where one of its parts is not a number."""
     try:
-        numbers = [float(part) for part in parts]
+        return [float(part) for part in text.split(",")]
     except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 3) or not all(number > 0 for number in numbers[:2]):
+        return []
+
+
+def _pixel_scale(text: str) -> tuple[float, float]:
+    """Size of a pixel along y and x (arcsec)."""
+    numbers = _numbers(text)
+    if len(numbers) not in (1, 2) or not all(0 < number < math.inf for number in numbers):
+        raise OptionError(
+            "--pixel-scale is not a size", got=text, allowed="arcsec above 0: one number or X,Y"
+        )
+    return numbers[-1], numbers[0]
+
+
+def _beam(text: str) -> Beam:
+    numbers = _numbers(text)
+    if len(numbers) not in (1, 3) or not all(0 < number < math.inf for number in numbers[:2]):
         raise OptionError(
             "--beam is not a beam",
             got=text,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skysift.flow.figures import Picture
 from skysift.flow.overview import Histogram
+from skysift.flow.rows import doubtful
 from skysift.flow.style import BLUE, INK, MEANINGS, ORANGE, blank, plain_numbers, png, quiet, sheet
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import Table
@@ -152,7 +153,7 @@ def chart_of_structure(sources: Table) -> Picture:
     resolved = [
         int(((structure == letter) & np.asarray(sources["resolved"], bool)).sum()) for letter in letters
     ]
-    flagged = [int(((structure == letter) & (sources["flags"] != 0)).sum()) for letter in letters]
+    flagged = [int(((structure == letter) & doubtful(sources)).sum()) for letter in letters]
     for offset, counts, colour, label in (
         (-0.27, every, BLUE, "all"),
         (0.0, resolved, ORANGE, "resolved"),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.flow.overview import Overview, Preview
+from skysift.flow.rows import doubtful
 from skysift.flow.style import (
     FLAGGED,
     INK,
@@ -17,12 +18,14 @@ from skysift.flow.style import (
     PAPER,
     STRUCTURES,
     blank,
+    colours,
     plain_numbers,
     png,
     prefixed,
     quiet,
     sheet,
     span,
+    zero_and_decades,
 )
 from skysift.sky.frame import Frame
 from skysift.sky.table import Table
@@ -30,7 +33,7 @@ from skysift.sky.table import Table
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
     from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import AsinhNorm, Normalize
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -133,7 +136,7 @@ def background_picture(seen: Overview, frame: Frame) -> Picture:
     return Picture(_render(figure, 118), caption)
 
 
-def stretch(pixels: NDArray[np.floating], rms: float) -> Normalize:
+def stretch(pixels: NDArray[np.floating], rms: float) -> AsinhNorm:
     """An asinh stretch that is linear near the noise and holds the bright end.
 
     Parameters
@@ -177,8 +180,8 @@ def ellipses(frame: Frame, table: Table) -> NDArray[np.float64]:
 
 
 def outline_groups(sources: Table) -> dict[str, tuple[str, NDArray[np.bool_]]]:
-    """What is told apart by colour: label -> colour and rows; flagged rows form a group of their own."""
-    flagged = np.asarray(sources["flags"]) != 0
+    """What is told apart by colour: label -> colour and rows; doubtful rows form a group of their own."""
+    flagged = doubtful(sources)
     groups = {
         f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~flagged)
         for name, colour in STRUCTURES.items()
@@ -234,28 +237,33 @@ def _draw(
     shown: Preview,
     factor: float,
     norm: Normalize,
-    colours: str,
+    scheme: str,
     label: str,
     *,
     extend: str = "neither",
 ) -> None:
+    from matplotlib.colors import AsinhNorm  # loaded late: only reports need matplotlib
+
     if not np.isfinite(shown.pixels).any():
         blank(axes, "no pixel holds data")
         return
     image = axes.imshow(
         shown.pixels * np.float32(factor),
         norm=norm,
-        cmap=colours,
+        cmap=colours(scheme),
         origin="lower",
         extent=shown.extent,
         aspect=axes.get_aspect(),
         interpolation="nearest" if max(shown.pixels.shape) < 400 else "auto",
+        interpolation_stage="data",
     )
     bar = figure.colorbar(image, ax=axes, pad=0.012, fraction=0.05, aspect=36, extend=extend)
     bar.set_label(label, color=INK, fontsize=10)
     bar.ax.tick_params(colors=INK, labelsize=9, which="both")
     bar.outline.set_edgecolor(INK)
     plain_numbers(bar.ax.yaxis)
+    if isinstance(norm, AsinhNorm):
+        zero_and_decades(bar, norm.linear_width)
 
 
 def _render(figure: Figure, dpi: int) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skysift.flow.figures import ellipses, stretch
 from skysift.flow.overview import Reader, preview
-from skysift.flow.style import INK, PAPER, plain_numbers, png, prefixed, sheet
+from skysift.flow.style import INK, PAPER, colours, plain_numbers, png, prefixed, sheet, zero_and_decades
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
@@ -147,7 +147,7 @@ def _panels(
         image = axes.imshow(
             pixels * np.float32(factor),
             norm=norm,
-            cmap="inferno",
+            cmap=colours("inferno"),
             origin="lower",
             extent=extent,
             aspect=scale_y / scale_x if 1 / 8 < ratio < 8 else "auto",
@@ -179,6 +179,7 @@ def _panels(
     bar.ax.tick_params(colors=INK, labelsize=8, which="both")
     bar.outline.set_edgecolor(INK)
     plain_numbers(bar.ax.yaxis)
+    zero_and_decades(bar, norm.linear_width)
     return png(figure, dpi=140)
 
 

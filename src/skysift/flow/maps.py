@@ -14,11 +14,11 @@ from skysift.flow.overview import Reader, bands
 from skysift.io.fits import FitsSource, write_image
 
 if TYPE_CHECKING:
-    from skysift.find.run import Finding
+    from skysift.find.finding import Finding, MapName
 
 __all__ = ["MAPS", "file_of", "write_maps"]
 
-MAPS: dict[str, tuple[str, str]] = {
+MAPS: dict[MapName, tuple[str, str]] = {
     "background": ("Jy/beam", "background"),
     "rms": ("Jy/beam", "rms"),
     "model": ("Jy/beam", "model"),
@@ -59,12 +59,14 @@ def write_maps(
         The disk is full.
     """
     image = finding.image
-    read: dict[str, Reader] = {"data": image.read} | {name: partial(finding.read, name) for name in MAPS}
+    read: dict[str, Reader] = {"data": image.read}
+    for name in MAPS:
+        read[name] = partial(finding.read, name)
     names = [name for name in MAPS if name in wanted]
     boxes = list(bands(image.shape))
     done = 0
 
-    def rows(name: str) -> Iterator[NDArray[np.float32] | NDArray[np.int32]]:
+    def rows(name: MapName) -> Iterator[NDArray[np.float32] | NDArray[np.int32]]:
         nonlocal done
         for box in boxes:
             yield finding.read(name, box)

@@ -10,7 +10,7 @@ import numpy as np
 
 from skysift.base.provenance import Manifest, Provenance
 from skysift.base.registry import Registry
-from skysift.find.run import Finding
+from skysift.find.finding import Finding
 from skysift.flow.charts import (
     chart_of_counts,
     chart_of_fits,
@@ -21,8 +21,9 @@ from skysift.flow.charts import (
 from skysift.flow.figures import Picture, background_picture, residual_picture, rms_picture, sky_picture
 from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
 from skysift.flow.overview import Overview, Reader, overview
-from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
+from skysift.flow.rows import REMARKS, FlagRow, Listing, doubtful, flag_rows, source_listing
 from skysift.flow.style import prefixed
+from skysift.sky.table import Table
 
 __all__ = ["Page", "render", "report"]
 
@@ -72,7 +73,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
     shown = {row: exhibit(read, image.frame, image.beam, catalogue, row) for row in [*first, *more]}
     sources = catalogue.sources
     by_peak = np.argsort(-np.nan_to_num(np.abs(sources["flux_peak"])), kind="stable")
-    flagged = by_peak[sources["flags"][by_peak] != 0]
+    flagged = by_peak[doubtful(sources)[by_peak]]
     page = Page(
         title=image.name,
         lead=_lead(finding),
@@ -94,7 +95,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         brightest=tuple(shown[row] for row in first),
         complex=tuple(shown[row] for row in more),
         flags=flag_rows(catalogue),
-        flagged_lead=_flagged_lead(len(flagged), len(sources)),
+        flagged_lead=_flagged_lead(len(flagged), sources),
         flagged=source_listing(sources, flagged[:LISTED]),
         sources=source_listing(sources, by_peak[:LISTED], _listed_lead(len(sources))),
         facts=_facts(finding, manifest),
@@ -136,15 +137,17 @@ def _lead(finding: Finding) -> str:
 
 def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact, ...]:
     catalogue = finding.catalogue
-    factor, unit = prefixed("Jy/beam", [seen.rms_median])
+    typical = finding.facts.get("rms_median")
+    rms = float(typical) if isinstance(typical, float) else seen.rms_median
+    factor, unit = prefixed("Jy/beam", rms)
     numbers = [
         (f"{len(catalogue.sources):,}", "sources"),
         (f"{len(catalogue.components):,}", "Gaussian components"),
         (f"{len(catalogue.islands):,}", "islands"),
         (f"{int(np.sum(catalogue.sources['resolved'])):,}", "resolved sources"),
-        (f"{int(np.sum(catalogue.sources['flags'] != 0)):,}", "flagged sources"),
+        (f"{int(np.sum(doubtful(catalogue.sources))):,}", "doubtful (flagged) sources"),
         (
-            f"{seen.rms_median * factor:.3g}" if np.isfinite(seen.rms_median) else "\u2013",
+            f"{rms * factor:.3g}" if np.isfinite(rms) else "\u2013",
             f"median rms, {unit}",
         ),
     ]
@@ -159,9 +162,11 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
     return tuple(numbers)
 
 
-def _flagged_lead(flagged: int, total: int) -> str:
-    text = f"{flagged} of {total} sources carry a flag"
-    return text + (f"; the {LISTED} brightest of them are listed." if flagged > LISTED else ".")
+def _flagged_lead(flagged: int, sources: Table) -> str:
+    some = int(np.sum(sources["flags"] != 0))
+    text = f"{some} of {len(sources)} sources carry a flag, {flagged} of them one of doubt"
+    text += f"; the {LISTED} brightest of these are listed" if flagged > LISTED else ""
+    return f"{text}. Remarks that speak of no doubt: {', '.join(REMARKS)}."
 
 
 def _listed_lead(total: int) -> str:
@@ -177,7 +182,7 @@ def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact,
         where = "" if record.hdu is None else f", HDU {record.hdu}"
         where += f", plane {list(record.plane)}" if record.plane else ""
         inputs.append((record.name, f"{record.size:,} bytes{where}"))
-        inputs.append(("", record.checksum))
+        inputs.append(("checksum", record.checksum))
     measured = [
         (name, _text(value)) for name, value in _flat(finding.facts) if not name.startswith("seconds")
     ]
@@ -199,7 +204,9 @@ def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact,
 
 def _options(told: Provenance) -> tuple[Fact, ...]:
     """Every option with its unit and what it does."""
-    menu = {row.name: row for row in Registry[object]("finder").options(told.finder).rows()}
+    registry = Registry[object]("finder")
+    known = told.finder in registry.names()
+    menu = {row.name: row for row in registry.options(told.finder).rows()} if known else {}
     facts = []
     for name, value in told.options.items():
         unit = f" {menu[name].unit}" if name in menu and menu[name].unit else ""

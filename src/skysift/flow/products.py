@@ -191,9 +191,9 @@ def folder_names(maps: Sequence[str]) -> list[str]:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
+    """SHA-256 of a file, as ``sha256:...``."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

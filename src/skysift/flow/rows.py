@@ -9,10 +9,23 @@ from numpy.typing import NDArray
 
 from skysift.flow.style import prefixed
 from skysift.sky.catalogue import Catalogue
-from skysift.sky.flags import FLAGS, describe, has
+from skysift.sky.flags import FLAGS, describe, flag, has
 from skysift.sky.table import Table
 
-__all__ = ["Cell", "FlagRow", "Head", "Listing", "flag_rows", "sexagesimal", "source_listing", "with_error"]
+REMARKS = ("reseeded", "no_wcs", "undersampled")
+"""Flags that say how a row came about or tell of the whole map, not that something is wrong with the row."""
+
+__all__ = [
+    "Cell",
+    "FlagRow",
+    "Head",
+    "Listing",
+    "doubtful",
+    "flag_rows",
+    "sexagesimal",
+    "source_listing",
+    "with_error",
+]
 
 
 @dataclass(frozen=True)
@@ -57,14 +70,20 @@ class FlagRow:
     components: int
 
 
+def doubtful(table: Table) -> NDArray[np.bool_]:
+    """Where a flag is set that says more than a remark."""
+    remarks = sum(flag(name) for name in REMARKS)
+    return np.asarray((table["flags"] & ~remarks) != 0)
+
+
 def flag_rows(catalogue: Catalogue) -> tuple[FlagRow, ...]:
     """The flags that occur in a catalogue, in the order of their bits."""
     rows = []
-    for flag in FLAGS:
-        sources = int(has(catalogue.sources["flags"], flag.name).sum())
-        components = int(has(catalogue.components["flags"], flag.name).sum())
+    for each in FLAGS:
+        sources = int(has(catalogue.sources["flags"], each.name).sum())
+        components = int(has(catalogue.components["flags"], each.name).sum())
         if sources or components:
-            rows.append(FlagRow(flag.name, flag.meaning, sources, components))
+            rows.append(FlagRow(each.name, each.meaning, sources, components))
     return tuple(rows)
 
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
 from skysift.find.finder import Finder
-from skysift.find.run import Finding, search
+from skysift.find.finding import Finding
+from skysift.find.run import search
 from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
 from skysift.io.regions import write_crtf, write_ds9
-from skysift.sky.box import Region
+from skysift.sky.box import Box, Region
 from skysift.sky.catalogue import Catalogue, TableFormat
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
@@ -53,6 +54,7 @@ def find_products(
     finder: Finder[Any],
     out: str | Path,
     *,
+    name: str = "",
     formats: Sequence[str] = ("fits",),
     maps: Sequence[str] = tuple(MAPS),
     report: bool = True,
@@ -71,6 +73,8 @@ def find_products(
         The map.
     finder
         What finds the sources.
+    name
+        What the finder is called in the index; it stands in the provenance.
     out
         The folder; made where it is missing. It gets all products or, when anything fails, none.
     formats
@@ -107,8 +111,10 @@ def find_products(
     tile = tile or settings().tile
     names = product_names(formats, maps, report=report)
     with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
-        finding = search(image, finder, workers=workers, tile=tile, region=region, progress=progress)
-        manifest = write_products(
+        finding = search(
+            image, finder, name=name, workers=workers, tile=tile, region=region, progress=progress
+        )
+        made = write_products(
             finding,
             folder,
             formats=formats,
@@ -120,7 +126,7 @@ def find_products(
             started=begun,
         )
         folder.commit()
-    return Products(folder.directory, manifest, finding.catalogue, finding.facts)
+    return made
 
 
 def product_names(formats: Sequence[str], maps: Sequence[str], *, report: bool) -> tuple[str, ...]:
@@ -159,8 +165,8 @@ def write_products(
     tile: int,
     progress: Progress | None,
     started: datetime,
-) -> Manifest:
-    """The manifest of a finding whose products were written into an open folder, ready to be committed.
+) -> Products:
+    """The products of a finding, written into an open folder and ready to be committed.
 
     Parameters
     ----------
@@ -185,6 +191,7 @@ def write_products(
         versions=library_versions(),
         warnings=tuple(dict.fromkeys(finding.notes)),
     )
+    finding = replace(finding, facts={**finding.facts, "rms_median": _rms_median(finding)})
     with writing(folder.directory):
         with _timed(seconds, "tables"):
             _write_tables(finding, folder, formats)
@@ -206,7 +213,16 @@ def write_products(
         folder.path(MANIFEST).write_text(
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    return done
+    return Products(folder.directory, done, catalogue, finding.facts)
+
+
+def _rms_median(finding: Finding) -> float:
+    """The median of the rms over some rows of the map; NaN where there is no noise."""
+    n_y, n_x = finding.image.shape
+    rows = np.unique(np.linspace(0, n_y - 1, 101).round().astype(int))
+    rms = np.concatenate([finding.read("rms", Box(int(y), int(y) + 1, 0, n_x)).ravel() for y in rows])
+    good = rms[np.isfinite(rms)]
+    return float(np.median(good)) if good.size else float("nan")
 
 
 def counts_of(catalogue: Catalogue) -> dict[str, int]:
