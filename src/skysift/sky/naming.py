@@ -1,8 +1,9 @@
 """Names of sources by their position, in the form that the IAU recommends: ``ACRONYM JHHMMSS.s+DDMMSS``.
 
-Coordinates are truncated, never rounded. The error of each position says how many digits its name has, from
-``JHHMMSS.sss+DDMMSS.ss`` (0.01 arcsec or better) over ``JHHMMSS.s+DDMMSS`` (1 arcsec) to ``JHHMMSS+DDMM``
-(worse than 10 arcsec). Without sky coordinates a name tells the pixel: ``ACRONYM X123.4Y567.8``.
+Coordinates are truncated, never rounded. The error of each position says how many digits its name has: the
+form above from 0.1 to 10 arcsec, a digit more in both coordinates for each factor of ten below (two at most),
+no tenths of RA up to 30 arcsec, and no seconds of declination beyond. Without sky coordinates a name tells the
+pixel: ``ACRONYM X123.4Y567.8``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ TextArray: TypeAlias = NDArray[np.str_]
 _LEVELS: tuple[tuple[float, int, int], ...] = (
     (0.01, 3, 2),
     (0.1, 2, 1),
-    (1.0, 1, 0),
-    (10.0, 0, 0),
+    (10.0, 1, 0),
+    (30.0, 0, 0),
     (np.inf, 0, -1),
 )
 _USUAL = 2  # the level of a position whose error is not known
