@@ -2,8 +2,8 @@
 
 Coordinates are truncated, never rounded. The error of each position says how many digits its name has: the
 form above from 0.1 to 10 arcsec, a digit more in both coordinates for each factor of ten below (two at most),
-no tenths of RA up to 30 arcsec, and no seconds of declination beyond. Without sky coordinates a name tells the
-pixel: ``ACRONYM X123.4Y567.8``.
+no tenths of RA up to 30 arcsec, and no seconds of declination beyond. Without sky coordinates a name tells
+the pixel: ``ACRONYM X123.4Y567.8``.
 """
 
 from __future__ import annotations
