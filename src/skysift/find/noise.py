@@ -1,6 +1,6 @@
 """The noise of a map, measured once for every finder: two passes over a mesh that tiling cannot move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,7 +21,7 @@ from skysift.sky.tiling import NoisyTile, Tiling
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-CORRELATED_CELLS = 144  # about so many cells measure the autocorrelation
+CORRELATED_CELLS = 100  # about so many cells measure the autocorrelation
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +70,14 @@ class _Cells:
     beam: tuple[float, float, float] = (1.0, 0.0, 1.0)
     lags: tuple[int, int] = (0, 0)
     every: int = 0
+    near: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _CellResult:
     first: tuple[int, int]
     stats: Floats
+    fine: Floats | None = None
     correlations: tuple[tuple[int, int, Floats, Floats], ...] = ()
 
 
@@ -102,27 +104,38 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     if work.before is not None:
         level, rms = work.before.read(wide)
         mask_bright(data, level, rms, work.mask_level, offsets, masked)
-    first_row, first_column = box.y0 // work.cell, box.x0 // work.cell
+    first = (box.y0 // work.cell, box.x0 // work.cell)
+    cut = mesh.truncation(work.clip)
+    everywhere = np.ones((rows, columns), np.bool_)
     cell_statistics(
-        data, masked, wide.y0, wide.x0, work.cell, rows, columns, first_row, first_column,
-        work.stride, work.clip, mesh.truncation(work.clip), stats,
-    )  # fmt: skip
-    if not work.every or work.before is None:
-        return _CellResult((first_row, first_column), stats)
+        data, masked, wide.y0, wide.x0, work.cell, rows, columns, *first, work.stride, work.clip, cut, everywhere, stats
+    )
+    if work.before is None:
+        return _CellResult(first, stats)
+    fine = None
+    near = work.near[first[0] : first[0] + rows, first[1] : first[1] + columns] if work.near is not None else everywhere[:0]
+    if near.any():
+        n = mesh.REFINE
+        fine = np.empty((n * rows, n * columns, 5))
+        wanted = np.repeat(np.repeat(near, n, axis=0), n, axis=1)
+        cell_statistics(
+            data, masked, wide.y0, wide.x0, work.cell // n, n * rows, n * columns, n * first[0], n * first[1], work.stride,
+            work.clip, cut, wanted, fine,
+        )  # fmt: skip
     products = []
-    for r in range(first_row, first_row + rows):
-        for c in range(first_column, first_column + columns):
+    for r in range(first[0], first[0] + rows):
+        for c in range(first[1], first[1] + columns):
             if r % work.every != work.every // 2 or c % work.every != work.every // 2:
                 continue
             y0, x0 = r * work.cell - wide.y0, c * work.cell - wide.x0
             part = np.s_[y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)]
             z = ((data[part] - level[part]) / rms[part]).astype(np.float64)
-            z[(masked[part] != 0) | (data[part] == 0.0)] = np.nan
+            good = np.isfinite(z) & (masked[part] == 0) & (data[part] != 0.0)
             sums = np.zeros((work.lags[0] + 1, 2 * work.lags[1] + 1))
             pairs = np.zeros_like(sums)
-            correlate(np.ascontiguousarray(z), *work.lags, sums, pairs)
+            correlate(np.where(good, z, 0.0), good.astype(np.float64), *work.lags, sums, pairs)
             products.append((r, c, sums, pairs))
-    return _CellResult((first_row, first_column), stats, tuple(products))
+    return _CellResult(first, stats, fine, tuple(products))
 
 
 def _pass(work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Progress | None) -> list[_CellResult]:
@@ -130,11 +143,11 @@ def _pass(work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Pr
     return list(map_tasks(partial(_measure_cells, work), boxes, workers=workers, progress=report))
 
 
-def _collect(results: list[_CellResult], shape: tuple[int, int]) -> Floats:
+def _collect(parts: Iterable[tuple[tuple[int, int], Floats]], shape: tuple[int, int]) -> Floats:
+    """Statistics ``(row, column, 5)`` of all cells from parts that begin at (row, column)."""
     stats = np.full((*shape, 5), np.nan)
     stats[..., mesh.GOOD] = 0.0
-    for result in results:
-        (r, c), part = result.first, result.stats
+    for (r, c), part in parts:
         stats[r : r + part.shape[0], c : c + part.shape[1]] = part
     return stats
 
@@ -167,7 +180,7 @@ def measure_noise(
     boxes = list(Tiling(whole, tile, anchor=cell))
 
     work = _Cells(image, cell, stride, options.clip)
-    first = _collect(_pass(work, boxes, "noise, first pass", workers, progress), shape)
+    first = _collect(((r.first, r.stats) for r in _pass(work, boxes, "noise, first pass", workers, progress)), shape)
     rms = mesh.smooth_rms(first, enough)
     level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
     before = NoiseMesh(cell, level, rms, np.ones((1, 1)))
@@ -176,9 +189,10 @@ def measure_noise(
 
     lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
     every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))
-    work = replace(work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every)
+    near = _neighbourhood(first[..., mesh.PEAK] > options.bright * rms)
+    work = replace(work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every, near=near)
     results = _pass(work, boxes, "noise, second pass", workers, progress)
-    stats = _collect(results, shape)
+    stats = _collect(((r.first, r.stats) for r in results), shape)
     stats[..., mesh.PEAK] = first[..., mesh.PEAK]
     rms = mesh.smooth_rms(stats, enough)
     products = sorted((p for r in results for p in r.correlations), key=lambda p: p[:2])
@@ -191,33 +205,30 @@ def measure_noise(
         level, facts = np.zeros_like(level), {"level": "zero", "level_share": 0.0}
     facts |= {"cell_pixels": cell, "noise_area_pixels": samples, "refined_nodes": 0}
     found = NoiseMesh(cell, level, rms, correlation, facts)
-    found = _refine(found, stats, work, options, enough, workers, progress)
-    return replace(maps, mesh=found)
+    finer = ((mesh.REFINE * r.first[0], mesh.REFINE * r.first[1]) for r in results if r.fine is not None)
+    parts = list(zip(finer, (r.fine for r in results if r.fine is not None), strict=True))
+    return replace(maps, mesh=_refine(found, parts, enough))
 
 
-def _refine(
-    coarse: NoiseMesh, stats: Floats, work: _Cells, options: NoiseOptions, enough: float, workers: int, progress: Progress | None
-) -> NoiseMesh:
+def _refine(coarse: NoiseMesh, parts: list[tuple[tuple[int, int], Floats]], enough: float) -> NoiseMesh:
     """The mesh, three times finer if the neighbourhood of a bright source is noisier than its surroundings."""
-    bright = stats[..., mesh.PEAK] > options.bright * coarse.rms
-    near = np.zeros_like(bright)
-    for r, c in zip(*np.nonzero(bright), strict=True):
-        near[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] = True
-    if not near.any():
+    if not parts:
         return coarse
-    height, width = work.image.shape
-    boxes = [
-        Box(r * coarse.cell, min((r + 1) * coarse.cell, height), int(c) * coarse.cell, min((int(c) + 1) * coarse.cell, width))
-        for r, c in zip(*(a.tolist() for a in np.nonzero(near)), strict=True)
-    ]
-    fine_work = replace(work, cell=coarse.cell // mesh.REFINE, every=0)
-    shape = (mesh.REFINE * coarse.rms.shape[0], mesh.REFINE * coarse.rms.shape[1])
-    fine = _collect(_pass(fine_work, boxes, "noise near bright sources", workers, progress), shape)
-    rms, refined = mesh.refined_rms(coarse.rms, fine, enough / mesh.REFINE**2)
+    n = mesh.REFINE
+    fine = _collect(parts, (n * coarse.rms.shape[0], n * coarse.rms.shape[1]))
+    rms, refined = mesh.refined_rms(coarse.rms, fine, enough / n**2)
     if not refined:
         return coarse
     facts = {**coarse.facts, "refined_nodes": refined}
-    return NoiseMesh(fine_work.cell, mesh.refine(coarse.level), rms, coarse.correlation, facts)
+    return NoiseMesh(coarse.cell // n, mesh.refine(coarse.level), rms, coarse.correlation, facts)
+
+
+def _neighbourhood(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The bright cells with their eight neighbours."""
+    near = np.zeros_like(bright)
+    for r, c in zip(*np.nonzero(bright), strict=True):
+        near[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] = True
+    return near
 
 
 def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:

@@ -86,18 +86,24 @@ def cell_statistics(
     stride: int,
     clip: float,
     truncation: float,
+    wanted: npt.NDArray[np.bool_],
     out: Floats,
 ) -> None:
     """
     Fill ``out (row, column, 5)`` with level, rms, used pixels, brightest pixel and masked share of each cell.
 
     Cells are ``rows x columns`` from cell (first_row, first_column) on; ``data[0, 0]`` is pixel
-    (y_origin, x_origin) of the map. Every ``stride``-th pixel is used, counted from the cell's corner.
+    (y_origin, x_origin) of the map. Every ``stride``-th pixel is used, counted from the cell's corner. Cells that
+    are not ``wanted (row, column)`` stay NaN, with no pixel.
     """
     height, width = data.shape
     values = np.empty(cell * cell)
     for r in range(rows):
         for c in range(columns):
+            out[r, c, :] = np.nan
+            out[r, c, 2] = 0.0
+            if not wanted[r, c]:
+                continue
             y0 = max((first_row + r) * cell - y_origin, 0)
             x0 = max((first_column + c) * cell - x_origin, 0)
             y1 = min((first_row + r + 1) * cell - y_origin, height)
@@ -129,8 +135,6 @@ def cell_statistics(
                         values[kept] = values[i]
                         kept += 1
                 n = kept
-            out[r, c, 0] = np.nan
-            out[r, c, 1] = np.nan
             out[r, c, 2] = n * stride * stride
             out[r, c, 3] = peak
             out[r, c, 4] = hidden / max(finite, 1)
@@ -190,21 +194,21 @@ def interpolate(mesh: Floats, cell: int, y_origin: int, x_origin: int, out: Pixe
 
 
 @kernel
-def correlate(z: Floats, n_lags_y: int, n_lags_x: int, sums: Floats, pairs: Floats) -> None:
+def correlate(z: Floats, weight: Floats, n_lags_y: int, n_lags_x: int, sums: Floats, pairs: Floats) -> None:
     """
-    Add products of ``z (y, x)`` with itself over lags ``(dy >= 0, dx)``, NaN pixels left out, to ``sums`` and ``pairs``.
+    Add products of ``z (y, x)`` with itself over lags ``(dy >= 0, dx)`` to ``sums``, and how many to ``pairs``.
 
-    Both are ``(n_lags_y + 1, 2 n_lags_x + 1)``; the lag (0, 0) lies at ``[0, n_lags_x]``.
+    Both are ``(n_lags_y + 1, 2 n_lags_x + 1)``; the lag (0, 0) lies at ``[0, n_lags_x]``. ``z`` is zero where its
+    ``weight`` (0 or 1) is.
     """
     height, width = z.shape
+    n = 2 * n_lags_x + 1
     for dy in range(n_lags_y + 1):
-        for dx in range(-n_lags_x, n_lags_x + 1):
-            total, count = 0.0, 0
-            for y in range(height - dy):
-                for x in range(max(0, -dx), min(width, width - dx)):
-                    p = z[y, x] * z[y + dy, x + dx]
-                    if not np.isnan(p):
-                        total += p
-                        count += 1
-            sums[dy, dx + n_lags_x] += total
-            pairs[dy, dx + n_lags_x] += count
+        for y in range(height - dy):
+            for x in range(n_lags_x, width - n_lags_x):
+                if weight[y, x] == 0.0:
+                    continue
+                v = z[y, x]
+                for k in range(n):  # one sum per lag, so that the order of adding stays fixed
+                    sums[dy, k] += v * z[y + dy, x - n_lags_x + k]
+                    pairs[dy, k] += weight[y + dy, x - n_lags_x + k]

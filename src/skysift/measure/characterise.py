@@ -164,8 +164,8 @@ def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
     n = len(x)
     out["ra"], out["dec"], out["flags"] = ra, dec, flags
     if "flux" in out:
-        out["flux_scale_err"] = options.flux_scale_error * np.abs(np.asarray(out["flux"], np.float64))
-        out["position_scale_err"] = np.full(n, options.position_error)
+        out["flux_cal_err"] = options.flux_scale_error * np.abs(np.asarray(out["flux"], np.float64))
+        out["position_cal_err"] = np.full(n, options.position_error)
     error = np.hypot(np.asarray(out.get("ra_err", np.full(n, np.nan))), np.asarray(out.get("dec_err", np.full(n, np.nan))))
     out["name"] = names(ra, dec, error, options.acronym, x=x, y=y)
     out["snr"] = np.asarray(out["flux_peak"], np.float64) / np.asarray(out["rms"], np.float64)

@@ -137,12 +137,61 @@ def solve(factor: Floats, n: int, b: Floats) -> None:
 
 
 @kernel
+def curvature(x: float, y: float, p: Floats, k: int, free: bool, out: Floats) -> None:
+    """Second derivatives ``(6, 6)`` (or the leading (3, 3) with the shape held) of component k at (x, y)."""
+    det = p[k, 3] * p[k, 5] - p[k, 4] * p[k, 4]
+    a, b, c = p[k, 5] / det, -p[k, 4] / det, p[k, 3] / det
+    dx, dy = x - p[k, 1], y - p[k, 2]
+    u, v = a * dx + b * dy, b * dx + c * dy
+    q = u * dx + v * dy
+    e = np.exp(-0.5 * q) if q < 40.0 else 0.0
+    m = p[k, 0] * e
+    out[0, 0] = 0.0
+    out[0, 1], out[0, 2] = e * u, e * v
+    out[1, 1], out[1, 2], out[2, 2] = m * (u * u - a), m * (u * v - b), m * (v * v - c)
+    if free:
+        xx, xy, yy = 0.5 * u * u, u * v, 0.5 * v * v
+        out[0, 3], out[0, 4], out[0, 5] = e * xx, e * xy, e * yy
+        out[1, 3], out[1, 4], out[1, 5] = m * (u * xx - a * u), m * (u * xy - a * v - b * u), m * (u * yy - b * v)
+        out[2, 3], out[2, 4], out[2, 5] = m * (v * xx - b * u), m * (v * xy - b * v - c * u), m * (v * yy - c * v)
+        out[3, 3], out[3, 4], out[3, 5] = m * (xx * xx - a * u * u), m * (xx * xy - a * u * v - b * u * u), m * (xx * yy - b * u * v)
+        out[4, 4] = m * (xy * xy - a * v * v - 2.0 * b * u * v - c * u * u)
+        out[4, 5] = m * (xy * yy - b * v * v - c * u * v)
+        out[5, 5] = m * (yy * yy - c * v * v)
+    for i in range(6 if free else 3):
+        for j in range(i):
+            out[i, j] = out[j, i]
+
+
+@kernel
+def correlated_sum_of_one(
+    g: Floats, index: npt.NDArray[np.int32], v: int, u: int, lags: Ints, correlation: Floats, out: Floats
+) -> None:
+    """Sum over all lags of the correlation times the row of ``g (n, 8)`` of the pixel there, to ``out[:8]``."""
+    s0, s1, s2, s3, s4, s5 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for m in range(lags.shape[0]):
+        j = index[v + lags[m, 0], u + lags[m, 1]]
+        if j >= 0:
+            rho = correlation[m]
+            s0 += rho * g[j, 0]
+            s1 += rho * g[j, 1]
+            s2 += rho * g[j, 2]
+            s3 += rho * g[j, 3]
+            s4 += rho * g[j, 4]
+            s5 += rho * g[j, 5]
+    out[0], out[1], out[2], out[3], out[4], out[5] = s0, s1, s2, s3, s4, s5
+
+
+@kernel
 def sandwich(
     x: Floats, y: Floats, noise: Floats, p: Floats, free: npt.NDArray[np.bool_],
-    lags: Ints, correlation: Floats, index: npt.NDArray[np.int32], step: int, cov: Floats,
+    lags: Ints, correlation: Floats, index: npt.NDArray[np.int32], step: int, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
     """
-    Covariance of least-squares parameters under correlated noise, ``(J'WJ)^-1 J'WCWJ (J'WJ)^-1``.
+    Covariance of least-squares parameters under correlated noise, ``(J'WJ)^-1 J'WCWJ (J'WJ)^-1``, and their bias.
+
+    The bias is that of least squares of a curved model to second order in the noise (Box 1971, J. R. Stat. Soc. B
+    33, 171), with the term that only correlated noise has.
 
     Parameters
     ----------
@@ -160,6 +209,8 @@ def sandwich(
         The outer sum runs over every `step`-th pixel in y and x; 1 sums over all.
     cov
         Out: ``(6 k, 6 k)``; rows and columns of held shapes are zero.
+    bias
+        Out: ``(k, 6)``, to be subtracted from the parameters; zero for held shapes.
 
     Returns
     -------
@@ -172,7 +223,7 @@ def sandwich(
     for i in range(k):
         at[i] = size
         size += 6 if free[i] else 3
-    g = np.empty((n, size))
+    g = np.zeros((n, max(size, 8)))  # rows of eight, so that one component's are summed at a stroke
     for i in range(n):
         for c in range(k):
             jacobian_row(x[i], y[i], p, c, free[c], g[i], at[c])
@@ -185,23 +236,26 @@ def sandwich(
                 for b in range(a + 1):
                     normal[a, b] += g[i, a] * g[i, b]
     middle = np.zeros((size, size))
-    spread = np.empty(size)
-    height, width = index.shape
+    spread = np.empty(max(size, 8))
+    spreads = np.zeros((n, size))
+    reach_y, reach_x = np.abs(lags[:, 0]).max(), np.abs(lags[:, 1]).max()
+    padded = np.full((index.shape[0] + 2 * reach_y, index.shape[1] + 2 * reach_x), -1, np.int32)
+    padded[reach_y : reach_y + index.shape[0], reach_x : reach_x + index.shape[1]] = index
     for i in range(n):
         v, u = int(y[i]), int(x[i])
         if step > 1 and (v % step != 0 or u % step != 0):
             continue
-        spread[:] = 0.0
-        for m in range(lags.shape[0]):
-            r, c = v + lags[m, 0], u + lags[m, 1]
-            if r < 0 or r >= height or c < 0 or c >= width:
-                continue
-            j = index[r, c]
-            if j >= 0:
-                rho = correlation[m]
-                for a in range(size):
-                    spread[a] += rho * g[j, a]
+        if size <= 8:
+            correlated_sum_of_one(g, padded, v + reach_y, u + reach_x, lags, correlation, spread)
+        else:
+            spread[:] = 0.0
+            for m in range(lags.shape[0]):
+                j = padded[v + reach_y + lags[m, 0], u + reach_x + lags[m, 1]]
+                if j >= 0:
+                    for a in range(size):
+                        spread[a] += correlation[m] * g[j, a]
         for a in range(size):
+            spreads[i, a] = spread[a]
             for b in range(size):
                 middle[a, b] += g[i, a] * spread[b]
     # scale to unit diagonal before factoring: amplitudes and shapes differ by orders of magnitude
@@ -212,6 +266,7 @@ def sandwich(
         for b in range(a + 1):
             normal[a, b] *= scale[a] * scale[b]
     cov[:] = 0.0
+    bias[:] = 0.0
     if not cholesky(normal, size):
         cov[:] = np.nan
         return False
@@ -229,12 +284,43 @@ def sandwich(
             for m in range(size):
                 s += inverse[a, m] * 0.5 * (middle[m, b] + middle[b, m])
             half[a, b] = s * step * step
+    full = np.zeros((size, size))
+    for a in range(size):
+        for b in range(size):
+            for m in range(size):
+                full[a, b] += half[a, m] * inverse[m, b]
     for i in range(k):
         for j in range(k):
             for a in range(6 if free[i] else 3):
                 for b in range(6 if free[j] else 3):
-                    s = 0.0
+                    cov[6 * i + a, 6 * j + b] = full[at[i] + a, at[j] + b]
+    # bias: N^-1 sum_i [H_i m_i - g_i tr(H_i cov) / 2], with m_i the covariance of the parameters with the residual
+    curved = np.zeros((6, 6))
+    pull = np.zeros(size)
+    for i in range(n):
+        if step > 1 and (int(y[i]) % step != 0 or int(x[i]) % step != 0):
+            continue
+        trace = 0.0
+        for c in range(k):
+            if g[i, at[c]] == 0.0:
+                continue
+            curvature(x[i], y[i], p, c, free[c], curved)
+            own = 6 if free[c] else 3
+            for a in range(own):
+                mixed = 0.0
+                for b in range(own):
+                    link = 0.0
                     for m in range(size):
-                        s += half[at[i] + a, m] * inverse[m, at[j] + b]
-                    cov[6 * i + a, 6 * j + b] = s
+                        link += inverse[at[c] + b, m] * spreads[i, m] - full[at[c] + b, m] * g[i, m]
+                    mixed += curved[a, b] * link
+                    trace += curved[a, b] * full[at[c] + a, at[c] + b] / noise[i]
+                pull[at[c] + a] += mixed / noise[i]
+        for a in range(size):
+            pull[a] -= 0.5 * g[i, a] * trace
+    for i in range(k):
+        for a in range(6 if free[i] else 3):
+            s = 0.0
+            for m in range(size):
+                s += inverse[at[i] + a, m] * pull[m]
+            bias[i, a] = s * step * step
     return True

@@ -23,6 +23,7 @@ NO_ERRORS = flag("no_errors")
 
 SMALLEST = 0.25  # of the beam's variance: a fit may fall below the beam, within its error
 ROUNDS = 12  # of re-seeding
+LONE = 1.4  # FWHM; so far from its centre a lone component is fitted
 
 # columns of a component row: six parameters (amplitude in map units, x, y, covariance), upper triangle of their
 # covariance, then the rest
@@ -262,6 +263,25 @@ def fit_island(
 
 
 @kernel
+def restrict(
+    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, index: Labels, radius: float,
+    out_x: Floats, out_y: Floats, out_z: Floats, out_noise: Floats, out_index: Labels,
+) -> int:  # fmt: skip
+    """Number of pixels within ``radius`` FWHM of the one component ``p (1, 6)``, copied to the lists and index given."""
+    out_index[:] = -1
+    det = p[0, 3] * p[0, 5] - p[0, 4] * p[0, 4]
+    n = 0
+    for i in range(x.shape[0]):
+        dx, dy = x[i] - p[0, 1], y[i] - p[0, 2]
+        q = (p[0, 5] * dx * dx - 2.0 * p[0, 4] * dx * dy + p[0, 3] * dy * dy) / det
+        if q <= (radius * 2.3548) ** 2:
+            out_x[n], out_y[n], out_z[n], out_noise[n] = x[i], y[i], z[i], noise[i]
+            out_index[int(y[i]), int(x[i])] = n
+            n += 1
+    return n
+
+
+@kernel
 def from_moments(
     x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats
 ) -> None:  # fmt: skip
@@ -289,9 +309,9 @@ def from_moments(
 @kernel
 def errors_of_block(
     x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool,
-    lags: Ints, correlation: Floats, index: Labels, cov: Floats,
+    lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
-    """Covariance ``(6 m, 6 m)`` of the members of one block, from the pixels they were fitted to; false where it is NaN."""
+    """Covariance ``(6 m, 6 m)`` and bias of the members of one block, from the pixels they were fitted to; false where NaN."""
     part, part_free = p[members], free[members]
     narrow = np.inf
     for c in range(part.shape[0]):
@@ -299,16 +319,27 @@ def errors_of_block(
         narrow = min(narrow, mean - np.sqrt(half * half + part[c, 4] ** 2))
     if joint:
         n = x.shape[0]
-        step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
-        return sandwich(x, y, noise, part, part_free, lags, correlation, index, step, cov)
+        step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
+        return sandwich(x, y, noise, part, part_free, lags, correlation, index, step, cov, bias)
     chosen = np.empty(x.shape[0], np.int64)
     n = near_block(x, y, p, members, beam, chosen)
-    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
+    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
     part_index = np.full(index.shape, -1, np.int32)
     for i in range(n):
         part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
     chosen = chosen[:n]
-    return sandwich(x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov)
+    return sandwich(x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov, bias)
+
+
+@kernel
+def take_bias(p: Floats, k: int, free: bool, cov: Floats, bias: Floats, at: int) -> None:
+    """Subtract the bias of component k, member ``at`` of its block, unless it is too large to be a correction."""
+    for a in range(6 if free else 3):
+        if not abs(bias[at, a]) < np.sqrt(cov[6 * at + a, 6 * at + a]):
+            return
+    trial = p[k] - bias[at]
+    if trial[0] > 0.0 and trial[3] > 0.0 and trial[3] * trial[5] > trial[4] * trial[4]:
+        p[k] = trial
 
 
 @kernel
@@ -338,12 +369,12 @@ def beam_flux(
     point[0, 3:6] = beam
     held, bounded = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     fit_joint(x, y, target, 1.0 / (noise * noise), point, held, beam, SMALLEST, 4.0, 0.5, bounded)
-    cov = np.empty((6, 6))
+    cov, bias = np.empty((6, 6)), np.empty((1, 6))
     n = x.shape[0]
     narrow = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
-    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 150.0))))
-    sandwich(x, y, noise, point, held, lags, correlation, index, step, cov)
-    return float(point[0, 0]), float(cov[0, 0])
+    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
+    sandwich(x, y, noise, point, held, lags, correlation, index, step, cov, bias)
+    return float(point[0, 0] - bias[0, 0]), float(cov[0, 0])
 
 
 @kernel
@@ -411,6 +442,22 @@ def measure_islands(
         k = fit_island(
             x, y, z, noise, inside, index, local, beam, threshold, high, limit, p, free, status, block
         )
+        # A lone component is fitted again within an ellipse of its own shape: an island's outline follows the noise,
+        # and a window that follows it makes sources too wide and too faint.
+        fx, fy, fz, fnoise, findex = x, y, z, noise, index
+        if k == 1:
+            for _ in range(2):
+                tx, ty, tz, tnoise, tindex = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty_like(index)
+                t = restrict(x, y, z, noise, p[:1], index, LONE, tx, ty, tz, tnoise, tindex)
+                tx, ty, tz, tnoise = tx[:t], ty[:t], tz[:t], tnoise[:t]
+                trial, trial_free, ok = p[:1].copy(), free[:1].copy(), np.zeros(1, np.bool_)
+                settle(
+                    tx, ty, tz, 1.0 / (tnoise * tnoise), trial, trial_free, beam, high, 1.0, tindex, z[at], block[:1], ok
+                )
+                if not ok[0] or trial_free[0] != free[0] or t < 9:
+                    break
+                p[:1] = trial
+                fx, fy, fz, fnoise, findex = tx, ty, tz, tnoise, tindex
         failed = k == 0
         if failed:
             from_moments(x, y, z, inside, beam, p)
@@ -455,12 +502,14 @@ def measure_islands(
             group = np.nonzero(block[:k] == b)[0]
             if group.shape[0] == 0:
                 continue
-            cov = np.empty((6 * group.shape[0], 6 * group.shape[0]))
+            cov, bias = np.empty((6 * group.shape[0], 6 * group.shape[0])), np.zeros((group.shape[0], 6))
             known = not failed and errors_of_block(
-                x, y, z, noise, p[:k], free[:k], group, beam, joint, lags, correlation, index, cov
+                fx, fy, fz, fnoise, p[:k], free[:k], group, beam, joint, lags, correlation, findex, cov, bias
             )
             if not known:
                 cov[:] = np.nan
+            for s in range(group.shape[0]):
+                take_bias(p, group[s], free[group[s]], cov, bias, s)
             for s in range(group.shape[0]):
                 c = group[s]
                 out = components[n_components + c]
@@ -497,7 +546,9 @@ def measure_islands(
                 if not free[c] and not failed:
                     out[BEAM_FLUX], out[BEAM_FLUX_VAR] = out[AMPLITUDE], out[COV]
                 elif not failed and not out[RESOLUTION] > resolved:
-                    f, v = beam_flux(x, y, rest, noise, p, c, beam, lags, correlation, index)
+                    frest = fz.copy()
+                    add_gaussians(fx, fy, p, 0, k, -1.0, frest)
+                    f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, lags, correlation, findex)
                     out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
                 out[RMS] = rms[r, u]
                 out[LEVEL] = level[r, u]

@@ -145,7 +145,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _arcsec("dec_err", "stat.error;pos.eq.dec", "Error of the declination, in arcsec."),
     _arcsec(
-        "position_scale_err",
+        "position_cal_err",
         "stat.error.sys;pos.eq",
         "Calibration error of the position per axis, by the option `position_error`; part of no other error.",
     ),
@@ -194,7 +194,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _flux("flux_err", f"stat.error;{_FLUX};meta.main", "Error of the flux density to use."),
     _flux(
-        "flux_scale_err",
+        "flux_cal_err",
         f"stat.error.sys;{_FLUX}",
         "Calibration error of the flux density, by the option `flux_scale_error`; part of no other error.",
     ),
