@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 from astropy.io import fits
+from tests.io.fits_maps import header_of, image_hdu, noise, write_map
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.io.cards import read_hdus
-from tests.io.fits_maps import header_of, image_hdu, noise, write_map
 
 
 def test_values_are_those_of_astropy(tmp_path):

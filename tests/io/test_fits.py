@@ -13,6 +13,9 @@ import pytest
 from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fits_maps import CARDS, noise, write_map
+from tests.sky.test_frame import PROJECTIONS, SYSTEMS, frames
+from tests.sky.test_frame import frame as sky_frame
 
 from skysift.base.errors import FormatError, OutputError, StorageError, UsageError
 from skysift.base.provenance import InputRecord, Provenance
@@ -22,9 +25,6 @@ from skysift.io.open import open_image
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
-from tests.io.fits_maps import CARDS, noise, write_map
-from tests.sky.test_frame import PROJECTIONS, SYSTEMS, frames
-from tests.sky.test_frame import frame as sky_frame
 
 NY, NX = 150, 70
 

@@ -79,6 +79,8 @@ def test_pixel_to_sky_and_back(made, positions):
     back = made.to_pixel(ra, dec)
     # a position in degrees is good to 1e-13 of a turn or so, which is more of a pixel where pixels are small
     tolerance = 1e-7 + 3e-9 / min(made.scale)
+    if made.projection == "NCP":
+        tolerance += 1e-5 / min(made.scale)  # wcslib's inverse of a tilted plane is good to microarcseconds
     if made.name == "FK4":
         tolerance += 1e-4 / min(made.scale)  # the e-terms are undone to a fraction of a milliarcsecond
     assert np.allclose(back, (x, y), rtol=0, atol=tolerance)

@@ -18,7 +18,7 @@ __all__ = ["map_beam"]
 
 _SPECTRAL = ("FREQ", "VRAD", "VELO", "VOPT", "FELO", "WAVE")
 _TOO_WIDE = 3.0  # map widths; a wider beam is in arcsec, where FITS wants degrees
-_PIXELS = (0.05, 200.0)  # widths of a beam in pixels that make sense
+_NARROWEST, _WIDEST = 0.05, 200.0  # pixels; widths of a beam that make sense
 _HOW = "give the beam by --beam MAJ,MIN,PA (arcsec, arcsec, deg)"
 
 
@@ -88,11 +88,11 @@ def _check_size(beam: Beam, header: Header, frame: Frame) -> None:
     """Refuse a beam of another unit: far wider than the map, or far narrower than a pixel."""
     width = frame.beam_pixels(beam)[0]
     got = f"BMAJ = {header.values.get('BMAJ')}, which is {width:.3g} px"
-    if width < _PIXELS[0]:
+    if width < _NARROWEST:
         raise HeaderError(
             "the beam in the header is far narrower than a pixel", got=got, allowed="degrees", todo=_HOW
         )
-    if width > _TOO_WIDE * max(frame.shape) and width <= 3600.0 * _PIXELS[1]:
+    if width > _TOO_WIDE * max(frame.shape) and 1.0 <= width / 3600.0 <= _WIDEST:
         todo = f"if it is in arcsec, say --beam {beam.major / 3600:g},{beam.minor / 3600:g},{beam.pa:g}"
         raise HeaderError(
             "the beam in the header is far wider than the map", got=got, allowed="degrees", todo=todo

@@ -217,8 +217,8 @@ def map_frame(
     notes: list[str] = []
     why = "no celestial coordinates in the header"
     if header.text(f"CTYPE{plane.x_axis}") and _sky_axes(header, max(plane.x_axis, plane.y_axis)):
-        cards, card_notes = _celestial_cards(header, plane.x_axis, plane.y_axis)
         try:
+            cards, card_notes = _celestial_cards(header, plane.x_axis, plane.y_axis)
             frame = Frame.from_cards(cards, plane.shape, beam_plane=beam_plane)
             return frame, (*card_notes, *position_notes(frame, header))
         except HeaderError as error:
@@ -260,7 +260,7 @@ def _celestial_cards(
     for old, new in axes.items():
         ctype = header.text(f"CTYPE{old}").upper()
         if len(ctype) > 8:
-            notes.append(f"the distortion terms of the projection ({ctype}) are not used")
+            notes.append(f"the distortion terms of the projection ({ctype[5:]}) are not used")
         cards[f"CTYPE{new}"] = ctype[:8]
         unit = header.text(f"CUNIT{old}")
         cards[f"CUNIT{new}"] = "deg" if unit.upper() in ("", "DEG", "DEGREE", "DEGREES") else unit.lower()
