@@ -10,14 +10,14 @@ from skysift.sky.schema import COLUMNS, TABLES, Column
 
 ORDER = {
     "components": """
-        component_id source_id island_id name x y x_err y_err ra dec ra_err dec_err position_scale_err
-        flux_peak flux_peak_err flux_int flux_int_err flux_beam flux_beam_err flux flux_err flux_scale_err
+        component_id source_id island_id name x y x_err y_err ra dec ra_err dec_err position_cal_err
+        flux_peak flux_peak_err flux_int flux_int_err flux_beam flux_beam_err flux flux_err flux_cal_err
         major minor pa major_err minor_err pa_err major_deconv minor_deconv pa_deconv major_deconv_err
         minor_deconv_err resolved rms background snr residual_rms residual_peak structure frequency flags
     """,
     "sources": """
-        source_id name x y x_err y_err ra dec ra_err dec_err position_scale_err flux_peak flux_peak_err
-        flux_int flux_int_err flux flux_err flux_scale_err major minor pa major_err minor_err pa_err
+        source_id name x y x_err y_err ra dec ra_err dec_err position_cal_err flux_peak flux_peak_err
+        flux_int flux_int_err flux flux_err flux_cal_err major minor pa major_err minor_err pa_err
         major_deconv minor_deconv pa_deconv resolved rms background snr residual_rms residual_peak
         n_components n_islands structure frequency flags
     """,
@@ -57,7 +57,7 @@ def test_a_column_is_declared_once():
 def test_an_error_has_the_ucd_of_what_it_is_the_error_of(column: Column):
     if column.name.endswith("_err"):
         kind, quantity = column.ucd.split(";")[:2]
-        if column.name.endswith("_scale_err"):
+        if column.name.endswith("_cal_err"):
             assert kind == "stat.error.sys"
         else:
             assert kind == "stat.error"

@@ -127,6 +127,8 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
         out[name] = values
     if options.errors == "condon":
         out.update(_condon(out, fitted, beam, free, tangent))
+    out["flux_peak"] = np.where(unresolved, out["flux_beam"], out["flux_peak"])
+    out["flux_peak_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_peak_err"])
     out["flux"] = np.where(unresolved, out["flux_beam"], out["flux_int"])
     out["flux_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_int_err"])
     _finish(out, image, options)

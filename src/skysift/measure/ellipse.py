@@ -42,6 +42,9 @@ def ellipses(sky: Floats, cov: Floats) -> Ellipses:
     """
     Axes and angles of covariances ``sky (n, 3)`` with covariance ``cov (n, 3, 3)`` of those.
 
+    Noise makes a round shape look elongated; the difference of the axes is freed of that to first order, as a
+    polarised intensity is (Wardle & Kronberg 1974, ApJ 194, 249).
+
     Position angles run from north through east, in [0, 180). An axis whose square is not positive is zero, and
     its error is that of the square root at one sigma above zero; the angle of a round shape is NaN.
     """
@@ -51,9 +54,11 @@ def ellipses(sky: Floats, cov: Floats) -> Ellipses:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = np.where(radius > 0, half / radius, 0.0)
         sine = np.where(radius > 0, en / radius, 0.0)
+    noise = 0.125 * (cov[:, 0, 0] - 2.0 * cov[:, 0, 2] + cov[:, 2, 2]) + 0.5 * cov[:, 1, 1]
+    true_radius = np.sqrt(np.maximum(radius**2 - np.where(np.isfinite(noise), noise, 0.0), 0.0))
     axes, errors = [], []
     for sign in (1.0, -1.0):
-        square = mean + sign * radius
+        square = mean + sign * true_radius
         slope = np.stack([0.5 + sign * 0.5 * cosine, sign * sine, 0.5 - sign * 0.5 * cosine], axis=1)
         sigma = np.sqrt(np.maximum(np.einsum("ni,nij,nj->n", slope, cov, slope), 0.0))
         axis = FWHM * np.sqrt(np.maximum(square, 0.0))

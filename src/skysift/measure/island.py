@@ -333,13 +333,19 @@ def errors_of_block(
 
 @kernel
 def take_bias(p: Floats, k: int, free: bool, cov: Floats, bias: Floats, at: int) -> None:
-    """Subtract the bias of component k, member ``at`` of its block, unless it is too large to be a correction."""
-    for a in range(6 if free else 3):
+    """
+    Subtract the bias of the shape of component k, member ``at`` of its block, unless it exceeds the error.
+
+    Amplitude and centre stay as fitted: their median is unbiased already, and the correction is one of the mean.
+    """
+    if not free:
+        return
+    for a in range(3, 6):
         if not abs(bias[at, a]) < np.sqrt(cov[6 * at + a, 6 * at + a]):
             return
-    trial = p[k] - bias[at]
-    if trial[0] > 0.0 and trial[3] > 0.0 and trial[3] * trial[5] > trial[4] * trial[4]:
-        p[k] = trial
+    xx, xy, yy = p[k, 3] - bias[at, 3], p[k, 4] - bias[at, 4], p[k, 5] - bias[at, 5]
+    if xx > 0.0 and xx * yy > xy * xy:
+        p[k, 3], p[k, 4], p[k, 5] = xx, xy, yy
 
 
 @kernel
@@ -374,7 +380,7 @@ def beam_flux(
     narrow = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
     step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
     sandwich(x, y, noise, point, held, lags, correlation, index, step, cov, bias)
-    return float(point[0, 0] - bias[0, 0]), float(cov[0, 0])
+    return float(point[0, 0]), float(cov[0, 0])
 
 
 @kernel
