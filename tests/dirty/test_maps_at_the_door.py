@@ -202,6 +202,11 @@ CASES = {
     "a cut-out far from its reference point": Case(cards(CRPIX1=1400.0), None, ""),
     "SIP distortion": Case(cards(CTYPE1="RA---SIN-SIP", CTYPE2="DEC--SIN-SIP"), None, "distortion.*not used"),
     # the pixels
+    "no CRVAL": Case(cards(CRVAL1=NONE), None, "not complete.*no CRVAL1.*pixel positions only"),
+    "CRPIX = NaN": Case(cards(CRPIX2=b"NaN"), None, "not complete.*CRPIX2 = nan.*pixel positions only"),
+    "CRVAL that cannot be read": Case(cards(CRVAL1=b"3:20:00"), None, "not complete.*CRVAL1.*3:20:00"),
+    "a mirrored map": Case(cards(CDELT1=5 / 3600), None, "mirrored.*check CDELT"),
+    "BSCALE that cannot be read": Case(cards(BSCALE=b"0,5"), HeaderError, "scale of the pixels.*BSCALE.*0,5"),
     "BSCALE = 0": Case(cards(BSCALE=0.0), HeaderError, "BSCALE = 0"),
     "BZERO = NaN": Case(cards(BZERO=b"NaN"), HeaderError, "BZERO = nan"),
     "a broken card of meaning": Case(cards(BUNIT=b"'Jy/beam"), None, "cannot be read.*BUNIT", n_notes=2),

@@ -46,6 +46,7 @@ _SYSTEMS = {
     "FK4-NO-E": "FK4-NO-E",
     "ICRS": "ICRS",
 }
+_NEEDED = ("CRVAL", "CRPIX")
 _STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY"}
 DEGREES = {
     "": 1.0,
@@ -220,6 +221,11 @@ def map_frame(
         try:
             cards, card_notes = _celestial_cards(header, plane.x_axis, plane.y_axis)
             frame = Frame.from_cards(cards, plane.shape, beam_plane=beam_plane)
+            if pixel_scale is not None:
+                card_notes = (
+                    *card_notes,
+                    "the size of a pixel was given, and is not used: the header has it",
+                )
             return frame, (*card_notes, *position_notes(frame, header))
         except HeaderError as error:
             why = f"the celestial coordinates cannot be used ({error})"
@@ -273,8 +279,7 @@ def _celestial_cards(
             if value is not None:
                 cards[f"PV{new}_{parameter}"] = value
     cards |= _matrix_cards(header, axes)
-    if not any(key.startswith(("CDELT", "CD1", "CD2")) for key in cards):
-        raise HeaderError("the pixels of the map have no size", got="no CDELT and no CD")
+    _check_complete(cards, header, axes)
     for key in ("LONPOLE", "LATPOLE"):
         value = header.number(key)
         if value is not None:
@@ -284,6 +289,23 @@ def _celestial_cards(
         cards |= system_cards
         notes += system_notes
     return cards, tuple(dict.fromkeys(notes))
+
+
+def _check_complete(cards: dict[str, CardValue], header: Header, axes: dict[int, int]) -> None:
+    """Refuse cards that wcslib would silently take as zero: missing, not finite, or not to be read."""
+    missing = [f"no {key}{old}" for old, new in axes.items() for key in _NEEDED if f"{key}{new}" not in cards]
+    if not any(key.startswith(("CDELT", "CD1", "CD2")) for key in cards):
+        missing.append("no CDELT and no CD")
+    missing += [
+        f"{key} = {value}"
+        for key, value in cards.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+    missing += [
+        card.strip() for card in header.unread if re.match(r"(CRVAL|CRPIX|CDELT|CROTA|CD\d|PC\d|PV\d)", card)
+    ]
+    if missing:
+        raise HeaderError("the celestial header is not complete", got=", ".join(missing))
 
 
 def _matrix_cards(header: Header, axes: dict[int, int]) -> dict[str, CardValue]:
@@ -328,18 +350,21 @@ def position_notes(frame: Frame, header: Header) -> tuple[str, ...]:
     whose place is far from where the header says that the telescope pointed (OBSRA, OBSDEC), as when the
     cut-out kept the reference pixel of its parent.
     """
+    notes = (
+        () if frame.parity > 0 else ("the map is mirrored: east is to the right with north up; check CDELT",)
+    )
     ny, nx = frame.shape
     x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
     ra, dec = frame.to_sky(x, y)
     if np.isnan(ra).all():
         note = "the WCS cannot be right for these pixels: the projection reaches none; check CRPIX and CRVAL"
-        return (note,)
+        return (*notes, note)
     middle = float(ra[4, 4]), float(dec[4, 4])
     at_x, at_y = frame.reference
     outside = max(max(-at_x, at_x - (nx - 1), 0.0) / nx, max(-at_y, at_y - (ny - 1), 0.0) / ny)
     if frame.projection not in ("SIN", "TAN", "NCP") or outside == 0.0 or math.isnan(middle[0]):
-        return ()
-    return (*_distance_notes(frame, middle), *_pointing_notes(frame, header, middle, outside))
+        return notes
+    return (*notes, *_distance_notes(frame, middle), *_pointing_notes(frame, header, middle, outside))
 
 
 def _distance_notes(frame: Frame, middle: tuple[float, float]) -> list[str]:
@@ -425,7 +450,7 @@ def unread_notes(header: Header) -> tuple[str, ...]:
     lost = [
         card
         for card in header.unread
-        if re.match(r"(CTYPE|CRVAL|CRPIX|CDELT|BUNIT|BPA|RESTFR|EQUINOX|BSCALE|BZERO)", card)
+        if re.match(r"(CTYPE|BUNIT|BPA|RESTFR|FREQ|EQUINOX|RADESYS|LONPOLE|LATPOLE)", card)
     ]
     return (
         (f"cards that cannot be read are left out: {'; '.join(' '.join(card.split()) for card in lost[:4])}",)

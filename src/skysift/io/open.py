@@ -76,25 +76,15 @@ def open_image(
     _check_length(chosen, name)
     frame, frame_notes = map_frame(chosen.header, where, beam_plane=beam_plane, pixel_scale=pixel_scale)
     seen, beam_notes = _beam(beam, hdus, chosen, where, frame, name)
-    seen_frequency, frequency_notes = map_frequency(chosen.header, where)
-    if frequency is not None:
-        if not (math.isfinite(frequency) and frequency > 0):
-            raise OptionError("a frequency is a number of hertz", got=frequency, allowed="above 0")
-        seen_frequency, frequency_notes = float(frequency), ()
+    seen_frequency, frequency_notes = _frequency(frequency, chosen, where)
     conversion = jansky_per_beam(
-        unit or chosen.header.text("BUNIT"),
-        beam=seen,
-        pixel_area=frame.pixel_area,
-        frequency=seen_frequency,
+        unit or chosen.header.text("BUNIT"), beam=seen, pixel_area=frame.pixel_area, frequency=seen_frequency
     )
+    said = () if unit is None else (f"the unit was given: {unit}",)
+    if beam_plane is not None:
+        said = (*said, f"where the beam keeps its shape was given: {beam_plane}")
     place = str(Path(name).absolute())  # the pixels may be read while the program is in another folder
-    more_notes = (
-        *frame_notes,
-        *beam_notes,
-        *frequency_notes,
-        *conversion.notes,
-        *sampling_notes(frame, seen),
-    )
+    more_notes = (*beam_notes, *frequency_notes, *said, *conversion.notes, *sampling_notes(frame, seen))
     return SkyImage(
         _source(chosen, where, place),
         frame,
@@ -102,7 +92,7 @@ def open_image(
         "Jy/beam",
         seen_frequency,
         _stem(name),
-        (*notes, *where.notes, *unread_notes(chosen.header), *more_notes),
+        (*notes, *where.notes, *unread_notes(chosen.header), *frame_notes, *more_notes),
         Origin(place, chosen.index, where.index),
         conversion.factor,
     )
@@ -257,12 +247,26 @@ def _beam(
     return beam, (f"the beam was given: {beam}",)
 
 
+def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tuple[str, ...]]:
+    """The frequency that was given, or the header's."""
+    if given is None:
+        return map_frequency(hdu.header, where)
+    if not (math.isfinite(given) and given > 0):
+        raise OptionError("a frequency is a number of hertz", got=given, allowed="above 0")
+    return float(given), (f"the frequency was given: {given / 1e6:.9g} MHz",)
+
+
 def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:
     header = hdu.header
     if hdu.kind == "compressed":
         return CompressedSource(path, hdu.index, where.shape, where.index, int(header.number("ZTILE2") or 1))
     bscale, bzero = header.number("BSCALE"), header.number("BZERO")
     blank = header.number("BLANK") if hdu.bitpix > 0 else None
+    unread = [card.strip() for card in header.unread if card.startswith(("BSCALE", "BZERO", "BLANK"))]
+    if unread:
+        raise HeaderError(
+            "the scale of the pixels cannot be read", got="; ".join(unread), todo="mend the card"
+        )
     for key, value in (("BSCALE", bscale), ("BZERO", bzero)):
         if value is not None and (not math.isfinite(value) or (key == "BSCALE" and value == 0)):
             raise HeaderError(
