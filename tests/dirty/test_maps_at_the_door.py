@@ -180,7 +180,9 @@ CASES = {
         {"pixel_scale": 5.0},
     ),
     "CDELT = 0": Case(cards(CDELT1=0.0), HeaderError, "--pixel-scale", {"pixel_scale": 5.0}),
-    "a declination of 123 deg": Case(cards(CRVAL2=123.0), None, "cannot be used.*pixel positions only"),
+    "a declination of 123 deg": Case(
+        cards(CRVAL2=123.0), None, "cannot be used.*CRVAL2 = 123.* beyond the pole.*pixel positions only"
+    ),
     "a projection nobody knows": Case(
         cards(CTYPE1="RA---XYZ", CTYPE2="DEC--XYZ"), None, "cannot be used.*pixel"
     ),
@@ -202,9 +204,9 @@ CASES = {
     "a cut-out far from its reference point": Case(cards(CRPIX1=1400.0), None, ""),
     "SIP distortion": Case(cards(CTYPE1="RA---SIN-SIP", CTYPE2="DEC--SIN-SIP"), None, "distortion.*not used"),
     # the pixels
-    "no CRVAL": Case(cards(CRVAL1=NONE), None, "not complete.*no CRVAL1.*pixel positions only"),
-    "CRPIX = NaN": Case(cards(CRPIX2=b"NaN"), None, "not complete.*CRPIX2 = nan.*pixel positions only"),
-    "CRVAL that cannot be read": Case(cards(CRVAL1=b"3:20:00"), None, "not complete.*CRVAL1.*3:20:00"),
+    "no CRVAL": Case(cards(CRVAL1=NONE), None, "cannot be used.*no CRVAL1.*pixel positions only"),
+    "CRPIX = NaN": Case(cards(CRPIX2=b"NaN"), None, "cannot be used.*CRPIX2 = nan.*pixel positions only"),
+    "CRVAL that cannot be read": Case(cards(CRVAL1=b"3:20:00"), None, "cannot be used.*CRVAL1.*3:20:00"),
     "a mirrored map": Case(cards(CDELT1=5 / 3600), None, "mirrored.*check CDELT"),
     "BSCALE that cannot be read": Case(cards(BSCALE=b"0,5"), HeaderError, "scale of the pixels.*BSCALE.*0,5"),
     "BSCALE = 0": Case(cards(BSCALE=0.0), HeaderError, "BSCALE = 0"),

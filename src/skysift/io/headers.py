@@ -228,7 +228,8 @@ def map_frame(
                 )
             return frame, (*card_notes, *position_notes(frame, header))
         except HeaderError as error:
-            why = f"the celestial coordinates cannot be used ({error})"
+            reason = (error.got or error.wrong).strip("'\"")
+            why = f"the celestial coordinates cannot be used ({reason})"
     scale = pixel_scale if pixel_scale is not None else _pixel_size(header, plane)
     if scale is None:
         raise HeaderError(
@@ -292,7 +293,7 @@ def _celestial_cards(
 
 
 def _check_complete(cards: dict[str, CardValue], header: Header, axes: dict[int, int]) -> None:
-    """Refuse cards that wcslib would silently take as zero: missing, not finite, or not to be read."""
+    """Refuse cards that cannot be, and those that wcslib would take as zero: missing, not finite, unread."""
     missing = [f"no {key}{old}" for old, new in axes.items() for key in _NEEDED if f"{key}{new}" not in cards]
     if not any(key.startswith(("CDELT", "CD1", "CD2")) for key in cards):
         missing.append("no CDELT and no CD")
@@ -304,8 +305,14 @@ def _check_complete(cards: dict[str, CardValue], header: Header, axes: dict[int,
     missing += [
         card.strip() for card in header.unread if re.match(r"(CRVAL|CRPIX|CDELT|CROTA|CD\d|PC\d|PV\d)", card)
     ]
+    for axis in (1, 2):
+        if cards.get(f"CDELT{axis}") == 0.0 and not any(key.startswith("CD1") for key in cards):
+            missing.append(f"CDELT{axis} = 0")
+        latitude = cards.get(f"CRVAL{axis}", 0.0)
+        if str(cards[f"CTYPE{axis}"]).startswith(_LATITUDES) and not abs(float(latitude)) <= 90.0:
+            missing.append(f"CRVAL{axis} = {latitude} deg is beyond the pole")
     if missing:
-        raise HeaderError("the celestial header is not complete", got=", ".join(missing))
+        raise HeaderError("the celestial header is not usable", got=", ".join(dict.fromkeys(missing)))
 
 
 def _matrix_cards(header: Header, axes: dict[int, int]) -> dict[str, CardValue]:
