@@ -62,7 +62,7 @@ def chart_of_counts(catalogue: Catalogue) -> Picture:
     quiet(axes)
     axes.set_xlabel("S/N (peak / rms)")
     axes.set_ylabel("number per bin")
-    snr = _positive(np.abs(catalogue.components["snr"]))
+    snr = _above_one(np.abs(catalogue.components["snr"]))
     if snr.size == 0:
         blank(axes, "nothing was found")
         return Picture(png(figure), "S/N of the components: nothing was found.")
@@ -82,7 +82,7 @@ def chart_of_counts(catalogue: Catalogue) -> Picture:
         elinewidth=1.2,
         label="_nolegend_",
     )
-    of_sources, _ = np.histogram(_positive(np.abs(catalogue.sources["snr"])), edges)
+    of_sources, _ = np.histogram(_above_one(np.abs(catalogue.sources["snr"])), edges)
     axes.stairs(
         np.where(of_sources > 0, of_sources, 0.5),
         edges,
@@ -110,7 +110,7 @@ def chart_of_widths(components: Table) -> Picture:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = components["flux_int"] / components["flux_peak"]
     snr = np.abs(components["snr"])
-    good = (ratio > 0) & np.isfinite(ratio) & (snr > 0)
+    good = (ratio > 0) & np.isfinite(ratio) & (snr > 1)
     if not good.any():
         blank(axes, "nothing was fitted")
         return Picture(png(figure), "Integrated over peak flux: nothing was fitted.")
@@ -181,7 +181,7 @@ def chart_of_fits(islands: Table) -> Picture:
     axes.set_xlabel("S/N of the island (peak / rms)")
     axes.set_ylabel("largest residual / rms [sigma]")
     snr, worst = np.abs(islands["snr"]), np.abs(islands["residual_peak"])
-    good = (snr > 0) & (worst > 0)
+    good = (snr > 1) & (worst > 0) & np.isfinite(worst)
     if not good.any():
         blank(axes, "nothing was fitted")
         return Picture(png(figure), "Largest residual of the islands: nothing was fitted.")
@@ -210,8 +210,8 @@ def chart_of_fits(islands: Table) -> Picture:
     )
 
 
-def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values[np.isfinite(values) & (values > 0)]
+def _above_one(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[np.isfinite(values) & (values > 1)]
 
 
 def _legend(axes: Axes) -> None:

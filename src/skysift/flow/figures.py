@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,18 @@ __all__ = [
 ]
 
 OUTLINE = 48  # corners of a drawn ellipse
+SMALLEST = 3.5  # points across; what would be smaller is marked by a circle
 CROWDED = 1500  # more outlines than this are drawn thinner
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of a report: its bytes as an address, a second one to lay over it, and what it shows."""
+    """One image of a report: its bytes as an address, what it shows, an image to lay over it and its colours."""
 
     image: str
     caption: str
     overlay: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
@@ -65,14 +68,18 @@ def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
     factor, unit = prefixed("Jy/beam", shown.pixels if not seen.rms_median > 0 else [seen.rms_median * 20])
     figure, axes = _sheet(frame, shown, wide=12.6)
     norm = stretch(shown.pixels * np.float32(factor), seen.rms_median * factor)
-    _draw(figure, axes, shown, factor, norm, "inferno", f"brightness [{unit}], asinh stretch")
+    _draw(figure, axes, shown, factor, norm, "inferno", f"brightness [{unit}], asinh stretch", extend="max")
     image = _render(figure, 124)
-    overlay = _overlay(figure, axes, frame, sources)
+    groups = {label: group for label, group in outline_groups(sources).items() if group[1].any()}
+    overlay = _overlay(figure, axes, frame, sources, groups)
+    legend = tuple((colour, f"{label} ({int(rows.sum())})") for label, (colour, rows) in groups.items())
     caption = "The map"
     if shown.factor > 1:
         caption += f", each block of {shown.factor} x {shown.factor} pixels as its brightest pixel"
-    caption += ". Ellipses are the fitted FWHM of the sources; a cross marks a source without a fitted shape."
-    return Picture(image, caption, overlay)
+    caption += (
+        ". Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape."
+    )
+    return Picture(image, caption, overlay, legend)
 
 
 def residual_picture(seen: Overview, frame: Frame) -> Picture:
@@ -129,7 +136,7 @@ def background_picture(seen: Overview, frame: Frame) -> Picture:
         limit = 1.0
         caption = "Background: zero everywhere."
     else:
-        factor, unit = prefixed("Jy/beam", [low, high])
+        factor, unit = prefixed("Jy/beam", max(abs(low), abs(high)))
         limit = float(np.nanmax(np.abs([low, high]))) * factor if np.isfinite(low) else 1.0
         caption = f"Background{_mean_of(shown)}; from {low * factor:.3g} to {high * factor:.3g} {unit}."
     _draw(figure, axes, shown, factor, Normalize(-limit, limit), "PuOr_r", f"background [{unit}]")
@@ -273,12 +280,17 @@ def _render(figure: Figure, dpi: int) -> str:
         return png(figure, dpi=dpi)
 
 
-def _overlay(figure: Figure, axes: Axes, frame: Frame, sources: Table) -> str:
+def _overlay(
+    figure: Figure,
+    axes: Axes,
+    frame: Frame,
+    sources: Table,
+    groups: Mapping[str, tuple[str, NDArray[np.bool_]]],
+) -> str:
     """The outlines of the sources, as a picture that fits on that of `figure`."""
     if len(sources) == 0:
         return ""
     from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
-    from matplotlib.lines import Line2D
 
     over = sheet(*figure.get_size_inches())
     over.set_layout_engine("none")
@@ -289,21 +301,23 @@ def _overlay(figure: Figure, axes: Axes, frame: Frame, sources: Table) -> str:
     width = 1.1 if len(sources) < CROWDED else 0.6
     lines = ellipses(frame, sources)
     shaped = np.isfinite(lines).all(axis=(1, 2))
-    legend = []
-    for label, (colour, rows) in outline_groups(sources).items():
-        if not rows.any():
-            continue
-        plane.add_collection(
-            LineCollection(list(lines[rows & shaped]), colors=colour, linewidths=width), autolim=False
-        )
-        bare = rows & ~shaped
-        plane.plot(
-            sources["x"][bare], sources["y"][bare], "x", color=colour, markersize=5, markeredgewidth=width
-        )
-        legend.append(Line2D([], [], color=colour, linewidth=2, label=f"{label} ({int(rows.sum())})"))
-    box = plane.legend(
-        handles=legend, loc="upper left", fontsize=8.5, framealpha=0.8, facecolor=PAPER, edgecolor="none"
-    )
-    for text in box.get_texts():
-        text.set_color("#e8e8e8")
+    across = (
+        plane.get_position().width * over.get_figwidth() * 72 / np.ptp(axes.get_xlim())
+    )  # points per pixel
+    tiny = shaped & (np.ptp(lines, axis=1).max(axis=1, initial=0) * across < SMALLEST)
+    for colour, rows in groups.values():
+        drawn = list(lines[rows & shaped & ~tiny])
+        plane.add_collection(LineCollection(drawn, colors=colour, linewidths=width), autolim=False)
+        for some, mark in ((rows & ~shaped, "x"), (rows & tiny, "o")):
+            x, y = sources["x"][some], sources["y"][some]
+            plane.plot(
+                x,
+                y,
+                mark,
+                linestyle="none",
+                color=colour,
+                markersize=SMALLEST,
+                markeredgewidth=width,
+                fillstyle="none",
+            )
     return png(over, dpi=124)

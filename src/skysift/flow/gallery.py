@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Exhibit", "brightest", "exhibit", "most_complex"]
 
 LONGEST = 360  # pixels along a panel at most
+WIDTH = 7.4  # inches of the three panels and their colour bar
 NEAT = 40  # components up to which ellipses get full lines
 
 
@@ -80,18 +81,8 @@ def exhibit(read: Mapping[str, Reader], frame: Frame, beam: Beam, catalogue: Cat
     components = catalogue.components.select(near)
     panels = {"data": data, "model": shown["model"].pixels, "residual": shown["residual"].pixels}
     own = components["island_id"] == number
-    image = _panels(
-        panels,
-        labels,
-        shown["model"].extent,
-        frame,
-        beam,
-        ellipses(frame, components),
-        own,
-        factor,
-        unit,
-        rms,
-    )
+    lines = ellipses(frame, components)
+    image = _draw(_Scene(panels, labels, shown["model"].extent, frame, beam, lines, own, factor, unit, rms))
     n_components, n_sources = int(islands["n_components"][row]), int(islands["n_sources"][row])
     facts = (
         f"{n_components} component{'s' * (n_components != 1)} in {n_sources} source{'s' * (n_sources != 1)}, "
@@ -121,36 +112,51 @@ def _window(frame: Frame, beam: Beam, islands: Table, row: int) -> Box:
     return wanted.intersect(Box(0, n_y, 0, n_x))
 
 
-def _panels(
-    panels: Mapping[str, NDArray[np.float32]],
-    footprint: NDArray[np.float32],
-    extent: tuple[float, float, float, float],
-    frame: Frame,
-    beam: Beam,
-    lines: NDArray[np.float64],
-    own: NDArray[np.bool_],
-    factor: float,
-    unit: str,
-    rms: float,
-) -> str:
-    """Three panels with one stretch and one colour bar."""
-    from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What is drawn of one island: three panels of one part of the map, its outline and its components."""
 
-    scale_y, scale_x = frame.scale
-    ratio = (extent[3] - extent[2]) * scale_y / ((extent[1] - extent[0]) * scale_x)
-    wide = 7.4
-    figure = sheet(wide, float(np.clip((wide - 0.9) / 3 * ratio, 1.0, 5.5)) + 0.3)
-    row = figure.subplots(1, 3)
-    norm = stretch(panels["data"] * np.float32(factor), rms * factor)
-    image = None
-    for axes, (title, pixels) in zip(row, panels.items(), strict=True):
+    panels: Mapping[str, NDArray[np.float32]]
+    footprint: NDArray[np.float32]
+    extent: tuple[float, float, float, float]
+    frame: Frame
+    beam: Beam
+    lines: NDArray[np.float64]
+    own: NDArray[np.bool_]
+    factor: float
+    unit: str
+    rms: float
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width."""
+        scale_y, scale_x = self.frame.scale
+        return scale_y / scale_x
+
+    @property
+    def ratio(self) -> float:
+        """Height of a panel over its width."""
+        left, right, bottom, top = self.extent
+        return (top - bottom) / (right - left) * self.aspect
+
+
+def _draw(scene: _Scene) -> str:
+    """Three panels with one stretch and one colour bar."""
+    panel = (WIDTH - 0.95) / 3  # inches; the rest is for the colour bar
+    height = float(np.clip(panel * scene.ratio, 1.0, 5.5)) + 0.27
+    figure = sheet(WIDTH, height)
+    figure.set_layout_engine("none")
+    norm = stretch(scene.panels["data"] * np.float32(scene.factor), scene.rms * scene.factor)
+    top = (height - 0.25) / height
+    for number, (title, pixels) in enumerate(scene.panels.items()):
+        axes = figure.add_axes(((number * (panel + 0.05) + 0.02) / WIDTH, 0.01, panel / WIDTH, top - 0.01))
         image = axes.imshow(
-            pixels * np.float32(factor),
+            pixels * np.float32(scene.factor),
             norm=norm,
             cmap=colours("inferno"),
             origin="lower",
-            extent=extent,
-            aspect=scale_y / scale_x if 1 / 8 < ratio < 8 else "auto",
+            extent=scene.extent,
+            aspect=scene.aspect if 1 / 8 < scene.ratio < 8 else "auto",
             interpolation="nearest",
         )
         axes.set_xticks([])
@@ -159,23 +165,12 @@ def _panels(
         axes.set_title(title if title != "data" else "data - background", color=INK, fontsize=10, pad=4)
         for spine in axes.spines.values():
             spine.set_color(INK)
-    whole = np.isfinite(lines).all(axis=(1, 2))
-    faint = 1.2 if int(own.sum()) <= NEAT else 0.7
-    row[0].add_collection(
-        LineCollection(list(lines[whole & own]), colors="#5fe0ff", linewidths=faint), autolim=False
-    )
-    row[0].add_collection(
-        LineCollection(list(lines[whole & ~own]), colors="#9aa3ad", linewidths=0.7), autolim=False
-    )
-    if min(footprint.shape) > 1 and 0 < float(np.nanmean(footprint)) < 1:
-        for axes in (row[0], row[2]):
-            axes.contour(
-                footprint, [0.5], colors="white", linewidths=0.7, alpha=0.65, extent=extent, origin="lower"
-            )
-    _beam_and_bar(row[1], frame, beam, extent)
-    assert image is not None
-    bar = figure.colorbar(image, ax=list(row), pad=0.01, fraction=0.03, aspect=30)
-    bar.set_label(unit, color=INK, fontsize=9)
+        if title == "model":
+            _beam_and_bar(axes, scene)
+        else:
+            _outlines(axes, scene, ellipses=title == "data")
+    bar = figure.colorbar(image, cax=figure.add_axes(((WIDTH - 0.76) / WIDTH, 0.01, 0.1 / WIDTH, top - 0.01)))
+    bar.set_label(scene.unit, color=INK, fontsize=9)
     bar.ax.tick_params(colors=INK, labelsize=8, which="both")
     bar.outline.set_edgecolor(INK)
     plain_numbers(bar.ax.yaxis)
@@ -183,37 +178,46 @@ def _panels(
     return png(figure, dpi=140)
 
 
-def _beam_and_bar(axes: Axes, frame: Frame, beam: Beam, extent: tuple[float, float, float, float]) -> None:
+def _outlines(axes: Axes, scene: _Scene, *, ellipses: bool) -> None:
+    """The border of the island and, where wanted, the ellipses of all components."""
+    from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
+
+    if min(scene.footprint.shape) > 1 and 0 < float(np.nanmean(scene.footprint)) < 1:
+        axes.contour(
+            scene.footprint,
+            [0.5],
+            colors="white",
+            linewidths=0.7,
+            alpha=0.65,
+            extent=scene.extent,
+            origin="lower",
+        )
+    if not ellipses:
+        return
+    whole = np.isfinite(scene.lines).all(axis=(1, 2))
+    width = 1.2 if int(scene.own.sum()) <= NEAT else 0.7
+    for rows, colour, line in ((scene.own, "#5fe0ff", width), (~scene.own, "#9aa3ad", 0.7)):
+        axes.add_collection(
+            LineCollection(list(scene.lines[whole & rows]), colors=colour, linewidths=line), autolim=False
+        )
+
+
+def _beam_and_bar(axes: Axes, scene: _Scene) -> None:
     """The beam in the lower left corner and the length of an angle in the lower right one."""
     from matplotlib.patches import Polygon  # loaded late: only reports need matplotlib
 
-    left, right, bottom, top = extent
-    scale_x = frame.scale[1]
-    width = (right - left) * scale_x  # arcsec
-    steps = np.outer(10.0 ** np.arange(-3, 6), [1, 2, 5]).ravel()
-    steps = np.concatenate([steps[steps < 30], [30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000]])
-    length = float(steps[np.searchsorted(steps, width / 3.2) - 1])
-    text = (
-        f"{length:g}\u2033"
-        if length < 60
-        else f"{length / 60:g}\u2032"
-        if length < 3600
-        else f"{length / 3600:g}\u00b0"
-    )
-    y = bottom + (top - bottom) * 0.06
-    x = right - (right - left) * 0.06
-    axes.plot([x - length / scale_x, x], [y, y], color="white", linewidth=1.6, solid_capstyle="butt")
-    axes.text(
-        x - length / scale_x / 2,
-        y + (top - bottom) * 0.02,
-        text,
-        color="white",
-        fontsize=8,
-        ha="center",
-        va="bottom",
-    )
-    middle_x, middle_y = (left + right) / 2, (bottom + top) / 2
-    xx, xy, yy = frame.beam_covariance(beam, np.array([middle_x]), np.array([middle_y]))[0]
+    left, right, bottom, top = scene.extent
+    scale = scene.frame.scale[1]
+    length, text = _round_angle((right - left) * scale / 3.2)
+    length /= scale
+    x, y = right - (right - left) * 0.06, bottom + (top - bottom) * 0.06
+    axes.plot([x - length, x], [y, y], color="white", linewidth=1.6, solid_capstyle="butt")
+    above = y + (top - bottom) * 0.02
+    axes.text(x - length / 2, above, text, color="white", fontsize=8, ha="center", va="bottom")
+    middle = np.array([(left + right) / 2]), np.array([(bottom + top) / 2])
+    xx, xy, yy = scene.frame.beam_covariance(scene.beam, *middle)[0]
+    if not np.isfinite([xx, xy, yy]).all():
+        return  # the middle of the panel lies outside of the projection
     turn = np.linspace(0, 2 * np.pi, 60)
     circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # half the FWHM in sigma
     outline = np.linalg.cholesky(np.array([[xx, xy], [xy, yy]])) @ circle
@@ -222,3 +226,14 @@ def _beam_and_bar(axes: Axes, frame: Frame, beam: Beam, extent: tuple[float, flo
     axes.add_patch(
         Polygon(outline.T, closed=True, facecolor="none", edgecolor="white", linewidth=1.2, hatch="////")
     )
+
+
+def _round_angle(most: float) -> tuple[float, str]:
+    """The longest round angle that is no longer than `most` (arcsec), and its text."""
+    small = np.outer(10.0 ** np.arange(-4, 2), [1, 2, 5]).ravel()
+    steps = [*small[small < 30], 30, 60, 120, 300, 600, 1200, 1800]
+    steps += [3600 * degrees for degrees in (1, 2, 5, 10, 20, 50)]
+    length = float(max((step for step in steps if step <= most), default=steps[0]))
+    if length < 60:
+        return length, f"{length:g}\u2033"
+    return length, f"{length / 60:g}\u2032" if length < 3600 else f"{length / 3600:g}\u00b0"

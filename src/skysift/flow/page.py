@@ -142,10 +142,10 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
     factor, unit = prefixed("Jy/beam", rms)
     numbers = [
         (f"{len(catalogue.sources):,}", "sources"),
-        (f"{len(catalogue.components):,}", "Gaussian components"),
+        (f"{len(catalogue.components):,}", "components"),
         (f"{len(catalogue.islands):,}", "islands"),
         (f"{int(np.sum(catalogue.sources['resolved'])):,}", "resolved sources"),
-        (f"{int(np.sum(doubtful(catalogue.sources))):,}", "doubtful (flagged) sources"),
+        (f"{int(np.sum(doubtful(catalogue.sources))):,}", "doubtful sources"),
         (
             f"{rms * factor:.3g}" if np.isfinite(rms) else "\u2013",
             f"median rms, {unit}",
@@ -153,11 +153,9 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
     ]
     if len(catalogue.islands):
         peak, peak_unit = prefixed("Jy/beam", [np.nanmax(np.abs(catalogue.islands["flux_peak"]))])
-        numbers.append(
-            (f"{np.nanmax(catalogue.islands['flux_peak']) * peak:.3g}", f"brightest peak, {peak_unit}")
-        )
+        numbers.append((f"{np.nanmax(catalogue.islands['flux_peak']) * peak:.3g}", f"brightest, {peak_unit}"))
     scale_y, scale_x = finding.image.frame.scale
-    numbers.append((f"{seen.n_good * scale_y * scale_x / 3600**2:.3g}", "square degrees with data"))
+    numbers.append((f"{seen.n_good * scale_y * scale_x / 3600**2:.3g}", "square degrees"))
     numbers.append((f"{sum(manifest.seconds.values()):.1f}", "seconds to find them"))
     return tuple(numbers)
 
@@ -183,8 +181,9 @@ def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact,
         where += f", plane {list(record.plane)}" if record.plane else ""
         inputs.append((record.name, f"{record.size:,} bytes{where}"))
         inputs.append(("checksum", record.checksum))
+    elsewhere = ("seconds", "counts", "seed")  # on this page, in other places
     measured = [
-        (name, _text(value)) for name, value in _flat(finding.facts) if not name.startswith("seconds")
+        (name, _text(value)) for name, value in _flat(finding.facts) if not name.startswith(elsewhere)
     ]
     run = [
         ("started", manifest.started),

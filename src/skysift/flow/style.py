@@ -69,6 +69,8 @@ def png(figure: Figure, *, dpi: int = 120) -> str:
 
     figure.set_dpi(dpi)
     figure.set_facecolor("none")
+    figure.draw_without_rendering()  # sky axes draw themselves when they are measured: here on nothing
+    figure.set_layout_engine("none")
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]  # the canvas of `sheet`
     index, palette = _palette(pixels)
@@ -126,10 +128,10 @@ def plain_numbers(axis: Axis) -> None:
 
 
 def colours(name: str) -> Colormap:
-    """A colour map of matplotlib in 192 steps, which leaves room for the labels in a palette."""
+    """A colour map of matplotlib in 112 steps: a palette has room for them under a grid, and for labels."""
     import matplotlib as mpl  # loaded late: only reports need it
 
-    return mpl.colormaps[name].resampled(192)
+    return mpl.colormaps[name].resampled(112)
 
 
 def zero_and_decades(bar: Colorbar, linear: float) -> None:
