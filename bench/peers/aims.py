@@ -41,7 +41,7 @@ def cost_aims(c: Comparison) -> Iterator[Row]:
 
 def completeness_aims(c: Comparison) -> Iterator[Row]:
     """Paired lower bounds against the better peer at the false count of seed 5."""
-    n_false = sum(int(a.false.sum()) for a in c.lists[c.ours[0]])
+    n_false = c.count(c.ours[0], "false")
     kinds = ("points", "many extended" if c.more else "extended")
     bins = [f"{kind} {name}" for kind in kinds for name in BIN_NAMES]
     results = {k: better(v) for k, v in comparison_at(c, n_false).items()}

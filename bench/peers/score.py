@@ -2,7 +2,8 @@
 
 Match: one to one, pairs in order of distance over radius; radius: half the geometric mean of the convolved
 FWHM.
-False: an entry with no true source, however faint, within its radius (discs answer for their whole face).
+False: an entry with no true source, however faint, within its radius (discs answer for their whole face);
+many lie between the sources of a blend. Spurious: none within twice the radius.
 Duplicate: an entry within a radius that the one-to-one match left over.
 """
 
@@ -24,9 +25,9 @@ def sizes(truth: np.ndarray) -> np.ndarray:
     return np.sqrt(truth["maj"] * truth["min"])
 
 
-def candidate_pairs(truth: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(true, entry) index pairs within the radius, nearest in units of the radius first."""
-    radius = 0.5 * sizes(truth)
+def candidate_pairs(truth: np.ndarray, x: np.ndarray, y: np.ndarray, reach: float = 1.0) -> np.ndarray:
+    """(true, entry) index pairs within `reach` radii, nearest in units of the radius first."""
+    radius = 0.5 * reach * sizes(truth)
     if not len(x) or not len(truth):
         return np.zeros((0, 2), int)
     near = cKDTree(np.c_[x, y]).query_ball_point(np.c_[truth["x"], truth["y"]], radius)
@@ -45,13 +46,13 @@ def one_to_one(pairs: np.ndarray, n_truth: int, keep: np.ndarray) -> np.ndarray:
     return match
 
 
-def false_entries(truth: np.ndarray, x: np.ndarray, y: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """True for entries that belong to no true source."""
+def false_entries(truth: np.ndarray, x: np.ndarray, y: np.ndarray, reach: float = 1.0) -> np.ndarray:
+    """True for entries that belong to no true source: none within `reach` radii."""
     false = np.ones(len(x), bool)
-    false[pairs[:, 1]] = False
+    false[candidate_pairs(truth, x, y, reach)[:, 1]] = False
     for s in truth[truth["kind"] == "disc"]:
-        reach = 0.5 * s["dmaj"] + 0.5 * np.sqrt(s["maj"] * s["min"])
-        false &= np.hypot(x - s["x"], y - s["y"]) > reach
+        edge = 0.5 * s["dmaj"] + 0.5 * reach * np.sqrt(s["maj"] * s["min"])
+        false &= np.hypot(x - s["x"], y - s["y"]) > edge
     return false
 
 
@@ -104,7 +105,11 @@ class Listing:
 
     @cached_property
     def false(self) -> np.ndarray:
-        return false_entries(self.truth, self.columns["x"], self.columns["y"], self.pairs)
+        return false_entries(self.truth, self.columns["x"], self.columns["y"])
+
+    @cached_property
+    def spurious(self) -> np.ndarray:
+        return false_entries(self.truth, self.columns["x"], self.columns["y"], reach=2.0)
 
     def keep(self, threshold: float | None = None) -> np.ndarray:
         """Entries above the threshold; by default those that the run stands for."""
@@ -122,6 +127,7 @@ class Purity:
 
     entries: int
     false: int
+    spurious: int
     duplicates: int
 
     @property
@@ -134,19 +140,22 @@ class Purity:
 
 
 def purity(listings: list[Listing], threshold: float | None = None) -> Purity:
-    """Entries, false entries and duplicates, summed over fields."""
-    entries = false = duplicates = 0
+    """Entries, false and spurious ones and duplicates, summed over fields."""
+    entries = false = spurious = duplicates = 0
     for a in listings:
         keep = a.keep(threshold)
         n, f = int(keep.sum()), int((keep & a.false).sum())
-        entries, false = entries + n, false + f
+        entries, false, spurious = entries + n, false + f, spurious + int((keep & a.spurious).sum())
         duplicates += n - f - int((a.match(threshold) >= 0).sum())
-    return Purity(entries, false, duplicates)
+    return Purity(entries, false, spurious, duplicates)
 
 
-def threshold_at(listings: list[Listing], n_false: int) -> float | None:
-    """The loosest threshold with at most `n_false` false entries in all; None: the whole list has fewer."""
-    snr = np.sort(np.concatenate([a.snr[a.false] for a in listings]))[::-1]
+def threshold_at(listings: list[Listing], n_false: int, what: str = "false") -> float | None:
+    """The loosest threshold with at most `n_false` false (or "spurious") entries in all.
+
+    None: the whole list has no more.
+    """
+    snr = np.sort(np.concatenate([a.snr[getattr(a, what)] for a in listings]))[::-1]
     return None if len(snr) <= n_false else float(np.nextafter(snr[n_false], np.inf))
 
 

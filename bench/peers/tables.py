@@ -87,12 +87,19 @@ class Comparison:
         """Which true sources the run found at a threshold."""
         return detected([*self.lists[run], *self.extra[run]], threshold)
 
-    def run_for(self, n_false: int) -> Run:
-        """The highest threshold of skysift whose whole list has that many false entries."""
-        for run in self.ours:
-            if sum(int(a.false.sum()) for a in self.lists[run]) >= n_false:
-                return run
-        return self.ours[-1]
+    def found_at(self, n_false: int, what: str) -> dict[Run, np.ndarray]:
+        """Which true sources each run found at that many false (or "spurious") entries in all.
+
+        Of skysift only the list that found most.
+        """
+        found = {r: self.found(r, threshold_at(self.lists[r], n_false, what)) for r in self.runs}
+        whole = self.main & (self.truth["snr"] >= 5)
+        best = max(self.ours, key=lambda r: found[r][whole].sum())
+        return {best: found[best]} | {r: found[r] for r in self.peers}
+
+    def count(self, run: Run, what: str) -> int:
+        """False (or "spurious") entries of a whole list, all fields together."""
+        return sum(int(getattr(a, what).sum()) for a in self.lists[run])
 
 
 def costs(c: Comparison) -> str:
@@ -158,32 +165,24 @@ def native(c: Comparison) -> str:
         found = c.found(run, run.cut)
         rows.append([label(run), *(f"{found[m].mean():.3f}" if m.any() else "-" for _, m in names)])
         p = purity(c.lists[run])
-        row = [
-            label(run),
-            p.entries,
-            p.false,
-            f"{p.reliability:.4f}",
-            p.duplicates,
-            f"{p.duplicate_share:.2%}",
-        ]
+        row = [label(run), p.entries, p.false, f"{p.reliability:.4f}", p.spurious, p.duplicates]
+        row.append(f"{p.duplicate_share:.2%}")
         if all(c.has(run, f, "sources") for f in c.fields):
-            s = purity([Listing(run, f, "sources") for f in c.fields])
-            row += [s.entries, f"{s.reliability:.4f}", f"{s.duplicate_share:.2%}"]
-        more.append(row + ["-"] * (9 - len(row)))
+            q = purity([Listing(run, f, "sources") for f in c.fields])
+            row += [q.entries, f"{q.reliability:.4f}", f"{q.duplicate_share:.2%}"]
+        more.append(row + ["-"] * (10 - len(row)))
     counts = ["true sources", *(int(m.sum()) for _, m in names)]
-    head = ["finder", "entries", "false", "reliability", "duplicates", "share", "source list", "reliability"]
-    return (
-        table(["finder", *(n for n, _ in names)], [counts, *rows]) + "\n" + table([*head, "duplicates"], more)
-    )
+    first = table(["finder", *(n for n, _ in names)], [counts, *rows])
+    head = ["finder", "entries", "false", "reliability", "spurious", "duplicates", "share", "source list"]
+    return first + "\n" + table([*head, "reliability", "duplicates"], more)
 
 
-def comparison_at(c: Comparison, n_false: int) -> dict[str, dict[Run, Difference]]:
+def comparison_at(c: Comparison, n_false: int, what: str = "false") -> dict[str, dict[Run, Difference]]:
     """Paired differences to every peer at that many false detections in all, by selection."""
-    mine = c.run_for(n_false)
-    ours = c.found(mine, threshold_at(c.lists[mine], n_false))
-    theirs = {r: c.found(r, threshold_at(c.lists[r], n_false)) for r in c.peers}
+    found = c.found_at(n_false, what)
+    ours = next(iter(found.values()))
     return {
-        name: {r: paired(ours[chosen], theirs[r][chosen]) for r in c.peers} for name, chosen in c.selections()
+        name: {r: paired(ours[chosen], found[r][chosen]) for r in c.peers} for name, chosen in c.selections()
     }
 
 
@@ -192,15 +191,12 @@ def better(differences: dict[Run, Difference]) -> tuple[Run, Difference]:
     return max(differences.items(), key=lambda item: item[1].theirs)
 
 
-def paired_tables(c: Comparison) -> str:
+def paired_tables(c: Comparison, what: str) -> str:
     """The comparison at the false count of skysift at seed 5 in full; at others against the better peer."""
-    n_ours = sum(int(a.false.sum()) for a in c.lists[c.ours[0]])
-    n_maps = len(c.fields)
-    text = [
-        f"At {n_ours / n_maps:.2f} false detections per map ({n_ours} in all, those of skysift at seed 5):\n"
-    ]
+    n_maps, n_ours = len(c.fields), c.count(c.ours[0], what)
+    text = [f"At {n_ours / n_maps:.2f} {what} entries per map ({n_ours} in all, as skysift at seed 5):\n"]
     rows = []
-    for name, differences in comparison_at(c, n_ours).items():
+    for name, differences in comparison_at(c, n_ours, what).items():
         first = next(iter(differences.values()))
         row = [name, first.n, f"{first.ours:.4f}"]
         row += [f"{d.value * 100:+.2f} ({d.lower * 100:+.2f})" for d in differences.values()]
@@ -208,17 +204,14 @@ def paired_tables(c: Comparison) -> str:
         rows.append([*row, f"{label(run)}: {worst.lower * 100:+.2f} {verdict(name, worst)}"])
     head = ["true peak S/N", "n", "skysift", *(label(r) for r in c.peers), "better peer, bound"]
     text.append(table(head, rows))
-    counts = [("false entries", *(sum(int(a.false.sum()) for a in c.lists[r]) for r in c.runs))]
-    text.append(table(["whole lists", *(label(r) for r in c.runs)], [list(counts[0])]))
-    text.append(
-        "Against the better peer at other numbers of false detections, 95 % lower bounds in points:\n"
-    )
+    counts = [f"{what} entries", *(c.count(r, what) for r in c.runs)]
+    text.append(table(["whole lists", *(label(r) for r in c.runs)], [counts]))
+    text.append(f"Against the better peer at other numbers of {what} entries, 95 % lower bounds in points:\n")
     rows = []
     for level in LEVELS:
-        results = comparison_at(c, level * n_maps)
-        bounds = [better(d)[1].lower * 100 for d in results.values()]
-        rows.append([level, label(c.run_for(level * n_maps)), *(f"{b:+.2f}" for b in bounds)])
-    text.append(table(["false per map", "skysift list", *(n for n, _ in c.selections())], rows))
+        bounds = [better(d)[1].lower * 100 for d in comparison_at(c, level * n_maps, what).values()]
+        rows.append([level, *(f"{b:+.2f}" for b in bounds)])
+    text.append(table([f"{what} per map", *(n for n, _ in c.selections())], rows))
     return "\n".join(text)
 
 
@@ -291,7 +284,9 @@ def tables(c: Comparison) -> str:
     parts += ["### Completeness, reliability and duplicates at each finder's own threshold\n", native(c)]
     if c.ours:
         parts += ["### Completeness at equal false detections, paired by source\n"]
-        parts += ["Ours minus theirs in points, 95 % lower bound in brackets.\n", paired_tables(c)]
+        parts += ["Ours minus theirs in points, 95 % lower bound in brackets.\n", paired_tables(c, "false")]
+        parts += ["### Completeness at equal spurious detections, paired by source\n"]
+        parts += ["No true source within the whole FWHM.\n", paired_tables(c, "spurious")]
         parts += ["### Islands on pure noise\n", noise_counts(c)]
     parts += [
         "### Pulls of isolated sources\n",

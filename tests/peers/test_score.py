@@ -24,14 +24,14 @@ def test_the_nearest_pair_is_matched_first_and_once():
     everything = np.ones(3, bool)
     assert list(score.one_to_one(pairs, 2, everything)) == [0, 1]
     assert list(score.one_to_one(pairs, 2, np.array([True, False, True]))) == [-1, 0]
-    assert list(score.false_entries(t, x, y, pairs)) == [False, False, True]
+    assert list(score.false_entries(t, x, y)) == [False, False, True]
 
 
 def test_a_disc_answers_for_its_whole_face():
     t = truth_of((50, 50, 20))
     t["kind"], t["dmaj"], t["maj"], t["min"] = "disc", 20, 12.4, 12.4
     x, y = np.array([59.0, 70.0]), np.array([50.0, 50.0])
-    assert list(score.false_entries(t, x, y, score.candidate_pairs(t, x, y))) == [False, True]
+    assert list(score.false_entries(t, x, y)) == [False, True]
 
 
 def test_isolated_is_three_beams_and_more_beside_large_sources():
