@@ -86,7 +86,7 @@ def against(stem: str, reference: str, name: str, title: str) -> str:
     counts = f"{int(found.sum())} matched within {radius:.1f} px (half a beam), {int((~found).sum())} missed"
     text = [f"#### {stem} against {len(x)} {title}\n", f"{len(ours)} {name}; {counts}, {len(extra)} extra.\n"]
     if found.any():
-        for quantity, mine in (("peak", "flux_peak"), ("total", "flux")):
+        for quantity, mine in (("peak", "flux_peak"), ("total", "flux"), ("rms", "rms")):
             ratio = ours[mine][match[found]] / theirs[quantity][found]
             low, mid, high = np.percentile(ratio, (16, 50, 84))
             text.append(f"- {quantity}, ours over theirs: median {mid:.3f}, 16-84 % {low:.3f}-{high:.3f}")
@@ -177,7 +177,8 @@ def injections() -> str:
         for k in range(realisations):
             rng = np.random.default_rng([k, *stem.encode()])
             x, y, rms = free_places(image, rng)
-            snr = np.exp(rng.uniform(np.log(SNR_BINS[0]), np.log(SNR_BINS[-1]), len(x)))
+            low = rng.integers(len(SNR_BINS) - 1, size=len(x))  # as many in every bin
+            snr = rng.uniform(np.take(SNR_BINS, low), np.take(SNR_BINS, low + 1))
             ours = skysift.find(inject(image, x, y, snr * rms), "classic", seed=SEED).components
             pairs = pairs_within(x, y, ours["x"], ours["y"], radius)
             match = one_to_one(pairs, len(x), np.ones(len(ours), bool))
