@@ -183,9 +183,9 @@ def measure_noise(
     first = _collect(((r.first, r.stats) for r in _pass(work, boxes, "noise, first pass", workers, progress)), shape)
     rms = mesh.smooth_rms(first, enough)
     level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
-    before = NoiseMesh(cell, level, rms, np.ones((1, 1)))
-    if not before.valid:
-        return replace(maps, mesh=before)
+    if not np.isfinite(rms).any():
+        return replace(maps, mesh=NoiseMesh(cell, level, rms, np.ones((1, 1))))
+    before = NoiseMesh(cell, *mesh.calm(level, rms), np.ones((1, 1)))
 
     lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
     every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))

@@ -23,6 +23,7 @@ from skysift.match.group import group_components
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import Measured, characterise, counts
+from skysift.measure.fit import JOINT
 from skysift.measure.island import measure_islands
 from skysift.measure.label import mark_edges, significance_histogram
 from skysift.sky.box import Box, Region
@@ -256,7 +257,7 @@ def _kernel(
     room = np.maximum(np.diff(first), 1) + 1 + (2.0 * pixels / np.maximum(area, 1.0)).astype(np.int64)
     limits = np.minimum(room, options.max_components)
     components = np.zeros((int(limits.sum()), row.N_COMPONENT))
-    pairs = np.empty((int((limits * np.minimum(limits, 8)).sum()), 3))
+    pairs = np.empty((int((limits * np.minimum(limits, JOINT)).sum()), 3))
     islands = np.zeros((n, row.N_ISLAND))
     lags, correlation = _lags(noise.mesh.correlation)
     n_components, n_pairs = measure_islands(

@@ -215,7 +215,8 @@ def sandwich(
     Returns
     -------
     bool
-        False where the normal matrix is singular; then ``cov`` is NaN.
+        False where the normal matrix is singular, or a variance comes out negative because the outer sum was too
+        coarse; then ``cov`` is NaN.
     """
     n, k = x.shape[0], p.shape[0]
     size = 0
@@ -289,6 +290,10 @@ def sandwich(
         for b in range(size):
             for m in range(size):
                 full[a, b] += half[a, m] * inverse[m, b]
+    for a in range(size):
+        if not full[a, a] > 0.0:
+            cov[:] = np.nan
+            return False
     for i in range(k):
         for j in range(k):
             for a in range(6 if free[i] else 3):

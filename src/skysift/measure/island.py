@@ -4,8 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
-from skysift.measure.fit import fit_components, fit_joint, near_block
+from skysift.measure.components import SMALLEST, fit_island, settle
+from skysift.measure.fit import JOINT, fit_joint, near_block
 from skysift.measure.gaussian import add_gaussians, sandwich
+from skysift.measure.window import gather, restrict, thin
 from skysift.sky.flags import flag
 
 Floats = npt.NDArray[np.float64]
@@ -18,11 +20,9 @@ BEAM_SHAPED = flag("beam_shaped")
 FIT_FAILED = flag("fit_failed")
 MOMENTS = flag("moments")
 BUDGET = flag("budget")
-RESEEDED = flag("reseeded")
 NO_ERRORS = flag("no_errors")
 
-SMALLEST = 0.25  # of the beam's variance: a fit may fall below the beam, within its error
-ROUNDS = 12  # of re-seeding
+LARGE = 2500  # pixels; a larger island is fitted on every few rows and columns
 LONE = 1.4  # FWHM; so far from its centre a lone component is fitted
 
 # columns of a component row: six parameters (amplitude in map units, x, y, covariance), upper triangle of their
@@ -39,246 +39,6 @@ N_COMPONENT = 38
     I_XX, I_XY, I_YY,
 ) = range(17)  # fmt: skip
 N_ISLAND = 17
-
-
-@kernel
-def gather(
-    data: Pixels, level: Pixels, rms: Pixels, labels: Labels, me: int, top: int, bottom: int, left: int, right: int,
-    sign: float, offsets: Ints, distance: Floats, index: Labels,
-    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools,
-) -> int:  # fmt: skip
-    """
-    Number of pixels that belong to an island's fit, listed in x, y, z, noise, inside.
-
-    These are the island's own pixels and the unlabelled ones within ``offsets`` (n, 2) of it that lie nearer to
-    it (in ``distance``) than to any other island. Coordinates count from (top, left); ``index`` gets each
-    pixel's number, or -1.
-    """
-    height, width = bottom - top, right - left
-    own = np.full((height, width), np.inf)
-    other = np.full((height, width), np.inf)
-    for v in range(height):
-        for u in range(width):
-            label = labels[v + top, u + left]
-            if label == 0:
-                continue
-            border = False
-            for k in range(4):
-                r, c = v + (k == 0) - (k == 1), u + (k == 2) - (k == 3)
-                if not (0 <= r < height and 0 <= c < width) or labels[r + top, c + left] != label:
-                    border = True
-            if not border:
-                continue
-            for k in range(offsets.shape[0]):
-                r, c = v + offsets[k, 0], u + offsets[k, 1]
-                if 0 <= r < height and 0 <= c < width:
-                    if label == me:
-                        own[r, c] = min(own[r, c], distance[k])
-                    else:
-                        other[r, c] = min(other[r, c], distance[k])
-    n = 0
-    for v in range(height):
-        for u in range(width):
-            index[v, u] = -1
-            label = labels[v + top, u + left]
-            mine = label == me
-            if not mine and (label != 0 or not own[v, u] < other[v, u]):
-                continue
-            value = data[v + top, u + left]
-            if np.isnan(value):
-                continue
-            index[v, u] = n
-            x[n], y[n] = u, v
-            z[n] = sign * (np.float64(value) - level[v + top, u + left])
-            noise[n] = rms[v + top, u + left]
-            inside[n] = mine
-            n += 1
-    return n
-
-
-@kernel
-def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, brightest: float) -> bool:
-    """Whether component k is a believable fit: centre on a pixel of the window, sane height, shape off its bounds."""
-    r, c = int(np.floor(p[k, 2] + 0.5)), int(np.floor(p[k, 1] + 0.5))
-    if r < 0 or r >= index.shape[0] or c < 0 or c >= index.shape[1] or index[r, c] < 0:
-        return False
-    if free[k] and bounded[k]:
-        return False
-    return 0.5 < p[k, 0] < 1.5 * brightest + 3.0
-
-
-@kernel
-def settle(
-    x: Floats, y: Floats, z: Floats, w: Floats, p: Floats, free: Bools, beam: Floats, high: float, reach: float,
-    index: Labels, brightest: float, block: Ints, ok: Bools,
-) -> float:  # fmt: skip
-    """
-    Chi-squared after fitting ``p`` with free shapes, then with the beam's shape for those that went astray.
-
-    ``ok`` tells which components are believable in the end; ``free`` which shapes stayed free.
-    """
-    k = p.shape[0]
-    start = p.copy()
-    bounded = np.zeros(k, np.bool_)
-    chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
-    astray = False
-    for c in range(k):
-        ok[c] = acceptable(p, bounded, free, c, index, brightest)
-        if not ok[c]:
-            astray = True
-            if free[c]:
-                free[c] = False
-                p[c] = start[c]
-                p[c, 3:6] = beam
-    if astray:
-        chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
-        for c in range(k):
-            ok[c] = acceptable(p, bounded, free, c, index, brightest)
-    return chi2
-
-
-@kernel
-def residual_seeds(
-    rest: Floats, noise: Floats, inside: Bools, index: Labels, x: Floats, y: Floats, p: Floats, beam: Floats,
-    threshold: float, most: int, out: Ints,
-) -> int:  # fmt: skip
-    """
-    Number of pixels, listed in ``out`` brightest first, where the residual asks for one more component.
-
-    They lie inside the island, exceed the threshold and their eight neighbours, are half a beam away from every
-    component, and 1.5 beams from each other.
-    """
-    n = 0
-    det = beam[0] * beam[2] - beam[1] * beam[1]
-    height, width = index.shape
-    while n < most:
-        best, at = threshold, -1
-        for i in range(rest.shape[0]):
-            height_i = rest[i] / noise[i]
-            if not inside[i] or height_i < best:
-                continue
-            r, c = int(y[i]), int(x[i])
-            summit = True
-            for v in range(max(r - 1, 0), min(r + 2, height)):
-                for u in range(max(c - 1, 0), min(c + 2, width)):
-                    j = index[v, u]
-                    if j >= 0 and rest[j] > rest[i]:
-                        summit = False
-            if not summit:
-                continue
-            near = False
-            for k in range(p.shape[0]):
-                dx, dy = x[i] - p[k, 1], y[i] - p[k, 2]
-                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (0.5 * 2.3548) ** 2:
-                    near = True
-            for k in range(n):
-                dx, dy = x[i] - x[out[k]], y[i] - y[out[k]]
-                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (1.5 * 2.3548) ** 2:
-                    near = True
-            if not near:
-                best, at = height_i, i
-        if at < 0:
-            break
-        out[n] = at
-        n += 1
-    return n
-
-
-@kernel
-def fit_island(
-    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels, seeds: Floats, beam: Floats,
-    threshold: float, high: float, limit: int, p: Floats, free: Bools, status: Ints, block: Ints,
-) -> int:  # fmt: skip
-    """
-    Number of components of one island, all quantities in units of its reference rms; at least one.
-
-    Fits the seeds, then adds components where the residual exceeds the threshold, as long as each gains more
-    chi-squared than a point source of that significance would, and all stay believable.
-    """
-    n = x.shape[0]
-    w = 1.0 / (noise * noise)
-    k = min(seeds.shape[0], limit)
-    p[:k] = seeds[:k]
-    status[:k] = 0
-    free[:k] = n > 6 * k + 2
-    brightest = z[0]
-    for i in range(n):
-        if inside[i] and z[i] > brightest:
-            brightest = z[i]
-    ok = np.zeros(p.shape[0], np.bool_)
-    chi2 = settle(x, y, z, w, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
-    kept = 0
-    for c in range(k):  # drop what no fit could hold, but never the last
-        if ok[c]:
-            p[kept], free[kept], ok[kept] = p[c], free[c], True
-            kept += 1
-    if kept == 0:
-        return 0
-    if kept < k:
-        k = kept
-        chi2 = settle(x, y, z, w, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
-    area = np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1])  # sum of the squared beam
-    found = np.empty(p.shape[0], np.int64)
-    for _ in range(ROUNDS):
-        rest = z.copy()
-        add_gaussians(x, y, p, 0, k, -1.0, rest)
-        most = 1 if k < 8 else p.shape[0]
-        extra = residual_seeds(rest, noise, inside, index, x, y, p[:k], beam, threshold, min(most, limit - k), found)
-        if extra == 0 or n <= 6 * (k + extra) + 2:
-            break
-        trial, trial_free = p.copy(), free.copy()
-        for m in range(extra):
-            i = found[m]
-            trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
-            trial[k + m, 3:6] = beam
-            trial_free[k + m] = True
-        total = k + extra
-        new = settle(
-            x, y, z, w, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total], ok[:total]
-        )
-        good = chi2 - new > threshold * threshold * area * 0.5 * extra
-        for c in range(total):
-            good = good and ok[c]
-        if not good:
-            if total <= 8:  # once more, with the newcomers as points
-                for m in range(extra):
-                    i = found[m]
-                    trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
-                    trial[k + m, 3:6] = beam
-                    trial_free[k + m] = False
-                trial[:k], trial_free[:k] = p[:k], free[:k]
-                new = settle(
-                    x, y, z, w, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total],
-                    ok[:total],
-                )  # fmt: skip
-                good = chi2 - new > threshold * threshold * area * 0.5 * extra
-                for c in range(total):
-                    good = good and ok[c]
-            if not good:
-                break
-        p[:total], free[:total] = trial[:total], trial_free[:total]
-        status[k:total] = RESEEDED
-        k, chi2 = total, new
-    return k
-
-
-@kernel
-def restrict(
-    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, index: Labels, radius: float,
-    out_x: Floats, out_y: Floats, out_z: Floats, out_noise: Floats, out_index: Labels,
-) -> int:  # fmt: skip
-    """Number of pixels within ``radius`` FWHM of the one component ``p (1, 6)``, copied to the lists and index given."""
-    out_index[:] = -1
-    det = p[0, 3] * p[0, 5] - p[0, 4] * p[0, 4]
-    n = 0
-    for i in range(x.shape[0]):
-        dx, dy = x[i] - p[0, 1], y[i] - p[0, 2]
-        q = (p[0, 5] * dx * dx - 2.0 * p[0, 4] * dx * dy + p[0, 3] * dy * dy) / det
-        if q <= (radius * 2.3548) ** 2:
-            out_x[n], out_y[n], out_z[n], out_noise[n] = x[i], y[i], z[i], noise[i]
-            out_index[int(y[i]), int(x[i])] = n
-            n += 1
-    return n
 
 
 @kernel
@@ -307,8 +67,16 @@ def from_moments(
 
 
 @kernel
+def outer_step(narrow: float, n: int, every: int) -> int:
+    """Step of the outer sum of `sandwich`: half the narrowest FWHM at most, and some two dozen pixels at least."""
+    if every > 1:
+        return 1
+    return max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
+
+
+@kernel
 def errors_of_block(
-    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool,
+    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool, every: int,
     lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
     """Covariance ``(6 m, 6 m)`` and bias of the members of one block, from the pixels they were fitted to; false where NaN."""
@@ -319,11 +87,14 @@ def errors_of_block(
         narrow = min(narrow, mean - np.sqrt(half * half + part[c, 4] ** 2))
     if joint:
         n = x.shape[0]
-        step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
-        return sandwich(x, y, noise, part, part_free, lags, correlation, index, step, cov, bias)
+        step = outer_step(narrow, n, every)
+        for coarse in (step, 1):
+            if sandwich(x, y, noise, part, part_free, lags, correlation, index, coarse, cov, bias):
+                return True
+        return False
     chosen = np.empty(x.shape[0], np.int64)
     n = near_block(x, y, p, members, beam, chosen)
-    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
+    step = outer_step(narrow, n, every)
     part_index = np.full(index.shape, -1, np.int32)
     for i in range(n):
         part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
@@ -365,7 +136,7 @@ def flux_gradient(p: Floats, k: int, free: bool, beam: Floats, out: Floats) -> f
 
 @kernel
 def beam_flux(
-    x: Floats, y: Floats, rest: Floats, noise: Floats, p: Floats, k: int, beam: Floats,
+    x: Floats, y: Floats, rest: Floats, noise: Floats, p: Floats, k: int, beam: Floats, every: int,
     lags: Ints, correlation: Floats, index: Labels,
 ) -> tuple[float, float]:  # fmt: skip
     """Flux and its variance of a point source fitted in place of component k, to the data less all other components."""
@@ -378,7 +149,7 @@ def beam_flux(
     cov, bias = np.empty((6, 6)), np.empty((1, 6))
     n = x.shape[0]
     narrow = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
-    step = max(1, min(int(2.3548 * np.sqrt(narrow) / 2.0), int(np.sqrt(n / 24.0))))
+    step = outer_step(narrow, n, every)
     sandwich(x, y, noise, point, held, lags, correlation, index, step, cov, bias)
     return float(point[0, 0]), float(cov[0, 0])
 
@@ -445,25 +216,40 @@ def measure_islands(
         minor = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
         extent = 1.5 * max(boxes[i, 1] - boxes[i, 0], boxes[i, 3] - boxes[i, 2])
         high = max(4.0, 1.0 + extent * extent / 5.545 / minor)
+        fx, fy, fz, fnoise, findex = x, y, z, noise, index
+        every = 1
+        if n > LARGE:
+            every = max(int(2.3548 * np.sqrt(minor) / 2.0), int(np.ceil(np.sqrt(n / (4.0 * LARGE)))), 1)
+        if every > 1:
+            tx, ty, tz, tnoise, tindex = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty_like(index)
+            t = thin(x, y, z, noise, every, tx, ty, tz, tnoise, tindex)
+            fx, fy, fz, fnoise, findex = tx[:t], ty[:t], tz[:t], tnoise[:t], tindex
         k = fit_island(
-            x, y, z, noise, inside, index, local, beam, threshold, high, limit, p, free, status, block
-        )
+            x, y, z, noise, inside, index, fx, fy, fz, 1.0 / (fnoise * fnoise), every, local, beam, threshold, high, limit,
+            p, free, status, block,
+        )  # fmt: skip
+        lone = False
+        lone_x, lone_y, lone_z, lone_noise, lone_index = fx, fy, fz, fnoise, findex
         # A lone component is fitted again within an ellipse of its own shape: an island's outline follows the noise,
         # and a window that follows it makes sources too wide and too faint.
-        fx, fy, fz, fnoise, findex = x, y, z, noise, index
         if k == 1:
             for _ in range(2):
                 tx, ty, tz, tnoise, tindex = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty_like(index)
-                t = restrict(x, y, z, noise, p[:1], index, LONE, tx, ty, tz, tnoise, tindex)
+                t = restrict(fx, fy, fz, fnoise, p[:1], LONE, tx, ty, tz, tnoise, tindex)
                 tx, ty, tz, tnoise = tx[:t], ty[:t], tz[:t], tnoise[:t]
                 trial, trial_free, ok = p[:1].copy(), free[:1].copy(), np.zeros(1, np.bool_)
+                if t < 9:
+                    break
                 settle(
                     tx, ty, tz, 1.0 / (tnoise * tnoise), trial, trial_free, beam, high, 1.0, tindex, z[at], block[:1], ok
                 )
-                if not ok[0] or trial_free[0] != free[0] or t < 9:
+                if not ok[0] or trial_free[0] != free[0]:
                     break
                 p[:1] = trial
-                fx, fy, fz, fnoise, findex = tx, ty, tz, tnoise, tindex
+                lone_x, lone_y, lone_z, lone_noise, lone_index = tx, ty, tz, tnoise, tindex
+                lone = True
+            if lone:
+                fx, fy, fz, fnoise, findex = lone_x, lone_y, lone_z, lone_noise, lone_index
         failed = k == 0
         if failed:
             from_moments(x, y, z, inside, beam, p)
@@ -502,7 +288,7 @@ def measure_islands(
         row[I_FLAGS] = BUDGET if k >= limit and first_seed[i + 1] - first_seed[i] > limit else 0
         row[I_XX], row[I_XY], row[I_YY] = beam[0], beam[1], beam[2]
 
-        joint = k <= 8
+        joint = k <= JOINT
         gradients = np.zeros((k, 6))
         for b in range(block[:k].max() + 1):
             group = np.nonzero(block[:k] == b)[0]
@@ -510,7 +296,7 @@ def measure_islands(
                 continue
             cov, bias = np.empty((6 * group.shape[0], 6 * group.shape[0])), np.zeros((group.shape[0], 6))
             known = not failed and errors_of_block(
-                fx, fy, fz, fnoise, p[:k], free[:k], group, beam, joint, lags, correlation, findex, cov, bias
+                fx, fy, fz, fnoise, p[:k], free[:k], group, beam, joint, every, lags, correlation, findex, cov, bias
             )
             if not known:
                 cov[:] = np.nan
@@ -554,7 +340,7 @@ def measure_islands(
                 elif not failed and not out[RESOLUTION] > resolved:
                     frest = fz.copy()
                     add_gaussians(fx, fy, p, 0, k, -1.0, frest)
-                    f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, lags, correlation, findex)
+                    f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, every, lags, correlation, findex)
                     out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
                 out[RMS] = rms[r, u]
                 out[LEVEL] = level[r, u]

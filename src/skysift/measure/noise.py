@@ -14,6 +14,7 @@ Pixels = npt.NDArray[np.float32]
 
 LEVEL, RMS, GOOD, PEAK, HIDDEN = range(5)
 FWHM = float(np.sqrt(8.0 * np.log(2.0)))
+PADDING = 1e-4  # of the largest rms: less is no noise but what an imager leaves where it has no data
 REFINE = 3  # a bright neighbourhood has cells this much finer
 
 
@@ -93,13 +94,15 @@ def smooth_rms(stats: Floats, enough: float) -> Floats:
     """
     Rms mesh from cell statistics: each node the mean variance of the 3 x 3 cells around, weighted by pixels.
 
-    Cells with fewer than ``enough`` pixels do not count; neighbours that differ from the median of the nine
-    by more than half again are left out; nodes without any good neighbour take the nearest ones'.
-    NaN everywhere if no cell is good.
+    Cells with fewer than ``enough`` pixels do not count, nor do those of next to no noise beside the others, which
+    are padding; neighbours that differ from the median of the nine by more than half again are left out; nodes
+    without any good neighbour take the nearest ones'. NaN everywhere if no cell is good.
     """
     rms = np.where(stats[..., GOOD] >= enough, stats[..., RMS], np.nan)
     if not np.isfinite(rms).any():
         rms = np.where(stats[..., GOOD] >= 2, stats[..., RMS], np.nan)
+    if np.isfinite(rms).any():
+        rms = np.where(rms >= PADDING * np.nanmax(rms), rms, np.nan)
     around = _neighbours(rms)
     weight = _neighbours(stats[..., GOOD], 0.0)
     ratio = around / _median(around)
@@ -109,6 +112,25 @@ def smooth_rms(stats: Floats, enough: float) -> Floats:
     mean = np.where(use, around**2, 0.0) * weight
     smooth = np.sqrt(mean.sum(axis=0) / np.where(total > 0, total, 1.0))
     return fill(np.where(total > 0, smooth, np.nan))
+
+
+def calm(level: Floats, rms: Floats) -> tuple[Floats, Floats]:
+    """
+    Level and rms that decide what the second pass masks, with cells full of emission brought to their surroundings.
+
+    Inside a lobe or a shell wider than a cell the rms of the cell is that of the emission. Where it exceeds twice
+    the lower quartile of the 9 x 9 cells around, that quartile and the median level of the calm cells there stand in.
+    """
+    rows, columns = rms.shape
+    new_level, new_rms = level.copy(), rms.copy()
+    for r in range(rows):
+        for c in range(columns):
+            part = np.s_[max(r - 4, 0) : r + 5, max(c - 4, 0) : c + 5]
+            quartile = np.quantile(rms[part], 0.25)
+            if rms[r, c] > 2.0 * quartile:
+                new_rms[r, c] = quartile
+                new_level[r, c] = np.median(level[part][rms[part] <= 2.0 * quartile])
+    return new_level, new_rms
 
 
 def fill(mesh: Floats) -> Floats:

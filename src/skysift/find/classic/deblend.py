@@ -56,7 +56,7 @@ def island_peaks(
                     value[n] = sign * (np.float64(data[v + top, u + left]) - level[v + top, u + left])
                     height_of[n] = value[n] / rms[v + top, u + left]
                     n += 1
-        order = np.argsort(-height_of, kind="mergesort")
+        order = np.argsort(-height_of)
         parent = np.arange(n)
         peak = np.arange(n)  # of the basin whose root this is
         basin = np.empty(n, np.int64)  # the basin's peak at the time the pixel was taken
