@@ -54,7 +54,7 @@ CROWDED = 1500  # more outlines than this are drawn thinner
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of a report: its bytes as an address, what it shows, an image to lay over it and its colours."""
+    """One image of a report: its bytes as an address, what it shows, what lies over it in which colours."""
 
     image: str
     caption: str
@@ -119,9 +119,8 @@ def rms_picture(seen: Overview, frame: Frame) -> Picture:
         f"rms [{unit}]" + (", logarithmic" if steep else ""),
         extend="both",
     )
-    return Picture(
-        _render(figure, 118), f"Noise (rms){_mean_of(shown)}; median {seen.rms_median * factor:.3g} {unit}."
-    )
+    median = f"; median {seen.rms_median * factor:.3g} {unit}" if np.isfinite(seen.rms_median) else ""
+    return Picture(_render(figure, 118), f"Noise (rms){_mean_of(shown)}{median}.")
 
 
 def background_picture(seen: Overview, frame: Frame) -> Picture:
@@ -135,9 +134,11 @@ def background_picture(seen: Overview, frame: Frame) -> Picture:
         factor, unit = prefixed("Jy/beam", [seen.rms_median])
         limit = 1.0
         caption = "Background: zero everywhere."
+    elif not np.isfinite(low):
+        factor, unit, limit, caption = 1.0, "Jy/beam", 1.0, "Background: nowhere known."
     else:
         factor, unit = prefixed("Jy/beam", max(abs(low), abs(high)))
-        limit = float(np.nanmax(np.abs([low, high]))) * factor if np.isfinite(low) else 1.0
+        limit = float(np.nanmax(np.abs([low, high]))) * factor
         caption = f"Background{_mean_of(shown)}; from {low * factor:.3g} to {high * factor:.3g} {unit}."
     _draw(figure, axes, shown, factor, Normalize(-limit, limit), "PuOr_r", f"background [{unit}]")
     return Picture(_render(figure, 118), caption)

@@ -156,15 +156,19 @@ def _shrink(pixels: NDArray[np.float32], factor: int, how: Shrink) -> NDArray[np
     rows, columns = (-(-size // factor) for size in pixels.shape)
     padded = np.full((rows * factor, columns * factor), np.nan, np.float32)
     padded[: pixels.shape[0], : pixels.shape[1]] = pixels
-    blocks = padded.reshape(rows, factor, columns, factor)  # (row, y in block, column, x in block)
+    tall = padded.reshape(rows, factor, columns * factor)  # (row, y in block, x): rows first, along memory
     if how == "mean":
-        good = np.isfinite(blocks)
-        count = good.sum(axis=(1, 3))
-        total = np.where(good, blocks, np.float32(0)).sum(axis=(1, 3), dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
-    top: NDArray[np.float32] = np.fmax.reduce(np.fmax.reduce(blocks, axis=3), axis=1)
+        good = np.isfinite(tall)
+        count = good.sum(axis=1).reshape(rows, columns, factor).sum(axis=2)
+        total = np.where(good, tall, np.float32(0)).sum(axis=1, dtype=np.float64)
+        total = total.reshape(rows, columns, factor).sum(axis=2)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    top: NDArray[np.float32] = np.fmax.reduce(
+        np.fmax.reduce(tall, axis=1).reshape(rows, columns, factor), axis=2
+    )
     if how == "max":
         return top
-    bottom: NDArray[np.float32] = np.fmin.reduce(np.fmin.reduce(blocks, axis=3), axis=1)
+    bottom: NDArray[np.float32] = np.fmin.reduce(
+        np.fmin.reduce(tall, axis=1).reshape(rows, columns, factor), axis=2
+    )
     return np.where(top >= -bottom, top, bottom)

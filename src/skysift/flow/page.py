@@ -117,10 +117,11 @@ def _lead(finding: Finding) -> str:
     image = finding.image
     n_y, n_x = image.shape
     scale_y, scale_x = image.frame.scale
-    parts = [f"{n_x} \u00d7 {n_y} pixels of {scale_x:.3g}\u2033 \u00d7 {scale_y:.3g}\u2033"]
-    parts.append(
-        f"beam {image.beam.major:.3g}\u2033 \u00d7 {image.beam.minor:.3g}\u2033, PA {image.beam.pa:.0f}\u00b0"
-    )
+    beam = image.beam
+    parts = [
+        f"{n_x} \u00d7 {n_y} pixels of {_angle(scale_x)} \u00d7 {_angle(scale_y)}",
+        f"beam {_angle(beam.major)} \u00d7 {_angle(beam.minor)}, PA {beam.pa:.0f}\u00b0",
+    ]
     if np.isfinite(image.frequency):
         parts.append(
             f"{image.frequency / 1e9:.4g} GHz"
@@ -133,6 +134,12 @@ def _lead(finding: Finding) -> str:
         else "no sky coordinates: positions are pixels"
     )
     return "; ".join(parts)
+
+
+def _angle(arcsec: float) -> str:
+    if arcsec < 300:
+        return f"{arcsec:.3g}\u2033"
+    return f"{arcsec / 60:.3g}\u2032" if arcsec < 18000 else f"{arcsec / 3600:.3g}\u00b0"
 
 
 def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact, ...]:
@@ -155,7 +162,8 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
         peak, peak_unit = prefixed("Jy/beam", [np.nanmax(np.abs(catalogue.islands["flux_peak"]))])
         numbers.append((f"{np.nanmax(catalogue.islands['flux_peak']) * peak:.3g}", f"brightest, {peak_unit}"))
     scale_y, scale_x = finding.image.frame.scale
-    numbers.append((f"{seen.n_good * scale_y * scale_x / 3600**2:.3g}", "square degrees"))
+    area = seen.n_good * scale_y * scale_x / 3600**2
+    numbers.append((f"{area:,.0f}" if area >= 100 else f"{area:.3g}", "square degrees"))
     numbers.append((f"{sum(manifest.seconds.values()):.1f}", "seconds to find them"))
     return tuple(numbers)
 
