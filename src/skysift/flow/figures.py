@@ -139,7 +139,10 @@ def background_picture(seen: Overview, frame: Frame) -> Picture:
     else:
         factor, unit = prefixed("Jy/beam", max(abs(low), abs(high)))
         limit = float(np.nanmax(np.abs([low, high]))) * factor
-        caption = f"Background{_mean_of(shown)}; from {low * factor:.3g} to {high * factor:.3g} {unit}."
+        low, high = low * factor, high * factor
+        same = f"{low:.4g}" == f"{high:.4g}"
+        span_text = f": {low:.4g} {unit} everywhere" if same else f"; from {low:.3g} to {high:.3g} {unit}"
+        caption = f"Background{_mean_of(shown)}{span_text}."
     _draw(figure, axes, shown, factor, Normalize(-limit, limit), "PuOr_r", f"background [{unit}]")
     return Picture(_render(figure, 118), caption)
 
