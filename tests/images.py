@@ -1,4 +1,4 @@
-"""Images in memory for tests: skies as `tests.skies` paints them, with the geometry and the beam of their pixels."""
+"""Images in memory for tests: skies as `tests.skies` paints them, with the beam of their pixels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def image(
     scale: tuple[float, float] = (2.0, 2.0),
     **place: Any,
 ) -> SkyImage:
-    """The image of an array whose beam is given in pixels; on the sky where `place` says where (see `frame`)."""
+    """The image of an array with a beam in pixels; on the sky where `place` says where (see `frame`)."""
     at = frame(data.shape, scale=scale, **place) if place else Frame.pixels_only(data.shape, scale)
     arcsec = np.diag([scale[1], scale[0]])
     beam = skies.ellipse(arcsec @ skies.covariance(*beam_px) @ arcsec)
@@ -73,9 +73,14 @@ def source(
 
 
 def painted(
-    shape: tuple[int, int], *sources: np.ndarray, beam_px: tuple[float, float, float] = ROUND, rms: float = RMS,
-    noise: str | None = "convolved", seed: int = 0, **place: Any,
-) -> SkyImage:  # fmt: skip
+    shape: tuple[int, int],
+    *sources: np.ndarray,
+    beam_px: tuple[float, float, float] = ROUND,
+    rms: float = RMS,
+    noise: str | None = "convolved",
+    seed: int = 0,
+    **place: Any,
+) -> SkyImage:
     """The image of some sources on noise."""
     every = np.concatenate(sources) if sources else None
     data, _ = skies.paint(shape, beam_px, rms=rms, noise=noise, sources=every, seed=seed)

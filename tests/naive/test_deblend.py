@@ -1,5 +1,7 @@
 """Peaks of islands by their prominence against slow floods."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,9 +33,14 @@ def prominences(height: np.ndarray, inside: np.ndarray) -> dict[tuple[int, int],
 
 
 def peaks(
-    data: np.ndarray, labels: np.ndarray, prominence: float, sign: float = 1.0, origin: tuple[int, int] = (0, 0),
-    level: float = 0.0, rms: float = 1.0,
-) -> list[np.ndarray]:  # fmt: skip
+    data: np.ndarray,
+    labels: np.ndarray,
+    prominence: float,
+    sign: float = 1.0,
+    origin: tuple[int, int] = (0, 0),
+    level: float = 0.0,
+    rms: float = 1.0,
+) -> list[np.ndarray]:
     """The start values of each label, as the kernel gives them."""
     members = np.unique(labels[labels > 0]).astype(np.int64)
     boxes = np.empty((len(members), 4), np.int64)
@@ -42,18 +49,31 @@ def peaks(
         box[:] = y.min() + origin[0], y.max() + 1 + origin[0], x.min() + origin[1], x.max() + 1 + origin[1]
     out, first = np.empty((data.size, 6)), np.empty(len(members) + 1, np.int64)
     n = island_peaks(
-        data, np.full_like(data, level), np.full_like(data, rms), labels.astype(np.int32), *origin, members, boxes, sign,
-        np.tile(BEAM, (len(members), 1)), prominence, out, first,
-    )  # fmt: skip
+        data,
+        np.full_like(data, level),
+        np.full_like(data, rms),
+        labels.astype(np.int32),
+        *origin,
+        members,
+        boxes,
+        sign,
+        np.tile(BEAM, (len(members), 1)),
+        prominence,
+        out,
+        first,
+    )
     assert first[-1] == n
-    return [out[a:b] for a, b in zip(first[:-1], first[1:], strict=True)]
+    return [out[a:b] for a, b in pairwise(first)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.tuples(st.integers(1, 14), st.integers(1, 14)), st.integers(0, 10**6), st.floats(0.05, 3.0), st.booleans(),
+    st.tuples(st.integers(1, 14), st.integers(1, 14)),
+    st.integers(0, 10**6),
+    st.floats(0.05, 3.0),
+    st.booleans(),
     st.sampled_from([1.0, -1.0]),
-)  # fmt: skip
+)
 def test_peaks_are_the_summits_that_are_prominent(shape, seed, prominence, smooth, sign):
     rng = np.random.default_rng(seed)
     z = correlated_noise(shape, (3, 3, 0), "convolved", rng) if smooth else rng.standard_normal(shape)

@@ -1,5 +1,7 @@
 """The rule that makes sources of components, against the same rule written slowly."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,7 @@ def width(row: np.ndarray, direction: np.ndarray) -> float:
 def sources(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float, reach: float) -> list[int]:
     """The rule: no dip between the centres, or one within `dip` rms for a pair that is near."""
     group = list(range(len(p)))
-    for start, stop in zip(first[:-1], first[1:], strict=True):
+    for start, stop in pairwise(first):
         for a in range(start, stop):
             for b in range(a + 1, stop):
                 step = p[b, 1:3] - p[a, 1:3]

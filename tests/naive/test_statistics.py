@@ -12,7 +12,7 @@ CLIP = 3.0
 
 
 def plain_clip(values: np.ndarray) -> tuple[float, float]:
-    """Mean and truncation-corrected deviation of what lies within CLIP of the level, until nothing changes."""
+    """Mean and truncation-corrected deviation within CLIP of the level, until nothing changes."""
     median = np.median(values) if len(values) % 2 else np.sort(values)[len(values) // 2]
     deviation = np.sort(np.abs(values - median))[len(values) // 2]
     level, rms = median, 1.4826 * deviation or np.sqrt(((values - median) ** 2).mean())
