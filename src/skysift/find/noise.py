@@ -173,7 +173,7 @@ def measure_noise(
     area = 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] ** 2)
     cell = mesh.cell_width(covariance, options.mesh, image.shape)
     minor = mesh.FWHM * np.sqrt(_smallest(beam))
-    stride = max(1, round(minor / 2.2))
+    stride = max(1, min(round(minor / 2.2), cell // 16, max(image.shape) // 16))
     shape = (-(-image.shape[0] // cell), -(-image.shape[1] // cell))
     enough = min(0.1 * cell * cell, 20.0 * area)
     whole = Box(0, image.shape[0], 0, image.shape[1])

@@ -8,9 +8,11 @@ import numpy.typing as npt
 from skysift.sky.box import Box
 from skysift.sky.mask import Mask
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LATTICE = 512  # pixels; science, not machine: it decides where a giant is cut
+NARROWEST = 0.5  # pixels (sigma) of a beam's axis as it is fitted: what a pixel makes of a point
 GIANT = 1024  # an object wider than this is measured by segments
 
 
@@ -76,3 +78,23 @@ def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[
         box = Box(int(part[:, 0].min()), int(part[:, 1].max()), int(part[:, 2].min()), int(part[:, 3].max()))
         reads.append((box.expand(margin).intersect(Box.of(shape)), np.sort(members)))
     return reads
+
+
+def sampled_beams(covariance: Floats) -> Floats:
+    """
+    Covariances ``(n, 3)`` (xx, xy, yy; pixels squared) of beams as they can be fitted.
+
+    An axis narrower than a pixel resolves (sigma half a pixel) is widened to it: the fit of such a beam would
+    slide between the pixels and tell nothing of the flux.
+    """
+    xx, xy, yy = np.asarray(covariance).T
+    mean, half = 0.5 * (xx + yy), 0.5 * (xx - yy)
+    radius = np.hypot(half, xy)
+    floor = NARROWEST**2
+    if (mean - radius >= floor).all():
+        return np.ascontiguousarray(covariance)
+    large, small = np.maximum(mean + radius, floor), np.maximum(mean - radius, floor)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine, sine = np.where(radius > 0, half / radius, 0.0), np.where(radius > 0, xy / radius, 0.0)
+    mean, half = 0.5 * (large + small), 0.5 * (large - small)
+    return np.stack([mean + half * cosine, half * sine, mean - half * cosine], axis=1)

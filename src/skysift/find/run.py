@@ -18,7 +18,7 @@ from skysift.find.area import area_of
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.noise import Noise, measure_noise
-from skysift.find.pieces import Segments, cut_giants, share_reads
+from skysift.find.pieces import Segments, cut_giants, share_reads, sampled_beams
 from skysift.match.group import group_components
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
@@ -192,7 +192,7 @@ class _Run:
             return _nothing()
         boxes = segments.boxes
         centre_x, centre_y = 0.5 * (boxes[:, 2] + boxes[:, 3] - 1), 0.5 * (boxes[:, 0] + boxes[:, 1] - 1)
-        beams = np.ascontiguousarray(self.image.frame.beam_covariance(self.image.beam, centre_x, centre_y))
+        beams = sampled_beams(self.image.frame.beam_covariance(self.image.beam, centre_x, centre_y))
         sign = objects["sign"][segments.owner]
         reads = share_reads(boxes, margin, self.image.shape)
         work = partial(_measure, self.image, noise, self.finder, segments, sign, beams)

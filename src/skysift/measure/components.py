@@ -16,20 +16,23 @@ Labels = npt.NDArray[np.int32]
 
 RESEEDED = flag("reseeded")
 
-SMALLEST = 0.25  # of the beam's variance: a fit may fall below the beam, within its error
+SMALLEST = 0.36  # of the beam's variance: a fit may fall below the beam, within its error
 ROUNDS = 12  # of re-seeding
 FEW_ROUNDS = 3  # where there are many components, each round may add many
 
 
 @kernel
-def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, brightest: float) -> bool:
-    """Whether component k is a believable fit: centre on a pixel of the window, sane height, shape off its bounds."""
+def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, beam: Floats, brightest: float) -> bool:
+    """Whether component k is a believable fit: centre within half a beam of the window, sane height, shape off its bounds."""
     r, c = int(np.floor(p[k, 2] + 0.5)), int(np.floor(p[k, 1] + 0.5))
-    if r < 0 or r >= index.shape[0] or c < 0 or c >= index.shape[1] or index[r, c] < 0:
+    near_y, near_x = int(1.1774 * np.sqrt(beam[2])), int(1.1774 * np.sqrt(beam[0]))
+    found = False
+    for v in range(max(r - near_y, 0), min(r + near_y + 1, index.shape[0])):
+        for u in range(max(c - near_x, 0), min(c + near_x + 1, index.shape[1])):
+            found = found or index[v, u] >= 0
+    if not found or (free[k] and bounded[k]):
         return False
-    if free[k] and bounded[k]:
-        return False
-    return 0.5 < p[k, 0] < 1.5 * brightest + 3.0
+    return 0.5 < p[k, 0] < 2.0 * brightest + 3.0
 
 
 @kernel
@@ -38,7 +41,8 @@ def settle(
     index: Labels, brightest: float, block: Ints, ok: Bools,
 ) -> float:  # fmt: skip
     """
-    Chi-squared after fitting ``p`` with free shapes, then with the beam's shape for those that went astray.
+    Chi-squared after fitting ``p`` with free shapes, then with the shape held, at its start and at last at the beam's, for
+    those that went astray.
 
     ``ok`` tells which components are believable in the end; ``free`` which shapes stayed free.
     """
@@ -46,19 +50,22 @@ def settle(
     start = p.copy()
     bounded = np.zeros(k, np.bool_)
     chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
-    astray = False
-    for c in range(k):
-        ok[c] = acceptable(p, bounded, free, c, index, brightest)
-        if not ok[c]:
-            astray = True
-            if free[c]:
-                free[c] = False
-                p[c] = start[c]
-                p[c, 3:6] = beam
-    if astray:
-        chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
+    for step in range(2):
+        astray = False
         for c in range(k):
-            ok[c] = acceptable(p, bounded, free, c, index, brightest)
+            ok[c] = acceptable(p, bounded, free, c, index, beam, brightest)
+            if ok[c] or (step == 0 and not free[c]):
+                continue
+            astray = True
+            free[c] = False
+            p[c] = start[c]
+            if step == 1:
+                p[c, 3:6] = beam
+        if not astray:
+            return chi2
+        chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
+    for c in range(k):
+        ok[c] = acceptable(p, bounded, free, c, index, beam, brightest)
     return chi2
 
 
@@ -129,35 +136,52 @@ def make_blocks_of(p: Floats, beam: Floats, block: Ints) -> None:
 
 
 @kernel
-def fit_island(
-    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels,
-    fx: Floats, fy: Floats, fz: Floats, fw: Floats, every: int, seeds: Floats, beam: Floats,
-    threshold: float, high: float, limit: int, p: Floats, free: Bools, status: Ints, block: Ints,
-) -> int:  # fmt: skip
+def from_moments(x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats, exact: bool) -> None:
     """
-    Number of components of one island, all quantities in units of its reference rms; 0 where no fit holds.
+    One component ``p[0]`` from the island's own pixels: centroid, second moments or the beam, and their sum.
 
-    Fits the seeds, then adds components where the residual exceeds the threshold, as long as they gain more
-    chi-squared than point sources of that significance would. The residual is searched on all pixels, the fit
-    sees those in ``fx, fy, fz, fw`` (every ``every``-th row and column of them).
+    With ``exact`` its peak is the brightest pixel and its size is scaled to hold the sum; else its size is that of
+    the moments and its peak follows from the sum.
+    """
+    total, sx, sy, peak = 0.0, 0.0, 0.0, 0.0
+    for i in range(x.shape[0]):
+        if inside[i] and z[i] > 0.0:
+            total += z[i]
+            sx += z[i] * x[i]
+            sy += z[i] * y[i]
+            peak = max(peak, z[i])
+    mx, my = sx / total, sy / total
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for i in range(x.shape[0]):
+        if inside[i] and z[i] > 0.0:
+            xx += z[i] * (x[i] - mx) ** 2
+            xy += z[i] * (x[i] - mx) * (y[i] - my)
+            yy += z[i] * (y[i] - my) ** 2
+    p[0, 1], p[0, 2] = mx, my
+    p[0, 3:6] = beam
+    if xx > total * beam[0] and yy > total * beam[2] and xx * yy > xy * xy:
+        p[0, 3], p[0, 4], p[0, 5] = xx / total, xy / total, yy / total
+    area = 2.0 * np.pi * np.sqrt(p[0, 3] * p[0, 5] - p[0, 4] * p[0, 4])
+    p[0, 0] = total / area
+    if exact:
+        p[0, 0] = peak
+        p[0, 3:6] *= total / (area * peak)
+
+
+@kernel
+def reseed(
+    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels,
+    fx: Floats, fy: Floats, fz: Floats, fw: Floats, every: int, k: int, chi2: float, beam: Floats, threshold: float,
+    high: float, brightest: float, limit: int, p: Floats, free: Bools, status: Ints, block: Ints,
+) -> tuple[int, float]:  # fmt: skip
+    """
+    Number of components, and chi-squared, after adding to the first ``k`` of ``p`` where the residual asks for it.
+
+    Newcomers stay as long as they gain more chi-squared than point sources at the threshold would, and all
+    components remain believable.
     """
     n = fx.shape[0]
-    k = min(seeds.shape[0], limit)
-    p[:k] = seeds[:k]
-    status[:k] = 0
-    free[:k] = n > 6 * k + 2
-    brightest = z[0]
-    for i in range(x.shape[0]):
-        if inside[i] and z[i] > brightest:
-            brightest = z[i]
     ok = np.zeros(p.shape[0], np.bool_)
-    chi2 = settle(fx, fy, fz, fw, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
-    kept = keep(p, free, status, ok, 0, k)
-    if kept == 0:
-        return 0
-    if kept < k:
-        k = kept
-        chi2 = settle(fx, fy, fz, fw, p[:k], free[:k], beam, high, 1.0, index, brightest, block[:k], ok[:k])
     enough = 0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
     found = np.empty(p.shape[0], np.int64)
     trial, trial_free, trial_status = p.copy(), free.copy(), status.copy()
@@ -172,37 +196,87 @@ def fit_island(
         if extra == 0 or n <= 6 * (k + extra) + 2:
             break
         better = False
-        for point in range(2):  # the newcomers with free shapes; if that fails, as points
+        for attempt in range(3):  # all newcomers with free shapes, then the brightest few, then the brightest as a point
+            if attempt == 1 and extra == 1:
+                continue
+            extra = extra if attempt == 0 else (max(extra // 4, 1) if attempt == 1 else 1)
             trial[:k], trial_free[:k], trial_status[:k] = p[:k], free[:k], status[:k]
             for m in range(extra):
                 i = found[m]
                 trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
                 trial[k + m, 3:6] = beam
-                trial_free[k + m] = point == 0
+                trial_free[k + m] = attempt < 2
                 trial_status[k + m] = RESEEDED
             total = k + extra
             new = settle(
                 fx, fy, fz, fw, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total], ok[:total]
             )
-            old_hold = True
-            for c in range(k):
-                old_hold = old_hold and ok[c]
-            kept = keep(trial, trial_free, trial_status, ok, k, total)
-            if old_hold and k < kept < total:
-                total = kept
+            kept = keep(trial, trial_free, trial_status, ok, 0, total)
+            if k < kept < total:
                 new = settle(
-                    fx, fy, fz, fw, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total],
-                    ok[:total],
-                )  # fmt: skip
-                for c in range(total):
-                    old_hold = old_hold and ok[c]
-            better = old_hold and kept > k and chi2 - new > enough * (kept - k)
+                    fx, fy, fz, fw, trial[:kept], trial_free[:kept], beam, high, 1.0, index, brightest, block[:kept], ok[:kept]
+                )
+                kept = kept if keep(trial, trial_free, trial_status, ok, 0, kept) == kept else 0
+            better = kept > k and chi2 - new > enough * (kept - k)
             if better:
                 p[:kept], free[:kept], status[:kept] = trial[:kept], trial_free[:kept], trial_status[:kept]
                 k, chi2 = kept, new
-            if better or extra > 1:
                 break
         if not better:
             break
-    make_blocks_of(p[:k], beam, block[:k])
+    return k, chi2
+
+
+@kernel
+def fit_island(
+    x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels,
+    fx: Floats, fy: Floats, fz: Floats, fw: Floats, every: int, seeds: Floats, beam: Floats,
+    threshold: float, high: float, limit: int, p: Floats, free: Bools, status: Ints, block: Ints,
+) -> int:  # fmt: skip
+    """
+    Number of components of one island, all quantities in units of its reference rms; 0 where no fit holds.
+
+    Fits the seeds and adds to them. Where a shape cannot stay free, as on a plateau with noise peaks on it, one
+    Gaussian with the moments of the whole island is tried as a start instead; what fits better is kept. The
+    residual is searched on all pixels, the fit sees those in ``fx, fy, fz, fw`` (every ``every``-th row and column).
+    """
+    n = fx.shape[0]
+    brightest = z[0]
+    for i in range(x.shape[0]):
+        if inside[i] and z[i] > brightest:
+            brightest = z[i]
+    k, cost = 0, np.inf
+    each = 0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
+    trial, trial_free, trial_status = np.empty_like(p), np.zeros_like(free), np.zeros_like(status)
+    ok = np.zeros(p.shape[0], np.bool_)
+    for start in range(2):
+        if start == 0:
+            m = min(seeds.shape[0], limit)
+            trial[:m] = seeds[:m]
+        else:
+            astray = k == 0
+            for c in range(k):
+                astray = astray or not free[c]
+            if not astray or x.shape[0] < 4 * np.pi * np.sqrt(beam[0] * beam[2]):
+                break
+            m = 1
+            from_moments(x, y, z, inside, beam, trial, False)
+        trial_status[:m] = 0
+        trial_free[:m] = n > 6 * m + 2
+        new = settle(fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m])
+        kept = keep(trial, trial_free, trial_status, ok, 0, m)
+        if kept == 0:
+            continue
+        if kept < m:
+            m = kept
+            new = settle(fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m])
+        m, new = reseed(
+            x, y, z, noise, inside, index, fx, fy, fz, fw, every, m, new, beam, threshold, high, brightest, limit, trial,
+            trial_free, trial_status, block,
+        )  # fmt: skip
+        if new + each * m < cost:
+            k, cost = m, new + each * m
+            p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
+    if k > 0:
+        make_blocks_of(p[:k], beam, block[:k])
     return k

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
-from skysift.measure.components import SMALLEST, fit_island, settle
+from skysift.measure.components import SMALLEST, fit_island, from_moments, settle
 from skysift.measure.fit import JOINT, fit_joint, near_block
 from skysift.measure.gaussian import add_gaussians, sandwich
 from skysift.measure.window import gather, restrict, thin
@@ -21,6 +21,7 @@ FIT_FAILED = flag("fit_failed")
 MOMENTS = flag("moments")
 BUDGET = flag("budget")
 NO_ERRORS = flag("no_errors")
+POOR_FIT = flag("poor_fit")
 
 LARGE = 2500  # pixels; a larger island is fitted on every few rows and columns
 LONE = 1.4  # FWHM; so far from its centre a lone component is fitted
@@ -39,31 +40,6 @@ N_COMPONENT = 38
     I_XX, I_XY, I_YY,
 ) = range(17)  # fmt: skip
 N_ISLAND = 17
-
-
-@kernel
-def from_moments(
-    x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats
-) -> None:  # fmt: skip
-    """One component from the island's own pixels: brightest pixel, centroid, second moments or the beam."""
-    total, sx, sy, peak = 0.0, 0.0, 0.0, 0.0
-    for i in range(x.shape[0]):
-        if inside[i] and z[i] > 0.0:
-            total += z[i]
-            sx += z[i] * x[i]
-            sy += z[i] * y[i]
-            peak = max(peak, z[i])
-    mx, my = sx / total, sy / total
-    xx, xy, yy = 0.0, 0.0, 0.0
-    for i in range(x.shape[0]):
-        if inside[i] and z[i] > 0.0:
-            xx += z[i] * (x[i] - mx) ** 2
-            xy += z[i] * (x[i] - mx) * (y[i] - my)
-            yy += z[i] * (y[i] - my) ** 2
-    p[0, 0], p[0, 1], p[0, 2] = peak, mx, my
-    p[0, 3:6] = beam
-    if xx > total * beam[0] and yy > total * beam[2] and xx * yy > xy * xy:
-        p[0, 3], p[0, 4], p[0, 5] = xx / total, xy / total, yy / total
 
 
 @kernel
@@ -117,6 +93,12 @@ def take_bias(p: Floats, k: int, free: bool, cov: Floats, bias: Floats, at: int)
     xx, xy, yy = p[k, 3] - bias[at, 3], p[k, 4] - bias[at, 4], p[k, 5] - bias[at, 5]
     if xx > 0.0 and xx * yy > xy * xy:
         p[k, 3], p[k, 4], p[k, 5] = xx, xy, yy
+
+
+@kernel
+def is_point(p: Floats, k: int, beam: Floats) -> bool:
+    """Whether component k has the shape of the beam."""
+    return bool(p[k, 3] == beam[0] and p[k, 4] == beam[1] and p[k, 5] == beam[2])
 
 
 @kernel
@@ -214,7 +196,7 @@ def measure_islands(
         p, free = np.empty((limit, 6)), np.zeros(limit, np.bool_)
         status, block = np.zeros(limit, np.int64), np.zeros(limit, np.int64)
         minor = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
-        extent = 1.5 * max(boxes[i, 1] - boxes[i, 0], boxes[i, 3] - boxes[i, 2])
+        extent = 1.3 * max(boxes[i, 1] - boxes[i, 0], boxes[i, 3] - boxes[i, 2])
         high = max(4.0, 1.0 + extent * extent / 5.545 / minor)
         fx, fy, fz, fnoise, findex = x, y, z, noise, index
         every = 1
@@ -252,14 +234,14 @@ def measure_islands(
                 fx, fy, fz, fnoise, findex = lone_x, lone_y, lone_z, lone_noise, lone_index
         failed = k == 0
         if failed:
-            from_moments(x, y, z, inside, beam, p)
+            from_moments(x, y, z, inside, beam, p, True)
             k = 1
             free[0] = False
             block[0] = 0
             status[0] = MOMENTS | FIT_FAILED
         for c in range(k):
             if not free[c] and not failed:
-                status[c] |= BEAM_SHAPED
+                status[c] |= BEAM_SHAPED if is_point(p, c, beam) else FIT_FAILED
 
         rest = z.copy()
         add_gaussians(x, y, p, 0, k, -1.0, rest)
@@ -285,7 +267,10 @@ def measure_islands(
         row[I_LEVEL] = level[int(y[at]) + top, int(x[at]) + left]
         row[I_REST_RMS], row[I_REST_PEAK] = rest_rms, sign * worst
         row[I_FIRST], row[I_COUNT] = n_components, k
-        row[I_FLAGS] = BUDGET if k >= limit and first_seed[i + 1] - first_seed[i] > limit else 0
+        bits = BUDGET if k >= limit and first_seed[i + 1] - first_seed[i] > limit else 0
+        if rest_rms > 2.0 or abs(worst) > 8.0:
+            bits |= POOR_FIT
+        row[I_FLAGS] = bits
         row[I_XX], row[I_XY], row[I_YY] = beam[0], beam[1], beam[2]
 
         joint = k <= JOINT
@@ -335,9 +320,9 @@ def measure_islands(
                 log_ratio = np.log(flux / p[c, 0])
                 out[RESOLUTION] = log_ratio / np.sqrt(shape) if free[c] and shape > 0.0 else 0.0
                 out[BEAM_FLUX], out[BEAM_FLUX_VAR] = np.nan, np.nan
-                if not free[c] and not failed:
+                if not free[c] and not failed and is_point(p, c, beam):
                     out[BEAM_FLUX], out[BEAM_FLUX_VAR] = out[AMPLITUDE], out[COV]
-                elif not failed and not out[RESOLUTION] > resolved:
+                elif free[c] and not out[RESOLUTION] > resolved:
                     frest = fz.copy()
                     add_gaussians(fx, fy, p, 0, k, -1.0, frest)
                     f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, every, lags, correlation, findex)
