@@ -46,9 +46,10 @@ def run_sep(path, folder, threshold):
     local = rms[o["ypeak"], o["xpeak"]]
     keep = o["peak"] >= threshold * local
     o, local = o[keep], local[keep]
-    kron, _ = sep.kron_radius(data, o["x"], o["y"], o["a"], o["b"], o["theta"], 6.0)
+    theta = np.clip(o["theta"], -np.pi / 2, np.pi / 2)  # sum_ellipse refuses what rounding puts outside
+    kron, _ = sep.kron_radius(data, o["x"], o["y"], o["a"], o["b"], theta, 6.0)
     kron = np.where(np.isfinite(kron) & (kron > 0), np.maximum(kron, 1.4), 1.4)
-    flux, _, _ = sep.sum_ellipse(data, o["x"], o["y"], o["a"], o["b"], o["theta"], 2.5 * kron, err=rms)
+    flux, _, _ = sep.sum_ellipse(data, o["x"], o["y"], o["a"], o["b"], theta, 2.5 * kron, err=rms)
     save(folder, "components", x=o["x"], y=o["y"], peak=o["peak"], total=flux / beam_area(header), rms=local)
 
 
