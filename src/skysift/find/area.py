@@ -19,7 +19,11 @@ def area_of(region: Region | None, frame: Frame) -> Box:
     whole = Box.of(frame.shape)
     if region is None:
         return whole
-    box = region.box if isinstance(region, PixelRegion) else _circle(region.ra, region.dec, region.radius_deg, frame)
+    box = (
+        region.box
+        if isinstance(region, PixelRegion)
+        else _circle(region.ra, region.dec, region.radius_deg, frame)
+    )
     inside = box.intersect(whole)
     if inside.empty:
         ny, nx = frame.shape
@@ -30,7 +34,9 @@ def area_of(region: Region | None, frame: Frame) -> Box:
 def _circle(ra: float, dec: float, radius: float, frame: Frame) -> Box:
     if not frame.celestial:
         raise RegionError(
-            "a region on the sky needs a map with sky coordinates", got="a map in pixels", todo="give x0,x1,y0,y1"
+            "a region on the sky needs a map with sky coordinates",
+            got="a map in pixels",
+            todo="give x0,x1,y0,y1",
         )
     x, y = frame.to_pixel(np.array([ra]), np.array([dec]))
     if not (np.isfinite(x[0]) and np.isfinite(y[0])):
@@ -38,5 +44,8 @@ def _circle(ra: float, dec: float, radius: float, frame: Frame) -> Box:
     inverse = np.linalg.inv(frame.tangent(x, y))[0] * 3600.0 * radius  # (pixel, sky)
     half_x, half_y = np.hypot(*inverse[0]), np.hypot(*inverse[1])
     return Box(
-        int(np.floor(y[0] - half_y)), int(np.ceil(y[0] + half_y)) + 1, int(np.floor(x[0] - half_x)), int(np.ceil(x[0] + half_x)) + 1
+        int(np.floor(y[0] - half_y)),
+        int(np.ceil(y[0] + half_y)) + 1,
+        int(np.floor(x[0] - half_x)),
+        int(np.ceil(x[0] + half_x)) + 1,
     )

@@ -6,16 +6,11 @@ from typing import ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from skysift.base.options import Options
-from skysift.measure.options import FitOptions, NoiseOptions
+from skysift.find.options import FinderOptions
 from skysift.sky.detections import Detections
 from skysift.sky.tiling import NoisyTile, Piece
 
 HISTOGRAM_STEP = 0.01  # sigma
-
-
-class FinderOptions(NoiseOptions, FitOptions):
-    """What every finder's menu begins with: noise and fits are the same for all."""
 
 
 O = TypeVar("O", bound=FinderOptions)  # noqa: E741
@@ -74,6 +69,3 @@ class Finder(ABC, Generic[O]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.options!r})"
-
-
-__all__ = ["Finder", "FinderOptions", "Options"]

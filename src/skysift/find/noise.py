@@ -98,7 +98,10 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     wide = box.expand(halo).intersect(Box(0, shape[0], 0, shape[1]))
     data = work.image.read(wide)
     masked = np.zeros(data.shape, np.uint8)
-    rows, columns = -(-box.y1 // work.cell) - box.y0 // work.cell, -(-box.x1 // work.cell) - box.x0 // work.cell
+    rows, columns = (
+        -(-box.y1 // work.cell) - box.y0 // work.cell,
+        -(-box.x1 // work.cell) - box.x0 // work.cell,
+    )
     stats = np.empty((rows, columns, 5))
     level = rms = np.empty((0, 0), np.float32)
     if work.before is not None:
@@ -108,19 +111,35 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     cut = mesh.truncation(work.clip)
     everywhere = np.ones((rows, columns), np.bool_)
     cell_statistics(
-        data, masked, wide.y0, wide.x0, work.cell, rows, columns, *first, work.stride, work.clip, cut, everywhere, stats
+        data,
+        masked,
+        wide.y0,
+        wide.x0,
+        work.cell,
+        rows,
+        columns,
+        *first,
+        work.stride,
+        work.clip,
+        cut,
+        everywhere,
+        stats,
     )
     if work.before is None:
         return _CellResult(first, stats)
     fine = None
-    near = work.near[first[0] : first[0] + rows, first[1] : first[1] + columns] if work.near is not None else everywhere[:0]
+    near = (
+        work.near[first[0] : first[0] + rows, first[1] : first[1] + columns]
+        if work.near is not None
+        else everywhere[:0]
+    )
     if near.any():
         n = mesh.REFINE
         fine = np.empty((n * rows, n * columns, 5))
         wanted = np.repeat(np.repeat(near, n, axis=0), n, axis=1)
         cell_statistics(
-            data, masked, wide.y0, wide.x0, work.cell // n, n * rows, n * columns, n * first[0], n * first[1], work.stride,
-            work.clip, cut, wanted, fine,
+            data, masked, wide.y0, wide.x0, work.cell // n, n * rows, n * columns, n * first[0], n * first[1],
+            work.stride, work.clip, cut, wanted, fine,
         )  # fmt: skip
     products = []
     for r in range(first[0], first[0] + rows):
@@ -128,7 +147,9 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
             if r % work.every != work.every // 2 or c % work.every != work.every // 2:
                 continue
             y0, x0 = r * work.cell - wide.y0, c * work.cell - wide.x0
-            part = np.s_[y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)]
+            part = np.s_[
+                y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)
+            ]
             z = ((data[part] - level[part]) / rms[part]).astype(np.float64)
             good = np.isfinite(z) & (masked[part] == 0) & (data[part] != 0.0)
             sums = np.zeros((work.lags[0] + 1, 2 * work.lags[1] + 1))
@@ -138,7 +159,9 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     return _CellResult(first, stats, fine, tuple(products))
 
 
-def _pass(work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Progress | None) -> list[_CellResult]:
+def _pass(
+    work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Progress | None
+) -> list[_CellResult]:
     report = None if progress is None else partial(progress, stage)
     return list(map_tasks(partial(_measure_cells, work), boxes, workers=workers, progress=report))
 
@@ -153,7 +176,12 @@ def _collect(parts: Iterable[tuple[tuple[int, int], Floats]], shape: tuple[int, 
 
 
 def measure_noise(
-    image: SkyImage, options: NoiseOptions, *, workers: int = 1, tile: int = 1024, progress: Progress | None = None
+    image: SkyImage,
+    options: NoiseOptions,
+    *,
+    workers: int = 1,
+    tile: int = 1024,
+    progress: Progress | None = None,
 ) -> Noise:
     """
     Background, rms and noise autocorrelation of a map, the same for any tile size and number of workers.
@@ -180,7 +208,9 @@ def measure_noise(
     boxes = list(Tiling(whole, tile, anchor=cell))
 
     work = _Cells(image, cell, stride, options.clip)
-    first = _collect(((r.first, r.stats) for r in _pass(work, boxes, "noise, first pass", workers, progress)), shape)
+    first = _collect(
+        ((r.first, r.stats) for r in _pass(work, boxes, "noise, first pass", workers, progress)), shape
+    )
     rms = mesh.smooth_rms(first, enough)
     level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
     if not np.isfinite(rms).any():
@@ -190,7 +220,9 @@ def measure_noise(
     lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
     every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))
     near = _neighbourhood(first[..., mesh.PEAK] > options.bright * rms)
-    work = replace(work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every, near=near)
+    work = replace(
+        work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every, near=near
+    )
     results = _pass(work, boxes, "noise, second pass", workers, progress)
     stats = _collect(((r.first, r.stats) for r in results), shape)
     stats[..., mesh.PEAK] = first[..., mesh.PEAK]
@@ -234,7 +266,11 @@ def _neighbourhood(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
     """The maps that stand in for the mesh, opened and checked."""
     if options.background == "file" and not options.background_file:
-        raise UsageError("background=file needs a map", got="no background_file", todo="give --set background_file=MAP.fits")
+        raise UsageError(
+            "background=file needs a map",
+            got="no background_file",
+            todo="give --set background_file=MAP.fits",
+        )
     empty = NoiseMesh(1, np.zeros((1, 1)), np.full((1, 1), np.nan), np.ones((1, 1)))
     opened: list[SkyImage | None] = []
     for path in (options.background_file if options.background == "file" else None, options.rms_file):
@@ -244,7 +280,9 @@ def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
         given = open_product(path, beam=image.beam)
         if not isinstance(given, SkyImage) or given.shape != image.shape:
             got = given.shape if isinstance(given, SkyImage) else "a catalogue"
-            raise UsageError(f"{path} does not fit the map", got=got, allowed=f"an image of shape {image.shape}")
+            raise UsageError(
+                f"{path} does not fit the map", got=got, allowed=f"an image of shape {image.shape}"
+            )
         opened.append(given)
     return Noise(empty, *opened)
 
@@ -255,4 +293,4 @@ def _centre(shape: tuple[int, int]) -> tuple[Floats, Floats]:
 
 def _smallest(covariance: tuple[float, float, float]) -> float:
     xx, xy, yy = covariance
-    return 0.5 * (xx + yy) - np.sqrt(0.25 * (xx - yy) ** 2 + xy * xy)
+    return 0.5 * (xx + yy) - float(np.hypot(0.5 * (xx - yy), xy))

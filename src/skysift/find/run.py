@@ -18,7 +18,7 @@ from skysift.find.area import area_of
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.noise import Noise, measure_noise
-from skysift.find.pieces import Segments, cut_giants, share_reads, sampled_beams
+from skysift.find.pieces import Segments, cut_giants, sampled_beams, share_reads
 from skysift.match.group import group_components
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
@@ -131,7 +131,11 @@ def search(
         measured = run.measure(noise, objects, segments, area, reach)
         clock.lap("fits")
     provenance = Provenance(
-        skysift.__version__, name or type(finder).__name__, finder.options.to_dict(), (image.input_record(),), tuple(notes)
+        skysift.__version__,
+        name or type(finder).__name__,
+        finder.options.to_dict(),
+        (image.input_record(),),
+        tuple(notes),
     )
     error = _level_error(noise, image)
     catalogue = characterise(measured, image, error, finder.options, provenance)
@@ -178,14 +182,18 @@ class _Run:
     def histogram(self, noise: Noise, area: Box) -> Ints:
         """Counts of the map's signal-to-noise, whole numbers, so that no order of tiles can show."""
         parts = self._map("histogram", partial(_histogram, self.image, noise), list(Tiling(area, self.tile)))
-        return np.add.reduce(parts, dtype=np.int64)
+        return np.asarray(np.add.reduce(parts), np.int64)
 
     def detect(self, noise: Noise, area: Box) -> Detections:
         """Merged objects of an area."""
-        parts = self._map("islands", partial(_detect, self.image, noise, self.finder), list(Tiling(area, self.tile)))
+        parts = self._map(
+            "islands", partial(_detect, self.image, noise, self.finder), list(Tiling(area, self.tile))
+        )
         return merge_fragments(parts, self.finder.reach)
 
-    def measure(self, noise: Noise, objects: Detections, segments: Segments, area: Box, margin: int) -> Measured:
+    def measure(
+        self, noise: Noise, objects: Detections, segments: Segments, area: Box, margin: int
+    ) -> Measured:
         """Components of all objects, measured piece by piece and put in map order."""
         n = len(objects)
         if not n:
@@ -225,7 +233,13 @@ class _Part:
 
 
 def _measure(
-    image: SkyImage, noise: Noise, finder: Finder[Any], segments: Segments, sign: Ints, beams: Floats, read: tuple[Box, Ints]
+    image: SkyImage,
+    noise: Noise,
+    finder: Finder[Any],
+    segments: Segments,
+    sign: Ints,
+    beams: Floats,
+    read: tuple[Box, Ints],
 ) -> _Part:
     """Resolve and measure the members of one read."""
     box, members = read
@@ -242,17 +256,28 @@ def _measure(
     for one in np.unique(piece.sign).tolist():
         chosen = np.flatnonzero(piece.sign == one)
         mine = np.isin(found["member"], chosen)
-        parts.append(_kernel(piece, chosen, seeds[mine], found["member"][mine], float(one), noise, options, segments))
+        parts.append(
+            _kernel(piece, chosen, seeds[mine], found["member"][mine], float(one), noise, options, segments)
+        )
     return _join(parts, members, touches[members + 1])
 
 
 def _kernel(
-    piece: Piece, chosen: Ints, seeds: Floats, owner: Ints, sign: float, noise: Noise, options: Any, segments: Segments
+    piece: Piece,
+    chosen: Ints,
+    seeds: Floats,
+    owner: Ints,
+    sign: float,
+    noise: Noise,
+    options: Any,
+    segments: Segments,
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """Rows of the members of one sign."""
     tile, n = piece.tile, len(chosen)
     first = np.searchsorted(owner, np.append(chosen, np.iinfo(np.int64).max)).astype(np.int64)
-    area = 2.0 * np.pi * np.sqrt(piece.beams[chosen, 0] * piece.beams[chosen, 2] - piece.beams[chosen, 1] ** 2)
+    area = (
+        2.0 * np.pi * np.sqrt(piece.beams[chosen, 0] * piece.beams[chosen, 2] - piece.beams[chosen, 1] ** 2)
+    )
     pixels = segments.mask.area[piece.members[chosen] - 1]
     room = np.maximum(np.diff(first), 1) + 1 + (2.0 * pixels / np.maximum(area, 1.0)).astype(np.int64)
     limits = np.minimum(room, options.max_components)
@@ -268,7 +293,9 @@ def _kernel(
     return chosen, components[:n_components].copy(), pairs[:n_pairs].copy(), islands
 
 
-def _join(parts: list[tuple[Ints, Floats, Floats, Floats]], members: Ints, blank: npt.NDArray[np.bool_]) -> _Part:
+def _join(
+    parts: list[tuple[Ints, Floats, Floats, Floats]], members: Ints, blank: npt.NDArray[np.bool_]
+) -> _Part:
     """The rows of both signs, with components counted through and islands in the order of the members."""
     if len(parts) == 1:
         _, components, pairs, islands = parts[0]
@@ -286,18 +313,31 @@ def _join(parts: list[tuple[Ints, Floats, Floats, Floats]], members: Ints, blank
         order.append(chosen)
     place = np.argsort(np.concatenate(order), kind="stable")
     return _Part(
-        members, np.concatenate(all_components), np.concatenate(all_pairs), np.concatenate(all_islands)[place], blank
+        members,
+        np.concatenate(all_components),
+        np.concatenate(all_pairs),
+        np.concatenate(all_islands)[place],
+        blank,
     )
 
 
 def _assemble(
-    parts: list[_Part], objects: Detections, segments: Segments, area: Box, image: SkyImage, finder: Finder[Any]
+    parts: list[_Part],
+    objects: Detections,
+    segments: Segments,
+    area: Box,
+    image: SkyImage,
+    finder: Finder[Any],
 ) -> Measured:
     """All rows in map order: components sorted by object, then by segment, then as fitted; segments summed."""
     offsets = np.cumsum([0, *(len(part.components) for part in parts)])
-    segment = np.concatenate([part.members[part.components[:, row.ISLAND].astype(np.int64)] for part in parts])
+    segment = np.concatenate(
+        [part.members[part.components[:, row.ISLAND].astype(np.int64)] for part in parts]
+    )
     components = np.concatenate([part.components for part in parts])
-    pairs = np.concatenate([part.pairs + np.array([o, o, 0.0]) for part, o in zip(parts, offsets[:-1], strict=True)])
+    pairs = np.concatenate(
+        [part.pairs + np.array([o, o, 0.0]) for part, o in zip(parts, offsets[:-1], strict=True)]
+    )
     order = np.argsort(segment, kind="stable")  # segments are numbered in the order of their objects
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -318,7 +358,14 @@ def _assemble(
     positive[:, 0] = np.abs(positive[:, 0])
     options = finder.options
     dip = options.group_tolerance * getattr(options, "grow", 3.0)
-    group_components(positive, np.ascontiguousarray(components[:, row.RMS]), first, dip, max(1.0, options.group_tolerance), source)
+    group_components(
+        positive,
+        np.ascontiguousarray(components[:, row.RMS]),
+        first,
+        dip,
+        max(1.0, options.group_tolerance),
+        source,
+    )
     return Measured(components, pairs, islands, objects.boxes, flags, source)
 
 
@@ -340,18 +387,23 @@ def _sum_segments(rows: Floats, owner: Ints, n: int) -> Floats:
     return total
 
 
-def _object_flags(objects: Detections, segments: Segments, blank: npt.NDArray[np.bool_], area: Box, image: SkyImage) -> Ints:
+def _object_flags(
+    objects: Detections, segments: Segments, blank: npt.NDArray[np.bool_], area: Box, image: SkyImage
+) -> Ints:
     """Bits that depend on where an object lies."""
     boxes, (ny, nx) = objects.boxes, image.shape
     flags = np.zeros(len(objects), np.int64)
     edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
-    cut = (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
+    cut = (
+        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
+    )
     touching = np.zeros(len(objects), np.bool_)
     np.logical_or.at(touching, segments.owner, blank)
     pieces = np.bincount(segments.owner, minlength=len(objects))
     _, narrow = image.frame.beam_pixels(image.beam)
     for name, where in (
-        ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1), ("negative", objects["sign"] < 0),
+        ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1),
+        ("negative", objects["sign"] < 0),
         ("undersampled", np.full(len(objects), narrow < 2.0)),
     ):  # fmt: skip
         flags |= np.where(where, flag(name), 0)
@@ -361,7 +413,9 @@ def _object_flags(objects: Detections, segments: Segments, blank: npt.NDArray[np
 def _inside(objects: Detections, area: Box) -> Detections:
     """The objects that have a pixel in the area."""
     prints = objects.footprints
-    meets = (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
+    meets = (
+        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
+    )
     kept = np.zeros(len(objects), np.bool_)
     kept[prints.index[meets]] = True
     return objects if kept.all() else objects.select(kept)
@@ -386,7 +440,9 @@ def _level_error(noise: Noise, image: SkyImage) -> float:
     if not facts or facts.get("level") == "zero":
         return 0.0
     cells = 9.0 * float(facts["cell_pixels"]) ** 2
-    return float(np.sqrt(float(facts["noise_area_pixels"]) / min(cells, float(image.shape[0] * image.shape[1]))))
+    return float(
+        np.sqrt(float(facts["noise_area_pixels"]) / min(cells, float(image.shape[0] * image.shape[1])))
+    )
 
 
 def _nothing() -> Measured:

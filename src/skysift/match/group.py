@@ -63,7 +63,9 @@ def group_components(p: Floats, rms: Floats, first: Ints, dip: float, reach: flo
                         ends = min(ends, value)
                     lowest = min(lowest, value)
                 noise = 0.5 * (rms[a] + rms[b])
-                if lowest >= ends * (1.0 - 1e-9) or (lowest >= ends - dip * noise and d <= reach * 0.5 * widths):
+                if lowest >= ends * (1.0 - 1e-9) or (
+                    lowest >= ends - dip * noise and d <= reach * 0.5 * widths
+                ):
                     u, v = root(parent, a), root(parent, b)
                     parent[max(u, v)] = min(u, v)
     n_sources = 0

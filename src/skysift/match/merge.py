@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.runs import touching_runs
 
-__all__ = ["merge_fragments"]
+Ints = npt.NDArray[np.int64]
 
 
 def merge_fragments(parts: Sequence[Detections], reach: int) -> Detections:
@@ -50,7 +51,7 @@ def merge_fragments(parts: Sequence[Detections], reach: int) -> Detections:
     return both.select(order)
 
 
-def _objects(runs: np.ndarray, root: np.ndarray, index: np.ndarray, every: Detections, sign: int) -> Detections:  # type: ignore[type-arg]
+def _objects(runs: Ints, root: Ints, index: Ints, every: Detections, sign: int) -> Detections:
     """Objects of one sign from runs ``(run, 3)``, the first run that each is joined to, and its fragment."""
     roots, label = np.unique(root, return_inverse=True)
     seeded = np.zeros(len(roots), np.bool_)

@@ -147,7 +147,12 @@ def cell_statistics(
 
 @kernel
 def mask_bright(
-    data: Pixels, level: Pixels, rms: Pixels, threshold: float, offsets: npt.NDArray[np.int64], masked: npt.NDArray[np.uint8]
+    data: Pixels,
+    level: Pixels,
+    rms: Pixels,
+    threshold: float,
+    offsets: npt.NDArray[np.int64],
+    masked: npt.NDArray[np.uint8],
 ) -> None:
     """Mark in ``masked`` all pixels at ``offsets (n, 2)`` from a pixel that is brighter than the threshold (sigma)."""
     height, width = data.shape

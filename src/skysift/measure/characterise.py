@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from skysift.sky.table import Table
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Columns = dict[str, npt.NDArray[np.generic]]
+Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,9 @@ class Measured:
     source: Ints
 
 
-def characterise(measured: Measured, image: SkyImage, level_error: float, options: FitOptions, provenance: Provenance) -> Catalogue:
+def characterise(
+    measured: Measured, image: SkyImage, level_error: float, options: FitOptions, provenance: Provenance
+) -> Catalogue:
     """
     The catalogue of what was measured.
 
@@ -74,7 +77,9 @@ def characterise(measured: Measured, image: SkyImage, level_error: float, option
     sources = _sources(measured, components, shape, shape_cov, image, options)
     components["structure"] = _structure(measured)
     islands = _islands(measured, components, image, level_error, options)
-    islands["n_sources"] = _count_pairs(measured.components[:, row.ISLAND], measured.source, len(measured.islands))
+    islands["n_sources"] = _count_pairs(
+        measured.components[:, row.ISLAND], measured.source, len(measured.islands)
+    )
     return Catalogue(
         Table.from_columns("islands", islands),
         Table.from_columns("sources", sources),
@@ -135,7 +140,9 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     return out, shape, shape_cov
 
 
-def _axes(fitted: Ellipses, left: Ellipses, free: npt.NDArray[np.bool_], resolved: npt.NDArray[np.bool_]) -> Columns:
+def _axes(
+    fitted: Ellipses, left: Ellipses, free: npt.NDArray[np.bool_], resolved: npt.NDArray[np.bool_]
+) -> Columns:
     """Axes as fitted and deconvolved; a held shape has no errors, an unresolved one no position angle of its own."""
     held = ~free
     return {
@@ -168,13 +175,17 @@ def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
     if "flux" in out:
         out["flux_cal_err"] = options.flux_scale_error * np.abs(np.asarray(out["flux"], np.float64))
         out["position_cal_err"] = np.full(n, options.position_error)
-    error = np.hypot(np.asarray(out.get("ra_err", np.full(n, np.nan))), np.asarray(out.get("dec_err", np.full(n, np.nan))))
+    error = np.hypot(
+        np.asarray(out.get("ra_err", np.full(n, np.nan))), np.asarray(out.get("dec_err", np.full(n, np.nan)))
+    )
     out["name"] = names(ra, dec, error, options.acronym, x=x, y=y)
     out["snr"] = np.asarray(out["flux_peak"], np.float64) / np.asarray(out["rms"], np.float64)
     out["frequency"] = np.full(n, image.frequency)
 
 
-def _condon(out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.bool_], tangent: Floats) -> Columns:
+def _condon(
+    out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.bool_], tangent: Floats
+) -> Columns:
     """Condon's errors in place of those of the fit; with the shape held, those of a point source."""
     none = np.zeros((len(beam), 3, 3))
     of_beam = ellipses(beam, none)
@@ -198,7 +209,9 @@ def _condon(out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.b
         "dec_err": dec,
         "flux_peak_err": point,
         "flux_int_err": np.where(free, flux * e.flux, point),
-        "flux_beam_err": np.where(np.isfinite(np.asarray(out["flux_beam"])), np.sqrt(0.5) * peak * e.peak, np.nan),
+        "flux_beam_err": np.where(
+            np.isfinite(np.asarray(out["flux_beam"])), np.sqrt(0.5) * peak * e.peak, np.nan
+        ),
         "major_err": np.where(free, e.major, np.nan),
         "minor_err": np.where(free, e.minor, np.nan),
         "pa_err": np.where(free, e.pa, np.nan),
@@ -206,7 +219,12 @@ def _condon(out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.b
 
 
 def _sources(
-    measured: Measured, components: Columns, shape: Floats, shape_cov: Floats, image: SkyImage, options: FitOptions
+    measured: Measured,
+    components: Columns,
+    shape: Floats,
+    shape_cov: Floats,
+    image: SkyImage,
+    options: FitOptions,
 ) -> Columns:
     """Columns of the sources: those of a lone component as they are, of several summed and averaged by flux."""
     source = measured.source
@@ -226,12 +244,15 @@ def _sources(
     variance = variance + 2.0 * np.bincount(source[a[same]], pairs[same, 2], n)
 
     def mean(name: str) -> Floats:
-        return np.bincount(source, weight * np.asarray(components[name], np.float64), n)
+        return np.asarray(np.bincount(source, weight * components[name], n), np.float64)
 
     def spread(name: str) -> Floats:
-        return np.sqrt(np.bincount(source, (weight * np.asarray(components[name], np.float64)) ** 2, n))
+        return np.sqrt(np.bincount(source, (weight * components[name]) ** 2, n))
 
-    x, y = np.where(lone, np.asarray(components["x"])[lead], mean("x")), np.where(lone, np.asarray(components["y"])[lead], mean("y"))
+    x, y = (
+        np.where(lone, np.asarray(components["x"])[lead], mean("x")),
+        np.where(lone, np.asarray(components["y"])[lead], mean("y")),
+    )
     out: Columns = {"source_id": np.arange(1, n + 1), "x": x, "y": y}
     for name in ("x_err", "y_err", "ra_err", "dec_err"):
         out[name] = spread(name)
@@ -242,18 +263,24 @@ def _sources(
     for name in ("flux_peak", "flux_peak_err", "rms", "background", "residual_rms", "residual_peak"):
         out[name] = np.asarray(components[name])[brightest]
     tangent = image.frame.tangent(x, y)
-    offset = np.stack([np.asarray(components["x"]) - x[source], np.asarray(components["y"]) - y[source]], axis=1)
+    offset = np.stack(
+        [np.asarray(components["x"]) - x[source], np.asarray(components["y"]) - y[source]], axis=1
+    )
     offset = np.einsum("nij,nj->ni", tangent[source], offset)
     moments = shape + np.stack([offset[:, 0] ** 2, offset[:, 0] * offset[:, 1], offset[:, 1] ** 2], axis=1)
-    joint = np.stack([np.bincount(source, weight * moments[:, i], n) for i in range(3)], axis=1)
+    joint: Floats = np.stack([np.bincount(source, weight * moments[:, i], n) for i in range(3)], axis=1)
     squared = weight**2
-    joint_cov = np.stack([np.bincount(source, squared * shape_cov.reshape(-1, 9)[:, i], n) for i in range(9)], axis=1).reshape(-1, 3, 3)
+    flat = shape_cov.reshape(-1, 9)
+    joint_cov: Floats = np.stack([np.bincount(source, squared * flat[:, i], n) for i in range(9)], axis=1)
+    joint_cov = joint_cov.reshape(-1, 3, 3)
     island = measured.components[:, row.ISLAND].astype(np.int64)
     pixel_beam = measured.islands[island[lead], row.I_XX : row.I_YY + 1]
     beam = np.einsum("nij,nj->ni", shape_transform(tangent), pixel_beam)
     free = ~lone | (shape_cov[lead, 0, 0] > 0.0)
     out["resolved"] = np.where(lone, np.asarray(components["resolved"])[lead], True)
-    axes = _axes(ellipses(joint, joint_cov), ellipses(joint - beam, joint_cov), free, np.asarray(out["resolved"]))
+    axes = _axes(
+        ellipses(joint, joint_cov), ellipses(joint - beam, joint_cov), free, np.asarray(out["resolved"])
+    )
     for name, values in axes.items():
         if name in ("major_deconv_err", "minor_deconv_err"):
             continue
@@ -269,7 +296,9 @@ def _sources(
     return out
 
 
-def _islands(measured: Measured, components: Columns, image: SkyImage, level_error: float, options: FitOptions) -> Columns:
+def _islands(
+    measured: Measured, components: Columns, image: SkyImage, level_error: float, options: FitOptions
+) -> Columns:
     """Columns of the islands: sums over their pixels, no Gaussian in them."""
     isl, boxes = measured.islands, measured.boxes
     n = len(isl)
@@ -277,7 +306,9 @@ def _islands(measured: Measured, components: Columns, image: SkyImage, level_err
     beams = isl[:, row.I_N] / area
     rms = isl[:, row.I_RMS]
     flags = measured.flags.copy()
-    np.bitwise_or.at(flags, measured.components[:, row.ISLAND].astype(np.int64), np.asarray(components["flags"], np.int64))
+    np.bitwise_or.at(
+        flags, measured.components[:, row.ISLAND].astype(np.int64), np.asarray(components["flags"], np.int64)
+    )
     out: Columns = {
         "island_id": np.arange(1, n + 1),
         "x": isl[:, row.I_X],

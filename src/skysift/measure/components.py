@@ -22,8 +22,10 @@ FEW_ROUNDS = 3  # where there are many components, each round may add many
 
 
 @kernel
-def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, beam: Floats, brightest: float) -> bool:
-    """Whether component k is a believable fit: centre within half a beam of the window, sane height, shape off its bounds."""
+def acceptable(
+    p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, beam: Floats, brightest: float
+) -> bool:
+    """Whether component k is believable: centre within half a beam of the window, sane height, shape off its bounds."""
     r, c = int(np.floor(p[k, 2] + 0.5)), int(np.floor(p[k, 1] + 0.5))
     near_y, near_x = int(1.1774 * np.sqrt(beam[2])), int(1.1774 * np.sqrt(beam[0]))
     found = False
@@ -32,7 +34,7 @@ def acceptable(p: Floats, bounded: Bools, free: Bools, k: int, index: Labels, be
             found = found or index[v, u] >= 0
     if not found or (free[k] and bounded[k]):
         return False
-    return 0.5 < p[k, 0] < 2.0 * brightest + 3.0
+    return bool(0.5 < p[k, 0] < 2.0 * brightest + 3.0)
 
 
 @kernel
@@ -41,8 +43,9 @@ def settle(
     index: Labels, brightest: float, block: Ints, ok: Bools,
 ) -> float:  # fmt: skip
     """
-    Chi-squared after fitting ``p`` with free shapes, then with the shape held, at its start and at last at the beam's, for
-    those that went astray.
+    Chi-squared after fitting ``p`` with free shapes, then with the shape held for those that went astray.
+
+    It is held as it was at the start, and if that does not do either, at the beam's.
 
     ``ok`` tells which components are believable in the end; ``free`` which shapes stayed free.
     """
@@ -101,11 +104,15 @@ def residual_seeds(
             near = False
             for k in range(p.shape[0]):
                 dx, dy = x[i] - p[k, 1], y[i] - p[k, 2]
-                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (0.5 * 2.3548) ** 2:
+                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (
+                    0.5 * 2.3548
+                ) ** 2:
                     near = True
             for k in range(n):
                 dx, dy = x[i] - x[out[k]], y[i] - y[out[k]]
-                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (1.5 * 2.3548) ** 2:
+                if (beam[2] * dx * dx - 2 * beam[1] * dx * dy + beam[0] * dy * dy) / det < (
+                    1.5 * 2.3548
+                ) ** 2:
                     near = True
             if not near:
                 best, at = height_i, i
@@ -136,7 +143,9 @@ def make_blocks_of(p: Floats, beam: Floats, block: Ints) -> None:
 
 
 @kernel
-def from_moments(x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats, exact: bool) -> None:
+def from_moments(
+    x: Floats, y: Floats, z: Floats, inside: Bools, beam: Floats, p: Floats, exact: bool
+) -> None:
     """
     One component ``p[0]`` from the island's own pixels: centroid, second moments or the beam, and their sum.
 
@@ -182,7 +191,9 @@ def reseed(
     """
     n = fx.shape[0]
     ok = np.zeros(p.shape[0], np.bool_)
-    enough = 0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
+    enough = (
+        0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
+    )
     found = np.empty(p.shape[0], np.int64)
     trial, trial_free, trial_status = p.copy(), free.copy(), status.copy()
     rest = z.copy()
@@ -192,11 +203,15 @@ def reseed(
         rest[:] = z
         add_gaussians(x, y, p, 0, k, -1.0, rest)
         most = 1 if k < JOINT else p.shape[0]
-        extra = residual_seeds(rest, noise, inside, index, x, y, p[:k], beam, threshold, min(most, limit - k), found)
+        extra = residual_seeds(
+            rest, noise, inside, index, x, y, p[:k], beam, threshold, min(most, limit - k), found
+        )
         if extra == 0 or n <= 6 * (k + extra) + 2:
             break
         better = False
-        for attempt in range(3):  # all newcomers with free shapes, then the brightest few, then the brightest as a point
+        for attempt in range(
+            3
+        ):  # all newcomers with free shapes, then the brightest few, then the brightest as a point
             if attempt == 1 and extra == 1:
                 continue
             extra = extra if attempt == 0 else (max(extra // 4, 1) if attempt == 1 else 1)
@@ -209,12 +224,36 @@ def reseed(
                 trial_status[k + m] = RESEEDED
             total = k + extra
             new = settle(
-                fx, fy, fz, fw, trial[:total], trial_free[:total], beam, high, 1.0, index, brightest, block[:total], ok[:total]
+                fx,
+                fy,
+                fz,
+                fw,
+                trial[:total],
+                trial_free[:total],
+                beam,
+                high,
+                1.0,
+                index,
+                brightest,
+                block[:total],
+                ok[:total],
             )
             kept = keep(trial, trial_free, trial_status, ok, 0, total)
             if k < kept < total:
                 new = settle(
-                    fx, fy, fz, fw, trial[:kept], trial_free[:kept], beam, high, 1.0, index, brightest, block[:kept], ok[:kept]
+                    fx,
+                    fy,
+                    fz,
+                    fw,
+                    trial[:kept],
+                    trial_free[:kept],
+                    beam,
+                    high,
+                    1.0,
+                    index,
+                    brightest,
+                    block[:kept],
+                    ok[:kept],
                 )
                 kept = kept if keep(trial, trial_free, trial_status, ok, 0, kept) == kept else 0
             better = kept > k and chi2 - new > enough * (kept - k)
@@ -246,7 +285,9 @@ def fit_island(
         if inside[i] and z[i] > brightest:
             brightest = z[i]
     k, cost = 0, np.inf
-    each = 0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
+    each = (
+        0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
+    )
     trial, trial_free, trial_status = np.empty_like(p), np.zeros_like(free), np.zeros_like(status)
     ok = np.zeros(p.shape[0], np.bool_)
     for start in range(2):
@@ -263,13 +304,29 @@ def fit_island(
             from_moments(x, y, z, inside, beam, trial, False)
         trial_status[:m] = 0
         trial_free[:m] = n > 6 * m + 2
-        new = settle(fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m])
+        new = settle(
+            fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m]
+        )
         kept = keep(trial, trial_free, trial_status, ok, 0, m)
         if kept == 0:
             continue
         if kept < m:
             m = kept
-            new = settle(fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m])
+            new = settle(
+                fx,
+                fy,
+                fz,
+                fw,
+                trial[:m],
+                trial_free[:m],
+                beam,
+                high,
+                1.0,
+                index,
+                brightest,
+                block[:m],
+                ok[:m],
+            )
         m, new = reseed(
             x, y, z, noise, inside, index, fx, fy, fz, fw, every, m, new, beam, threshold, high, brightest, limit, trial,
             trial_free, trial_status, block,

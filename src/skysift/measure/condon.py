@@ -21,7 +21,9 @@ class CondonErrors:
     pa: Floats
 
 
-def condon_errors(snr: Floats, major: Floats, minor: Floats, beam_major: float, beam_minor: float) -> CondonErrors:
+def condon_errors(
+    snr: Floats, major: Floats, minor: Floats, beam_major: Floats, beam_minor: Floats
+) -> CondonErrors:
     """
     Errors by Condon's equations 21, 41 and 42, the noise being smooth on the scale of the beam.
 
@@ -32,7 +34,7 @@ def condon_errors(snr: Floats, major: Floats, minor: Floats, beam_major: float, 
     major, minor
         Fitted axes (FWHM).
     beam_major, beam_minor
-        Axes of the beam, in the same unit.
+        Axes of the beam, in the same unit, one a row.
     """
 
     def rho(alpha_major: float, alpha_minor: float) -> Floats:

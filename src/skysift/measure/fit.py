@@ -102,7 +102,9 @@ def fit_joint(
                 at += n
                 trial[c, 0] = max(trial[c, 0], 1e-3 * p[c, 0])
                 dx, dy = trial[c, 1] - origin[c, 1], trial[c, 2] - origin[c, 2]
-                far = np.sqrt((beam[2] * dx * dx - 2.0 * beam[1] * dx * dy + beam[0] * dy * dy) / det) / 2.3548
+                far = (
+                    np.sqrt((beam[2] * dx * dx - 2.0 * beam[1] * dx * dy + beam[0] * dy * dy) / det) / 2.3548
+                )
                 if far > reach:
                     trial[c, 1] = origin[c, 1] + dx * reach / far
                     trial[c, 2] = origin[c, 2] + dy * reach / far
@@ -161,7 +163,7 @@ def make_blocks(p: Floats, beam: Floats, block: Ints) -> int:
 
 @kernel
 def near_block(x: Floats, y: Floats, p: Floats, members: Ints, beam: Floats, out: Ints) -> int:
-    """Number of pixels within 1.5 times the FWHM (in each component's own and the beam's shape) of a block; listed in ``out``."""
+    """Number of pixels within 1.5 FWHM of a member of a block, by the wider of its shape and the beam; listed in ``out``."""
     n = 0
     for i in range(x.shape[0]):
         for c in members:
@@ -206,7 +208,17 @@ def fit_components(
             part_bounded = np.zeros(part.shape[0], np.bool_)
             if n > 6 * part.shape[0]:
                 fit_joint(
-                    x[chosen], y[chosen], rest[chosen], w[chosen], part, part_free, beam, low, high, reach, part_bounded
+                    x[chosen],
+                    y[chosen],
+                    rest[chosen],
+                    w[chosen],
+                    part,
+                    part_free,
+                    beam,
+                    low,
+                    high,
+                    reach,
+                    part_bounded,
                 )
             add_gaussians(x, y, part, 0, part.shape[0], -1.0, rest)
             for m in range(members.shape[0]):

@@ -152,9 +152,21 @@ def curvature(x: float, y: float, p: Floats, k: int, free: bool, out: Floats) ->
     if free:
         xx, xy, yy = 0.5 * u * u, u * v, 0.5 * v * v
         out[0, 3], out[0, 4], out[0, 5] = e * xx, e * xy, e * yy
-        out[1, 3], out[1, 4], out[1, 5] = m * (u * xx - a * u), m * (u * xy - a * v - b * u), m * (u * yy - b * v)
-        out[2, 3], out[2, 4], out[2, 5] = m * (v * xx - b * u), m * (v * xy - b * v - c * u), m * (v * yy - c * v)
-        out[3, 3], out[3, 4], out[3, 5] = m * (xx * xx - a * u * u), m * (xx * xy - a * u * v - b * u * u), m * (xx * yy - b * u * v)
+        out[1, 3], out[1, 4], out[1, 5] = (
+            m * (u * xx - a * u),
+            m * (u * xy - a * v - b * u),
+            m * (u * yy - b * v),
+        )
+        out[2, 3], out[2, 4], out[2, 5] = (
+            m * (v * xx - b * u),
+            m * (v * xy - b * v - c * u),
+            m * (v * yy - c * v),
+        )
+        out[3, 3], out[3, 4], out[3, 5] = (
+            m * (xx * xx - a * u * u),
+            m * (xx * xy - a * u * v - b * u * u),
+            m * (xx * yy - b * u * v),
+        )
         out[4, 4] = m * (xy * xy - a * v * v - 2.0 * b * u * v - c * u * u)
         out[4, 5] = m * (xy * yy - b * v * v - c * u * v)
         out[5, 5] = m * (yy * yy - c * v * v)

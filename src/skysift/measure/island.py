@@ -52,10 +52,10 @@ def outer_step(narrow: float, n: int, every: int) -> int:
 
 @kernel
 def errors_of_block(
-    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool, every: int,
-    lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
+    x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool,
+    every: int, lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
-    """Covariance ``(6 m, 6 m)`` and bias of the members of one block, from the pixels they were fitted to; false where NaN."""
+    """Covariance ``(6 m, 6 m)`` and bias of the members of a block, from the pixels they were fitted to; false where NaN."""
     part, part_free = p[members], free[members]
     narrow = np.inf
     for c in range(part.shape[0]):
@@ -75,7 +75,9 @@ def errors_of_block(
     for i in range(n):
         part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
     chosen = chosen[:n]
-    return sandwich(x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov, bias)
+    return sandwich(
+        x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov, bias
+    )
 
 
 @kernel
@@ -106,7 +108,7 @@ def flux_gradient(p: Floats, k: int, free: bool, beam: Floats, out: Floats) -> f
     """Flux of component k in units of amplitude x beams, and its derivatives by the six parameters."""
     det = p[k, 3] * p[k, 5] - p[k, 4] * p[k, 4]
     ratio = float(np.sqrt(det / (beam[0] * beam[2] - beam[1] * beam[1])))
-    flux = p[k, 0] * ratio
+    flux = float(p[k, 0]) * ratio
     out[:] = 0.0
     out[0] = ratio
     if free:
@@ -203,12 +205,18 @@ def measure_islands(
         if n > LARGE:
             every = max(int(2.3548 * np.sqrt(minor) / 2.0), int(np.ceil(np.sqrt(n / (4.0 * LARGE)))), 1)
         if every > 1:
-            tx, ty, tz, tnoise, tindex = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty_like(index)
+            tx, ty, tz, tnoise, tindex = (
+                np.empty(n),
+                np.empty(n),
+                np.empty(n),
+                np.empty(n),
+                np.empty_like(index),
+            )
             t = thin(x, y, z, noise, every, tx, ty, tz, tnoise, tindex)
             fx, fy, fz, fnoise, findex = tx[:t], ty[:t], tz[:t], tnoise[:t], tindex
         k = fit_island(
-            x, y, z, noise, inside, index, fx, fy, fz, 1.0 / (fnoise * fnoise), every, local, beam, threshold, high, limit,
-            p, free, status, block,
+            x, y, z, noise, inside, index, fx, fy, fz, 1.0 / (fnoise * fnoise), every, local, beam, threshold, high,
+            limit, p, free, status, block,
         )  # fmt: skip
         lone = False
         lone_x, lone_y, lone_z, lone_noise, lone_index = fx, fy, fz, fnoise, findex
@@ -216,14 +224,32 @@ def measure_islands(
         # and a window that follows it makes sources too wide and too faint.
         if k == 1:
             for _ in range(2):
-                tx, ty, tz, tnoise, tindex = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty_like(index)
+                tx, ty, tz, tnoise, tindex = (
+                    np.empty(n),
+                    np.empty(n),
+                    np.empty(n),
+                    np.empty(n),
+                    np.empty_like(index),
+                )
                 t = restrict(fx, fy, fz, fnoise, p[:1], LONE, tx, ty, tz, tnoise, tindex)
                 tx, ty, tz, tnoise = tx[:t], ty[:t], tz[:t], tnoise[:t]
                 trial, trial_free, ok = p[:1].copy(), free[:1].copy(), np.zeros(1, np.bool_)
                 if t < 9:
                     break
                 settle(
-                    tx, ty, tz, 1.0 / (tnoise * tnoise), trial, trial_free, beam, high, 1.0, tindex, z[at], block[:1], ok
+                    tx,
+                    ty,
+                    tz,
+                    1.0 / (tnoise * tnoise),
+                    trial,
+                    trial_free,
+                    beam,
+                    high,
+                    1.0,
+                    tindex,
+                    z[at],
+                    block[:1],
+                    ok,
                 )
                 if not ok[0] or trial_free[0] != free[0]:
                     break
@@ -281,7 +307,21 @@ def measure_islands(
                 continue
             cov, bias = np.empty((6 * group.shape[0], 6 * group.shape[0])), np.zeros((group.shape[0], 6))
             known = not failed and errors_of_block(
-                fx, fy, fz, fnoise, p[:k], free[:k], group, beam, joint, every, lags, correlation, findex, cov, bias
+                fx,
+                fy,
+                fz,
+                fnoise,
+                p[:k],
+                free[:k],
+                group,
+                beam,
+                joint,
+                every,
+                lags,
+                correlation,
+                findex,
+                cov,
+                bias,
             )
             if not known:
                 cov[:] = np.nan
@@ -326,7 +366,8 @@ def measure_islands(
                     frest = fz.copy()
                     add_gaussians(fx, fy, p, 0, k, -1.0, frest)
                     f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, every, lags, correlation, findex)
-                    out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
+                    if 0.5 * p[c, 0] < f < 2.0 * p[c, 0]:  # else the point took up what the model leaves
+                        out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
                 out[RMS] = rms[r, u]
                 out[LEVEL] = level[r, u]
                 out[REST_RMS], out[REST_PEAK] = rest_rms, sign * worst

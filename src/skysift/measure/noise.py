@@ -63,7 +63,7 @@ def cell_width(beam_covariance: Floats, mesh: float, shape: tuple[int, int]) -> 
     xx, xy, yy = beam_covariance
     width = mesh * FWHM * (xx * yy - xy * xy) ** 0.25
     widest = max(max(shape) / 3.0, 8.0 * FWHM * (xx * yy - xy * xy) ** 0.25)
-    return max(REFINE, REFINE * round(min(width, widest) / REFINE))
+    return max(REFINE, REFINE * round(float(min(width, widest)) / REFINE))
 
 
 def truncation(clip: float) -> float:
@@ -86,7 +86,9 @@ def _median(values: Floats) -> Floats:
     count = np.isfinite(ordered).sum(axis=0)
     low = np.maximum((count - 1) // 2, 0)
     high = np.minimum(count // 2, values.shape[0] - 1)
-    middle: Floats = 0.5 * (np.take_along_axis(ordered, low[None], 0)[0] + np.take_along_axis(ordered, high[None], 0)[0])
+    middle: Floats = 0.5 * (
+        np.take_along_axis(ordered, low[None], 0)[0] + np.take_along_axis(ordered, high[None], 0)[0]
+    )
     return np.where(count > 0, middle, np.nan)
 
 
@@ -207,8 +209,13 @@ def _box_sum(values: Floats, half: int) -> Floats:
     table = np.zeros((rows + 1, columns + 1))
     table[1:, 1:] = np.cumsum(np.cumsum(values, axis=0), axis=1)
     top, bottom = np.clip(np.arange(rows) - half, 0, rows), np.clip(np.arange(rows) + half + 1, 0, rows)
-    left, right = np.clip(np.arange(columns) - half, 0, columns), np.clip(np.arange(columns) + half + 1, 0, columns)
-    total: Floats = table[bottom][:, right] - table[top][:, right] - table[bottom][:, left] + table[top][:, left]
+    left, right = (
+        np.clip(np.arange(columns) - half, 0, columns),
+        np.clip(np.arange(columns) + half + 1, 0, columns),
+    )
+    total: Floats = (
+        table[bottom][:, right] - table[top][:, right] - table[bottom][:, left] + table[top][:, left]
+    )
     return total
 
 
@@ -265,12 +272,16 @@ def autocorrelation(sums: Floats, pairs: Floats, beam_covariance: Floats, enough
         raw[: n_y + 1] = half[::-1, ::-1]
         raw /= raw[n_y, n_x]
     distance = np.sqrt(metric) / FWHM
-    raw *= np.where(distance < 1.5, 1.0, np.where(distance < 2.0, 0.5 + 0.5 * np.cos(np.pi * (distance - 1.5) / 0.5), 0.0))
+    raw *= np.where(
+        distance < 1.5, 1.0, np.where(distance < 2.0, 0.5 + 0.5 * np.cos(np.pi * (distance - 1.5) / 0.5), 0.0)
+    )
     height, width = 4 * n_y + 2, 4 * n_x + 2
     padded = np.zeros((height, width))
     padded[: 2 * n_y + 1, : 2 * n_x + 1] = raw
     padded = np.roll(padded, (-n_y, -n_x), axis=(0, 1))
     power = np.maximum(np.fft.rfft2(padded).real, 0.0)
-    clean = np.roll(np.fft.irfft2(power, s=(height, width)), (n_y, n_x), axis=(0, 1))[: 2 * n_y + 1, : 2 * n_x + 1]
+    clean = np.roll(np.fft.irfft2(power, s=(height, width)), (n_y, n_x), axis=(0, 1))[
+        : 2 * n_y + 1, : 2 * n_x + 1
+    ]
     result: Floats = clean / clean[n_y, n_x]
     return result

@@ -9,20 +9,39 @@ class NoiseOptions(Options):
     """Background level and rms noise of a map."""
 
     background: Literal["mesh", "zero", "file"] = option(
-        "mesh", doc="Level to subtract: the mesh where it is significant, nothing, or the map `background_file`."
+        "mesh",
+        doc="Level to subtract: the mesh where it is significant, nothing, or the map `background_file`.",
     )
     background_file: str | None = option(None, doc="FITS map of the background, on the pixels of the map.")
-    rms_file: str | None = option(None, doc="FITS map of the rms noise, on the pixels of the map, instead of the mesh.")
-    mesh: float = option(16.0, unit="beam", at_least=4.0, doc="Width of a mesh cell in beams (geometric mean FWHM).")
-    clip: float = option(3.0, unit="sigma", at_least=2.0, doc="Clipping level of the statistics in a cell, corrected for truncation.")
+    rms_file: str | None = option(
+        None, doc="FITS map of the rms noise, on the pixels of the map, instead of the mesh."
+    )
+    mesh: float = option(
+        16.0, unit="beam", at_least=4.0, doc="Width of a mesh cell in beams (geometric mean FWHM)."
+    )
+    clip: float = option(
+        3.0,
+        unit="sigma",
+        at_least=2.0,
+        doc="Clipping level of the statistics in a cell, corrected for truncation.",
+    )
     mask_level: float = option(
-        4.0, unit="sigma", at_least=3.0, doc="Pixels brighter than this, and one beam around, are left out of the second pass."
+        4.0,
+        unit="sigma",
+        at_least=3.0,
+        doc="Pixels brighter than this, and one beam around, are left out of the second pass.",
     )
     bright: float = option(
-        100.0, unit="sigma", above=0.0, doc="Around sources brighter than this the mesh may become three times finer."
+        100.0,
+        unit="sigma",
+        above=0.0,
+        doc="Around sources brighter than this the mesh may become three times finer.",
     )
     level_sigma: float = option(
-        3.0, unit="sigma", at_least=0.0, doc="The mesh level is subtracted where it exceeds its own error by this factor."
+        3.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="The mesh level is subtracted where it exceeds its own error by this factor.",
     )
 
 
@@ -33,23 +52,42 @@ class FitOptions(Options):
         3.0, unit="sigma", above=0.0, doc="A peak that rises this much above its saddle starts a component."
     )
     reseed: float = option(
-        5.0, unit="sigma", above=0.0, doc="A residual this bright inside the island starts one more component."
+        5.0,
+        unit="sigma",
+        above=0.0,
+        doc="A residual this bright inside the island starts one more component.",
     )
-    window: float = option(0.75, unit="beam", above=0.0, at_most=3.0, doc="How far a fit looks beyond the island.")
-    max_components: int = option(300, at_least=1, doc="Components at most in one piece of an island; more is flagged.")
+    window: float = option(
+        0.75, unit="beam", above=0.0, at_most=3.0, doc="How far a fit looks beyond the island."
+    )
+    max_components: int = option(
+        300, at_least=1, doc="Components at most in one piece of an island; more is flagged."
+    )
     resolved_sigma: float = option(
-        3.0, unit="sigma", above=0.0, doc="A component is resolved where ln(flux_int / flux_peak) exceeds its error by this factor."
+        3.0,
+        unit="sigma",
+        above=0.0,
+        doc="A component is resolved where ln(flux_int / flux_peak) exceeds its error by this factor.",
     )
     errors: Literal["sandwich", "condon"] = option(
-        "sandwich", doc="Errors of the estimator used, with the measured noise autocorrelation, or Condon (1997)."
+        "sandwich",
+        doc="Errors of the estimator used, with the measured noise autocorrelation, or Condon (1997).",
     )
     flux_scale_error: float = option(
-        0.0, at_least=0.0, below=1.0, doc="Relative calibration error of the flux scale; its own column, never mixed in."
+        0.0,
+        at_least=0.0,
+        below=1.0,
+        doc="Relative calibration error of the flux scale; its own column, never mixed in.",
     )
     position_error: float = option(
-        0.0, unit="arcsec", at_least=0.0, doc="Calibration error of positions per axis; its own column, never mixed in."
+        0.0,
+        unit="arcsec",
+        at_least=0.0,
+        doc="Calibration error of positions per axis; its own column, never mixed in.",
     )
     group_tolerance: float = option(
-        1.0, at_least=0.0, doc="Components join one source where the dip between them is within this times `grow` rms."
+        1.0,
+        at_least=0.0,
+        doc="Components join one source where the dip between them is within this times `grow` rms.",
     )
     acronym: str = option("SKYSIFT", doc="First word of the source names.")

@@ -33,7 +33,9 @@ def touching_runs(runs: Ints, reach: int) -> Ints:
         if i > 0 and runs[i - 1, 0] == row and runs[i - 1, 2] >= start:
             a, b = root(parent, i - 1), root(parent, i)
             parent[max(a, b)] = min(a, b)
-        while above < i and (runs[above, 0] < row - 1 or (runs[above, 0] == row - 1 and runs[above, 2] + reach <= start)):
+        while above < i and (
+            runs[above, 0] < row - 1 or (runs[above, 0] == row - 1 and runs[above, 2] + reach <= start)
+        ):
             above += 1
         k = above
         while k < i and runs[k, 0] == row - 1 and runs[k, 1] < stop + reach:

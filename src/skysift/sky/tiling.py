@@ -40,7 +40,10 @@ class Tiling:
     def __post_init__(self) -> None:
         if self.tile < MINIMUM_TILE:
             raise UsageError(
-                "the tile is too small", got=self.tile, allowed=f"{MINIMUM_TILE} pixels or more", todo="give --tile 1024"
+                "the tile is too small",
+                got=self.tile,
+                allowed=f"{MINIMUM_TILE} pixels or more",
+                todo="give --tile 1024",
             )
 
     @property

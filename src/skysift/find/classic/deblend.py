@@ -75,7 +75,11 @@ def island_peaks(
                     if mine < 0:
                         mine = other
                     elif other != mine:
-                        high, low = (mine, other) if height_of[peak[mine]] >= height_of[peak[other]] else (other, mine)
+                        high, low = (
+                            (mine, other)
+                            if height_of[peak[mine]] >= height_of[peak[other]]
+                            else (other, mine)
+                        )
                         if height_of[peak[low]] - height_of[j] >= prominence:
                             survives[peak[low]] = True
                         else:
@@ -110,7 +114,11 @@ def island_peaks(
             if not survives[j]:
                 continue
             mx, my = sx[j] / weight[j], sy[j] / weight[j]
-            xx, xy, yy = sxx[j] / weight[j] - mx * mx, sxy[j] / weight[j] - mx * my, syy[j] / weight[j] - my * my
+            xx, xy, yy = (
+                sxx[j] / weight[j] - mx * mx,
+                sxy[j] / weight[j] - mx * my,
+                syy[j] / weight[j] - my * my,
+            )
             row = out[n_seeds]
             row[0], row[1], row[2] = value[j], columns[j] + left + x0, rows[j] + top + y0
             row[3], row[4], row[5] = beam[0], beam[1], beam[2]

@@ -22,10 +22,12 @@ class ClassicFinder(Finder[ClassicOptions]):
 
     @property
     def reach(self) -> int:
+        """1 for 8-connected islands, 0 for 4-connected."""
         return 1 if self.options.connectivity == 8 else 0
 
     @property
     def wants_histogram(self) -> bool:
+        """Whether the seed threshold comes from the map's histogram."""
         return self.options.fdr is not None
 
     def calibrate(self, counts: npt.NDArray[np.int64]) -> Self:
@@ -39,7 +41,9 @@ class ClassicFinder(Finder[ClassicOptions]):
         """Fragments of islands in one tile; positive ones first."""
         options = self.options
         signs = (1, -1) if options.negative else (1,)
-        return Detections.concat([fragments(tile, options.seed, options.grow, self.reach, sign) for sign in signs])
+        return Detections.concat(
+            [fragments(tile, options.seed, options.grow, self.reach, sign) for sign in signs]
+        )
 
     def resolve(self, piece: Piece) -> Detections:
         """The peaks of each member, as start values."""
