@@ -163,7 +163,7 @@ def make_blocks(p: Floats, beam: Floats, block: Ints) -> int:
 
 @kernel
 def near_block(x: Floats, y: Floats, p: Floats, members: Ints, beam: Floats, out: Ints) -> int:
-    """Number of pixels within 1.5 FWHM of a member of a block, by the wider of its shape and the beam; listed in ``out``."""
+    """Number of pixels, listed in ``out``, within 1.5 FWHM of a member of a block, by the wider of it and the beam."""
     n = 0
     for i in range(x.shape[0]):
         for c in members:

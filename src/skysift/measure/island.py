@@ -55,7 +55,7 @@ def errors_of_block(
     x: Floats, y: Floats, z: Floats, noise: Floats, p: Floats, free: Bools, members: Ints, beam: Floats, joint: bool,
     every: int, lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
-    """Covariance ``(6 m, 6 m)`` and bias of the members of a block, from the pixels they were fitted to; false where NaN."""
+    """Covariance ``(6 m, 6 m)`` and bias of a block, from the pixels it was fitted to; false where there is none."""
     part, part_free = p[members], free[members]
     narrow = np.inf
     for c in range(part.shape[0]):
