@@ -145,7 +145,7 @@ def help_text(text):
         if "\b" in part and not keep:
             head, _, rest = body.partition("\n")
             if head.endswith(":"):
-                parts.append(f"{head}:\n\n{indent(inspect.cleandoc(rest))}")
+                parts.append(f"{head}\n\n.. code-block:: text\n\n{indent(inspect.cleandoc(rest))}")
             else:
                 parts.append(" ".join(body.split()))
         else:
