@@ -13,6 +13,7 @@ Ints = npt.NDArray[np.int64]
 
 LATTICE = 512  # pixels; science, not machine: it decides where a giant is cut
 NARROWEST = 0.5  # pixels (sigma) of a beam's axis as it is fitted: what a pixel makes of a point
+SHARED = (128, 8192)  # rows and columns of a cell whose objects share a read
 GIANT = 1024  # an object wider than this is measured by segments
 
 
@@ -65,10 +66,10 @@ def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[
     """
     Which segments are measured together, and the box of pixels that holds them with a margin.
 
-    Segments whose boxes begin in one cell of a 512-pixel lattice share a read. Who reads with whom changes no
-    number: a segment is measured from its own box.
+    Segments whose boxes begin in one cell of 128 rows and 8192 columns share a read, for files are read along rows.
+    Who reads with whom changes no number: a segment is measured from its own box.
     """
-    cells = np.stack([boxes[:, 0] // LATTICE, boxes[:, 2] // LATTICE], axis=1)
+    cells = np.stack([boxes[:, 0] // SHARED[0], boxes[:, 2] // SHARED[1]], axis=1)
     _, group = np.unique(cells, axis=0, return_inverse=True)
     group = group.reshape(-1)
     order = np.argsort(group, kind="stable")
@@ -76,6 +77,8 @@ def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[
     for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         part = boxes[members]
         box = Box(int(part[:, 0].min()), int(part[:, 1].max()), int(part[:, 2].min()), int(part[:, 3].max()))
+        if 2 * (box.x1 - box.x0) > shape[1]:
+            box = Box(box.y0, box.y1, 0, shape[1])
         reads.append((box.expand(margin).intersect(Box.of(shape)), np.sort(members)))
     return reads
 

@@ -74,9 +74,12 @@ def find(
     UnknownName, OptionError
         Where the finder or one of its options does not exist, or a value is out of bounds.
     """
+    name = ""
     if isinstance(finder, str):
-        finder = make_finder(finder, **options)
-    return search(image, finder, workers=workers, tile=tile, region=region, progress=progress).catalogue
+        name, finder = finder, make_finder(finder, **options)
+    return search(
+        image, finder, name=name, workers=workers, tile=tile, region=region, progress=progress
+    ).catalogue
 
 
 def make_finder(name: str, **options: Any) -> Finder[Any]:

@@ -64,7 +64,7 @@ def fit_joint(
 
     ``z`` in units of the rms, ``w`` relative weights. Centres stay within ``reach`` beams of where they started,
     shapes within [low, high] of the beam's (see `bound_shape`); ``bounded`` tells which shape ended on a bound.
-    Stops when a step gains less than 1e-4 in chi-squared, a hundredth of a sigma, or a millionth of it, where
+    Stops when a step promises or gains less than 1e-4 in chi-squared, a hundredth of a sigma, or a millionth of it, where
     Gaussians cannot describe the emission anyway; after twenty steps where there is very much of it.
     """
     k = p.shape[0]
@@ -94,6 +94,11 @@ def fit_joint(
                 damping = max(10.0 * damping, 1e-6)
                 continue
             solve(damped, size, step)
+            promise = 0.0
+            for a in range(size):
+                promise += step[a] * gradient[a]
+            if promise < 1e-4 + 1e-6 * chi2:
+                return chi2
             at = 0
             for c in range(k):
                 n = 6 if free[c] else 3

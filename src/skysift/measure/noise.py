@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from skysift.measure.background import interpolate
 from skysift.sky.box import Box
@@ -125,13 +126,17 @@ def calm(level: Floats, rms: Floats) -> tuple[Floats, Floats]:
     """
     rows, columns = rms.shape
     new_level, new_rms = level.copy(), rms.copy()
+    padded = np.pad(rms, 4, constant_values=np.nan)
     for r in range(rows):
-        for c in range(columns):
+        around = np.sort(
+            sliding_window_view(padded[r : r + 9], (9, 9))[0].reshape(columns, 81), axis=1
+        )  # NaN last
+        count = np.isfinite(around).sum(axis=1)
+        quartile = np.take_along_axis(around, (count // 4)[:, None], axis=1)[:, 0]
+        for c in np.flatnonzero(rms[r] > 2.0 * quartile).tolist():
             part = np.s_[max(r - 4, 0) : r + 5, max(c - 4, 0) : c + 5]
-            quartile = np.quantile(rms[part], 0.25)
-            if rms[r, c] > 2.0 * quartile:
-                new_rms[r, c] = quartile
-                new_level[r, c] = np.median(level[part][rms[part] <= 2.0 * quartile])
+            new_rms[r, c] = quartile[c]
+            new_level[r, c] = np.median(level[part][rms[part] <= 2.0 * quartile[c]])
     return new_level, new_rms
 
 

@@ -15,15 +15,15 @@ MINIMUM_TILE = 64
 @dataclass(frozen=True)
 class Tiling:
     """
-    Square tiles that cover a box once, in map order.
+    Tiles that cover a box once, in map order.
 
     Parameters
     ----------
     area
         Half-open box of pixels to cover.
     tile
-        Width of a tile in pixels, 64 or more. Says how much is read at once and nothing else: no result
-        depends on it.
+        A tile holds about the square of this many pixels, 64 or more; it is wider than high, for files are read
+        along rows. Says how much is read at once and nothing else: no result depends on it.
     anchor
         Tiles start at multiples of this (a mesh cell, say), so that none of those is cut.
 
@@ -47,15 +47,18 @@ class Tiling:
             )
 
     @property
-    def step(self) -> int:
-        """Width of a tile in pixels: the largest multiple of the anchor that fits into the tile asked for."""
-        return max(self.anchor, self.tile // self.anchor * self.anchor)
+    def steps(self) -> tuple[int, int]:
+        """Height and width of a tile in pixels: multiples of the anchor, as wide as the area if that leaves 64 rows."""
+        pixels = self.tile * self.tile
+        width = min(max(self.area.shape[1], self.tile), pixels // MINIMUM_TILE)
+        height = pixels // width
+        return max(self.anchor, height // self.anchor * self.anchor), -(-width // self.anchor) * self.anchor
 
     def __iter__(self) -> Iterator[Box]:
-        step = self.step
-        for y in range(self.area.y0 // step * step, self.area.y1, step):
-            for x in range(self.area.x0 // step * step, self.area.x1, step):
-                box = Box(y, y + step, x, x + step).intersect(self.area)
+        height, width = self.steps
+        for y in range(self.area.y0 // height * height, self.area.y1, height):
+            for x in range(self.area.x0 // width * width, self.area.x1, width):
+                box = Box(y, y + height, x, x + width).intersect(self.area)
                 if box.size:
                     yield box
 
