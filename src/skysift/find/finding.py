@@ -47,7 +47,7 @@ class Finding:
 
     image: SkyImage
     catalogue: Catalogue
-    noise: Noise
+    noise: Noise = field(repr=False)
     mask: Mask
     gaussians: npt.NDArray[np.float64] = field(repr=False)
     area: Box
