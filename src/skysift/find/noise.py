@@ -49,7 +49,7 @@ class Noise:
             level = self.level_map.read(box)
         if self.rms_map is not None:
             rms = self.rms_map.read(box)
-        bad = ~(rms > 0.0) | ~np.isfinite(level)
+        bad = ~(rms > 0.0) | ~np.isfinite(level) | self.mesh.padded(box)
         if bad.any():
             data = np.where(bad, np.float32(np.nan), data)
             rms = np.where(bad, np.float32(1.0), rms)
@@ -214,8 +214,8 @@ def measure_noise(
     rms = mesh.smooth_rms(first, enough)
     level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
     if not np.isfinite(rms).any():
-        return replace(maps, mesh=NoiseMesh(cell, level, rms, np.ones((1, 1))))
-    before = NoiseMesh(cell, *mesh.calm(level, rms), np.ones((1, 1)))
+        return replace(maps, mesh=NoiseMesh(cell, level, rms, np.ones((1, 1)), mesh.padding(first)))
+    before = NoiseMesh(cell, *mesh.calm(level, rms), np.ones((1, 1)), np.zeros(rms.shape, np.bool_))
 
     lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
     every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))
@@ -231,12 +231,18 @@ def measure_noise(
     sums = np.add.reduce([p[2] for p in products]) if products else np.zeros((lags[0] + 1, 2 * lags[1] + 1))
     pairs = np.add.reduce([p[3] for p in products]) if products else np.zeros_like(sums)
     correlation = mesh.autocorrelation(sums, pairs, covariance, 100.0 * area)
-    samples = float(correlation.sum())
+    samples = max(float(correlation.sum()), float(stride * stride))
     level, facts = mesh.significant_level(stats, rms, enough, samples, options.level_sigma)
     if options.background == "zero":
         level, facts = np.zeros_like(level), {"level": "zero", "level_share": 0.0}
-    facts |= {"cell_pixels": cell, "noise_area_pixels": samples, "refined_nodes": 0}
-    found = NoiseMesh(cell, level, rms, correlation, facts)
+    padding = mesh.padding(first)
+    facts |= {
+        "cell_pixels": cell,
+        "noise_area_pixels": samples,
+        "refined_nodes": 0,
+        "empty_cells": int(padding.sum()),
+    }
+    found = NoiseMesh(cell, level, rms, correlation, padding, facts)
     finer = ((mesh.REFINE * r.first[0], mesh.REFINE * r.first[1]) for r in results if r.fine is not None)
     parts = list(zip(finer, (r.fine for r in results if r.fine is not None), strict=True))
     return replace(maps, mesh=_refine(found, parts, enough))
@@ -252,7 +258,8 @@ def _refine(coarse: NoiseMesh, parts: list[tuple[tuple[int, int], Floats]], enou
     if not refined:
         return coarse
     facts = {**coarse.facts, "refined_nodes": refined}
-    return NoiseMesh(coarse.cell // n, mesh.refine(coarse.level), rms, coarse.correlation, facts)
+    empty = np.repeat(np.repeat(coarse.empty, n, axis=0), n, axis=1)
+    return NoiseMesh(coarse.cell // n, mesh.refine(coarse.level), rms, coarse.correlation, empty, facts)
 
 
 def _neighbourhood(bright: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -271,7 +278,9 @@ def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
             got="no background_file",
             todo="give --set background_file=MAP.fits",
         )
-    empty = NoiseMesh(1, np.zeros((1, 1)), np.full((1, 1), np.nan), np.ones((1, 1)))
+    empty = NoiseMesh(
+        1, np.zeros((1, 1)), np.full((1, 1), np.nan), np.ones((1, 1)), np.zeros((1, 1), np.bool_)
+    )
     opened: list[SkyImage | None] = []
     for path in (options.background_file if options.background == "file" else None, options.rms_file):
         if path is None:

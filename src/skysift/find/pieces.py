@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.sky.box import Box
+from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
 
 Floats = npt.NDArray[np.float64]
@@ -62,15 +63,20 @@ def cut_giants(mask: Mask) -> Segments:
     return Segments(cut, cut.boxes, owners)
 
 
-def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[Box, Ints]]:
+def share_reads(segments: Segments, margin: int, shape: tuple[int, int]) -> list[tuple[Box, Ints]]:
     """
     Which segments are measured together, and the box of pixels that holds them with a margin.
+
+    The segments of a giant are together, and nobody with them.
 
     Segments whose boxes begin in one cell of 128 rows and 8192 columns share a read, for files are read along rows.
     Who reads with whom changes no number: a segment is measured from its own box.
     """
+    boxes = segments.boxes
     cells = np.stack([boxes[:, 0] // SHARED[0], boxes[:, 2] // SHARED[1]], axis=1)
-    _, group = np.unique(cells, axis=0, return_inverse=True)
+    giant = np.bincount(segments.owner)[segments.owner] > 1
+    alone = np.stack([-1 - segments.owner, np.zeros_like(segments.owner)], axis=1)
+    _, group = np.unique(np.where(giant[:, None], alone, cells), axis=0, return_inverse=True)
     group = group.reshape(-1)
     order = np.argsort(group, kind="stable")
     reads = []
@@ -81,6 +87,21 @@ def share_reads(boxes: Ints, margin: int, shape: tuple[int, int]) -> list[tuple[
             box = Box(box.y0, box.y1, 0, shape[1])
         reads.append((box.expand(margin).intersect(Box.of(shape)), np.sort(members)))
     return reads
+
+
+def beams_at(image: SkyImage, boxes: Ints) -> Floats:
+    """
+    Covariances ``(n, 3)`` (xx, xy, yy; pixels squared) of the beam at the middle of each box, as it can be fitted.
+
+    Outside of the projection, where a beam fixed on the sky has no shape in pixels, that of the image plane serves.
+    """
+    x, y = 0.5 * (boxes[:, 2] + boxes[:, 3] - 1), 0.5 * (boxes[:, 0] + boxes[:, 1] - 1)
+    there = np.asarray(image.frame.beam_covariance(image.beam, x, y))
+    if not np.isfinite(there).all():
+        flat = image.frame.with_beam_plane("image").beam_covariance(image.beam, x, y)
+        known = np.isfinite(there).all(axis=1, keepdims=True)
+        there = np.where(known, there, flat)
+    return sampled_beams(there)
 
 
 def sampled_beams(covariance: Floats) -> Floats:

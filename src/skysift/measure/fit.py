@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 JOINT = 6  # so many components at most are fitted at once
-SWEEPS = 3  # over the blocks of an island with more
+SWEEPS = 8  # at most, over the blocks of an island with more
 
 
 @kernel
@@ -190,7 +190,7 @@ def fit_components(
     """
     Chi-squared after fitting all components: jointly if they are few, else block by block.
 
-    Blocks are fitted in turn to the data less all other blocks, in a few sweeps, so that the cost grows
+    Blocks are fitted in turn to the data less all other blocks, in sweeps until little changes, so that the cost grows
     linearly with the number of components; ``block`` tells who was fitted with whom.
     """
     k = p.shape[0]
@@ -232,6 +232,6 @@ def fit_components(
         chi2 = 0.0
         for i in range(x.shape[0]):
             chi2 += w[i] * rest[i] * rest[i]
-        if before - chi2 < 1e-3 * chi2:
+        if before - chi2 < 1e-4 * chi2 + n_blocks:
             break
     return chi2

@@ -15,7 +15,9 @@ Pixels = npt.NDArray[np.float32]
 
 LEVEL, RMS, GOOD, PEAK, HIDDEN = range(5)
 FWHM = float(np.sqrt(8.0 * np.log(2.0)))
-PADDING = 1e-4  # of the largest rms: less is no noise but what an imager leaves where it has no data
+PADDING = (
+    1e-4  # of the upper quartile of the rms: less is no noise but what an imager leaves where it has no data
+)
 REFINE = 3  # a bright neighbourhood has cells this much finer
 
 
@@ -32,6 +34,8 @@ class NoiseMesh:
         float64 ``(row, column)``, Jy/beam.
     correlation
         Autocorrelation of the noise ``(dy, dx)``, 1 at its centre, odd in both widths, positive semi-definite.
+    empty
+        Cells ``(row, column)`` of padding: what an imager leaves where it has no data, not NaN but without noise.
     facts
         What was decided: scale of the level, share of nodes where it is used, refined nodes.
     """
@@ -40,12 +44,20 @@ class NoiseMesh:
     level: Floats
     rms: Floats
     correlation: Floats
+    empty: npt.NDArray[np.bool_]
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
     def valid(self) -> bool:
         """Whether there is any noise: false for a map that is blank or constant."""
         return bool(np.isfinite(self.rms).any())
+
+    def padded(self, box: Box) -> npt.NDArray[np.bool_] | np.bool_:
+        """Which pixels ``(y, x)`` of a box lie in a cell of padding; one false for all where there is none."""
+        if not self.empty.any():
+            return np.bool_(False)
+        rows, columns = np.arange(box.y0, box.y1) // self.cell, np.arange(box.x0, box.x1) // self.cell
+        return np.asarray(self.empty[rows][:, columns])
 
     def read(self, box: Box) -> tuple[Pixels, Pixels]:
         """Level and rms at every pixel of a box, float32 ``(y, x)``, Jy/beam; the same for any box a pixel is in."""
@@ -105,7 +117,7 @@ def smooth_rms(stats: Floats, enough: float) -> Floats:
     if not np.isfinite(rms).any():
         rms = np.where(stats[..., GOOD] >= 2, stats[..., RMS], np.nan)
     if np.isfinite(rms).any():
-        rms = np.where(rms >= PADDING * np.nanmax(rms), rms, np.nan)
+        rms = np.where(rms >= PADDING * np.nanquantile(rms, 0.75), rms, np.nan)
     around = _neighbours(rms)
     weight = _neighbours(stats[..., GOOD], 0.0)
     ratio = around / _median(around)
@@ -115,6 +127,15 @@ def smooth_rms(stats: Floats, enough: float) -> Floats:
     mean = np.where(use, around**2, 0.0) * weight
     smooth = np.sqrt(mean.sum(axis=0) / np.where(total > 0, total, 1.0))
     return fill(np.where(total > 0, smooth, np.nan))
+
+
+def padding(stats: Floats) -> npt.NDArray[np.bool_]:
+    """Cells with pixels but without noise, beside others that have some."""
+    rms = stats[..., RMS]
+    if not (rms > 0).any():
+        return np.zeros(rms.shape, np.bool_)
+    constant = (stats[..., PEAK] > -np.inf) & (stats[..., GOOD] == 0)
+    return np.asarray(constant | (rms < PADDING * np.nanquantile(rms, 0.75)))
 
 
 def calm(level: Floats, rms: Floats) -> tuple[Floats, Floats]:

@@ -1,0 +1,352 @@
+"""Objects become rows: read once more in pieces, resolved, measured, put in map order, joined to sources."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.parallel import map_tasks
+from skysift.find.finder import Finder
+from skysift.find.noise import Noise
+from skysift.find.pieces import Segments, beams_at, cut_giants, share_reads
+from skysift.match.group import group_components
+from skysift.measure import island as row
+from skysift.measure.characterise import Measured
+from skysift.measure.fit import JOINT
+from skysift.measure.gaussian import paint_gaussians
+from skysift.measure.island import measure_islands
+from skysift.measure.label import mark_edges
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.flags import flag
+from skysift.sky.image import SkyImage
+from skysift.sky.tiling import NoisyTile, Piece
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+
+SEAM = 24  # pixels beyond its own that a segment of a giant is fitted on
+
+
+def measure_objects(
+    image: SkyImage,
+    noise: Noise,
+    finder: Finder[Any],
+    objects: Detections,
+    area: Box,
+    margin: int,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Measured:
+    """
+    Components and sums of all objects, in map order.
+
+    Parameters
+    ----------
+    objects
+        Merged objects with their ``sign``.
+    area
+        The part of the map that was asked for; objects that reach beyond it are flagged.
+    margin
+        Pixels around an object that its fit may look at.
+    """
+    if not len(objects):
+        return nothing()
+    segments = cut_giants(objects.to_mask(image.shape))
+    beams = beams_at(image, segments.boxes)
+    sign = objects["sign"][segments.owner]
+    work = partial(_measure, image, noise, finder, segments, sign, beams, margin)
+    reads = share_reads(segments, margin, image.shape)
+    report = None if progress is None else partial(progress, "fits")
+    parts = list(map_tasks(work, reads, workers=workers, progress=report))
+    return _assemble(parts, objects, segments, area, image, finder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one piece gave: rows of its members."""
+
+    members: Ints
+    components: Floats
+    pairs: Floats
+    islands: Floats
+    blank: npt.NDArray[np.bool_]
+
+
+def _measure(
+    image: SkyImage,
+    noise: Noise,
+    finder: Finder[Any],
+    segments: Segments,
+    sign: Ints,
+    beams: Floats,
+    margin: int,
+    read: tuple[Box, Ints],
+) -> _Part:
+    """Resolve and measure the members of one read; segments of a giant one after the other."""
+    box, members = read
+    if len(members) > 1 and segments.owner[members[0]] == segments.owner[members[-1]]:
+        return _measure_giant(image, noise, finder, segments, sign, beams, margin, members)
+    tile = noise.tile(image, box)
+    labels = np.ascontiguousarray(segments.mask.paint(box))
+    piece = Piece(tile, labels, members + 1, segments.boxes[members], sign[members], beams[members])
+    return _measure_piece(piece, noise, finder, segments, finder.options.window)
+
+
+def _measure_giant(
+    image: SkyImage,
+    noise: Noise,
+    finder: Finder[Any],
+    segments: Segments,
+    sign: Ints,
+    beams: Floats,
+    margin: int,
+    members: Ints,
+) -> _Part:
+    """
+    Rows of a giant's segments: each is fitted to what the earlier ones leave, and on a margin of its neighbours.
+
+    So the Gaussians of two segments do not describe the same pixels twice. Sums are those of the map itself.
+    """
+    giant = segments.owner[members[0]]
+    painted = np.empty((0, 6))
+    parts = []
+    for member in members.tolist():
+        y0, y1, x0, x1 = segments.boxes[member].tolist()
+        box = Box(y0, y1, x0, x1).expand(margin + SEAM).intersect(Box.of(image.shape))
+        tile = noise.tile(image, box)
+        labels = segments.mask.paint(box)
+        own = labels == member + 1
+        kin = np.append(-1, segments.owner)[labels] == giant
+        labels = np.where(kin & ~own, 0, labels).astype(np.int32)
+        model = np.zeros(box.shape)
+        paint_gaussians(painted, box.y0, box.x0, model)
+        rest = replace(tile, data=(tile.data - model).astype(np.float32))
+        one = np.array([member])
+        piece = Piece(rest, labels, one + 1, segments.boxes[one], sign[one], beams[one])
+        widest = 2.3548 * float(np.sqrt(beams[member, [0, 2]].max()))
+        part = _measure_piece(piece, noise, finder, segments, max(finder.options.window, SEAM / widest))
+        _sum_pixels(tile, own, box, int(sign[member]), part.islands[0])
+        painted = np.concatenate([painted, part.components[:, row.AMPLITUDE : row.YY + 1]])
+        parts.append(part)
+    offsets = np.cumsum([0, *(len(part.components) for part in parts)])
+    for number, part in enumerate(parts):
+        part.components[:, row.ISLAND] = number
+        part.pairs[:, :2] += offsets[number]
+    return _Part(
+        members,
+        np.concatenate([part.components for part in parts]),
+        np.concatenate([part.pairs for part in parts]),
+        np.concatenate([part.islands for part in parts]),
+        np.concatenate([part.blank for part in parts]),
+    )
+
+
+def _sum_pixels(tile: NoisyTile, own: npt.NDArray[np.bool_], box: Box, sign: int, out: Floats) -> None:
+    """Sums and the brightest pixel of a segment from the map, in place of those of what earlier segments left."""
+    y, x = np.nonzero(own & np.isfinite(tile.data))
+    value = tile.data[y, x].astype(np.float64) - tile.level[y, x]
+    area = 2.0 * np.pi * np.sqrt(out[row.I_XX] * out[row.I_YY] - out[row.I_XY] ** 2)
+    total = float(value.sum())
+    peak = int(np.argmax(sign * value))
+    out[row.I_SUM] = total / area
+    out[row.I_X] = float((value * x).sum()) / total + box.x0
+    out[row.I_Y] = float((value * y).sum()) / total + box.y0
+    out[row.I_PEAK], out[row.I_XPEAK], out[row.I_YPEAK] = value[peak], x[peak] + box.x0, y[peak] + box.y0
+
+
+def _measure_piece(
+    piece: Piece, noise: Noise, finder: Finder[Any], segments: Segments, window: float
+) -> _Part:
+    """Rows of the members of a piece."""
+    touches = np.zeros(int(piece.labels.max()) + 1, np.bool_)
+    mark_edges(piece.labels, piece.tile.data, touches)
+    found = finder.resolve(piece)
+    names = ("amplitude", "x", "y", "xx", "xy", "yy")
+    seeds = np.stack([found[name] for name in names], axis=1) if len(found) else np.empty((0, 6))
+    parts = []
+    for one in np.unique(piece.sign).tolist():
+        chosen = np.flatnonzero(piece.sign == one)
+        mine = np.isin(found["member"], chosen)
+        rows = _kernel(
+            piece,
+            chosen,
+            seeds[mine],
+            found["member"][mine],
+            float(one),
+            noise,
+            finder.options,
+            segments,
+            window,
+        )
+        parts.append(rows)
+    return _join(parts, piece.members - 1, touches[piece.members])
+
+
+def _kernel(
+    piece: Piece,
+    chosen: Ints,
+    seeds: Floats,
+    owner: Ints,
+    sign: float,
+    noise: Noise,
+    options: Any,
+    segments: Segments,
+    window: float,
+) -> tuple[Ints, Floats, Floats, Floats]:
+    """Rows of the members of one sign."""
+    tile, n = piece.tile, len(chosen)
+    first = np.searchsorted(owner, np.append(chosen, np.iinfo(np.int64).max)).astype(np.int64)
+    area = (
+        2.0 * np.pi * np.sqrt(piece.beams[chosen, 0] * piece.beams[chosen, 2] - piece.beams[chosen, 1] ** 2)
+    )
+    pixels = segments.mask.area[piece.members[chosen] - 1]
+    room = np.maximum(np.diff(first), 1) + 1 + (2.0 * pixels / np.maximum(area, 1.0)).astype(np.int64)
+    limits = np.minimum(room, options.max_components)
+    components = np.zeros((int(limits.sum()), row.N_COMPONENT))
+    pairs = np.empty((int((limits * np.minimum(limits, JOINT)).sum()), 3))
+    islands = np.zeros((n, row.N_ISLAND))
+    lags, correlation = _lags(noise.mesh.correlation)
+    n_components, n_pairs = measure_islands(
+        tile.data, tile.level, tile.rms, piece.labels, tile.box.y0, tile.box.x0, piece.members[chosen],
+        piece.boxes[chosen], sign, piece.beams[chosen], np.ascontiguousarray(seeds), first, limits, window,
+        options.reseed, options.resolved_sigma, lags, correlation, components, pairs, islands,
+    )  # fmt: skip
+    return chosen, components[:n_components].copy(), pairs[:n_pairs].copy(), islands
+
+
+def _join(
+    parts: list[tuple[Ints, Floats, Floats, Floats]], members: Ints, blank: npt.NDArray[np.bool_]
+) -> _Part:
+    """The rows of both signs, with components counted through and islands in the order of the members."""
+    if len(parts) == 1:
+        _, components, pairs, islands = parts[0]
+        return _Part(members, components, pairs, islands, blank)
+    total = 0
+    all_components, all_pairs, all_islands, order = [], [], [], []
+    for chosen, components, pairs, islands in parts:
+        components[:, row.ISLAND] = chosen[components[:, row.ISLAND].astype(np.int64)]
+        pairs[:, :2] += total
+        islands[:, row.I_FIRST] += total
+        total += len(components)
+        all_components.append(components)
+        all_pairs.append(pairs)
+        all_islands.append(islands)
+        order.append(chosen)
+    place = np.argsort(np.concatenate(order), kind="stable")
+    return _Part(
+        members,
+        np.concatenate(all_components),
+        np.concatenate(all_pairs),
+        np.concatenate(all_islands)[place],
+        blank,
+    )
+
+
+def _assemble(
+    parts: list[_Part],
+    objects: Detections,
+    segments: Segments,
+    area: Box,
+    image: SkyImage,
+    finder: Finder[Any],
+) -> Measured:
+    """All rows in map order: components sorted by object, then by segment, then as fitted; segments summed."""
+    offsets = np.cumsum([0, *(len(part.components) for part in parts)])
+    segment = np.concatenate(
+        [part.members[part.components[:, row.ISLAND].astype(np.int64)] for part in parts]
+    )
+    components = np.concatenate([part.components for part in parts])
+    pairs = np.concatenate(
+        [part.pairs + np.array([o, o, 0.0]) for part, o in zip(parts, offsets[:-1], strict=True)]
+    )
+    order = np.argsort(segment, kind="stable")  # segments are numbered in the order of their objects
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    components = components[order]
+    components[:, row.ISLAND] = segments.owner[segment[order]]
+    pairs[:, :2] = place[pairs[:, :2].astype(np.int64)]
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    members = np.concatenate([part.members for part in parts])
+    rows = np.empty((len(members), row.N_ISLAND))
+    rows[members] = np.concatenate([part.islands for part in parts])
+    blank = np.empty(len(members), np.bool_)
+    blank[members] = np.concatenate([part.blank for part in parts])
+    islands = rows if len(rows) == len(objects) else _sum_segments(rows, segments.owner, len(objects))
+    flags = _object_flags(objects, segments, blank, area, image)
+    first = np.searchsorted(components[:, row.ISLAND], np.arange(len(objects) + 1)).astype(np.int64)
+    source = np.zeros(len(components), np.int64)
+    positive = np.ascontiguousarray(components[:, :6])
+    positive[:, 0] = np.abs(positive[:, 0])
+    options = finder.options
+    dip = options.group_tolerance * getattr(options, "grow", 3.0)
+    group_components(
+        positive,
+        np.ascontiguousarray(components[:, row.RMS]),
+        first,
+        dip,
+        max(1.0, options.group_tolerance),
+        source,
+    )
+    return Measured(components, pairs, islands, objects.boxes, flags, source)
+
+
+def _sum_segments(rows: Floats, owner: Ints, n: int) -> Floats:
+    """Rows of whole objects from those of their segments."""
+    first = np.searchsorted(owner, np.arange(n))
+    pixels = rows[:, row.I_N]
+    total = np.zeros((n, row.N_ISLAND))
+    brightest = np.lexsort((-np.abs(rows[:, row.I_PEAK]), owner))[first]
+    total[:] = rows[brightest]
+    total[:, row.I_N] = np.add.reduceat(pixels, first)
+    total[:, row.I_SUM] = np.add.reduceat(rows[:, row.I_SUM], first)
+    for column in (row.I_X, row.I_Y):
+        total[:, column] = np.add.reduceat(rows[:, row.I_SUM] * rows[:, column], first) / total[:, row.I_SUM]
+    squares = np.add.reduceat(pixels * rows[:, row.I_REST_RMS] ** 2, first)
+    total[:, row.I_REST_RMS] = np.sqrt(squares / total[:, row.I_N])
+    worst = np.lexsort((-np.abs(rows[:, row.I_REST_PEAK]), owner))[first]
+    total[:, row.I_REST_PEAK] = rows[worst, row.I_REST_PEAK]
+    return total
+
+
+def _object_flags(
+    objects: Detections, segments: Segments, blank: npt.NDArray[np.bool_], area: Box, image: SkyImage
+) -> Ints:
+    """Bits that depend on where an object lies."""
+    boxes, (ny, nx) = objects.boxes, image.shape
+    flags = np.zeros(len(objects), np.int64)
+    edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
+    cut = (
+        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
+    )
+    touching = np.zeros(len(objects), np.bool_)
+    np.logical_or.at(touching, segments.owner, blank)
+    pieces = np.bincount(segments.owner, minlength=len(objects))
+    _, narrow = image.frame.beam_pixels(image.beam)
+    for name, where in (
+        ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1),
+        ("negative", objects["sign"] < 0),
+        ("undersampled", np.full(len(objects), narrow < 2.0)),
+    ):  # fmt: skip
+        flags |= np.where(where, flag(name), 0)
+    return flags
+
+
+def _lags(correlation: Floats) -> tuple[Ints, Floats]:
+    """Offsets (dy, dx) where the noise is correlated, and by how much."""
+    n_y, n_x = correlation.shape[0] // 2, correlation.shape[1] // 2
+    y, x = np.nonzero(np.abs(correlation) > 1e-3)
+    return np.stack([y - n_y, x - n_x], axis=1).astype(np.int64), np.ascontiguousarray(correlation[y, x])
+
+
+def nothing() -> Measured:
+    """The measurements of no object."""
+    return Measured(
+        np.empty((0, row.N_COMPONENT)), np.empty((0, 3)), np.empty((0, row.N_ISLAND)), np.empty((0, 4), np.int64),
+        np.empty(0, np.int64), np.empty(0, np.int64),
+    )  # fmt: skip
