@@ -93,22 +93,27 @@ def run_ours(run: Run, field: Field) -> None:
     if cost["returncode"]:
         raise SystemExit(f"skysift failed on {field.name}: see {folder / 'cost.log'}")
     for table in ("components", "sources"):
-        np.savez(folder / f"{table}.npz", **read_ours(folder / "products" / f"{table}.fits"))
+        columns = read_ours(folder / "products" / f"{table}.fits", field.folder / "map.fits")
+        np.savez(folder / f"{table}.npz", **columns)
     for name in ("background.fits", "rms.fits"):
         (folder / "products" / name).unlink(missing_ok=True)
 
 
-def read_ours(path: Path) -> dict[str, np.ndarray]:
+def read_ours(path: Path, image: Path) -> dict[str, np.ndarray]:
     """A table of skysift in the common columns (px, Jy/beam, Jy); sizes in px, angle on the image."""
+    from astropy.io import fits
     from astropy.table import Table
+    from astropy.wcs import WCS
 
-    t = Table.read(path)
+    t, wcs = Table.read(path), WCS(fits.getheader(image))
     out = {k: np.asarray(t[v], float) for k, v in CATALOGUE.items()}
     out |= {f"e_{k}": np.asarray(t[f"{v}_err"], float) for k, v in CATALOGUE.items() if k != "rms"}
     out["gauss"], out["e_gauss"] = (np.asarray(t[c], float) for c in ("flux_int", "flux_int_err"))
     for k, v in (("maj", "major"), ("min", "minor")):
         out[k], out[f"e_{k}"] = np.asarray(t[v]) / PIXEL, np.asarray(t[f"{v}_err"]) / PIXEL
-    out["pa"], out["e_pa"] = np.asarray(t["pa"], float), np.asarray(t["pa_err"], float)
+    (ra, dec), (ra_up, dec_up) = (wcs.all_pix2world(out["x"], out["y"] + d, 0) for d in (0, 0.5))
+    up = np.rad2deg(np.arctan2((ra_up - ra) * np.cos(np.deg2rad(dec)), dec_up - dec))  # of +y, east of north
+    out["pa"], out["e_pa"] = np.asarray(t["pa"], float) - up, np.asarray(t["pa_err"], float)
     out["flags"], out["resolved"] = np.asarray(t["flags"], float), np.asarray(t["resolved"], float)
     return out
 
