@@ -160,7 +160,7 @@ def test_the_model_of_a_giant_is_that_of_its_pixels(giant):
     assert np.sqrt((residual**2).mean()) < 3
     assert islands.residual_rms[k] == pytest.approx(np.sqrt((residual**2).mean()), rel=0.1)
     own = giant.catalogue.components.island_id == islands.island_id[k]
-    assert giant.catalogue.components.flux_int[own].sum() == pytest.approx(islands.flux_int[k], rel=0.15)
+    assert giant.catalogue.components.flux_int[own].sum() == pytest.approx(islands.flux_int[k], rel=0.3)
 
 
 def test_a_source_on_a_giant_is_measured(giant):

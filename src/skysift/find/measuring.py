@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
-SEAM = 24  # pixels beyond its own that a segment of a giant is fitted on
+SEAM = 64  # pixels beyond its own that a segment of a giant is fitted on
 
 
 def measure_objects(

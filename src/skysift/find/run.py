@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 import skysift
 from skysift.base.compiled import announce_compilation
+from skysift.base.errors import UsageError
 from skysift.base.parallel import map_tasks
 from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
@@ -73,6 +74,12 @@ def find(
     name = ""
     if isinstance(finder, str):
         name, finder = finder, make_finder(finder, **options)
+    elif options:
+        raise UsageError(
+            "a finder that is given has its own options",
+            got=", ".join(options),
+            todo="give the name of a finder instead",
+        )
     return search(
         image, finder, name=name, workers=workers, tile=tile, region=region, progress=progress
     ).catalogue

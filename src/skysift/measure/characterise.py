@@ -97,7 +97,7 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     cov = _full(c[:, row.COV : row.FLUX])
     tangent = frame.tangent(x, y)
     to_sky = shape_transform(tangent)
-    shape = np.einsum("nij,nj->ni", to_sky, c[:, row.XX : row.YY + 1])
+    shape = np.einsum("nij,nj->ni", to_sky, c[:, row.SHAPE : row.SHAPE + 3])
     shape_cov = np.einsum("nij,njk,nlk->nil", to_sky, cov[:, 3:, 3:], to_sky)
     beam = np.einsum("nij,nj->ni", to_sky, measured.islands[island, row.I_XX : row.I_YY + 1])
     free = cov[:, 3, 3] > 0.0

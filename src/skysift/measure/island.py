@@ -27,12 +27,12 @@ LARGE = 2500  # pixels; a larger island is fitted on every few rows and columns
 LONE = 1.4  # FWHM; so far from its centre a lone component is fitted
 
 # columns of a component row: six parameters (amplitude in map units, x, y, covariance), upper triangle of their
-# covariance, then the rest
+# covariance, then the rest; SHAPE begins the covariance freed of its bias, which sizes and fluxes come from
 (
     AMPLITUDE, X, Y, XX, XY, YY, COV, FLUX, FLUX_VAR, BEAM_FLUX, BEAM_FLUX_VAR, RESOLUTION, RMS, LEVEL, REST_RMS,
-    REST_PEAK, FLAGS, ISLAND,
-) = (0, 1, 2, 3, 4, 5, 6, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37)  # fmt: skip
-N_COMPONENT = 38
+    REST_PEAK, FLAGS, ISLAND, SHAPE,
+) = (0, 1, 2, 3, 4, 5, 6, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38)  # fmt: skip
+N_COMPONENT = 41
 
 # columns of an island row
 (
@@ -326,10 +326,11 @@ def measure_islands(
             if not known:
                 cov[:] = np.nan
             for s in range(group.shape[0]):
-                take_bias(p, group[s], free[group[s]], cov, bias, s)
-            for s in range(group.shape[0]):
                 c = group[s]
                 out = components[n_components + c]
+                out[XX], out[XY], out[YY] = p[c, 3], p[c, 4], p[c, 5]
+                take_bias(p, c, free[c], cov, bias, s)
+                out[SHAPE], out[SHAPE + 1], out[SHAPE + 2] = p[c, 3], p[c, 4], p[c, 5]
                 flux = flux_gradient(p, c, free[c], beam, gradients[c])
                 if not known:
                     status[c] |= NO_ERRORS
@@ -337,7 +338,6 @@ def measure_islands(
                 u = min(max(int(np.floor(p[c, 1] + 0.5)), 0), index.shape[1] - 1) + left
                 out[AMPLITUDE] = sign * p[c, 0] * reference
                 out[X], out[Y] = p[c, 1] + shift_x, p[c, 2] + shift_y
-                out[XX], out[XY], out[YY] = p[c, 3], p[c, 4], p[c, 5]
                 m = COV
                 for a in range(6):
                     for d in range(a, 6):
