@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests import images, skies
@@ -70,13 +71,25 @@ def products(finding: Finding) -> dict[str, bytes]:
     return made | {name: finding.read(name, whole).tobytes() for name in MAPS}
 
 
+def compare(image: SkyImage, options: dict[str, object], *machines: tuple[int, int]) -> None:
+    """Check that all products are those of one worker on the whole map."""
+    expected = products(images.finding(image, tile=1024, workers=1, **options))
+    for tile, workers in machines:
+        got = products(images.finding(image, tile=tile, workers=workers, **options))
+        assert [name for name in expected if got[name] != expected[name]] == []
+
+
 @settings(slow, max_examples=12)
 @given(image=maps(), options=options, one=machines, other=machines)
 def test_every_product_is_the_same_for_any_tiles_and_workers(image, options, one, other):
-    expected = products(images.finding(image, tile=1024, workers=1, **options))
-    for tile, workers in (one, other):
-        got = products(images.finding(image, tile=tile, workers=workers, **options))
-        assert [name for name in expected if got[name] != expected[name]] == []
+    compare(image, options, one, other)
+
+
+@pytest.mark.full
+@settings(slow, max_examples=150)
+@given(image=maps(), options=options, one=machines, other=machines)
+def test_every_product_is_the_same_for_many_tiles_and_workers(image, options, one, other):
+    compare(image, options, one, other, (64, 2))
 
 
 def rows(catalogue: Catalogue, table: str) -> dict[tuple[float, ...], dict[str, object]]:
