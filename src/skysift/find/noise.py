@@ -150,7 +150,7 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
             part = np.s_[
                 y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)
             ]
-            z = ((data[part] - level[part]) / rms[part]).astype(np.float64)
+            z = (data[part].astype(np.float64) - level[part]) / rms[part]
             good = np.isfinite(z) & (masked[part] == 0) & (data[part] != 0.0)
             sums = np.zeros((work.lags[0] + 1, 2 * work.lags[1] + 1))
             pairs = np.zeros_like(sums)
