@@ -130,13 +130,12 @@ def test_noise_of_zero_almost_everywhere():
     assert any("no noise" in note for note in finding.notes)
 
 
-def test_a_noiseless_map_of_gaussians_is_told_or_found():
-    image = images.painted(SHAPE, *SOURCES, noise=None)
-    finding = images.finding(image)
-    if len(finding.catalogue):
-        well_formed(finding)
-    else:
-        assert any("no noise" in note for note in finding.notes)
+def test_a_map_of_gaussians_without_noise_is_searched_all_the_same():
+    """The rms is then that of faint wings: nothing to trust, and no reason to stop."""
+    catalogue = images.finding(images.painted(SHAPE, *SOURCES, noise=None)).catalogue
+    for one in SOURCES:
+        apart = np.hypot(catalogue.islands.x - one["x"], catalogue.islands.y - one["y"])
+        assert apart.min(initial=np.inf) < 5
 
 
 # -- shapes and beams

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skysift.find.pieces import GIANT, LATTICE, cut_giants, share_reads
+from skysift.find.pieces import GIANT, LATTICE, NARROWEST, cut_giants, sampled_beams, share_reads
 from skysift.sky.box import Box
 from skysift.sky.mask import Mask
 
@@ -44,17 +44,53 @@ def test_giants_are_cut_along_the_lattice(box):
     np.testing.assert_array_equal(owner[painted], mask(*given).paint())
 
 
-def test_every_object_is_read_once_with_its_margin():
+def scattered(n: int, shape: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Boxes that do not overlap, one to a cell of 100 pixels, in map order."""
     rng = np.random.default_rng(1)
-    y, x = rng.integers(0, 2900, (2, 300))
-    boxes = np.stack([y, y + rng.integers(1, 90, 300), x, x + rng.integers(1, 90, 300)], axis=1)
+    cells = sorted(rng.permutation((shape[0] // 100) * (shape[1] // 100))[:n].tolist())
+    boxes = []
+    for cell in cells:
+        y, x = (100 * each for each in divmod(cell, shape[1] // 100))
+        height, width = rng.integers(1, 90, 2).tolist()
+        boxes.append((y + 3, y + 3 + height, x + 3, x + 3 + width))
+    return boxes
+
+
+def test_every_object_is_read_once_with_its_margin():
     shape = (3000, 3000)
-    reads = share_reads(boxes, 7, shape)
+    segments = cut_giants(mask(*scattered(300, shape), shape=shape))
+    reads = share_reads(segments, 7, shape)
     members = np.concatenate([each for _, each in reads])
     assert sorted(members.tolist()) == list(range(300))
     for box, each in reads:
         assert each.tolist() == sorted(each.tolist())
         assert Box.of(shape).holds(box)
         for k in each:
-            assert box.holds(Box(*boxes[k].tolist()).expand(7).intersect(Box.of(shape)))
-        assert max(box.shape) <= LATTICE + 90 + 14
+            assert box.holds(Box(*segments.boxes[k].tolist()).expand(7).intersect(Box.of(shape)))
+    assert 1 < len(reads) < 300
+
+
+def test_the_segments_of_a_giant_are_read_together_and_alone():
+    shape = (3000, 4000)
+    segments = cut_giants(mask((10, 20, 10, 30), (10, 30, 300, 2000), (25, 40, 100, 120), shape=shape))
+    reads = share_reads(segments, 5, shape)
+    owners = [set(segments.owner[each].tolist()) for _, each in reads]
+    giant = int(np.bincount(segments.owner).argmax())
+    assert {giant} in owners
+    assert sum(giant in each for each in owners) == 1
+
+
+# -- beams as they can be fitted
+
+
+def test_ordinary_beams_are_fitted_as_they_are():
+    beams = np.array([[2.9, 0.1, 2.5], [0.6, 0.0, 0.3]])
+    np.testing.assert_array_equal(sampled_beams(beams), beams)
+
+
+@pytest.mark.parametrize("beam", [(0.01, 0.0, 0.02), (0.04, 0.05, 3.0), (0.0, 0.0, 0.0), (1.2, -1.1, 1.1)])
+def test_a_beam_narrower_than_a_pixel_is_widened_along_its_narrow_axis(beam):
+    xx, xy, yy = sampled_beams(np.array([beam]))[0]
+    before, axes = np.linalg.eigh([[beam[0], beam[1]], [beam[1], beam[2]]])
+    after = axes.T @ np.array([[xx, xy], [xy, yy]]) @ axes
+    np.testing.assert_allclose(after, np.diag(np.maximum(before, NARROWEST**2)), atol=1e-9)

@@ -166,17 +166,31 @@ class TestLevel:
         assert not self.level(stats)[0].any()
 
 
+def mesh_of(rms: np.ndarray, empty: np.ndarray | None = None, cell: int = 6) -> NoiseMesh:
+    empty = np.zeros(rms.shape, bool) if empty is None else empty
+    return NoiseMesh(cell, np.zeros(rms.shape), rms, np.ones((1, 1)), empty)
+
+
 def test_a_mesh_says_whether_there_is_noise():
     flat = np.full((2, 2), np.nan)
-    assert not NoiseMesh(6, np.zeros((2, 2)), flat, np.ones((1, 1))).valid
+    assert not mesh_of(flat).valid
     flat[0, 1] = 1.0
-    assert NoiseMesh(6, np.zeros((2, 2)), flat, np.ones((1, 1))).valid
+    assert mesh_of(flat).valid
 
 
 def test_a_mesh_is_read_in_float32():
-    mesh = NoiseMesh(6, np.zeros((2, 2)), np.full((2, 2), 1e-30), np.ones((1, 1)))
-    level, rms = mesh.read(Box(0, 3, 5, 9))
+    level, rms = mesh_of(np.full((2, 2), 1e-30)).read(Box(0, 3, 5, 9))
     assert level.dtype == rms.dtype == np.float32
     assert level.shape == rms.shape == (3, 4)
     assert not level.any()
     assert (rms == np.float32(1e-30)).all()
+
+
+def test_cells_of_padding_are_told_by_pixel():
+    empty = np.zeros((3, 4), bool)
+    assert not mesh_of(np.ones((3, 4)), empty).padded(Box(0, 9, 0, 9)).any()
+    empty[1, 2] = True
+    padded = np.broadcast_to(mesh_of(np.ones((3, 4)), empty).padded(Box(4, 14, 10, 20)), (10, 10))
+    expected = np.zeros((10, 10), bool)
+    expected[2:8, 2:8] = True
+    np.testing.assert_array_equal(padded, expected)

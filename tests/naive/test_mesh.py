@@ -45,9 +45,9 @@ def test_interpolation_is_the_plain_formula(made, y0, x0, height, width):
 def test_a_pixel_has_one_value_in_every_box(made, edges):
     rows, columns, cell, seed = made
     rng = np.random.default_rng(seed)
-    mesh = NoiseMesh(
-        cell, rng.normal(0, 1, (rows, columns)), rng.uniform(1, 2, (rows, columns)), np.ones((1, 1))
-    )
+    shape = (rows, columns)
+    level, rms, nowhere = rng.normal(0, 1, shape), rng.uniform(1, 2, shape), np.zeros(shape, bool)
+    mesh = NoiseMesh(cell, level, rms, np.ones((1, 1)), nowhere)
     whole, box = Box(0, 61, 0, 61), Box(*sorted(edges[:2]), *sorted(edges[2:]))
     for all_of_it, part in zip(mesh.read(whole), mesh.read(box), strict=True):
         assert part.dtype == np.float32
