@@ -1,0 +1,91 @@
+"""Kernels are compiled once per state of their sources, and release the interpreter lock."""
+
+import shutil
+import threading
+import time
+
+import numba
+import numpy as np
+import pytest
+
+from skysift.base import compiled
+from skysift.base.compiled import kernel, source_hash
+from skysift.base.settings import settings
+
+
+@kernel
+def count(n: int) -> int:
+    """Some work."""
+    total = 0
+    for i in range(n):
+        total += (i * i) % 7
+    return total
+
+
+def test_a_kernel_is_the_function_it_was_made_of():
+    assert count(1000) == count.py_func(1000)
+    assert count.__doc__ == "Some work."
+
+
+def test_division_by_zero_is_that_of_numpy():
+    @kernel
+    def divide(a: float, b: float) -> float:
+        return a / b
+
+    assert np.isinf(divide(1.0, 0.0))
+
+
+def test_threads_run_kernels_while_python_goes_on():
+    count(10)
+    worker = threading.Thread(target=count, args=(3 * 10**8,))
+    worker.start()
+    ticks = 0
+    while worker.is_alive():
+        time.sleep(0.001)
+        ticks += 1
+    worker.join()
+    assert ticks > 5
+
+
+def test_the_cache_is_named_by_the_sources():
+    assert source_hash() == source_hash()
+    assert len(source_hash()) == 16
+    assert compiled.CACHE.name == source_hash()
+    assert str(compiled.CACHE) == numba.config.CACHE_DIR
+
+
+def test_any_change_of_a_source_with_a_kernel_changes_the_name(tmp_path, monkeypatch):
+    copy = tmp_path / "skysift"
+    shutil.copytree(compiled._SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compiled, "_SOURCE", copy)
+    before = source_hash()
+    plain, with_kernels = copy / "base" / "errors.py", copy / "measure" / "gaussian.py"
+    plain.write_text(plain.read_text() + "\n# nothing compiled here\n")
+    assert source_hash() == before
+    with_kernels.write_text(with_kernels.read_text() + "\n# a change\n")
+    assert source_hash() != before
+
+
+def test_a_cache_that_cannot_be_made_moves_to_the_temporary_folder(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("in the way")
+    told = settings()
+    monkeypatch.setattr(
+        compiled, "settings", lambda: type(told)(tmp_path / "file", told.scratch, told.workers)
+    )
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = compiled._cache_folder()
+    assert tmp_path in folder.parents
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_the_first_run_says_that_it_compiles(monkeypatch, fresh):
+    said = []
+    monkeypatch.setattr(compiled, "FRESH", fresh)
+    monkeypatch.setattr(
+        compiled,
+        "get_logger",
+        lambda name: type("Log", (), {"warning": lambda self, *words: said.append(words)})(),
+    )
+    compiled.announce_compilation()
+    assert len(said) == fresh
