@@ -1,5 +1,7 @@
 """Bright sources come back as they were painted."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests import images, skies
@@ -93,6 +95,25 @@ def test_positions_and_angles_are_icrs(rotation, mirrored, axes):
     assert (c["ra"], c["dec"]) == pytest.approx((centre.ra.deg, centre.dec.deg), abs=1e-5)
     turned = c["pa"] - centre.position_angle(tip).to_value(u.deg)
     assert (turned + 90) % 180 - 90 == pytest.approx(0.0, abs=0.2)
+
+
+@pytest.mark.parametrize("plane", ["sky", "image"])
+def test_a_beam_fixed_on_the_sky_is_wider_in_pixels_where_the_map_stretches_it(plane):
+    """At latitude 60 a pixel of a CAR map is half as wide on the sky as at its equator."""
+    shape, (x, y) = (120, 190), (80.3, 60.8)
+    quiet = images.painted(shape, rms=QUIET, projection="CAR", centre=(0.0, 0.0))
+    frame = dataclasses.replace(quiet.frame.crop(Box(108000, 108120, 0, 190)), beam_plane=plane)
+    xx, xy, yy = frame.with_beam_plane("sky").beam_covariance(quiet.beam, x, y)[0]
+    major, minor, pa = skies.ellipse(np.array([[xx, xy], [xy, yy]]))
+    assert (major, minor) == pytest.approx((8.0, 4.0), rel=0.01)
+    there = skies.paint(shape, (major, minor, pa), rms=QUIET, sources=source(x, y, 0.7))[0]
+    finding = images.finding(
+        dataclasses.replace(images.image(there, images.ROUND), frame=frame, beam=quiet.beam)
+    )
+    (c,) = finding.catalogue.components.to_astropy()
+    assert c["resolved"] == (plane == "image")
+    assert (c["major"], c["minor"]) == pytest.approx((8.0, 8.0), rel=2e-3)  # arcsec on the sky
+    assert c["flux"] == pytest.approx(0.7 if plane == "sky" else 1.4, rel=2e-3)
 
 
 @pytest.mark.parametrize(("distance", "ratio"), [(8.0, 1.0), (10.0, 0.3), (14.0, 0.1)])
