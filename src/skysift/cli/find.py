@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +14,18 @@ from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
 from skysift.cli.flags import OptionsFlag, SetFlag, gather
+from skysift.cli.opening import (
+    BeamFlag,
+    BeamPlaneFlag,
+    FrequencyFlag,
+    HduFlag,
+    PixelScaleFlag,
+    PlaneFlag,
+    UnitFlag,
+    opening,
+)
 from skysift.cli.progress import Watch, summary
 from skysift.flow.maps import MAPS
-from skysift.sky.beam import Beam
 from skysift.sky.box import Region, parse_region
 
 if TYPE_CHECKING:
@@ -26,8 +33,6 @@ if TYPE_CHECKING:
     from skysift.flow.steps.find import Products
 
 __all__ = ["find"]
-
-_HERTZ = {"": 1.0, "hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 
 
 def find(
@@ -71,29 +76,13 @@ def find(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
     ] = False,
-    hdu: Annotated[
-        str | None, typer.Option("--hdu", metavar="N|NAME", help="HDU; the first image by default.")
-    ] = None,
-    plane: Annotated[
-        str | None,
-        typer.Option("--plane", metavar="I,J", help="Which plane of further axes, 0-based, array order."),
-    ] = None,
-    beam: Annotated[
-        str | None, typer.Option("--beam", metavar="MAJ,MIN,PA", help="Beam in arcsec (FWHM) and degrees.")
-    ] = None,
-    beam_plane: Annotated[
-        str | None, typer.Option("--beam-plane", metavar="image|sky", help="Where the beam keeps its shape.")
-    ] = None,
-    pixel_scale: Annotated[
-        str | None,
-        typer.Option("--pixel-scale", metavar="X,Y", help="Size of a pixel in arcsec; one number if square."),
-    ] = None,
-    unit: Annotated[
-        str | None, typer.Option("--unit", metavar="UNIT", help="Unit of the pixels, such as mJy/beam.")
-    ] = None,
-    frequency: Annotated[
-        str | None, typer.Option("--frequency", metavar="HZ", help="Frequency, such as 1.4GHz.")
-    ] = None,
+    hdu: HduFlag = None,
+    plane: PlaneFlag = None,
+    beam: BeamFlag = None,
+    beam_plane: BeamPlaneFlag = None,
+    pixel_scale: PixelScaleFlag = None,
+    unit: UnitFlag = None,
+    frequency: FrequencyFlag = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
     ] = False,
@@ -116,17 +105,15 @@ def find(
     registry = Registry[Any]("finder")
     task = _Task(
         name=finder,
-        opening={
-            "hdu": None if hdu is None else int(hdu) if re.fullmatch(r"\d+", hdu) else hdu,
-            "plane": None if plane is None else _plane(plane),
-            "beam": None if beam is None else _beam(beam),
-            "pixel_scale": None if pixel_scale is None else _pixel_scale(pixel_scale),
-            "unit": unit,
-            "frequency": None if frequency is None else _frequency(frequency),
-            "beam_plane": beam_plane
-            if beam_plane is None
-            else _one_of("--beam-plane", beam_plane, ("image", "sky")),
-        },
+        opening=opening(
+            hdu=hdu,
+            plane=plane,
+            beam=beam,
+            beam_plane=beam_plane,
+            pixel_scale=pixel_scale,
+            unit=unit,
+            frequency=frequency,
+        ),
         region=None if region is None else parse_region(region),
         formats=_listed("--format", formats, Registry[Any]("format").names()),
         maps=_maps(products),
@@ -229,63 +216,7 @@ def _listed(flag: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _one_of(flag: str, text: str, allowed: Sequence[str]) -> str:
-    if text not in allowed:
-        raise OptionError(f"{flag} is not allowed", got=text, allowed=allowed)
-    return text
-
-
 def _at_least(flag: str, value: int | None, least: int) -> int | None:
     if value is not None and value < least:
         raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
     return value
-
-
-def _plane(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)*", text):
-        raise OptionError(
-            "--plane is not a list of numbers", got=text, allowed="0-based numbers such as 7 or 0,7"
-        )
-    return tuple(int(part) for part in text.split(","))
-
-
-def _numbers(text: str) -> list[float]:
-    """The numbers of a list; none where one of its parts is not a number."""
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        return []
-
-
-def _pixel_scale(text: str) -> tuple[float, float]:
-    """Size of a pixel along y and x (arcsec)."""
-    numbers = _numbers(text)
-    if len(numbers) not in (1, 2) or not all(0 < number < math.inf for number in numbers):
-        raise OptionError(
-            "--pixel-scale is not a size", got=text, allowed="arcsec above 0: one number or X,Y"
-        )
-    return numbers[-1], numbers[0]
-
-
-def _beam(text: str) -> Beam:
-    numbers = _numbers(text)
-    if len(numbers) not in (1, 3) or not all(0 < number < math.inf for number in numbers[:2]):
-        raise OptionError(
-            "--beam is not a beam",
-            got=text,
-            allowed="MAJ,MIN,PA in arcsec and degrees, or one FWHM",
-            todo="such as --beam 45,40,10",
-        )
-    return Beam(numbers[0], numbers[0]) if len(numbers) == 1 else Beam(*numbers)
-
-
-def _frequency(text: str) -> float:
-    match = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-zA-Z]*)\s*", text)
-    try:
-        if match is not None and float(match.group(1)) > 0:
-            return float(match.group(1)) * _HERTZ[match.group(2).lower()]
-    except (ValueError, KeyError):
-        pass  # told below, in the same words as every other text that is no frequency
-    raise OptionError(
-        "--frequency is not a frequency", got=text, allowed="a number above 0, with Hz, kHz, MHz or GHz"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,6 @@ def _rms(made: Products) -> tuple[str, str]:
     return f"{rms * factor:.3g}", unit
 
 
-def _slowest(seconds: object) -> str:
-    assert hasattr(seconds, "items")
+def _slowest(seconds: Mapping[str, float]) -> str:
     parts = sorted(seconds.items(), key=lambda part: -part[1])[:3]
     return ", ".join(f"{stage} {spent:.1f}" for stage, spent in parts)

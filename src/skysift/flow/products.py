@@ -93,7 +93,13 @@ class ProductFolder:
         self._leave()
 
     def path(self, name: str) -> Path:
-        """Path under which product `name` is written until it is committed."""
+        """Path under which product `name` is written until it is committed.
+
+        Raises
+        ------
+        ValueError
+            The product was not announced.
+        """
         if name not in self.names:
             raise ValueError(f"{name} was not announced as a product")
         return self.directory / PART / "new" / name

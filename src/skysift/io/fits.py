@@ -47,6 +47,11 @@ class FitsSource:
     bscale, bzero, blank
         Stored numbers times `bscale` plus `bzero` are the map's; the stored number `blank` (integers only)
         is no data.
+
+    Raises
+    ------
+    FormatError
+        FITS has no such BITPIX.
     """
 
     path: str

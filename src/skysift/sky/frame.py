@@ -118,7 +118,13 @@ class Frame:
 
     @classmethod
     def pixels_only(cls, shape: tuple[int, int], scale: tuple[float, float]) -> Frame:
-        """The frame of a map without place on the sky, with the size of its pixels (sy, sx) (arcsec)."""
+        """The frame of a map without place on the sky, with the size of its pixels (sy, sx) (arcsec).
+
+        Raises
+        ------
+        UsageError
+            A size is not above zero.
+        """
         sy, sx = (abs(float(value)) for value in scale)
         if not (math.isfinite(sy) and math.isfinite(sx) and sy > 0 and sx > 0):
             raise UsageError("pixels need a size", got=scale, allowed="arcsec above 0, along y and x")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage", "file_checksum"]
 
 UNDERSAMPLED = 2.0  # pixels across the beam's minor axis below which a Gaussian is not sampled
+_HASHED_ROWS = 256  # of an array, read at once for its checksum
 
 
 @runtime_checkable
@@ -43,7 +44,13 @@ class PixelSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """The pixels of an array (y, x) in memory."""
+    """The pixels of an array (y, x) in memory.
+
+    Raises
+    ------
+    UsageError
+        The array is not a plane, or holds no pixel.
+    """
 
     data: NDArray[np.float32]
 
@@ -121,6 +128,11 @@ class SkyImage:
         The file; None for an array.
     factor
         What the stored numbers are multiplied by to be in `unit`.
+
+    Raises
+    ------
+    UsageError
+        Pixels and frame differ in shape, or the beam has no two axes.
     """
 
     pixels: PixelSource
@@ -267,11 +279,19 @@ class SkyImage:
         return replace(self, notes=(*self.notes, *new))
 
     def input_record(self) -> InputRecord:
-        """What the image was made from, with the sha256 of the file, or of the array's bytes."""
+        """What the image was made from, with the sha256 of the file, or of the array's bytes.
+
+        Raises
+        ------
+        FormatError
+            The file has gone or cannot be read any more.
+        """
         if self.origin is None:
-            data = np.ascontiguousarray(self.pixels.read(Box.of(self.pixels.shape)), dtype="<f4")
-            checksum = "sha256:" + hashlib.sha256(data.tobytes()).hexdigest()
-            return InputRecord(self.name, checksum, None, (), data.nbytes)
+            digest, (ny, nx) = hashlib.sha256(), self.pixels.shape
+            for y in range(0, ny, _HASHED_ROWS):
+                band = self.pixels.read(Box(y, min(y + _HASHED_ROWS, ny), 0, nx))
+                digest.update(np.ascontiguousarray(band, dtype="<f4").data)
+            return InputRecord(self.name, "sha256:" + digest.hexdigest(), None, (), 4 * ny * nx)
         checksum, size = file_checksum(self.origin.path)
         return InputRecord(Path(self.origin.path).name, checksum, self.origin.hdu, self.origin.plane, size)
 

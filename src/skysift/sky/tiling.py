@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.errors import UsageError
+from skysift.base.settings import SMALLEST_TILE
 from skysift.sky.box import Box
-
-MINIMUM_TILE = 64
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ class Tiling:
     anchor: int = 1
 
     def __post_init__(self) -> None:
-        if self.tile < MINIMUM_TILE:
+        if self.tile < SMALLEST_TILE:
             raise UsageError(
                 "the tile is too small",
                 got=self.tile,
-                allowed=f"{MINIMUM_TILE} pixels or more",
+                allowed=f"{SMALLEST_TILE} pixels or more",
                 todo="give --tile 1024",
             )
 
@@ -50,7 +49,7 @@ class Tiling:
     def steps(self) -> tuple[int, int]:
         """Height and width of a tile in pixels: multiples of the anchor, as wide as the area if that leaves 64 rows."""
         pixels = self.tile * self.tile
-        width = min(max(self.area.shape[1], self.tile), pixels // MINIMUM_TILE)
+        width = min(max(self.area.shape[1], self.tile), pixels // SMALLEST_TILE)
         height = pixels // width
         return max(self.anchor, height // self.anchor * self.anchor), -(-width // self.anchor) * self.anchor
 

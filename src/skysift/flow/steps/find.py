@@ -25,12 +25,13 @@ from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
 from skysift.io.regions import write_crtf, write_ds9
+from skysift.measure.characterise import counts
 from skysift.sky.box import Box, Region
 from skysift.sky.catalogue import Catalogue, TableFormat
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
 
-__all__ = ["REPORT", "Products", "counts_of", "find_products", "product_names", "write_products"]
+__all__ = ["REPORT", "Products", "find_products", "product_names", "write_products"]
 
 REPORT = "report.html"
 REGIONS = ("regions.reg", "regions.crtf")
@@ -187,7 +188,7 @@ def write_products(
         tile=tile,
         workers=workers,
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        counts=counts_of(catalogue),
+        counts=counts(catalogue),
         versions=library_versions(),
         warnings=tuple(dict.fromkeys(finding.notes)),
     )
@@ -223,17 +224,6 @@ def _rms_median(finding: Finding) -> float:
     rms = np.concatenate([finding.read("rms", Box(int(y), int(y) + 1, 0, n_x)).ravel() for y in rows])
     good = rms[np.isfinite(rms)]
     return float(np.median(good)) if good.size else float("nan")
-
-
-def counts_of(catalogue: Catalogue) -> dict[str, int]:
-    """How many islands, sources and components there are, and sources by structure, resolved and flagged."""
-    sources = catalogue.sources
-    return {
-        **{table: len(catalogue.table(table)) for table in TABLES},
-        **{f"structure_{letter}": int(np.sum(sources["structure"] == letter)) for letter in "SCM"},
-        "resolved": int(np.sum(sources["resolved"])),
-        "flagged": int(np.sum(sources["flags"] != 0)),
-    }
 
 
 def _format(name: str) -> TableFormat:
