@@ -168,8 +168,8 @@ COLUMNS: tuple[Column, ...] = (
     _brightness(
         "flux_peak",
         _PEAK,
-        "Peak brightness above the background: of the Gaussian fitted, of a source's brightest component, "
-        "of an island's brightest pixel.",
+        "Peak brightness above the background: of the Gaussian fitted, with the beam's shape where unresolved; "
+        "of a source's brightest component; of an island's brightest pixel.",
     ),
     _brightness("flux_peak_err", f"stat.error;{_PEAK}", "Error of the peak brightness.", _CS),
     _flux(
