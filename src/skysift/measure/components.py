@@ -18,6 +18,8 @@ RESEEDED = flag("reseeded")
 
 SMALLEST = 0.36  # of the beam's variance: a fit may fall below the beam, within its error
 ROUNDS = 12  # of re-seeding
+ELONGATED = 1.6  # times the beam's variance: a longer component may be two points
+MARGIN = 0.0
 FEW_ROUNDS = 3  # where there are many components, each round may add many
 
 
@@ -267,6 +269,35 @@ def reseed(
 
 
 @kernel
+def two_points(p: Floats, c: int, last: int, beam: Floats) -> bool:
+    """
+    Put two points in place of component c, into rows c and ``last`` of p; false where it is hardly elongated.
+
+    They lie along its major axis (in the metric of the beam), at the distance that gives them its second moment.
+    """
+    l11 = np.sqrt(beam[0])
+    l21 = beam[1] / l11
+    l22 = np.sqrt(beam[2] - l21 * l21)
+    a = p[c, 3] / (l11 * l11)
+    b = (p[c, 4] / l11 - l21 * a) / l22
+    e = (p[c, 5] - 2.0 * l21 * b * l22 - l21 * l21 * a) / (l22 * l22)
+    radius = np.hypot(0.5 * (a - e), b)
+    large = 0.5 * (a + e) + radius
+    if large < ELONGATED:
+        return False
+    angle = 0.5 * np.arctan2(b, 0.5 * (a - e))
+    u, v = np.sqrt(large - 1.0) * np.cos(angle), np.sqrt(large - 1.0) * np.sin(angle)
+    dx, dy = l11 * u, l21 * u + l22 * v
+    height = 0.5 * p[c, 0] * np.sqrt(large)
+    x, y = p[c, 1], p[c, 2]
+    p[last, 0], p[last, 1], p[last, 2] = height, x - dx, y - dy
+    p[c, 0], p[c, 1], p[c, 2] = height, x + dx, y + dy
+    p[last, 3:6] = beam
+    p[c, 3:6] = beam
+    return True
+
+
+@kernel
 def fit_island(
     x: Floats, y: Floats, z: Floats, noise: Floats, inside: Bools, index: Labels,
     fx: Floats, fy: Floats, fz: Floats, fw: Floats, every: int, seeds: Floats, beam: Floats,
@@ -284,7 +315,7 @@ def fit_island(
     for i in range(x.shape[0]):
         if inside[i] and z[i] > brightest:
             brightest = z[i]
-    k, cost = 0, np.inf
+    k, cost, chi2 = 0, np.inf, np.inf
     each = (
         0.5 * threshold * threshold * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]) / (every * every)
     )
@@ -332,8 +363,24 @@ def fit_island(
             trial_free, trial_status, block,
         )  # fmt: skip
         if new + each * m < cost:
-            k, cost = m, new + each * m
+            k, cost, chi2 = m, new + each * m, new
             p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
+    if 0 < k < min(JOINT, limit):
+        for c in range(k):
+            trial[:k], trial_free[:k], trial_status[:k] = p[:k], free[:k], status[:k]
+            if not (free[c] and two_points(trial, c, k, beam)) or trial[c, 0] < 0.8 * threshold:
+                continue
+            trial_free[c], trial_free[k] = False, False
+            trial_status[k] = trial_status[c]
+            new = settle(
+                fx, fy, fz, fw, trial[: k + 1], trial_free[: k + 1], beam, high, 1.0, index, brightest, block[: k + 1],
+                ok[: k + 1],
+            )  # fmt: skip
+            both = min(trial[c, 0], trial[k, 0]) > threshold
+            if both and new < chi2 - MARGIN and keep(trial, trial_free, trial_status, ok, 0, k + 1) == k + 1:
+                k += 1
+                p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
+                break
     if k > 0:
         make_blocks_of(p[:k], beam, block[:k])
     return k

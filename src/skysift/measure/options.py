@@ -49,7 +49,7 @@ class FitOptions(Options):
     """Components: how islands are split and fitted."""
 
     prominence: float = option(
-        3.0, unit="sigma", above=0.0, doc="A peak that rises this much above its saddle starts a component."
+        2.0, unit="sigma", above=0.0, doc="A peak that rises this much above its saddle starts a component."
     )
     reseed: float = option(
         5.0,
