@@ -154,6 +154,21 @@ def test_thin_and_tiny_maps(shape, beam_px):
         assert has(c.flags, "edge").all() or min(shape) > 3
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("height", "beam_px"), [(2, images.BEAM), (5, (8.0, 7.0, 60.0))])
+def test_crowded_strips(height, beam_px, seed):
+    shape = (height, 330)
+    kinds = {"n_points": 25, "n_extended": 3, "n_doubles": 3}
+    sources = skies.population(shape, beam_px, **kinds, snr=(4, 300), rms=RMS, margin=0, seed=seed)
+    data, _ = skies.paint(shape, beam_px, rms=RMS, sources=sources, seed=seed)
+    image = images.image(data, beam_px, centre=(40.0, 50.0))
+    finding = well_formed(images.finding(image, negative=True, connectivity=4))
+    c = finding.catalogue.components
+    known = ~has(c.flags, "no_errors")
+    for name in ("flux_err", "flux_int_err", "x_err", "y_err", "ra_err", "dec_err"):
+        assert (c[name][known] > 0).all(), name
+
+
 @pytest.mark.parametrize("width", [1.0, 1.5, 1.9])
 def test_a_beam_under_two_pixels(width):
     beam_px = (width, width, 0.0)
