@@ -12,10 +12,12 @@ HERE = Path(__file__).resolve().parent
 SKIES = """
 Made skies: beams of 4 px (round) and 6 x 3.5 px at 30 deg; noise either white noise convolved with the
 beam or noise whose autocorrelation is the beam; 6000 points with dN/dS ~ S^-1.8 from 3 to 5000 sigma and
-600 elliptical Gaussians (deconvolved 5-20 px), half of the maps also with 300 doubles and 100 discs. S/N
-is the true convolved peak over the true rms. A match lies within half the geometric mean of the
-convolved FWHM, one to one; a false detection has no true source, however faint, within that radius; a
-duplicate is left over by the one-to-one match.
+600 elliptical Gaussians (deconvolved 5-20 px), half of the maps also with 300 doubles and 100 discs:
+eight maps, each with its own seed. Beside them four maps of 3600 isolated extended sources ("many
+extended", pulls; thresholds from the eight), and sixteen of noise alone. S/N is the true convolved peak
+over the true rms. A match lies within half the geometric mean of the convolved FWHM, one to one; a false
+detection has no true source, however faint, within that radius; a duplicate is left over by the one-to-
+one match.
 """
 
 
