@@ -10,8 +10,10 @@ from tests import skies
 from skysift.find.finding import Finding
 from skysift.find.run import make_finder, search
 from skysift.sky.beam import Beam
+from skysift.sky.box import Box
 from skysift.sky.frame import Frame
 from skysift.sky.image import SkyImage
+from skysift.sky.schema import TABLES
 
 BEAM = (6.0, 3.5, 30.0)  # FWHM in pixels, degrees from +y towards -x
 ROUND = (4.0, 4.0, 0.0)
@@ -92,3 +94,33 @@ def finding(
 ) -> Finding:
     """All that the classic finder finds."""
     return search(what, make_finder("classic", **options), tile=tile, workers=workers, region=region)
+
+
+def well_formed(finding: Finding) -> Finding:
+    """The finding, once its tables and maps hold no nonsense."""
+    whole = Box.of(finding.image.shape)
+    data = np.isfinite(finding.image.read()) & ~finding.noise.mesh.padded(whole)
+    for name in MAPS if len(finding.catalogue) else ():
+        assert np.isfinite(finding.read(name, whole)[data]).all(), name
+    if len(finding.catalogue):
+        assert (finding.read("rms", whole)[data] > 0).all()
+    for table in TABLES:
+        rows = finding.catalogue.table(table)
+        for name in (
+            "x",
+            "y",
+            "flux",
+            "flux_peak",
+            "flux_int",
+            "major",
+            "minor",
+            "rms",
+            "snr",
+            "residual_rms",
+        ):
+            if name in rows:
+                assert np.isfinite(rows[name]).all(), (table, name)
+        for name in rows.columns:
+            if name.endswith("_err"):
+                assert not (rows[name] < 0).any(), (table, name)
+    return finding

@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 from tests import images, skies
-from tests.images import MAPS, RMS, source
+from tests.images import RMS, source, well_formed
 
 import skysift
 from skysift.base.errors import SkysiftError
 from skysift.find.finding import Finding
 from skysift.find.run import find
-from skysift.sky.box import Box
 from skysift.sky.flags import has
-from skysift.sky.schema import TABLES
 
 SHAPE = (150, 180)
 SOURCES = (source(50.2, 60.4, 0.05), source(120.7, 90.1, 0.1), source(90.0, 30.0, 0.2, 9.0, 5.0, 40.0))
@@ -20,36 +18,6 @@ SOURCES = (source(50.2, 60.4, 0.05), source(120.7, 90.1, 0.1), source(90.0, 30.0
 def sky(*, beam_px=images.ROUND, noise="convolved", shape=SHAPE) -> np.ndarray:
     """Three sources on noise."""
     return images.painted(shape, *SOURCES, beam_px=beam_px, noise=noise).read()
-
-
-def well_formed(finding: Finding) -> Finding:
-    """The finding, once its tables and maps hold no nonsense."""
-    whole = Box.of(finding.image.shape)
-    data = np.isfinite(finding.image.read()) & ~finding.noise.mesh.padded(whole)
-    for name in MAPS if len(finding.catalogue) else ():
-        assert np.isfinite(finding.read(name, whole)[data]).all(), name
-    if len(finding.catalogue):
-        assert (finding.read("rms", whole)[data] > 0).all()
-    for table in TABLES:
-        rows = finding.catalogue.table(table)
-        for name in (
-            "x",
-            "y",
-            "flux",
-            "flux_peak",
-            "flux_int",
-            "major",
-            "minor",
-            "rms",
-            "snr",
-            "residual_rms",
-        ):
-            if name in rows:
-                assert np.isfinite(rows[name]).all(), (table, name)
-        for name in rows.columns:
-            if name.endswith("_err"):
-                assert not (rows[name] < 0).any(), (table, name)
-    return finding
 
 
 def the_three(finding: Finding, tolerance: float = 0.3) -> None:

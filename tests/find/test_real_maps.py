@@ -5,7 +5,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from tests import images
-from tests.find.test_dirty import well_formed
+from tests.images import well_formed
 
 import skysift
 from skysift.sky.schema import TABLES

@@ -103,7 +103,7 @@ def test_provenance_tells_the_science_and_nothing_of_the_machine(image):
 
 
 def test_notes_of_the_image_are_in_the_provenance(image):
-    noted = image.with_notes("something was odd")
+    noted = replace(image, notes=("something was odd",))
     finding = images.finding(noted)
     assert "something was odd" in finding.notes
     assert finding.catalogue.provenance.notes == finding.notes

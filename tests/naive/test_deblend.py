@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.naive.test_labels import flood
+from tests.naive.floods import flood
 from tests.skies import correlated_noise
 
 from skysift.find.classic.deblend import island_peaks
