@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -16,15 +19,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SOURCE = Path(__file__).resolve().parent.parent
+_FROZEN = ("base/compiled.py", "sky/flags.py")  # what kernels are made by, and the numbers that they hold
+_KEPT = 5  # folders of kernels
+_IDLE, _BUSY = 30 * 86400.0, 86400.0  # seconds unused after which one goes; within which it may be in use
 
 
 def source_hash() -> str:
-    """Sixteen hex digits that change whenever any source file that may hold a kernel changes."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    """Sixteen hex digits of where the sources lie and of all files that decide what a kernel does."""
+    digest = hashlib.sha256(f"{numba.__version__} {_SOURCE}".encode())  # numba finds kernels by path too
     for path in sorted(_SOURCE.rglob("*.py")):
-        text = path.read_bytes()
-        if b"@kernel" in text:
-            digest.update(str(path.relative_to(_SOURCE)).encode())
+        name, text = path.relative_to(_SOURCE).as_posix(), path.read_bytes()
+        if b"@kernel" in text or name in _FROZEN:
+            digest.update(name.encode())
             digest.update(text)
     return digest.hexdigest()[:16]
 
@@ -33,6 +39,7 @@ def _cache_folder() -> Path:
     folder = settings().cache / "kernels" / source_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # the mark of its last use
         usable = os.access(folder, os.W_OK)
     except OSError as error:
         get_logger(__name__).warning("kernel cache %s cannot be made (%s)", folder, error)
@@ -45,7 +52,20 @@ def _cache_folder() -> Path:
     return folder
 
 
+def _prune(folder: Path) -> None:
+    """Remove the kernels of sources that are not run any more from beside a folder of kernels."""
+    unused = {}
+    for other in folder.parent.iterdir():
+        with suppress(FileNotFoundError):  # another process that begins now has removed it
+            unused[other] = time.time() - other.stat().st_mtime
+    for rank, other in enumerate(sorted(unused, key=lambda other: unused[other])):
+        idle = unused[other]
+        if other != folder and (idle > _IDLE or (rank >= _KEPT and idle > _BUSY)):
+            shutil.rmtree(other, ignore_errors=True)
+
+
 CACHE = _cache_folder()
+_prune(CACHE)
 FRESH = not any(CACHE.rglob("*.nbi"))
 numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 

@@ -238,13 +238,13 @@ def _explain(cls: type[Options], error: ValidationError) -> OptionError:
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, cls.model_fields, n=1)
         return OptionError(
-            f"{cls.__name__} has no such option",
+            "no such option",
             got=name,
             allowed=None if near else sorted(cls.model_fields),
             todo=f"did you mean {near[0]!r}?" if near else None,
         )
     if name not in cls.model_fields:
-        return OptionError(f"{cls.__name__}: {fault['msg'].removeprefix('Value error, ')}")
+        return OptionError(fault["msg"].removeprefix("Value error, "))
     field = cls.model_fields[name]
     told = fault["msg"].removeprefix("Value error, ") if fault["type"] == "value_error" else None
     value = fault["input"]

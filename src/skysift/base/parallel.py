@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar
 
@@ -31,6 +31,7 @@ Executor: TypeAlias = Callable[[Callable[[Task], Result], Sequence[Task], int], 
 
 _Jobs: TypeAlias = "SimpleQueue[tuple[contextvars.Context, Task, Future[Result]] | None]"
 
+_WAKE = 0.5  # seconds after which who waits looks up: an interrupt just before it slept did not wake it
 _GRACE = 1.0  # seconds that tasks under way are given to end after the work was broken off
 
 
@@ -58,7 +59,8 @@ def map_tasks(
     workers
         How many run at once.
     executor
-        A name of the kind "executor", or the executor itself; left out: serial for one worker, else threads.
+        A name of the kind "executor", or the executor itself; left out: threads, for one worker too, so that
+        an interrupt need not wait for a task.
     progress
         Called after each task, as progress(done, total).
 
@@ -71,13 +73,13 @@ def map_tasks(
     """
     if workers < 1:
         raise UsageError("workers is not allowed", got=workers, allowed="a whole number, 1 or more")
-    run = _chosen(executor, workers)
+    run = _chosen(executor)
     return _watched(run(function, tasks, workers), len(tasks), progress)
 
 
-def _chosen(executor: str | Executor[Task, Result] | None, workers: int) -> Executor[Task, Result]:
+def _chosen(executor: str | Executor[Task, Result] | None) -> Executor[Task, Result]:
     if executor is None:
-        return serial if workers == 1 else threads
+        return threads
     if isinstance(executor, str):
         return Registry[Executor[Task, Result]]("executor").load(executor)
     return executor
@@ -115,13 +117,20 @@ def threads(function: Callable[[Task], Result], tasks: Sequence[Task], workers: 
             waiting.append(future)
             jobs.put((contextvars.copy_context(), task, future))
             if len(waiting) >= 2 * workers:
-                yield waiting.popleft().result()
+                yield _awaited(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _awaited(waiting.popleft())
     finally:
         for future in waiting:
             future.cancel()
         _dismiss(crew, jobs)
+
+
+def _awaited(future: Future[Result]) -> Result:
+    """The result of a task, once it is there."""
+    while not future.done():
+        wait((future,), timeout=_WAKE)
+    return future.result()
 
 
 def _work(function: Callable[[Task], Result], jobs: _Jobs[Task, Result]) -> None:

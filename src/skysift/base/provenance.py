@@ -142,6 +142,10 @@ class Manifest:
         When, ISO 8601 in UTC.
     seconds
         Wall-clock seconds of each stage.
+    region
+        The part that was searched, as a person would type it; empty for the whole map.
+    facts
+        What was measured on the way, such as the choice of the background; JSON-safe.
     counts
         Islands, sources, components, flagged rows, ...
     versions
@@ -156,6 +160,8 @@ class Manifest:
     workers: int = 0
     started: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
+    region: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -169,14 +175,12 @@ class Manifest:
             "workers": self.workers,
             "started": self.started,
             "seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
+            "region": self.region,
+            "facts": dict(self.facts),
             "counts": dict(self.counts),
             "versions": dict(self.versions),
             "warnings": list(self.warnings),
         }
-
-    def to_json(self) -> str:
-        """The text of a manifest.json."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
 _NUMBERS_DEPEND_ON = ("numpy", "numba", "astropy", "pyarrow")

@@ -4,7 +4,6 @@
 variable               what                                               default
 =====================  =================================================  ==============================
 SKYSIFT_CACHE          folder for what can be made again                  ~/.cache/skysift
-SKYSIFT_SCRATCH        folder for temporary files of a run                the system's temporary folder
 SKYSIFT_WORKERS        how many tasks run at once                         usable cores
 SKYSIFT_TILE           pixels along the side of a tile                    1024
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
@@ -14,7 +13,6 @@ SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warnin
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,9 +20,10 @@ from pathlib import Path
 
 from skysift.base.errors import UsageError
 
-__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "Settings", "settings", "usable_cores"]
+__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "USUAL_TILE", "Settings", "settings", "usable_cores"]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+USUAL_TILE = 1024
 SMALLEST_TILE = 64  # pixels; below it, reading costs more than finding
 
 
@@ -33,9 +32,8 @@ class Settings:
     """What this machine is told by its environment; none of it can change a catalogue."""
 
     cache: Path
-    scratch: Path
     workers: int
-    tile: int = 1024
+    tile: int = USUAL_TILE
     log_level: str = "warning"
 
     @classmethod
@@ -54,9 +52,8 @@ class Settings:
         home_cache = Path(given.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skysift"
         return cls(
             cache=Path(given.get("SKYSIFT_CACHE", home_cache)).expanduser(),
-            scratch=Path(given.get("SKYSIFT_SCRATCH", tempfile.gettempdir())).expanduser(),
             workers=_whole(given, "SKYSIFT_WORKERS", usable_cores(), at_least=1),
-            tile=_whole(given, "SKYSIFT_TILE", 1024, at_least=SMALLEST_TILE),
+            tile=_whole(given, "SKYSIFT_TILE", USUAL_TILE, at_least=SMALLEST_TILE),
             log_level=level,
         )
 

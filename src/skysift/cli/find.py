@@ -40,7 +40,7 @@ def find(
         list[str], typer.Argument(metavar="MAP...", help="FITS images; map.fits[SCI] names an HDU.")
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             "--out", metavar="DIR", help="Where the products go; several maps get DIR/<stem>/ each."
         ),
@@ -102,6 +102,8 @@ def find(
     report.html (open it first) and manifest.json. Nothing shows there before all of it is written.
     Flags that describe the map (--hdu, --plane, --beam, --unit, ...) hold for all maps of the call.
     """
+    if not out.strip():
+        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
     registry = Registry[Any]("finder")
     task = _Task(
         name=finder,
@@ -126,9 +128,9 @@ def find(
     options = gather(registry.options(finder), chosen, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code
     if len(maps) == 1:
-        task.run(maps[0], made, out)
+        task.run(maps[0], made, Path(out))
     else:
-        _run_all(maps, made, out, task)
+        _run_all(maps, made, Path(out), task)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ class Finder(ABC, Generic[O]):
         """The finder with what it takes from the map-wide histogram of S/N, in bins of 0.01 sigma from 0 on."""
         return self
 
+    def facts(self) -> dict[str, object]:
+        """What the finder decided for this map, JSON-safe."""
+        return {}
+
     @abstractmethod
     def detect(self, tile: NoisyTile) -> Detections:
         """

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from skysift.base.parallel import map_tasks
 from skysift.find.finder import Finder
 from skysift.find.noise import Noise
-from skysift.find.pieces import Segments, beams_at, cut_giants, share_reads
-from skysift.match.group import group_components
+from skysift.find.options import FinderOptions
+from skysift.find.pieces import Segments, beams_at, cut_giants, fit_windows, share_reads
+from skysift.match.group import group_components, source_peaks
 from skysift.measure import island as row
 from skysift.measure.characterise import Measured
 from skysift.measure.fit import JOINT
@@ -22,13 +23,14 @@ from skysift.measure.label import mark_edges
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.flags import flag
-from skysift.sky.image import SkyImage
+from skysift.sky.image import SkyImage, sampling_notes
 from skysift.sky.tiling import NoisyTile, Piece
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 
+SPIKE = 0.3  # of the area that a point source of an island's brightness covers: less is no source
 SEAM = 64  # pixels beyond its own that a segment of a giant is fitted on
 
 
@@ -37,8 +39,8 @@ def measure_objects(
     noise: Noise,
     finder: Finder[Any],
     objects: Detections,
+    n_inside: int,
     area: Box,
-    margin: int,
     *,
     workers: int = 1,
     progress: Progress | None = None,
@@ -49,22 +51,26 @@ def measure_objects(
     Parameters
     ----------
     objects
-        Merged objects with their ``sign``.
+        Merged objects with their ``sign``, those to be measured first.
+    n_inside
+        How many are to be measured; the others only keep their pixels from them.
     area
         The part of the map that was asked for; objects that reach beyond it are flagged.
-    margin
-        Pixels around an object that its fit may look at.
     """
-    if not len(objects):
+    if not n_inside:
         return nothing()
     segments = cut_giants(objects.to_mask(image.shape))
+    n = int(np.searchsorted(segments.owner, n_inside))
     beams = beams_at(image, segments.boxes)
     sign = objects["sign"][segments.owner]
-    work = partial(_measure, image, noise, finder, segments, sign, beams, margin)
-    reads = share_reads(segments, margin, image.shape)
+    windows = fit_windows(image, segments.boxes, finder.options.window)
+    work = partial(_measure, image, noise, finder, segments, sign, beams, windows)
+    major, _ = image.frame.beam_pixels(image.beam)
+    reads = share_reads(segments, n, np.ceil(windows * major).astype(np.int64) + 2, image.shape)
     report = None if progress is None else partial(progress, "fits")
     parts = list(map_tasks(work, reads, workers=workers, progress=report))
-    return _assemble(parts, objects, segments, area, image, finder)
+    inside = objects.select(np.arange(n_inside))
+    return _assemble(parts, inside, replace(segments, owner=segments.owner[:n]), area, image, finder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,17 +91,17 @@ def _measure(
     segments: Segments,
     sign: Ints,
     beams: Floats,
-    margin: int,
+    windows: Floats,
     read: tuple[Box, Ints],
 ) -> _Part:
     """Resolve and measure the members of one read; segments of a giant one after the other."""
     box, members = read
     if len(members) > 1 and segments.owner[members[0]] == segments.owner[members[-1]]:
-        return _measure_giant(image, noise, finder, segments, sign, beams, margin, members)
+        return _measure_giant(image, noise, finder, segments, sign, beams, members)
     tile = noise.tile(image, box)
     labels = np.ascontiguousarray(segments.mask.paint(box))
     piece = Piece(tile, labels, members + 1, segments.boxes[members], sign[members], beams[members])
-    return _measure_piece(piece, noise, finder, segments, finder.options.window)
+    return _measure_piece(piece, noise, finder, segments, windows[members])
 
 
 def _measure_giant(
@@ -105,7 +111,6 @@ def _measure_giant(
     segments: Segments,
     sign: Ints,
     beams: Floats,
-    margin: int,
     members: Ints,
 ) -> _Part:
     """
@@ -118,7 +123,7 @@ def _measure_giant(
     parts = []
     for member in members.tolist():
         y0, y1, x0, x1 = segments.boxes[member].tolist()
-        box = Box(y0, y1, x0, x1).expand(margin + SEAM).intersect(Box.of(image.shape))
+        box = Box(y0, y1, x0, x1).expand(2 * SEAM).intersect(Box.of(image.shape))
         tile = noise.tile(image, box)
         labels = segments.mask.paint(box)
         own = labels == member + 1
@@ -130,7 +135,9 @@ def _measure_giant(
         one = np.array([member])
         piece = Piece(rest, labels, one + 1, segments.boxes[one], sign[one], beams[one])
         widest = 2.3548 * float(np.sqrt(beams[member, [0, 2]].max()))
-        part = _measure_piece(piece, noise, finder, segments, max(finder.options.window, SEAM / widest))
+        part = _measure_piece(
+            piece, noise, finder, segments, np.array([max(finder.options.window, SEAM / widest)])
+        )
         _sum_pixels(tile, own, box, int(sign[member]), part.islands[0])
         painted = np.concatenate([painted, part.components[:, row.AMPLITUDE : row.YY + 1]])
         parts.append(part)
@@ -155,13 +162,14 @@ def _sum_pixels(tile: NoisyTile, own: npt.NDArray[np.bool_], box: Box, sign: int
     total = float(value.sum())
     peak = int(np.argmax(sign * value))
     out[row.I_SUM] = total / area
-    out[row.I_X] = float((value * x).sum()) / total + box.x0
-    out[row.I_Y] = float((value * y).sum()) / total + box.y0
+    weight = value / total if total else np.full(len(value), 1.0 / len(value))
+    out[row.I_X] = float((weight * x).sum()) + box.x0
+    out[row.I_Y] = float((weight * y).sum()) + box.y0
     out[row.I_PEAK], out[row.I_XPEAK], out[row.I_YPEAK] = value[peak], x[peak] + box.x0, y[peak] + box.y0
 
 
 def _measure_piece(
-    piece: Piece, noise: Noise, finder: Finder[Any], segments: Segments, window: float
+    piece: Piece, noise: Noise, finder: Finder[Any], segments: Segments, windows: Floats
 ) -> _Part:
     """Rows of the members of a piece."""
     touches = np.zeros(int(piece.labels.max()) + 1, np.bool_)
@@ -182,7 +190,7 @@ def _measure_piece(
             noise,
             finder.options,
             segments,
-            window,
+            windows[chosen],
         )
         parts.append(rows)
     return _join(parts, piece.members - 1, touches[piece.members])
@@ -197,7 +205,7 @@ def _kernel(
     noise: Noise,
     options: Any,
     segments: Segments,
-    window: float,
+    windows: Floats,
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """Rows of the members of one sign."""
     tile, n = piece.tile, len(chosen)
@@ -214,7 +222,7 @@ def _kernel(
     lags, correlation = _lags(noise.mesh.correlation)
     n_components, n_pairs = measure_islands(
         tile.data, tile.level, tile.rms, piece.labels, tile.box.y0, tile.box.x0, piece.members[chosen],
-        piece.boxes[chosen], sign, piece.beams[chosen], np.ascontiguousarray(seeds), first, limits, window,
+        piece.boxes[chosen], sign, piece.beams[chosen], np.ascontiguousarray(seeds), first, limits, windows,
         options.reseed, options.resolved_sigma, lags, correlation, components, pairs, islands,
     )  # fmt: skip
     return chosen, components[:n_components].copy(), pairs[:n_pairs].copy(), islands
@@ -232,7 +240,6 @@ def _join(
     for chosen, components, pairs, islands in parts:
         components[:, row.ISLAND] = chosen[components[:, row.ISLAND].astype(np.int64)]
         pairs[:, :2] += total
-        islands[:, row.I_FIRST] += total
         total += len(components)
         all_components.append(components)
         all_pairs.append(pairs)
@@ -284,16 +291,20 @@ def _assemble(
     positive = np.ascontiguousarray(components[:, :6])
     positive[:, 0] = np.abs(positive[:, 0])
     options = finder.options
-    dip = options.group_tolerance * getattr(options, "grow", 3.0)
-    group_components(
-        positive,
-        np.ascontiguousarray(components[:, row.RMS]),
-        first,
-        dip,
-        max(1.0, options.group_tolerance),
-        source,
-    )
-    return Measured(components, pairs, islands, objects.boxes, flags, source)
+    rms = np.ascontiguousarray(components[:, row.RMS])
+    n_sources = group_components(positive, rms, first, options.group_tolerance, source)
+    peak = np.empty(n_sources)
+    source_peaks(positive, first, source, peak)
+    _flag_spikes(flags, islands, image, options)
+    return Measured(components, pairs, islands, objects.boxes, flags, source, peak)
+
+
+def _flag_spikes(flags: Ints, islands: Floats, image: SkyImage, options: FinderOptions) -> None:
+    """Set the bit of islands much smaller than a point source of their brightness would be above `grow`."""
+    brightness = np.abs(islands[:, row.I_PEAK]) / islands[:, row.I_RMS]
+    area = image.frame.beam_area_pixels(image.beam)
+    expected = area * np.log(np.maximum(brightness / options.grow, 1.0))
+    flags |= np.where(islands[:, row.I_N] < SPIKE * expected - 1.0, flag("spike"), 0)
 
 
 def _sum_segments(rows: Floats, owner: Ints, n: int) -> Floats:
@@ -327,11 +338,11 @@ def _object_flags(
     touching = np.zeros(len(objects), np.bool_)
     np.logical_or.at(touching, segments.owner, blank)
     pieces = np.bincount(segments.owner, minlength=len(objects))
-    _, narrow = image.frame.beam_pixels(image.beam)
+    narrow = bool(sampling_notes(image.frame, image.beam))
     for name, where in (
         ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1),
         ("negative", objects["sign"] < 0),
-        ("undersampled", np.full(len(objects), narrow < 2.0)),
+        ("undersampled", np.full(len(objects), narrow)),
     ):  # fmt: skip
         flags |= np.where(where, flag(name), 0)
     return flags
@@ -348,5 +359,5 @@ def nothing() -> Measured:
     """The measurements of no object."""
     return Measured(
         np.empty((0, row.N_COMPONENT)), np.empty((0, 3)), np.empty((0, row.N_ISLAND)), np.empty((0, 4), np.int64),
-        np.empty(0, np.int64), np.empty(0, np.int64),
+        np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0),
     )  # fmt: skip

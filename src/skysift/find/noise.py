@@ -41,6 +41,11 @@ class Noise:
     level_map: SkyImage | None = None
     rms_map: SkyImage | None = None
 
+    @property
+    def given(self) -> tuple[SkyImage, ...]:
+        """The maps that a user gave."""
+        return tuple(one for one in (self.level_map, self.rms_map) if one is not None)
+
     def tile(self, image: SkyImage, box: Box) -> NoisyTile:
         """Pixels of a box of the image with their noise; blank where the noise is unknown."""
         data = image.read(box)
@@ -235,6 +240,8 @@ def measure_noise(
     level, facts = mesh.significant_level(stats, rms, enough, samples, options.level_sigma)
     if options.background == "zero":
         level, facts = np.zeros_like(level), {"level": "zero", "level_share": 0.0}
+    if options.background == "file":
+        facts = {"level": "file"}
     padding = mesh.padding(first)
     facts |= {
         "cell_pixels": cell,

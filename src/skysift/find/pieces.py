@@ -63,29 +63,45 @@ def cut_giants(mask: Mask) -> Segments:
     return Segments(cut, cut.boxes, owners)
 
 
-def share_reads(segments: Segments, margin: int, shape: tuple[int, int]) -> list[tuple[Box, Ints]]:
+def fit_windows(image: SkyImage, boxes: Ints, window: float) -> Floats:
     """
-    Which segments are measured together, and the box of pixels that holds them with a margin.
+    How far the fit of each object looks beyond its island, in beams (FWHM).
+
+    ``window`` for compact ones; a tenth of its width, up to 32 pixels, for a large one, whose wide Gaussians need
+    to be told where the emission ends.
+    """
+    major, _ = image.frame.beam_pixels(image.beam)
+    width = np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])
+    return np.asarray(np.maximum(window, np.minimum(0.1 * width, 32.0) / major))
+
+
+def share_reads(segments: Segments, n: int, margins: Ints, shape: tuple[int, int]) -> list[tuple[Box, Ints]]:
+    """
+    Which of the first n segments are measured together, and the box of pixels that holds them with their margins.
 
     The segments of a giant are together, and nobody with them.
 
     Segments whose boxes begin in one cell of 128 rows and 8192 columns share a read, for files are read along rows.
     Who reads with whom changes no number: a segment is measured from its own box.
     """
-    boxes = segments.boxes
+    boxes, owner, margins = segments.boxes[:n], segments.owner[:n], margins[:n]
     cells = np.stack([boxes[:, 0] // SHARED[0], boxes[:, 2] // SHARED[1]], axis=1)
-    giant = np.bincount(segments.owner)[segments.owner] > 1
-    alone = np.stack([-1 - segments.owner, np.zeros_like(segments.owner)], axis=1)
+    giant = np.bincount(owner)[owner] > 1
+    alone = np.stack([-1 - owner, np.zeros_like(owner)], axis=1)
     _, group = np.unique(np.where(giant[:, None], alone, cells), axis=0, return_inverse=True)
     group = group.reshape(-1)
     order = np.argsort(group, kind="stable")
     reads = []
     for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        part = boxes[members]
-        box = Box(int(part[:, 0].min()), int(part[:, 1].max()), int(part[:, 2].min()), int(part[:, 3].max()))
+        low, high = (
+            boxes[members][:, [0, 2]] - margins[members, None],
+            boxes[members][:, [1, 3]] + margins[members, None],
+        )
+        (y0, x0), (y1, x1) = low.min(axis=0).tolist(), high.max(axis=0).tolist()
+        box = Box(y0, y1, x0, x1)
         if 2 * (box.x1 - box.x0) > shape[1]:
-            box = Box(box.y0, box.y1, 0, shape[1])
-        reads.append((box.expand(margin).intersect(Box.of(shape)), np.sort(members)))
+            box = Box(y0, y1, 0, shape[1])
+        reads.append((box.intersect(Box.of(shape)), np.sort(members)))
     return reads
 
 

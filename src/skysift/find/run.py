@@ -120,27 +120,28 @@ def search(
     run = _Run(image, finder, workers, tile, progress)
     noise = measure_noise(image, finder.options, workers=workers, tile=tile, progress=progress)
     clock.lap("noise")
-    notes = list(image.notes)
+    notes = [note for one in (image, *noise.given) for note in one.notes]
+    used = finder
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
     else:
         if finder.wants_histogram:
-            finder = finder.calibrate(run.histogram(noise, area))
-            run = _Run(image, finder, workers, tile, progress)
-        reach = _margin(image, finder)
-        objects = run.detect(noise, area.expand(2 * reach).intersect(whole) if area != whole else whole)
-        objects = _inside(objects, area)
+            used = finder.calibrate(run.histogram(noise, whole))
+            run = _Run(image, used, workers, tile, progress)
+        objects = run.detect(noise, whole)
+        objects, n_inside = _inside_first(objects, area)
         clock.lap("islands")
         measured = measure_objects(
-            image, noise, finder, objects, area, reach, workers=workers, progress=progress
+            image, noise, used, objects, n_inside, area, workers=workers, progress=progress
         )
+        objects = objects.select(np.arange(n_inside))
         clock.lap("fits")
     provenance = Provenance(
         skysift.__version__,
         name or type(finder).__name__,
         finder.options.to_dict(),
-        (image.input_record(),),
+        tuple(one.input_record() for one in (image, *noise.given)),
         tuple(notes),
     )
     error = _level_error(noise, image)
@@ -149,7 +150,7 @@ def search(
     facts: dict[str, object] = {
         **noise.mesh.facts,
         "counts": dict(counts(catalogue)),
-        "seed": float(getattr(finder.options, "seed", np.nan)),
+        **used.facts(),
         "background": finder.options.background,
         "seconds": dict(clock.laps),
     }
@@ -211,29 +212,24 @@ def _detect(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> Det
     return finder.detect(noise.tile(image, box.expand(finder.halo).intersect(Box.of(image.shape))))
 
 
-def _inside(objects: Detections, area: Box) -> Detections:
-    """The objects that have a pixel in the area."""
+def _inside_first(objects: Detections, area: Box) -> tuple[Detections, int]:
+    """The objects with those that have a pixel in the area first, in map order, and how many these are."""
     prints = objects.footprints
     meets = (
         (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
     )
     kept = np.zeros(len(objects), np.bool_)
     kept[prints.index[meets]] = True
-    return objects if kept.all() else objects.select(kept)
-
-
-def _margin(image: SkyImage, finder: Finder[Any]) -> int:
-    """Pixels around an object that its fit may look at."""
-    major, _ = image.frame.beam_pixels(image.beam)
-    return int(np.ceil(finder.options.window * major)) + 2
+    if kept.all():
+        return objects, len(objects)
+    return objects.select(np.argsort(~kept, kind="stable")), int(kept.sum())
 
 
 def _level_error(noise: Noise, image: SkyImage) -> float:
-    """Error of the background level in units of the rms: that of a mesh cell's mean over three by three cells."""
+    """Error of the background level in units of the rms: that of a mean over the cells it was averaged over."""
     facts: Mapping[str, Any] = noise.mesh.facts
-    if not facts or facts.get("level") == "zero":
+    if noise.level_map is not None or facts.get("level", "zero") == "zero":
         return 0.0
-    cells = 9.0 * float(facts["cell_pixels"]) ** 2
-    return float(
-        np.sqrt(float(facts["noise_area_pixels"]) / min(cells, float(image.shape[0] * image.shape[1])))
-    )
+    pixels = float(facts["level_cells"]) ** 2 * float(facts["cell_pixels"]) ** 2
+    whole = float(image.shape[0] * image.shape[1])
+    return float(np.sqrt(float(facts["noise_area_pixels"]) / min(pixels, whole)))

@@ -24,6 +24,7 @@ from skysift.io.cards import Hdu, Header
 from skysift.sky.frame import BeamPlane, CardValue, Frame
 
 __all__ = [
+    "RADIO",
     "Plane",
     "choose_plane",
     "map_frame",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _LONGITUDES, _LATITUDES = ("RA", "GLON", "ELON", "SLON"), ("DEC", "GLAT", "ELAT", "SLAT")
-_RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whatever its card says
+RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whatever its card says
 _FREQUENCY_CARDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ", "FREQUENC", "CENTFREQ", "REFFREQ", "FREQR")
 _TELESCOPE_FREQUENCY = {"MOST": 843e6}  # Hz; telescopes of one frequency, whose maps (SUMSS) do not tell it
 _PREFIX = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
@@ -414,7 +415,7 @@ def map_frequency(header: Header, plane: Plane) -> tuple[float, tuple[str, ...]]
     """The frequency of the plane (Hz), NaN with a note where the header does not tell it."""
     refused = []
     for what, value in _frequency_candidates(header, plane):
-        if _RADIO[0] <= value <= _RADIO[1]:
+        if RADIO[0] <= value <= RADIO[1]:
             return value, ()
         refused.append(f"{what} {value:g} Hz")
     known = _TELESCOPE_FREQUENCY.get(header.text("TELESCOP").upper())

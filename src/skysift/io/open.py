@@ -12,7 +12,7 @@ from skysift.base.errors import FormatError, HeaderError, OptionError, UsageErro
 from skysift.io.beams import map_beam
 from skysift.io.cards import Hdu, read_hdus
 from skysift.io.fits import CompressedSource, FitsSource
-from skysift.io.headers import Plane, choose_plane, map_frame, map_frequency, unread_notes
+from skysift.io.headers import RADIO, Plane, choose_plane, map_frame, map_frequency, unread_notes
 from skysift.sky.beam import Beam
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.frame import BeamPlane, Frame
@@ -29,7 +29,7 @@ def open_image(
     *,
     hdu: int | str | None = None,
     plane: int | Sequence[int] | None = None,
-    beam: Beam | tuple[float, float, float] | None = None,
+    beam: Beam | float | tuple[float, float, float] | None = None,
     unit: str | None = None,
     frequency: float | None = None,
     beam_plane: BeamPlane | None = None,
@@ -47,7 +47,7 @@ def open_image(
         Which plane of a map with more than two axes: one number for the only long axis, or one for each
         axis above the second in array order, 0-based; the first by default.
     beam
-        The beam, instead of the header's: a `Beam`, or (major, minor, pa) in arcsec and degrees.
+        The beam, instead of the header's: a `Beam`, (major, minor, pa) in arcsec and degrees, or one FWHM.
     unit
         The unit of the pixels, instead of the header's.
     frequency
@@ -103,7 +103,7 @@ def open(
     *,
     hdu: int | str | None = None,
     plane: int | Sequence[int] | None = None,
-    beam: Beam | tuple[float, float, float] | None = None,
+    beam: Beam | float | tuple[float, float, float] | None = None,
     unit: str | None = None,
     frequency: float | None = None,
     beam_plane: BeamPlane | None = None,
@@ -229,7 +229,7 @@ def _check_length(hdu: Hdu, path: str) -> None:
 
 
 def _beam(
-    given: Beam | tuple[float, float, float] | None,
+    given: Beam | float | tuple[float, float, float] | None,
     hdus: Sequence[Hdu],
     hdu: Hdu,
     where: Plane,
@@ -239,7 +239,7 @@ def _beam(
     """The beam that was given, or the header's."""
     if given is None:
         return map_beam(hdus, hdu, where, frame, path)
-    beam = given if isinstance(given, Beam) else Beam(*given)
+    beam = Beam.of(given)
     if beam.minor <= 0:
         raise OptionError(
             "a beam needs two axes above zero", got=given, allowed="MAJ,MIN,PA in arcsec, arcsec and degrees"
@@ -251,8 +251,13 @@ def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tupl
     """The frequency that was given, or the header's."""
     if given is None:
         return map_frequency(hdu.header, where)
-    if not (math.isfinite(given) and given > 0):
-        raise OptionError("a frequency is a number of hertz", got=given, allowed="above 0")
+    if not RADIO[0] <= given <= RADIO[1]:
+        raise OptionError(
+            "this is no radio frequency in hertz",
+            got=given,
+            allowed=f"{RADIO[0]:g} to {RADIO[1]:g} Hz",
+            todo="in the shell with its unit, such as --frequency 1.4GHz",
+        )
     return float(given), (f"the frequency was given: {given / 1e6:.9g} MHz",)
 
 

@@ -25,7 +25,7 @@ __all__ = ["write_crtf", "write_ds9"]
 _COLOURS = {"S": "green", "C": "cyan", "M": "yellow"}
 _TROUBLE = "red"
 _TROUBLED = sum(
-    flag(name) for name in ("fit_failed", "moments", "size_bound", "budget", "off_island", "no_errors")
+    flag(name) for name in ("fit_failed", "moments", "spike", "budget", "off_island", "no_errors")
 )
 _LEGEND = "S green, C cyan, M yellow, red where the fit was not an ordinary one (see flags)"
 

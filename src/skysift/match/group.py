@@ -13,13 +13,13 @@ SAMPLES = 32  # of the model along the line between two components
 
 
 @kernel
-def group_components(p: Floats, rms: Floats, first: Ints, dip: float, reach: float, source: Ints) -> int:
+def group_components(p: Floats, rms: Floats, first: Ints, dip: float, source: Ints) -> int:
     """
     Number of sources; ``source`` gets the source of each component, numbered from 0 in their order.
 
     Two components of an island join if the model between their centres falls nowhere below the fainter of the
-    two ends, or by no more than ``dip`` times the rms while their distance is within ``reach`` times half the
-    sum of their FWHM along the line (the rule of PyBDSF, Mohan & Rafferty 2015). Joining is transitive.
+    two ends, or by no more than ``dip`` times the rms while their distance is within half the sum of their
+    FWHM along the line (the rule of PyBDSF, Mohan & Rafferty 2015). Joining is transitive.
 
     Parameters
     ----------
@@ -63,9 +63,7 @@ def group_components(p: Floats, rms: Floats, first: Ints, dip: float, reach: flo
                         ends = min(ends, value)
                     lowest = min(lowest, value)
                 noise = 0.5 * (rms[a] + rms[b])
-                if lowest >= ends * (1.0 - 1e-9) or (
-                    lowest >= ends - dip * noise and d <= reach * 0.5 * widths
-                ):
+                if lowest >= ends * (1.0 - 1e-9) or (lowest >= ends - dip * noise and d <= 0.5 * widths):
                     u, v = root(parent, a), root(parent, b)
                     parent[max(u, v)] = min(u, v)
     n_sources = 0
@@ -77,3 +75,25 @@ def group_components(p: Floats, rms: Floats, first: Ints, dip: float, reach: flo
         else:
             source[a] = source[r]
     return n_sources
+
+
+@kernel
+def source_peaks(p: Floats, first: Ints, source: Ints, peak: Floats) -> None:
+    """
+    The highest brightness that the components of a source reach together at one of their centres.
+
+    ``p (n, 6)``, ``first`` and ``source`` as in `group_components`; ``peak (source,)`` is filled.
+    """
+    peak[:] = 0.0
+    for i in range(first.shape[0] - 1):
+        for a in range(first[i], first[i + 1]):
+            value = 0.0
+            for c in range(first[i], first[i + 1]):
+                if source[c] != source[a]:
+                    continue
+                u, v = p[a, 1] - p[c, 1], p[a, 2] - p[c, 2]
+                det = p[c, 3] * p[c, 5] - p[c, 4] * p[c, 4]
+                q = (p[c, 5] * u * u - 2.0 * p[c, 4] * u * v + p[c, 3] * v * v) / det
+                if q < 40.0:
+                    value += p[c, 0] * np.exp(-0.5 * q)
+            peak[source[a]] = max(peak[source[a]], value)

@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray[Any]]
 
+HELD_WIDE = 1.2  # a shape that was held is resolved where its flux exceeds its peak by this factor
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -42,6 +44,8 @@ class Measured:
         ``(island,)``: bits that the kernels do not know of.
     source
         ``(component,)``: source of each component, from 0.
+    source_peak
+        ``(source,)``: highest brightness of its components together, without sign.
     """
 
     components: Floats
@@ -50,6 +54,7 @@ class Measured:
     boxes: Ints
     flags: Ints
     source: Ints
+    source_peak: Floats
 
 
 def characterise(
@@ -103,8 +108,10 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     free = cov[:, 3, 3] > 0.0
     fitted, left = ellipses(shape, shape_cov), ellipses(shape - beam, shape_cov)
     position = np.einsum("nij,njk,nlk->nil", tangent, cov[:, 1:3, 1:3], tangent)
-    resolved = (c[:, row.RESOLUTION] > options.resolved_sigma) & free
-    unresolved = ~resolved & np.isfinite(c[:, row.BEAM_FLUX])
+    point = np.isfinite(c[:, row.BEAM_FLUX])  # a point was fitted, in place of the shape or as the shape
+    wide = np.abs(c[:, row.FLUX]) > HELD_WIDE * np.abs(c[:, row.AMPLITUDE])
+    resolved = np.where(free, c[:, row.RESOLUTION] > options.resolved_sigma, wide & ~point)
+    unresolved = ~resolved & point
     out: Columns = {
         "component_id": np.arange(1, n + 1),
         "source_id": measured.source + 1,
@@ -128,8 +135,9 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
         "residual_peak": c[:, row.REST_PEAK],
         "flags": c[:, row.FLAGS].astype(np.int64) | measured.flags[island],
     }
-    for name, values in _axes(fitted, left, free, resolved).items():
-        out[name] = values
+    out.update(_axes(fitted, left, free, resolved))
+    vague = free & (left.major > 0.0) & (left.major < left.major_err)
+    out["flags"] = out["flags"] | np.where(vague, flag("unreliable_deconv"), 0)
     if options.errors == "condon":
         out.update(_condon(out, fitted, beam, free, tangent))
     out["flux_peak"] = np.where(unresolved, out["flux_beam"], out["flux_peak"])
@@ -152,9 +160,9 @@ def _axes(
         "major_err": np.where(held, np.nan, fitted.major_err),
         "minor_err": np.where(held, np.nan, fitted.minor_err),
         "pa_err": np.where(held, np.nan, fitted.pa_err),
-        "major_deconv": np.where(held, 0.0, left.major),
-        "minor_deconv": np.where(held, 0.0, left.minor),
-        "pa_deconv": np.where(held | ~(left.major > 0.0), np.nan, left.pa),
+        "major_deconv": np.where(held & ~resolved, 0.0, left.major),
+        "minor_deconv": np.where(held & ~resolved, 0.0, left.minor),
+        "pa_deconv": np.where((held & ~resolved) | ~(left.major > 0.0), np.nan, left.pa),
         "major_deconv_err": np.where(held, np.nan, left.major_err),
         "minor_deconv_err": np.where(held, np.nan, left.minor_err),
     }
@@ -249,24 +257,33 @@ def _sources(
     def spread(name: str) -> Floats:
         return np.sqrt(np.bincount(source, (weight * components[name]) ** 2, n))
 
+    def swing(offset: Floats) -> Floats:
+        # the centroid moves where the fluxes err, towards each component by its distance from it
+        return np.sqrt(np.bincount(source, (offset * components["flux_int_err"] / total[source]) ** 2, n))
+
     x, y = (
         np.where(lone, np.asarray(components["x"])[lead], mean("x")),
         np.where(lone, np.asarray(components["y"])[lead], mean("y")),
     )
     out: Columns = {"source_id": np.arange(1, n + 1), "x": x, "y": y}
-    for name in ("x_err", "y_err", "ra_err", "dec_err"):
-        out[name] = spread(name)
     out["flux_int"], out["flux_int_err"] = total, np.sqrt(np.maximum(variance, 0.0))
     for name in ("flux", "flux_err"):
         out[name] = np.where(lone, np.asarray(components[name])[lead], out["flux_int" + name[4:]])
     brightest = _brightest(np.abs(np.asarray(components["flux_peak"], np.float64)), source, n)
     for name in ("flux_peak", "flux_peak_err", "rms", "background", "residual_rms", "residual_peak"):
         out[name] = np.asarray(components[name])[brightest]
+    out["flux_peak"] = np.where(lone, out["flux_peak"], np.copysign(measured.source_peak, out["flux_peak"]))
     tangent = image.frame.tangent(x, y)
     offset = np.stack(
         [np.asarray(components["x"]) - x[source], np.asarray(components["y"]) - y[source]], axis=1
     )
+    out["x_err"], out["y_err"] = (
+        np.hypot(spread("x_err"), swing(offset[:, 0])),
+        np.hypot(spread("y_err"), swing(offset[:, 1])),
+    )
     offset = np.einsum("nij,nj->ni", tangent[source], offset)
+    out["ra_err"] = np.hypot(spread("ra_err"), swing(offset[:, 0]))
+    out["dec_err"] = np.hypot(spread("dec_err"), swing(offset[:, 1]))
     moments = shape + np.stack([offset[:, 0] ** 2, offset[:, 0] * offset[:, 1], offset[:, 1] ** 2], axis=1)
     joint: Floats = np.stack([np.bincount(source, weight * moments[:, i], n) for i in range(3)], axis=1)
     squared = weight**2
@@ -276,11 +293,10 @@ def _sources(
     island = measured.components[:, row.ISLAND].astype(np.int64)
     pixel_beam = measured.islands[island[lead], row.I_XX : row.I_YY + 1]
     beam = np.einsum("nij,nj->ni", shape_transform(tangent), pixel_beam)
-    free = ~lone | (shape_cov[lead, 0, 0] > 0.0)
-    out["resolved"] = np.where(lone, np.asarray(components["resolved"])[lead], True)
-    axes = _axes(
-        ellipses(joint, joint_cov), ellipses(joint - beam, joint_cov), free, np.asarray(out["resolved"])
-    )
+    free = np.bincount(source, shape_cov[:, 0, 0] > 0.0, n) > 0
+    left = ellipses(joint - beam, joint_cov)
+    out["resolved"] = np.where(lone, np.asarray(components["resolved"])[lead], left.major > 0.0)
+    axes = _axes(ellipses(joint, joint_cov), left, free, np.asarray(out["resolved"]))
     for name, values in axes.items():
         if name in ("major_deconv_err", "minor_deconv_err"):
             continue

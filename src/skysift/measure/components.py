@@ -151,7 +151,8 @@ def from_moments(
     """
     One component ``p[0]`` from the island's own pixels: centroid, second moments or the beam, and their sum.
 
-    With ``exact`` its peak is the brightest pixel and its size is scaled to hold the sum; else its size is that of
+    With ``exact`` its peak is the brightest pixel and its size is scaled to hold the sum, or the beam's if that is
+    larger; else its size is that of
     the moments and its peak follows from the sum.
     """
     total, sx, sy, peak = 0.0, 0.0, 0.0, 0.0
@@ -161,6 +162,10 @@ def from_moments(
             sx += z[i] * x[i]
             sy += z[i] * y[i]
             peak = max(peak, z[i])
+    p[0, 3:6] = beam
+    if not total > 0.0:  # a segment of which nothing is left
+        p[0, 0], p[0, 1], p[0, 2] = 1e-3, x[0], y[0]
+        return
     mx, my = sx / total, sy / total
     xx, xy, yy = 0.0, 0.0, 0.0
     for i in range(x.shape[0]):
@@ -169,14 +174,17 @@ def from_moments(
             xy += z[i] * (x[i] - mx) * (y[i] - my)
             yy += z[i] * (y[i] - my) ** 2
     p[0, 1], p[0, 2] = mx, my
-    p[0, 3:6] = beam
     if xx > total * beam[0] and yy > total * beam[2] and xx * yy > xy * xy:
         p[0, 3], p[0, 4], p[0, 5] = xx / total, xy / total, yy / total
     area = 2.0 * np.pi * np.sqrt(p[0, 3] * p[0, 5] - p[0, 4] * p[0, 4])
     p[0, 0] = total / area
     if exact:
         p[0, 0] = peak
-        p[0, 3:6] *= total / (area * peak)
+        scale = total / (area * peak)
+        if scale * area > 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]):
+            p[0, 3:6] *= scale
+        else:
+            p[0, 3:6] = beam
 
 
 @kernel

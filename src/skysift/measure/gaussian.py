@@ -197,7 +197,7 @@ def correlated_sum_of_one(
 @kernel
 def sandwich(
     x: Floats, y: Floats, noise: Floats, p: Floats, free: npt.NDArray[np.bool_],
-    lags: Ints, correlation: Floats, index: npt.NDArray[np.int32], step: int, cov: Floats, bias: Floats,
+    lags: Ints, correlation: Floats, index: npt.NDArray[np.int32], step: int, every: int, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
     """
     Covariance of least-squares parameters under correlated noise, ``(J'WJ)^-1 J'WCWJ (J'WJ)^-1``, and their bias.
@@ -219,6 +219,8 @@ def sandwich(
         ``(height, width)`` of the window: the number of the pixel in the lists, or -1.
     step
         The outer sum runs over every `step`-th pixel in y and x; 1 sums over all.
+    every
+        The pixels are those on every so manieth row and column.
     cov
         Out: ``(6 k, 6 k)``; rows and columns of held shapes are zero.
     bias
@@ -227,8 +229,12 @@ def sandwich(
     Returns
     -------
     bool
-        False where the normal matrix is singular, or a variance comes out negative because the outer sum was too
-        coarse; then ``cov`` is NaN.
+        False where the normal matrix is singular; then ``cov`` is NaN.
+
+    Notes
+    -----
+    Where a variance comes out negative, since a measured autocorrelation is cut off somewhere, the noise counts as
+    constant over the area of its autocorrelation and independent beyond: ``(J'WJ)^-1`` times that area in pixels.
     """
     n, k = x.shape[0], p.shape[0]
     size = 0
@@ -302,10 +308,14 @@ def sandwich(
         for b in range(size):
             for m in range(size):
                 full[a, b] += half[a, m] * inverse[m, b]
+    sound = True
     for a in range(size):
-        if not full[a, a] > 0.0:
-            cov[:] = np.nan
-            return False
+        sound = sound and full[a, a] > 0.0
+    if not sound:
+        patch = max(correlation.sum() / (every * every), 1.0)
+        for a in range(size):
+            for b in range(size):
+                full[a, b] = patch * inverse[a, b]
     for i in range(k):
         for j in range(k):
             for a in range(6 if free[i] else 3):

@@ -22,6 +22,7 @@ MOMENTS = flag("moments")
 BUDGET = flag("budget")
 NO_ERRORS = flag("no_errors")
 POOR_FIT = flag("poor_fit")
+OFF_ISLAND = flag("off_island")
 
 LARGE = 2500  # pixels; a larger island is fitted on every few rows and columns
 LONE = 1.4  # FWHM; so far from its centre a lone component is fitted
@@ -36,10 +37,10 @@ N_COMPONENT = 41
 
 # columns of an island row
 (
-    I_N, I_SUM, I_X, I_Y, I_PEAK, I_XPEAK, I_YPEAK, I_RMS, I_LEVEL, I_REST_RMS, I_REST_PEAK, I_FIRST, I_COUNT, I_FLAGS,
+    I_N, I_SUM, I_X, I_Y, I_PEAK, I_XPEAK, I_YPEAK, I_RMS, I_LEVEL, I_REST_RMS, I_REST_PEAK, I_FLAGS,
     I_XX, I_XY, I_YY,
-) = range(17)  # fmt: skip
-N_ISLAND = 17
+) = range(15)  # fmt: skip
+N_ISLAND = 15
 
 
 @kernel
@@ -64,10 +65,7 @@ def errors_of_block(
     if joint:
         n = x.shape[0]
         step = outer_step(narrow, n, every)
-        for coarse in (step, 1):
-            if sandwich(x, y, noise, part, part_free, lags, correlation, index, coarse, cov, bias):
-                return True
-        return False
+        return sandwich(x, y, noise, part, part_free, lags, correlation, index, step, every, cov, bias)
     chosen = np.empty(x.shape[0], np.int64)
     n = near_block(x, y, p, members, beam, chosen)
     step = outer_step(narrow, n, every)
@@ -76,7 +74,18 @@ def errors_of_block(
         part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
     chosen = chosen[:n]
     return sandwich(
-        x[chosen], y[chosen], noise[chosen], part, part_free, lags, correlation, part_index, step, cov, bias
+        x[chosen],
+        y[chosen],
+        noise[chosen],
+        part,
+        part_free,
+        lags,
+        correlation,
+        part_index,
+        step,
+        every,
+        cov,
+        bias,
     )
 
 
@@ -134,14 +143,14 @@ def beam_flux(
     n = x.shape[0]
     narrow = 0.5 * (beam[0] + beam[2]) - np.sqrt(0.25 * (beam[0] - beam[2]) ** 2 + beam[1] ** 2)
     step = outer_step(narrow, n, every)
-    sandwich(x, y, noise, point, held, lags, correlation, index, step, cov, bias)
+    sandwich(x, y, noise, point, held, lags, correlation, index, step, every, cov, bias)
     return float(point[0, 0]), float(cov[0, 0])
 
 
 @kernel
 def measure_islands(
     data: Pixels, level: Pixels, rms: Pixels, labels: Labels, y0: int, x0: int, members: Ints, boxes: Ints, sign: float,
-    beams: Floats, seeds: Floats, first_seed: Ints, limits: Ints, window: float, threshold: float, resolved: float,
+    beams: Floats, seeds: Floats, first_seed: Ints, limits: Ints, windows: Floats, threshold: float, resolved: float,
     lags: Ints, correlation: Floats, components: Floats, pairs: Floats, islands: Floats,
 ) -> tuple[int, int]:  # fmt: skip
     """
@@ -155,6 +164,7 @@ def measure_islands(
     for i in range(members.shape[0]):
         me = members[i]
         beam = beams[i]
+        window = windows[i]
         reach_y = window * 2.3548 * np.sqrt(beam[2])
         reach_x = window * 2.3548 * np.sqrt(beam[0])
         ry, rx = int(np.ceil(reach_y)), int(np.ceil(reach_x))
@@ -292,8 +302,7 @@ def measure_islands(
         row[I_RMS] = reference
         row[I_LEVEL] = level[int(y[at]) + top, int(x[at]) + left]
         row[I_REST_RMS], row[I_REST_PEAK] = rest_rms, sign * worst
-        row[I_FIRST], row[I_COUNT] = n_components, k
-        bits = BUDGET if k >= limit and first_seed[i + 1] - first_seed[i] > limit else 0
+        bits = BUDGET if k >= limit else 0
         if rest_rms > 2.0 or abs(worst) > 8.0:
             bits |= POOR_FIT
         row[I_FLAGS] = bits
@@ -306,7 +315,7 @@ def measure_islands(
             if group.shape[0] == 0:
                 continue
             cov, bias = np.empty((6 * group.shape[0], 6 * group.shape[0])), np.zeros((group.shape[0], 6))
-            known = not failed and errors_of_block(
+            known = failed or errors_of_block(
                 fx,
                 fy,
                 fz,
@@ -323,8 +332,6 @@ def measure_islands(
                 cov,
                 bias,
             )
-            if not known:
-                cov[:] = np.nan
             for s in range(group.shape[0]):
                 c = group[s]
                 out = components[n_components + c]
@@ -332,7 +339,11 @@ def measure_islands(
                 take_bias(p, c, free[c], cov, bias, s)
                 out[SHAPE], out[SHAPE + 1], out[SHAPE + 2] = p[c, 3], p[c, 4], p[c, 5]
                 flux = flux_gradient(p, c, free[c], beam, gradients[c])
-                if not known:
+                if failed:
+                    cov[:] = 0.0
+                    cov[0, 0] = 1.0
+                    cov[1, 1], cov[2, 2] = beam[0] / p[c, 0] ** 2, beam[2] / p[c, 0] ** 2
+                elif not known:
                     status[c] |= NO_ERRORS
                 r = min(max(int(np.floor(p[c, 2] + 0.5)), 0), index.shape[0] - 1) + top
                 u = min(max(int(np.floor(p[c, 1] + 0.5)), 0), index.shape[1] - 1) + left
@@ -368,6 +379,8 @@ def measure_islands(
                     f, v = beam_flux(fx, fy, frest, fnoise, p, c, beam, every, lags, correlation, findex)
                     if 0.5 * p[c, 0] < f < 2.0 * p[c, 0]:  # else the point took up what the model leaves
                         out[BEAM_FLUX], out[BEAM_FLUX_VAR] = sign * f * reference, v * reference * reference
+                if labels[r, u] != me:
+                    status[c] |= OFF_ISLAND
                 out[RMS] = rms[r, u]
                 out[LEVEL] = level[r, u]
                 out[REST_RMS], out[REST_PEAK] = rest_rms, sign * worst

@@ -1,5 +1,6 @@
 """From cell statistics to the noise of a map: smooth rms, a level that is worth subtracting, the autocorrelation."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ FWHM = float(np.sqrt(8.0 * np.log(2.0)))
 PADDING = (
     1e-4  # of the upper quartile of the rms: less is no noise but what an imager leaves where it has no data
 )
+FLAT = 0.01  # of that: no pixel of padding rises more above its level
 REFINE = 3  # a bright neighbourhood has cells this much finer
 
 
@@ -81,9 +83,10 @@ def cell_width(beam_covariance: Floats, mesh: float, shape: tuple[int, int]) -> 
 
 def truncation(clip: float) -> float:
     """Rms of a unit Gaussian cut at +-clip."""
-    from math import erf, exp, pi, sqrt
-
-    return sqrt(1.0 - 2.0 * clip * exp(-clip * clip / 2.0) / sqrt(2.0 * pi) / erf(clip / sqrt(2.0)))
+    lost = (
+        2.0 * clip * math.exp(-clip * clip / 2.0) / math.sqrt(2.0 * math.pi) / math.erf(clip / math.sqrt(2.0))
+    )
+    return math.sqrt(1.0 - lost)
 
 
 def _neighbours(values: Floats, fill: float = np.nan) -> Floats:
@@ -130,12 +133,13 @@ def smooth_rms(stats: Floats, enough: float) -> Floats:
 
 
 def padding(stats: Floats) -> npt.NDArray[np.bool_]:
-    """Cells with pixels but without noise, beside others that have some."""
+    """Cells that are the same all over, beside others with noise; one with a part of the data is none of them."""
     rms = stats[..., RMS]
     if not (rms > 0).any():
         return np.zeros(rms.shape, np.bool_)
-    constant = (stats[..., PEAK] > -np.inf) & (stats[..., GOOD] == 0)
-    return np.asarray(constant | (rms < PADDING * np.nanquantile(rms, 0.75)))
+    noise = np.nanquantile(rms, 0.75)
+    flat = ~(rms >= PADDING * noise) & ~(stats[..., PEAK] - np.nan_to_num(stats[..., LEVEL]) > FLAT * noise)
+    return np.asarray(flat & (stats[..., PEAK] > -np.inf))
 
 
 def calm(level: Floats, rms: Floats) -> tuple[Floats, Floats]:
@@ -261,9 +265,10 @@ def significant_level(
     if not good.any():
         return np.zeros_like(rms), facts | {"level": "zero", "level_share": 0.0}
     half = max(1, (3 * source) // 2)
+    facts["level_cells"] = 2 * half + 1
     if 2 * half + 1 > max(max(rms.shape) / 2, 3):
         half = max(rms.shape)
-        facts["level_scale"] = "map"
+        facts["level_scale"], facts["level_cells"] = "map", max(rms.shape)
     else:
         facts["level_scale"] = f"{2 * half + 1} cells"
     weight = np.where(good, stats[..., GOOD] / np.where(good, rms, 1.0) ** 2, 0.0)
@@ -280,9 +285,10 @@ def significant_level(
 
 def autocorrelation(sums: Floats, pairs: Floats, beam_covariance: Floats, enough: float) -> Floats:
     """
-    Noise autocorrelation ``(2 ny + 1, 2 nx + 1)`` from summed products over lags, made positive semi-definite.
+    Noise autocorrelation ``(2 ny + 1, 2 nx + 1)`` from summed products over lags.
 
-    It fades to zero between 1.5 and 2 beams (FWHM), negative power is cut, and it is 1 at zero lag. With fewer
+    It fades to zero between 1.5 and 2 beams (FWHM), negative power is cut before it is
+    trimmed to the window, and it is 1 at zero lag. With fewer
     than ``enough`` pairs of pixels the shape of the beam is taken.
     """
     n_y, n_x = sums.shape[0] - 1, sums.shape[1] // 2

@@ -1,6 +1,8 @@
 """The menu of measuring: background, noise and fits; light, so that help and checks load no kernels."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
@@ -44,6 +46,12 @@ class NoiseOptions(Options):
         doc="The mesh level is subtracted where it exceeds its own error by this factor.",
     )
 
+    @model_validator(mode="after")
+    def _background_fits_its_file(self) -> Self:
+        if self.background_file is not None and self.background != "file":
+            raise ValueError(f"background_file is used by background=file only, not by {self.background}")
+        return self
+
 
 class FitOptions(Options):
     """Components: how islands are split and fitted."""
@@ -86,8 +94,9 @@ class FitOptions(Options):
         doc="Calibration error of positions per axis; its own column, never mixed in.",
     )
     group_tolerance: float = option(
-        1.0,
+        3.0,
+        unit="sigma",
         at_least=0.0,
-        doc="Components join one source where the dip between them is within this times `grow` rms.",
+        doc="Overlapping components join one source where the dip between them is within this.",
     )
     acronym: str = option("SKYSIFT", doc="First word of the source names.")

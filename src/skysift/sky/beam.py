@@ -57,6 +57,13 @@ class Beam:
         object.__setattr__(self, "minor", minor)
         object.__setattr__(self, "pa", 0.0 if pa == 180.0 else pa)
 
+    @classmethod
+    def of(cls, given: Beam | float | tuple[float, float, float]) -> Beam:
+        """A beam as it is, a round one of this FWHM (arcsec), or one of (major, minor, pa)."""
+        if isinstance(given, Beam):
+            return given
+        return cls(*given) if isinstance(given, tuple) else cls(given, given)
+
     @property
     def area(self) -> float:
         """Solid angle, pi / (4 ln 2) major minor (arcsec^2)."""

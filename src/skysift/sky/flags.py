@@ -45,7 +45,6 @@ FLAGS: tuple[Flag, ...] = (
     Flag("fit_failed", 3, "A fit with free shape did not converge; the values come from a simpler estimate."),
     Flag("beam_shaped", 4, "The Gaussian was fitted with its shape held at that of the beam."),
     Flag("moments", 5, "No fit converged; the values come from moments and sums over the island's pixels."),
-    Flag("size_bound", 6, "A fitted axis stopped at its upper bound."),
     Flag(
         "budget",
         7,
@@ -72,6 +71,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("poor_fit", 14, "The residual of the island is well above the noise."),
     Flag("off_island", 15, "The centre of the component lies outside of its island."),
     Flag("no_errors", 16, "The errors could not be computed and are NaN."),
+    Flag("spike", 18, "The island is much smaller than a point source of its brightness: a hot pixel or an artefact."),
     Flag("off_sky", 17, "The position lies outside of the map's projection and has no sky coordinates."),
 )
 

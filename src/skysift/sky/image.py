@@ -171,7 +171,7 @@ class SkyImage:
         cls,
         data: ArrayLike,
         *,
-        beam: Beam | tuple[float, float, float],
+        beam: Beam | float | tuple[float, float, float],
         pixel_scale: float | tuple[float, float] | None = None,
         wcs: WCS | None = None,
         frame: Frame | None = None,
@@ -187,7 +187,7 @@ class SkyImage:
         data
             Pixels (y, x); infinities count as NaN.
         beam
-            A `Beam`, or (major, minor, pa) in arcsec and degrees.
+            A `Beam`, (major, minor, pa) in arcsec and degrees, or one FWHM.
         pixel_scale
             Size of a pixel (arcsec), one number or (sy, sx), for an array without `wcs` or `frame`.
         wcs
@@ -219,7 +219,7 @@ class SkyImage:
         assert frame is not None  # one of the three was given
         if beam_plane is not None:
             frame = frame.with_beam_plane(beam_plane)
-        beam = beam if isinstance(beam, Beam) else Beam(*beam)
+        beam = Beam.of(beam)
         conversion = jansky_per_beam(unit, beam=beam, pixel_area=frame.pixel_area, frequency=frequency)
         notes = (*conversion.notes, *sampling_notes(frame, beam))
         return cls(source, frame, beam, "Jy/beam", float(frequency), name, notes, None, conversion.factor)
@@ -272,11 +272,6 @@ class SkyImage:
         else:
             pixels = CutSource(self.pixels, inside)
         return replace(self, pixels=pixels, frame=self.frame.crop(inside))
-
-    def with_notes(self, *notes: str) -> SkyImage:
-        """The same image with more notes; one that is there already is not repeated."""
-        new = tuple(dict.fromkeys(note for note in notes if note not in self.notes))
-        return replace(self, notes=(*self.notes, *new))
 
     def input_record(self) -> InputRecord:
         """What the image was made from, with the sha256 of the file, or of the array's bytes.

@@ -169,7 +169,7 @@ COLUMNS: tuple[Column, ...] = (
         "flux_peak",
         _PEAK,
         "Peak brightness above the background: of the Gaussian fitted, with the beam's shape where unresolved; "
-        "of a source's brightest component; of an island's brightest pixel.",
+        "of a source's components together; of an island's brightest pixel.",
     ),
     _brightness("flux_peak_err", f"stat.error;{_PEAK}", "Error of the peak brightness.", _CS),
     _flux(

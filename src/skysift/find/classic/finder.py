@@ -1,5 +1,6 @@
 """`ClassicFinder`: islands above a threshold, then their peaks."""
 
+import math
 from typing import Self
 
 import numpy as np
@@ -36,6 +37,10 @@ class ClassicFinder(Finder[ClassicOptions]):
             return self
         seed = max(fdr_threshold(counts, self.options.fdr), self.options.grow)
         return type(self)(self.options.model_copy(update={"seed": seed}))
+
+    def facts(self) -> dict[str, object]:
+        """The seed threshold that was used; None where the false-discovery rate lets nothing pass."""
+        return {"seed": self.options.seed if math.isfinite(self.options.seed) else None}
 
     def detect(self, tile: NoisyTile) -> Detections:
         """Fragments of islands in one tile; positive ones first."""

@@ -13,7 +13,6 @@ class ClassicOptions(FinderOptions):
     """Islands above a threshold, split at their peaks and fitted with Gaussians."""
 
     seed: float = option(5.0, unit="sigma", above=0.0, doc="A pixel this bright starts an island.")
-    grow: float = option(3.0, unit="sigma", above=0.0, doc="Neighbours this bright join it.")
     connectivity: Literal[8, 4] = option(
         8, doc="Pixels join across corners and edges (8) or across edges only (4)."
     )
