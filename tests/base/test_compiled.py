@@ -1,5 +1,6 @@
 """Kernels are compiled once per state of their sources, and release the interpreter lock."""
 
+import os
 import shutil
 import threading
 import time
@@ -66,12 +67,32 @@ def test_any_change_of_a_source_with_a_kernel_changes_the_name(tmp_path, monkeyp
     assert source_hash() != before
 
 
+def test_the_name_tells_checkouts_apart_and_follows_what_kernels_freeze(tmp_path, monkeypatch):
+    before = source_hash()
+    copy = tmp_path / "skysift"
+    shutil.copytree(compiled._SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compiled, "_SOURCE", copy)
+    moved = source_hash()
+    assert moved != before
+    flags = copy / "sky" / "flags.py"
+    flags.write_text(flags.read_text() + "\n# a change\n")
+    assert source_hash() != moved
+
+
+def test_kernels_of_sources_that_are_gone_are_removed(tmp_path):
+    now, day = time.time(), 86400.0
+    ages = {"mine": 0.0, "long": 31 * day, **{f"day{n}": n * day + 60 for n in range(8)}}
+    for name, age in ages.items():
+        (tmp_path / name / "deep").mkdir(parents=True)
+        os.utime(tmp_path / name, (now - age, now - age))
+    compiled._prune(tmp_path / "mine")
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "day0", "day1", "day2", "day3"}
+
+
 def test_a_cache_that_cannot_be_made_moves_to_the_temporary_folder(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("in the way")
     told = settings()
-    monkeypatch.setattr(
-        compiled, "settings", lambda: type(told)(tmp_path / "file", told.scratch, told.workers)
-    )
+    monkeypatch.setattr(compiled, "settings", lambda: type(told)(tmp_path / "file", told.workers))
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
     folder = compiled._cache_folder()
     assert tmp_path in folder.parents

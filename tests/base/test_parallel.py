@@ -95,6 +95,15 @@ def test_the_first_failure_in_task_order_is_the_one_raised():
         list(map_tasks(later_is_quicker, range(4), workers=4))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_run_beside_the_caller_who_can_be_interrupted(workers):
+    ran_in = list(map_tasks(lambda _: threading.current_thread(), range(3), workers=workers))
+    assert threading.current_thread() not in ran_in
+    assert list(map_tasks(lambda _: threading.current_thread(), [0], executor="serial")) == [
+        threading.current_thread()
+    ]
+
+
 def test_threads_end_with_the_work():
     before = threading.active_count()
     list(map_tasks(square, range(10), workers=4))

@@ -13,20 +13,18 @@ def test_defaults_of_a_bare_environment():
     assert bare.tile == 1024
     assert bare.log_level == "warning"
     assert bare.cache.name == "skysift"
-    assert bare.scratch.is_dir()
 
 
 def test_variables_count_and_empty_ones_do_not():
     told = Settings.from_environment(
         {
             "SKYSIFT_CACHE": "/a/cache",
-            "SKYSIFT_SCRATCH": "/b",
             "SKYSIFT_WORKERS": " 3 ",
             "SKYSIFT_TILE": "64",
             "SKYSIFT_LOG_LEVEL": "INFO",
         }
     )
-    assert told == Settings(cache=Path("/a/cache"), scratch=Path("/b"), workers=3, tile=64, log_level="info")
+    assert told == Settings(cache=Path("/a/cache"), workers=3, tile=64, log_level="info")
     assert Settings.from_environment({"SKYSIFT_TILE": ""}).tile == 1024
 
 
