@@ -60,7 +60,7 @@ def test_values_that_are_no_texts_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sed": "1"}, "Menu has no such option: got 'sed'; did you mean 'seed'?"),
+        ({"sed": "1"}, "no such option: got 'sed'; did you mean 'seed'?"),
         ({"seed": "-1"}, "option 'seed' is not allowed: got '-1'; allowed: number above 0 (sigma)"),
         ({"seed": "loud"}, "option 'seed' is not allowed: got 'loud'; allowed: number above 0 (sigma)"),
         ({"seed": "nan"}, "option 'seed' is not allowed: got 'nan'; allowed: number above 0 (sigma)"),
@@ -118,7 +118,7 @@ def test_a_rule_over_several_options_is_told_in_its_own_words():
                 raise ValueError("grow must not be above seed")
             return self
 
-    with pytest.raises(OptionError, match=r"^Pair: grow must not be above seed$"):
+    with pytest.raises(OptionError, match=r"^grow must not be above seed$"):
         Pair(grow=6)
 
 

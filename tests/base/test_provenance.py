@@ -69,7 +69,7 @@ def test_a_manifest_adds_the_run():
         versions=library_versions(),
         warnings=("odd",),
     )
-    told = json.loads(manifest.to_json())
+    told = json.loads(json.dumps(manifest.to_dict()))
     assert told["options"]["seed"] == 5.0
     assert told["inputs"][0]["checksum"] == RECORD.checksum
     assert (told["tile"], told["workers"], told["outputs"]) == (1024, 2, ["sources.fits"])

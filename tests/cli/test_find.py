@@ -405,6 +405,8 @@ def _fresh_process(monkeypatch):
         (["--pixel-scale", "-2"], "--pixel-scale"),
         (["--frequency", "1.4parsec"], "--frequency"),
         (["--frequency", "0"], "--frequency"),
+        (["--out", ""], "--out is empty"),
+        (["--set", "background_file=zero.fits"], "background_file is used by background=file only"),
         (["--no-such-flag"], "--no-such-flag"),
     ],
 )

@@ -64,5 +64,5 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 
 def test_a_wrong_key_in_the_file_names_the_nearest(file):
-    with pytest.raises(OptionError, match="Menu has no such option: got 'sed'; did you mean 'seed'"):
+    with pytest.raises(OptionError, match="no such option: got 'sed'; did you mean 'seed'"):
         gather(Menu, (), file("sed: 4\n"))

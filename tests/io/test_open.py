@@ -231,6 +231,7 @@ def test_a_table_of_beams_without_one_for_the_plane(tmp_path):
     image = open_image(beams_file(tmp_path / "c.fits", CHAN=7), beam=(9.0, 8.0, 7.0))
     assert image.beam == Beam(9, 8, 7)
     assert told(image, "beam was given")
+    assert skysift.open(tmp_path / "c.fits", beam=9).beam == Beam(9, 9)
 
 
 # -- frequency, unit, geometry
@@ -261,6 +262,10 @@ def test_frequencies(tmp_path, cards, frequency):
     assert open_image(path, frequency=2e9).frequency == 2e9
     with pytest.raises(OptionError, match="hertz"):
         open_image(path, frequency=-1.0)
+    with pytest.raises(
+        OptionError, match=r"no radio frequency in hertz: got 1.4; allowed: 1e\+06 to 1e\+13 Hz"
+    ):
+        open_image(path, frequency=1.4)
 
 
 def test_units_are_converted(tmp_path):

@@ -92,12 +92,6 @@ def test_an_image_is_a_value():
     assert math.isnan(again.frequency)
 
 
-def test_notes_are_kept_once():
-    made = image().with_notes("odd", "odd", "strange")
-    assert made.notes[-2:] == ("odd", "strange")
-    assert made.with_notes("odd") == made
-
-
 def test_undersampled_beams_are_noted():
     (note,) = image(beam=Beam(9.0, 3.0)).notes
     assert "1.50 px" in note
@@ -138,6 +132,7 @@ def test_requests_that_make_no_image():
         SkyImage(ArraySource(DATA), Frame.pixels_only((3, 4), (1, 1)), Beam(3, 3))
     with pytest.raises(UsageError, match="beam"):
         image(beam=(3.0, 0.0, 0.0))
+    assert image(beam=3.0).beam == image(beam=(3.0, 3.0, 0.0)).beam == Beam(3.0, 3.0)
     frame = Frame.pixels_only((30, 40), (3.0, 2.0))
     assert image(frame=frame, pixel_scale=None).frame == frame
     assert image(pixel_scale=(3.0, 2.0), beam_plane="sky").frame.scale == (3.0, 2.0)
