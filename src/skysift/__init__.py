@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from skysift.find import find
     from skysift.find.finding import Finding
-    from skysift.find.run import find
     from skysift.io.open import open
     from skysift.sky.beam import Beam
     from skysift.sky.box import Box

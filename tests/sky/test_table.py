@@ -27,6 +27,16 @@ def test_an_empty_table_has_every_column(kind):
 
 
 @settings(deadline=None)
+@given(catalogues.tables(), st.slices(6))
+def test_rows_come_out_by_slices_masks_and_numbers(table, some):
+    rows = np.arange(len(table))[some]
+    assert table[some] == table[rows] == table.select(rows)
+    assert table[np.ones(len(table), bool)] == table
+    with pytest.raises(UsageError, match="rows are picked by"):
+        table[np.int64(0)]
+
+
+@settings(deadline=None)
 @given(catalogues.tables())
 def test_a_table_is_a_value(table):
     assert table == table.select(np.arange(len(table)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,8 +32,9 @@ ID_OF: dict[TableName, str] = {"islands": "island_id", "sources": "source_id", "
 class Table:
     """One table of a catalogue: equal-length columns, read only, those of the schema and perhaps more.
 
-    Columns are reached as ``table["flux_int"]`` or ``table.flux_int``. Two tables are equal when they are of
-    one kind and have the same columns with the same values; NaN equals NaN.
+    Columns are reached as ``table["flux_int"]`` or ``table.flux_int``, rows as ``table[:5]`` or
+    ``table[mask]``. Two tables are equal when they are of one kind and have the same columns with the same
+    values; NaN equals NaN.
 
     Parameters
     ----------
@@ -208,7 +209,15 @@ class Table:
             column.meta["ucd"] = each.ucd
         return result
 
-    def __getitem__(self, name: str) -> Values:
+    @overload
+    def __getitem__(self, name: str) -> Values: ...
+    @overload
+    def __getitem__(self, name: slice | Rows) -> Table: ...
+    def __getitem__(self, name: str | slice | Rows) -> Values | Table:
+        if isinstance(name, slice):
+            return self.select(np.arange(len(self))[name])
+        if not isinstance(name, str):
+            return self.select(name)
         if name not in self.columns:
             raise UnknownName(f"the table {self.kind} has no such column", got=name, allowed=self.columns)
         return self.columns[name]
