@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from tests import images
 
-from skysift.find.pieces import GIANT, LATTICE, NARROWEST, cut_giants, sampled_beams, share_reads
+from skysift.find.pieces import GIANT, LATTICE, NARROWEST, cut_giants, fit_windows, sampled_beams, share_reads
 from skysift.sky.box import Box
 from skysift.sky.mask import Mask
 
@@ -59,25 +60,41 @@ def scattered(n: int, shape: tuple[int, int]) -> list[tuple[int, int, int, int]]
 def test_every_object_is_read_once_with_its_margin():
     shape = (3000, 3000)
     segments = cut_giants(mask(*scattered(300, shape), shape=shape))
-    reads = share_reads(segments, 7, shape)
+    margins = np.random.default_rng(2).integers(3, 40, 300)
+    reads = share_reads(segments, 300, margins, shape)
     members = np.concatenate([each for _, each in reads])
     assert sorted(members.tolist()) == list(range(300))
     for box, each in reads:
         assert each.tolist() == sorted(each.tolist())
         assert Box.of(shape).holds(box)
         for k in each:
-            assert box.holds(Box(*segments.boxes[k].tolist()).expand(7).intersect(Box.of(shape)))
+            own = Box(*segments.boxes[k].tolist()).expand(int(margins[k]))
+            assert box.holds(own.intersect(Box.of(shape)))
     assert 1 < len(reads) < 300
+
+
+def test_only_the_first_are_read():
+    shape = (3000, 3000)
+    segments = cut_giants(mask(*scattered(50, shape), shape=shape))
+    reads = share_reads(segments, 20, np.full(50, 5), shape)
+    assert sorted(np.concatenate([each for _, each in reads]).tolist()) == list(range(20))
 
 
 def test_the_segments_of_a_giant_are_read_together_and_alone():
     shape = (3000, 4000)
     segments = cut_giants(mask((10, 20, 10, 30), (10, 30, 300, 2000), (25, 40, 100, 120), shape=shape))
-    reads = share_reads(segments, 5, shape)
+    n = len(segments.owner)
+    reads = share_reads(segments, n, np.full(n, 5), shape)
     owners = [set(segments.owner[each].tolist()) for _, each in reads]
     giant = int(np.bincount(segments.owner).argmax())
     assert {giant} in owners
     assert sum(giant in each for each in owners) == 1
+
+
+def test_fits_of_large_objects_look_further():
+    image = images.image(np.zeros((100, 100)), images.ROUND)
+    boxes = np.array([[10, 14, 10, 14], [0, 100, 0, 20], [0, 2000, 0, 9]])
+    assert fit_windows(image, boxes, 0.75) == pytest.approx([0.75, 10 / 4, 32 / 4])
 
 
 # -- beams as they can be fitted

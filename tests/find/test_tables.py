@@ -73,7 +73,7 @@ def test_a_source_of_several_has_their_flux_and_their_moments(found):
         assert s.flux[row] == s.flux_int[row] == pytest.approx(flux.sum())
         assert s.x[row] == pytest.approx((flux * c.x[mine]).sum() / flux.sum())
         assert s.y[row] == pytest.approx((flux * c.y[mine]).sum() / flux.sum())
-        assert s.flux_peak[row] == c.flux_peak[mine].max()
+        assert 0.99 * c.flux_peak[mine].max() <= s.flux_peak[row] <= 1.01 * c.flux_peak[mine].sum()
         sy, sx = found.image.frame.scale
         joint = sum(
             c.flux_int[k]
@@ -232,5 +232,10 @@ def test_two_components_are_one_source_where_no_dip_parts_them(distance, structu
 
 
 def test_the_tolerance_of_grouping():
-    assert len(pair(7.0, group_tolerance=0.0)) == 2
-    assert len(pair(7.0, group_tolerance=20.0)) == 1
+    """Two wide components a FWHM apart: the dip between them is three hundredths of their peak."""
+    peak, size = 0.2, np.hypot(6.0, 4.0)
+    total = peak * size**2 / 16
+    pair = (source(70, 60, total, 6.0), source(70 + 0.97 * size, 60, total, 6.0))
+    image = images.painted((120, 160), *pair, rms=images.RMS)
+    assert images.finding(image).catalogue.sources.structure.tolist() == ["C", "C"]
+    assert images.finding(image, group_tolerance=20.0).catalogue.sources.structure.tolist() == ["M"]

@@ -69,7 +69,7 @@ def test_the_sandwich_is_that_of_dense_matrices(name, even):
     lags, rho = kernel(2.0)
     k = len(p)
     cov, bias = np.empty((6 * k, 6 * k)), np.empty((k, 6))
-    assert sandwich(x, y, noise, p, free, lags, rho, index, 1, cov, bias)
+    assert sandwich(x, y, noise, p, free, lags, rho, index, 1, 1, cov, bias)
     kept = np.concatenate([6 * c + np.arange(6 if free[c] else 3) for c in range(k)])
     expected = dense(x, y, noise, p, free, lags, rho)
     scale = np.sqrt(np.diag(expected))
@@ -86,7 +86,7 @@ def test_white_noise_gives_the_inverse_of_the_normal_matrix():
     p, free = COMPONENTS["one"][0], np.array([True])
     x, y, index = window()
     cov, bias = np.empty((6, 6)), np.empty((1, 6))
-    sandwich(x, y, np.ones(len(x)), p, free, np.zeros((1, 2), np.int64), np.ones(1), index, 1, cov, bias)
+    sandwich(x, y, np.ones(len(x)), p, free, np.zeros((1, 2), np.int64), np.ones(1), index, 1, 1, cov, bias)
     jacobian = np.empty((len(x), 6))
     for i in range(len(x)):
         jacobian_row(x[i], y[i], p, 0, True, jacobian[i], 0)
@@ -99,8 +99,8 @@ def test_every_second_pixel_is_enough_for_the_outer_sum():
     x, y, index = window(holes=False)
     lags, rho = kernel(2.0)
     whole, thinned, bias = np.empty((6, 6)), np.empty((6, 6)), np.empty((1, 6))
-    sandwich(x, y, np.ones(len(x)), p, free, lags, rho, index, 1, whole, bias)
-    sandwich(x, y, np.ones(len(x)), p, free, lags, rho, index, 2, thinned, bias)
+    sandwich(x, y, np.ones(len(x)), p, free, lags, rho, index, 1, 1, whole, bias)
+    sandwich(x, y, np.ones(len(x)), p, free, lags, rho, index, 2, 1, thinned, bias)
     np.testing.assert_allclose(np.diag(thinned), np.diag(whole), rtol=0.05)
 
 
@@ -109,7 +109,7 @@ def test_a_singular_fit_has_no_errors():
     x, y, index = window()
     lags, rho = kernel(1.0)
     cov, bias = np.empty((12, 12)), np.empty((2, 6))
-    done = sandwich(x, y, np.ones(len(x)), twice, np.ones(2, bool), lags, rho, index, 1, cov, bias)
+    done = sandwich(x, y, np.ones(len(x)), twice, np.ones(2, bool), lags, rho, index, 1, 1, cov, bias)
     assert not done or not np.diag(cov).min() > 0 or cov.max() > 1e6
 
 
@@ -119,7 +119,7 @@ def test_fits_scatter_as_the_errors_say_and_their_shapes_are_biased_as_told():
     x, y, index = window(22, 23, holes=False)
     lags, rho = kernel(2.0, 12)
     cov, bias = np.empty((6, 6)), np.empty((1, 6))
-    sandwich(x, y, np.ones(len(x)), truth, np.ones(1, bool), lags, rho, index, 1, cov, bias)
+    sandwich(x, y, np.ones(len(x)), truth, np.ones(1, bool), lags, rho, index, 1, 1, cov, bias)
     pixel = np.array([[truth[0, 3], truth[0, 4]], [truth[0, 4], truth[0, 5]]])
     d = np.stack([x - truth[0, 1], y - truth[0, 2]])
     model = truth[0, 0] * np.exp(-0.5 * np.einsum("in,ij,jn->n", d, np.linalg.inv(pixel), d))

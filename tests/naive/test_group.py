@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.skies import covariance
 
-from skysift.match.group import SAMPLES, group_components
+from skysift.match.group import SAMPLES, group_components, source_peaks
 
 FWHM = np.sqrt(8 * np.log(2))
 
@@ -29,7 +29,7 @@ def width(row: np.ndarray, direction: np.ndarray) -> float:
     return float(FWHM / np.sqrt(direction @ np.linalg.solve(s, direction)))
 
 
-def sources(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float, reach: float) -> list[int]:
+def sources(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float) -> list[int]:
     """The rule: no dip between the centres, or one within `dip` rms for a pair that is near."""
     group = list(range(len(p)))
     for start, stop in pairwise(first):
@@ -41,7 +41,7 @@ def sources(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float, reach
                     brightness(p[start:stop], *(p[a, 1:3] + step * t)) for t in np.linspace(0, 1, SAMPLES + 1)
                 ]
                 depth = min(line[0], line[-1]) - min(line)
-                near = distance <= reach * (width(p[a], step / distance) + width(p[b], step / distance)) / 2
+                near = distance <= (width(p[a], step / distance) + width(p[b], step / distance)) / 2
                 if depth <= 1e-9 * min(line[0], line[-1]) or (depth <= dip * (rms[a] + rms[b]) / 2 and near):
                     joined = {group[a], group[b]}
                     group = [min(joined) if each in joined else each for each in group]
@@ -49,21 +49,15 @@ def sources(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float, reach
     return [names[each] for each in group]
 
 
-def grouped(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float, reach: float) -> list[int]:
+def grouped(p: np.ndarray, rms: np.ndarray, first: np.ndarray, dip: float) -> list[int]:
     source = np.full(len(p), -1, np.int64)
-    number = group_components(p, rms, first, dip, reach, source)
+    number = group_components(p, rms, first, dip, source)
     assert number == len(set(source.tolist()))
     return source.tolist()
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.integers(0, 10**6),
-    st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    st.floats(0, 6),
-    st.floats(1, 3),
-)
-def test_sources_are_those_of_the_rule(seed, sizes, dip, reach):
+def crowd(seed: int, sizes: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, their noise and where islands begin."""
     rng = np.random.default_rng(seed)
     n = sum(sizes)
     p = np.empty((n, 6))
@@ -71,23 +65,43 @@ def test_sources_are_those_of_the_rule(seed, sizes, dip, reach):
     for row in p:
         c = covariance(rng.uniform(5, 9), rng.uniform(3, 5), rng.uniform(0, 180))
         row[3:] = c[0, 0], c[0, 1], c[1, 1]
-    rms, first = rng.uniform(0.5, 1.5, n), np.concatenate([[0], np.cumsum(sizes)])
-    assert grouped(p, rms, first, dip, reach) == sources(p, rms, first, dip, reach)
+    return p, rng.uniform(0.5, 1.5, n), np.concatenate([[0], np.cumsum(sizes)])
+
+
+crowds = st.builds(crowd, st.integers(0, 10**6), st.lists(st.integers(1, 5), min_size=1, max_size=3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowds, st.floats(0, 12))
+def test_sources_are_those_of_the_rule(made, dip):
+    assert grouped(*made, dip) == sources(*made, dip)
+
+
+@settings(max_examples=40, deadline=None)
+@given(crowds, st.floats(0, 12))
+def test_the_peak_of_a_source_is_the_brightest_of_its_centres(made, dip):
+    p, _, first = made
+    source = np.array(grouped(*made, dip))
+    peak = np.empty(source.max() + 1)
+    source_peaks(p, first, source, peak)
+    for number, value in enumerate(peak):
+        mine = p[source == number]
+        assert value == pytest.approx(max(brightness(mine, *row[1:3]) for row in mine))
+        assert value >= mine[:, 0].max()
 
 
 @pytest.mark.parametrize(
     ("distance", "dip", "together"),
-    [(4.0, 0.0, True), (5.5, 0.0, False), (5.5, 3.0, True), (7.0, 3.0, False), (30, 99, False)],
+    [(4.0, 0.0, True), (4.9, 0.0, False), (4.9, 3.0, True), (5.1, 99.0, False), (30.0, 99.0, False)],
 )
 def test_a_pair(distance, dip, together):
     c = covariance(5, 5, 0)
     p = np.array([[10.0, 20 + x, 20, c[0, 0], 0, c[1, 1]] for x in (0, distance)])
-    source = grouped(p, np.ones(2), np.array([0, 2]), dip, 1.2)
-    assert (source == [0, 0]) == together
-    assert grouped(p, np.ones(2), np.array([0, 1, 2]), dip, 1.2) == [0, 1]  # in islands of their own
+    assert (grouped(p, np.ones(2), np.array([0, 2]), dip) == [0, 0]) == together
+    assert grouped(p, np.ones(2), np.array([0, 1, 2]), dip) == [0, 1]  # in islands of their own
 
 
 def test_joining_is_transitive():
     c = covariance(5, 5, 0)
     p = np.array([[10.0, x, 0, c[0, 0], 0, c[1, 1]] for x in (0, 8, 4, 20)])
-    assert grouped(p, np.ones(4), np.array([0, 4]), 0.0, 1.0) == [0, 0, 0, 1]
+    assert grouped(p, np.ones(4), np.array([0, 4]), 0.0) == [0, 0, 0, 1]
