@@ -52,11 +52,12 @@ def test_a_preview_of_a_part_knows_where_it_is(pixels):
 
 @pytest.mark.parametrize(("shape", "step"), [((1, 5_000_000), 3), ((4000, 3), 7), ((10, 10), 1)])
 def test_bands_cover_a_map_once(shape, step):
-    boxes = list(bands(shape, step))
-    assert boxes[0].y0 == 0
-    assert boxes[-1].y1 == shape[0]
+    boxes = list(bands(Box.of(shape).shift(5, 7), step))
+    assert boxes[0].y0 == 5
+    assert boxes[-1].y1 == shape[0] + 5
+    assert all((box.x0, box.x1) == (7, shape[1] + 7) for box in boxes)
     assert all(one.y1 == other.y0 for one, other in pairwise(boxes))
-    assert all(box.y0 % step == 0 for box in boxes)
+    assert all((box.y0 - 5) % step == 0 for box in boxes)
 
 
 def maps(shape, seed=1):
@@ -79,7 +80,7 @@ def test_the_histogram_counts_every_pixel_and_finds_the_width_of_the_noise(monke
     made["labels"][100:200, 100:200] = 7
     made["residual"][100:200, 100:200] *= 30
     made["data"][:3] = made["residual"][:3] = made["rms"][:3] = np.nan
-    seen = overview({name: reader(pixels) for name, pixels in made.items()}, (300, 300))
+    seen = overview({name: reader(pixels) for name, pixels in made.items()}, Box(0, 300, 0, 300))
     histogram = seen.histogram
     assert histogram.everywhere.sum() + histogram.beyond == 297 * 300 == seen.n_good
     assert histogram.outside.sum() == 297 * 300 - 10_000
@@ -92,7 +93,7 @@ def test_the_histogram_counts_every_pixel_and_finds_the_width_of_the_noise(monke
 def test_a_map_without_data_has_an_overview(shape):
     made = {name: np.full(shape, np.nan, np.float32) for name in ("data", "background", "rms", "residual")}
     made["labels"] = np.zeros(shape, np.int32)
-    seen = overview({name: reader(pixels) for name, pixels in made.items()}, shape)
+    seen = overview({name: reader(pixels) for name, pixels in made.items()}, Box.of(shape))
     assert seen.n_good == 0
     assert np.isnan(seen.rms_median)
     assert np.isnan(seen.histogram.half_width)
@@ -101,5 +102,5 @@ def test_a_map_without_data_has_an_overview(shape):
 def test_absurd_values_do_not_break_the_overview():
     made = maps((50, 50))
     made["data"][3, 3] = made["residual"][3, 3] = 1e30
-    seen = overview({name: reader(pixels) for name, pixels in made.items()}, (50, 50))
+    seen = overview({name: reader(pixels) for name, pixels in made.items()}, Box(0, 50, 0, 50))
     assert seen.histogram.beyond == 1

@@ -9,11 +9,15 @@ import pytest
 from PIL import Image
 from tests import skies
 
+import skysift
 from skysift.base.errors import OptionError, UnknownName
+from skysift.cli.progress import summary
 from skysift.find.run import make_finder
 from skysift.flow import figures, overview
 from skysift.flow.steps.find import find_products, product_names
+from skysift.flow.style import digits
 from skysift.sky.beam import Beam
+from skysift.sky.box import Box, PixelRegion
 from skysift.sky.frame import Frame
 from skysift.sky.image import SkyImage
 from skysift.sky.table import Table
@@ -156,6 +160,64 @@ def test_a_page_of_a_galactic_map_has_galactic_axes(tmp_path):
     frame = Frame.from_cards(cards, image.shape)
     _, text = page_of(SkyImage.from_array(image.read(), beam=Beam(8, 8, 0), frame=frame), tmp_path)
     assert "Galactic coordinates" in text
+
+
+def test_a_region_is_what_products_and_page_show(tmp_path):
+    image, region = picture((200, 220)), PixelRegion(Box(20, 150, 30, 140))
+    find_products(image, make_finder("classic"), tmp_path / "whole", report=False)
+    made = find_products(image, make_finder("classic"), tmp_path / "part", region=region)
+    assert made.manifest.region == "30,140,20,150"
+    told = json.loads((tmp_path / "part" / "manifest.json").read_text())
+    assert told["region"] == "30,140,20,150"
+    assert json.loads((tmp_path / "whole" / "manifest.json").read_text())["region"] == ""
+    for name in ("rms", "labels"):
+        whole, part = (
+            skysift.open(tmp_path / run / f"{name}.fits", unit="Jy/beam") for run in ("whole", "part")
+        )
+        assert part.shape == (130, 110)
+        assert np.allclose(part.frame.to_sky(0, 0), whole.frame.to_sky(30, 20), rtol=0, atol=1e-9)
+    assert np.array_equal(
+        skysift.open(tmp_path / "whole" / "rms.fits").read(region.box),
+        skysift.open(tmp_path / "part" / "rms.fits").read(),
+    )
+    text = (tmp_path / "part" / "report.html").read_text()
+    assert "the region 30,140,20,150" in text
+    assert f"<b>{130 * 110 * 4 / 3600**2:.5f}</b><span>square degrees searched" in text
+    Tags(text)
+
+
+def test_the_manifest_tells_how_the_background_was_chosen(tmp_path):
+    find_products(picture(), make_finder("classic"), tmp_path, report=False, maps=())
+    facts = json.loads((tmp_path / "manifest.json").read_text())["facts"]
+    assert {"level", "level_share", "cell_pixels", "empty_cells", "refined_nodes", "rms_median"} <= set(facts)
+    assert not {"seconds", "counts"} & set(facts)
+
+
+def test_flagged_and_doubtful_are_the_same_numbers_everywhere(tmp_path):
+    data = picture().read()
+    data[40:60, 117:] += 5e-3  # at the edge
+    made, text = page_of(image_of(data), tmp_path)
+    counts = made.manifest.counts
+    assert 0 < counts["doubtful"] <= counts["flagged"]
+    words = summary(made)
+    assert f"{counts['flagged']} flagged ({counts['doubtful']} doubtful)" in words
+    assert f"<b>{counts['flagged']}</b><span>flagged sources, {counts['doubtful']} doubtful</span>" in text
+    assert f"doubtful: see its flags ({counts['doubtful']})" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2519.6, "2,520"),
+        (999.7, "1,000"),
+        (0.01234, "0.0123"),
+        (0, "0"),
+        (-12.34, "-12.3"),
+        (np.nan, "\u2013"),
+    ],
+)
+def test_numbers_have_three_digits_and_no_exponent(value, text):
+    assert digits(value) == text
 
 
 def test_an_ellipse_encloses_what_its_shape_says():

@@ -136,7 +136,7 @@ def test_colours_tell_structure_and_trouble(tmp_path, form):
     colours = [
         region.visual["color" if form == "crtf" else "facecolor"] for region in written(tmp_path, form, table)
     ]
-    assert colours == ["green", "cyan", "yellow", "red"]
+    assert colours == ["cyan", "green", "white", "magenta"]
 
 
 @each_format

@@ -106,13 +106,16 @@ def rows(catalogue: Catalogue, table: str) -> dict[tuple[float, ...], dict[str, 
 
 
 @settings(slow, max_examples=8, derandomize=True)
-@given(image=maps(), tile=st.integers(64, 400), workers=st.integers(1, 3), data=st.data())
-def test_the_rows_of_a_region_are_those_of_the_map_but_for_islands_that_are_cut(image, tile, workers, data):
+@given(image=maps(), options=options, machine=machines, data=st.data())
+def test_the_rows_of_a_region_are_those_of_the_map_but_for_islands_that_are_cut(
+    image, options, machine, data
+):
     ny, nx = image.shape
     y0, x0 = data.draw(st.integers(0, ny - 10)), data.draw(st.integers(0, nx - 10))
     box = Box(y0, data.draw(st.integers(y0 + 5, ny)), x0, data.draw(st.integers(x0 + 5, nx)))
-    whole = images.finding(image, negative=True)
-    part = images.finding(image, negative=True, region=PixelRegion(box), tile=tile, workers=workers)
+    whole = images.finding(image, **options)
+    tile, workers = machine
+    part = images.finding(image, region=PixelRegion(box), tile=tile, workers=workers, **options)
     touched = np.unique(whole.read("labels", box))
     assert len(part.catalogue.islands) == (touched > 0).sum()
     for table in ("islands", "components"):

@@ -91,7 +91,9 @@ class SkysiftError(Exception):
         todo: str | None = None,
     ) -> None:
         self.wrong = _one_line(wrong)
-        self.got = None if got is _UNSET else _shorten(_one_line(repr(got)))
+        self.got = (
+            None if got is _UNSET else _shorten(_one_line(repr(got) if isinstance(got, str) else str(got)))
+        )
         self.allowed = allowed_text(allowed)
         self.todo = None if todo is None else _one_line(todo)
         super().__init__(str(self))

@@ -22,6 +22,7 @@ from skysift.cli.opening import (
     UnitFlag,
     opening,
 )
+from skysift.sky.units import frequency_text
 
 if TYPE_CHECKING:
     from skysift.sky.image import SkyImage
@@ -222,6 +223,6 @@ def _image_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             "unit",
             f"{facts['unit']}" + ("" if facts["factor"] == 1.0 else f" (stored x {facts['factor']:.9g})"),
         ),
-        ("frequency", "not known" if frequency is None else f"{frequency / 1e6:.6g} MHz"),
+        ("frequency", "not known" if frequency is None else frequency_text(frequency)),
         ("data", f"{spread}{blank}{part}"),
     ]

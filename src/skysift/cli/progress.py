@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skysift.flow.style import prefixed
+from skysift.flow.style import digits, prefixed
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -81,8 +81,9 @@ def summary(made: Products) -> str:
     """A few lines about a run: what was found, how noisy the map is, how long it took and where to look."""
     counts, told = made.manifest.counts, made.manifest
     name = told.provenance.inputs[0].name if told.provenance.inputs else "map"
+    flagged = f"{counts['flagged']} flagged ({counts['doubtful']} doubtful)"
     rows = [
-        ("sources", f"{counts['sources']}", f"{counts['resolved']} resolved, {counts['flagged']} flagged"),
+        ("sources", f"{counts['sources']}", f"{counts['resolved']} resolved, {flagged}"),
         ("", "", ", ".join(f"{letter} {counts[f'structure_{letter}']}" for letter in "SCM")),
         ("components", f"{counts['components']}", ""),
         ("islands", f"{counts['islands']}", ""),
@@ -100,7 +101,7 @@ def _rms(made: Products) -> tuple[str, str]:
     if not isinstance(rms, float | np.floating) or not np.isfinite(rms):
         return "-", ""
     factor, unit = prefixed("Jy/beam", float(rms))
-    return f"{rms * factor:.3g}", unit
+    return digits(rms * factor), unit
 
 
 def _slowest(seconds: Mapping[str, float]) -> str:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from skysift.flow.figures import Picture
 from skysift.flow.overview import Histogram
-from skysift.flow.rows import doubtful
 from skysift.flow.style import BLUE, INK, MEANINGS, ORANGE, blank, plain_numbers, png, quiet, sheet
 from skysift.sky.catalogue import Catalogue
+from skysift.sky.flags import doubtful
 from skysift.sky.table import Table
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def chart_of_widths(components: Table) -> Picture:
 
 
 def chart_of_structure(sources: Table) -> Picture:
-    """How many sources there are of each structure, and how many of them are resolved or flagged."""
+    """How many sources there are of each structure, and how many of them are resolved or doubtful."""
     figure = sheet(*SIZE)
     axes = figure.add_subplot()
     quiet(axes)
@@ -153,11 +153,11 @@ def chart_of_structure(sources: Table) -> Picture:
     resolved = [
         int(((structure == letter) & np.asarray(sources["resolved"], bool)).sum()) for letter in letters
     ]
-    flagged = [int(((structure == letter) & doubtful(sources)).sum()) for letter in letters]
+    doubt = [int(((structure == letter) & doubtful(sources["flags"])).sum()) for letter in letters]
     for offset, counts, colour, label in (
         (-0.27, every, BLUE, "all"),
         (0.0, resolved, ORANGE, "resolved"),
-        (0.27, flagged, "#c2417c", "flagged"),
+        (0.27, doubt, "#c2417c", "doubtful"),
     ):
         bars = axes.barh(rows + offset, counts, height=0.25, color=colour, alpha=0.85, label=label)
         axes.bar_label(bars, padding=3, color=INK, fontsize=9)

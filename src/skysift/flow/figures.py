@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.flow.overview import Overview, Preview
-from skysift.flow.rows import doubtful
 from skysift.flow.style import (
-    FLAGGED,
+    DOUBTFUL,
     INK,
     MEANINGS,
     PAPER,
     STRUCTURES,
     blank,
     colours,
+    digits,
     plain_numbers,
     png,
     prefixed,
@@ -28,6 +28,7 @@ from skysift.flow.style import (
     span,
     zero_and_decades,
 )
+from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
 from skysift.sky.table import Table
 
@@ -48,8 +49,8 @@ __all__ = [
 ]
 
 OUTLINE = 48  # corners of a drawn ellipse
-SMALLEST = 3.5  # points across; what would be smaller is marked by a circle
-CROWDED = 1500  # more outlines than this are drawn thinner
+SMALLEST = 8.0  # points across; what would be smaller is marked by a circle
+CROWDED = 1500  # more outlines than this are drawn thinner and smaller
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def rms_picture(seen: Overview, frame: Frame) -> Picture:
         f"rms [{unit}]" + (", logarithmic" if steep else ""),
         extend="both",
     )
-    median = f"; median {seen.rms_median * factor:.3g} {unit}" if np.isfinite(seen.rms_median) else ""
+    median = f"; median {digits(seen.rms_median * factor)} {unit}" if np.isfinite(seen.rms_median) else ""
     return Picture(_render(figure, 118), f"Noise (rms){_mean_of(shown)}{median}.")
 
 
@@ -132,18 +133,27 @@ def background_picture(seen: Overview, frame: Frame) -> Picture:
     figure, axes = _sheet(frame, shown, wide=7.4)
     if low == high == 0.0:
         factor, unit = prefixed("Jy/beam", [seen.rms_median])
-        limit = 1.0
+        middle, limit = 0.0, 1.0
         caption = "Background: zero everywhere."
     elif not np.isfinite(low):
-        factor, unit, limit, caption = 1.0, "Jy/beam", 1.0, "Background: nowhere known."
+        factor, unit, middle, limit, caption = 1.0, "Jy/beam", 0.0, 1.0, "Background: nowhere known."
     else:
         factor, unit = prefixed("Jy/beam", max(abs(low), abs(high)))
         limit = float(np.nanmax(np.abs([low, high]))) * factor
         low, high = low * factor, high * factor
         same = f"{low:.4g}" == f"{high:.4g}"
+        middle = low if same else 0.0  # a constant level has no sign to show: the neutral colour
         span_text = f": {low:.4g} {unit} everywhere" if same else f"; from {low:.3g} to {high:.3g} {unit}"
         caption = f"Background{_mean_of(shown)}{span_text}."
-    _draw(figure, axes, shown, factor, Normalize(-limit, limit), "PuOr_r", f"background [{unit}]")
+    _draw(
+        figure,
+        axes,
+        shown,
+        factor,
+        Normalize(middle - limit, middle + limit),
+        "PuOr_r",
+        f"background [{unit}]",
+    )
     return Picture(_render(figure, 118), caption)
 
 
@@ -192,12 +202,12 @@ def ellipses(frame: Frame, table: Table) -> NDArray[np.float64]:
 
 def outline_groups(sources: Table) -> dict[str, tuple[str, NDArray[np.bool_]]]:
     """What is told apart by colour: label -> colour and rows; doubtful rows form a group of their own."""
-    flagged = doubtful(sources)
+    doubt = doubtful(sources["flags"])
     groups = {
-        f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~flagged)
+        f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~doubt)
         for name, colour in STRUCTURES.items()
     }
-    groups["flagged"] = (FLAGGED, flagged)
+    groups["doubtful: see its flags"] = (DOUBTFUL, doubt)
     return groups
 
 
@@ -302,13 +312,14 @@ def _overlay(
     plane.set_axis_off()
     plane.set_xlim(axes.get_xlim())
     plane.set_ylim(axes.get_ylim())
-    width = 1.1 if len(sources) < CROWDED else 0.6
+    crowded = len(sources) >= CROWDED
+    width, smallest = (0.7, SMALLEST / 2) if crowded else (1.5, SMALLEST)
     lines = ellipses(frame, sources)
     shaped = np.isfinite(lines).all(axis=(1, 2))
     across = (
         plane.get_position().width * over.get_figwidth() * 72 / np.ptp(axes.get_xlim())
     )  # points per pixel
-    tiny = shaped & (np.ptp(lines, axis=1).max(axis=1, initial=0) * across < SMALLEST)
+    tiny = shaped & (np.ptp(lines, axis=1).max(axis=1, initial=0) * across < smallest)
     for colour, rows in groups.values():
         drawn = list(lines[rows & shaped & ~tiny])
         plane.add_collection(LineCollection(drawn, colors=colour, linewidths=width), autolim=False)
@@ -320,7 +331,7 @@ def _overlay(
                 mark,
                 linestyle="none",
                 color=colour,
-                markersize=SMALLEST,
+                markersize=smallest,
                 markeredgewidth=width,
                 fillstyle="none",
             )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skysift.flow.overview import Reader, bands
 from skysift.io.fits import FitsSource, write_image
+from skysift.sky.box import Box
 
 if TYPE_CHECKING:
     from skysift.find.finding import Finding, MapName
@@ -40,7 +41,7 @@ def write_maps(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Reader]:
-    """Readers of the data and of all maps, once those that are wanted were written.
+    """Readers of the data and of all maps, once those that are wanted were written; files cover what was searched.
 
     Parameters
     ----------
@@ -58,12 +59,13 @@ def write_maps(
     StorageError
         The disk is full.
     """
-    image = finding.image
+    image, area = finding.image, finding.area
+    frame = image.frame.crop(area)
     read: dict[str, Reader] = {"data": image.read}
     for name in MAPS:
         read[name] = partial(finding.read, name)
     names = [name for name in MAPS if name in wanted]
-    boxes = list(bands(image.shape))
+    boxes = list(bands(area))
     done = 0
 
     def rows(name: MapName) -> Iterator[NDArray[np.float32] | NDArray[np.int32]]:
@@ -80,22 +82,29 @@ def write_maps(
         path = place(file_of(name))
         write_image(
             path,
-            image.shape,
+            area.shape,
             rows(name),
             dtype=dtype,
-            frame=image.frame,
+            frame=frame,
             beam=image.beam,
             unit=unit,
             frequency=image.frequency,
             title=title,
             provenance=finding.catalogue.provenance,
         )
-        # Whoever reads the map again reads the file: that costs less than painting the model once more.
-        read[name] = _reader(path, image.shape, 32 if name == "labels" else -32)
+        read[name] = partial(_read, finding, name, _source(path, area.shape, name))
     return read
 
 
-def _reader(path: Path, shape: tuple[int, int], bitpix: int) -> Reader:
-    """A reader of an image that `write_image` wrote: its pixels end the file, filled up to whole blocks."""
+def _read(
+    finding: Finding, name: MapName, source: FitsSource, box: Box
+) -> NDArray[np.float32] | NDArray[np.int32]:
+    """A box of a map, from its file where that holds it: this costs less than painting the model once more."""
+    area = finding.area
+    return source.read(box.shift(-area.y0, -area.x0)) if area.holds(box) else finding.read(name, box)
+
+
+def _source(path: Path, shape: tuple[int, int], name: MapName) -> FitsSource:
+    """The pixels of an image that `write_image` wrote: they end the file, filled up to whole blocks."""
     pixels = -(-shape[0] * shape[1] * 4 // 2880) * 2880
-    return FitsSource(str(path), shape, path.stat().st_size - pixels, bitpix).read
+    return FitsSource(str(path), shape, path.stat().st_size - pixels, 32 if name == "labels" else -32)

@@ -81,25 +81,24 @@ class Overview:
     background_span: tuple[float, float] = field(default=(float("nan"), float("nan")))
 
 
-def bands(shape: tuple[int, int], step: int = 1) -> Iterator[Box]:
-    """Boxes of whole rows that cover a map from the bottom up, each a multiple of `step` rows high."""
-    n_y, n_x = shape
-    height = step * max(1, BAND // max(1, n_x * step))
-    for start in range(0, n_y, height):
-        yield Box(start, min(start + height, n_y), 0, n_x)
+def bands(area: Box, step: int = 1) -> Iterator[Box]:
+    """Boxes of whole rows that cover an area from the bottom up, each a multiple of `step` rows high."""
+    height = step * max(1, BAND // max(1, area.shape[1] * step))
+    for start in range(area.y0, area.y1, height):
+        yield Box(start, min(start + height, area.y1), area.x0, area.x1)
 
 
-def overview(read: Mapping[str, Reader], shape: tuple[int, int]) -> Overview:
+def overview(read: Mapping[str, Reader], area: Box) -> Overview:
     """Previews of data, background, rms and significance of the residual, and the latter's histogram.
 
     Parameters
     ----------
     read
         Readers of the maps ``data background rms residual labels``.
-    shape
-        Rows and columns of the maps.
+    area
+        The part of the maps to look at.
     """
-    factor = _factor(shape, LONGEST)
+    factor = _factor(area.shape, LONGEST)
     how: dict[str, Shrink] = {"data": "max", "background": "mean", "rms": "mean", "residual": "extreme"}
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in how}
     edges = np.linspace(-10.0, 10.0, 201)
@@ -107,7 +106,7 @@ def overview(read: Mapping[str, Reader], shape: tuple[int, int]) -> Overview:
     outside = np.zeros(200, np.int64)
     n_good = n_beyond = 0
     low, high = float("inf"), float("-inf")
-    for box in bands(shape, factor):
+    for box in bands(area, factor):
         maps = {name: np.asarray(read[name](box), np.float32) for name in how}
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             maps["residual"] = maps["residual"] / maps["rms"]
@@ -123,8 +122,7 @@ def overview(read: Mapping[str, Reader], shape: tuple[int, int]) -> Overview:
         level = maps["background"][np.isfinite(maps["background"])]
         if level.size:
             low, high = min(low, float(level.min())), max(high, float(level.max()))
-    whole = Box(0, shape[0], 0, shape[1])
-    previews = {name: Preview(np.concatenate(parts[name]), whole, factor, how[name]) for name in how}
+    previews = {name: Preview(np.concatenate(parts[name]), area, factor, how[name]) for name in how}
     rms = previews["rms"].pixels[np.isfinite(previews["rms"].pixels)]
     return Overview(
         previews,
@@ -138,10 +136,7 @@ def overview(read: Mapping[str, Reader], shape: tuple[int, int]) -> Overview:
 def preview(read: Reader, box: Box, *, longest: int, how: Shrink = "mean") -> Preview:
     """One box of a map, shrunk so that its longer side has at most `longest` pixels."""
     factor = _factor(box.shape, longest)
-    parts = []
-    for band in bands(box.shape, factor):
-        part = Box(box.y0 + band.y0, box.y0 + band.y1, box.x0, box.x1)
-        parts.append(_shrink(np.asarray(read(part), np.float32), factor, how))
+    parts = [_shrink(np.asarray(read(part), np.float32), factor, how) for part in bands(box, factor)]
     return Preview(np.concatenate(parts), box, factor, how)
 
 

@@ -21,9 +21,10 @@ from skysift.flow.charts import (
 from skysift.flow.figures import Picture, background_picture, residual_picture, rms_picture, sky_picture
 from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
 from skysift.flow.overview import Overview, Reader, overview
-from skysift.flow.rows import REMARKS, FlagRow, Listing, doubtful, flag_rows, source_listing
-from skysift.flow.style import prefixed
-from skysift.sky.table import Table
+from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
+from skysift.flow.style import digits, prefixed
+from skysift.sky.flags import REMARKS, doubtful
+from skysift.sky.units import frequency_text
 
 __all__ = ["Page", "render", "report"]
 
@@ -67,16 +68,16 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         Readers of the maps ``data background rms model residual labels``.
     """
     image, catalogue = finding.image, finding.catalogue
-    seen = overview(read, image.shape)
+    seen = overview(read, finding.area)
     first = brightest(catalogue.islands, GALLERY)
     more = most_complex(catalogue.islands, GALLERY, without=first)
     shown = {row: exhibit(read, image.frame, image.beam, catalogue, row) for row in [*first, *more]}
     sources = catalogue.sources
     by_peak = np.argsort(-np.nan_to_num(np.abs(sources["flux_peak"])), kind="stable")
-    flagged = by_peak[doubtful(sources)[by_peak]]
+    flagged = by_peak[doubtful(sources["flags"])[by_peak]]
     page = Page(
         title=image.name,
-        lead=_lead(finding),
+        lead=_lead(finding, manifest.region),
         numbers=_numbers(finding, seen, manifest),
         notes=tuple(dict.fromkeys(finding.notes)),
         sky=sky_picture(seen, image.frame, sources),
@@ -95,7 +96,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         brightest=tuple(shown[row] for row in first),
         complex=tuple(shown[row] for row in more),
         flags=flag_rows(catalogue),
-        flagged_lead=_flagged_lead(len(flagged), sources),
+        flagged_lead=_flagged_lead(manifest.counts),
         flagged=source_listing(sources, flagged[:LISTED]),
         sources=source_listing(sources, by_peak[:LISTED], _listed_lead(len(sources))),
         facts=_facts(finding, manifest),
@@ -113,7 +114,7 @@ def render(page: Page) -> str:
     return environment.from_string(template).render(page=page)
 
 
-def _lead(finding: Finding) -> str:
+def _lead(finding: Finding, region: str) -> str:
     image = finding.image
     n_y, n_x = image.shape
     scale_y, scale_x = image.frame.scale
@@ -123,16 +124,14 @@ def _lead(finding: Finding) -> str:
         f"beam {_angle(beam.major)} \u00d7 {_angle(beam.minor)}, PA {beam.pa:.0f}\u00b0",
     ]
     if np.isfinite(image.frequency):
-        parts.append(
-            f"{image.frequency / 1e9:.4g} GHz"
-            if image.frequency >= 1e9
-            else f"{image.frequency / 1e6:.4g} MHz"
-        )
+        parts.append(frequency_text(image.frequency, 4))
     parts.append(
         f"{image.frame.name} coordinates"
         if image.frame.celestial
         else "no sky coordinates: positions are pixels"
     )
+    if region:
+        parts.append(f"searched and shown here: the region {region} (x0,x1,y0,y1 in pixels)")
     return "; ".join(parts)
 
 
@@ -152,27 +151,27 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
         (f"{len(catalogue.components):,}", "components"),
         (f"{len(catalogue.islands):,}", "islands"),
         (f"{int(np.sum(catalogue.sources['resolved'])):,}", "resolved sources"),
-        (f"{int(np.sum(doubtful(catalogue.sources))):,}", "doubtful sources"),
+        (f"{manifest.counts['flagged']:,}", f"flagged sources, {manifest.counts['doubtful']:,} doubtful"),
         (
-            f"{rms * factor:.3g}" if np.isfinite(rms) else "\u2013",
+            digits(rms * factor),
             f"median rms, {unit}",
         ),
     ]
     if len(catalogue.islands):
         peak, peak_unit = prefixed("Jy/beam", [np.nanmax(np.abs(catalogue.islands["flux_peak"]))])
-        numbers.append((f"{np.nanmax(catalogue.islands['flux_peak']) * peak:.3g}", f"brightest, {peak_unit}"))
+        numbers.append((digits(np.nanmax(catalogue.islands["flux_peak"]) * peak), f"brightest, {peak_unit}"))
     scale_y, scale_x = finding.image.frame.scale
     area = seen.n_good * scale_y * scale_x / 3600**2
-    numbers.append((f"{area:,.0f}" if area >= 100 else f"{area:.3g}", "square degrees"))
+    numbers.append((digits(area), "square degrees searched"))
     numbers.append((f"{sum(manifest.seconds.values()):.1f}", "seconds to find them"))
     return tuple(numbers)
 
 
-def _flagged_lead(flagged: int, sources: Table) -> str:
-    some = int(np.sum(sources["flags"] != 0))
-    text = f"{some} of {len(sources)} sources carry a flag, {flagged} of them one of doubt"
-    text += f"; the {LISTED} brightest of these are listed" if flagged > LISTED else ""
-    return f"{text}. Remarks that speak of no doubt: {', '.join(REMARKS)}."
+def _flagged_lead(counts: Mapping[str, int]) -> str:
+    some, doubted = counts["flagged"], counts["doubtful"]
+    text = f"{some} of {counts['sources']} sources are flagged, {doubted} of them doubtful"
+    text += f"; the {LISTED} brightest of these are listed" if doubted > LISTED else ""
+    return f"{text}. Flags that are remarks and speak of no doubt: {', '.join(REMARKS)}."
 
 
 def _listed_lead(total: int) -> str:

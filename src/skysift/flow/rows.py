@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 
 from skysift.flow.style import prefixed
 from skysift.sky.catalogue import Catalogue
-from skysift.sky.flags import FLAGS, describe, flag, has
+from skysift.sky.flags import FLAGS, describe, has
 from skysift.sky.table import Table
-
-REMARKS = ("reseeded", "no_wcs", "undersampled")
-"""Flags that say how a row came about or tell of the whole map, not that something is wrong with the row."""
 
 __all__ = [
     "Cell",
     "FlagRow",
     "Head",
     "Listing",
-    "doubtful",
     "flag_rows",
     "sexagesimal",
     "source_listing",
@@ -68,12 +64,6 @@ class FlagRow:
     meaning: str
     sources: int
     components: int
-
-
-def doubtful(table: Table) -> NDArray[np.bool_]:
-    """Where a flag is set that says more than a remark."""
-    remarks = sum(flag(name) for name in REMARKS)
-    return np.asarray((table["flags"] & ~remarks) != 0)
 
 
 def flag_rows(catalogue: Catalogue) -> tuple[FlagRow, ...]:

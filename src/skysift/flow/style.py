@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE",
-    "FLAGGED",
+    "DOUBTFUL",
     "INK",
     "MEANINGS",
     "ORANGE",
@@ -26,6 +26,7 @@ __all__ = [
     "STRUCTURES",
     "blank",
     "colours",
+    "digits",
     "plain_numbers",
     "png",
     "prefixed",
@@ -46,7 +47,7 @@ MEANINGS = {
     "C": "one Gaussian, shares its island",
     "M": "several Gaussians",
 }
-FLAGGED = "#ff4fa0"
+DOUBTFUL = "#ff4fa0"
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -158,6 +159,15 @@ def prefixed(unit: str, values: ArrayLike) -> tuple[float, str]:
         if typical * factor >= 1:
             return factor, prefix + unit
     return (1e9, "n" + unit) if typical * 1e6 < 1e-2 else (1e6, "\N{MICRO SIGN}" + unit)
+
+
+def digits(value: float) -> str:
+    """A number to three digits without an exponent: 2,520 or 0.0123; a dash for what is not finite."""
+    if not np.isfinite(value):
+        return "\u2013"
+    shown = float(f"{value:.3g}")
+    places = 0 if shown == 0 else max(0, 2 - int(np.floor(np.log10(abs(shown)))))
+    return f"{shown:,.{places}f}"
 
 
 def span(values: NDArray[np.floating], low: float, high: float) -> tuple[float, float]:

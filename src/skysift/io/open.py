@@ -17,7 +17,7 @@ from skysift.sky.beam import Beam
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
-from skysift.sky.units import jansky_per_beam
+from skysift.sky.units import frequency_text, jansky_per_beam
 
 __all__ = ["file_of", "open", "open_image"]
 
@@ -258,7 +258,7 @@ def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tupl
             allowed=f"{RADIO[0]:g} to {RADIO[1]:g} Hz",
             todo="in the shell with its unit, such as --frequency 1.4GHz",
         )
-    return float(given), (f"the frequency was given: {given / 1e6:.9g} MHz",)
+    return float(given), (f"the frequency was given: {frequency_text(given, 9)}",)
 
 
 def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:

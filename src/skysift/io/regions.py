@@ -1,9 +1,9 @@
 """Region files for viewers: the ellipses (FWHM) of components or sources, as DS9 and as CRTF text.
 
 On the sky the ellipses are ICRS; rows without sky coordinates are drawn in pixels. What has no shape is drawn
-as a cross. Colours tell the structure (S green, C cyan, M yellow); red is a row whose fit was not an ordinary
-one. The text is written directly, in one pass: the `regions` package, which reads both, needs minutes where
-this needs a second.
+as a cross. Colours tell the structure (S cyan, C green, M white); magenta is a row with a flag of doubt.
+The text is written directly, in one pass: the `regions` package, which reads both, needs minutes where this
+needs a second.
 """
 
 from __future__ import annotations
@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
 from skysift.io.output import whole_file
-from skysift.sky.flags import flag
+from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
 from skysift.sky.table import Table
 
 __all__ = ["write_crtf", "write_ds9"]
 
-_COLOURS = {"S": "green", "C": "cyan", "M": "yellow"}
-_TROUBLE = "red"
-_TROUBLED = sum(
-    flag(name) for name in ("fit_failed", "moments", "spike", "budget", "off_island", "no_errors")
-)
-_LEGEND = "S green, C cyan, M yellow, red where the fit was not an ordinary one (see flags)"
+_COLOURS = {"S": "cyan", "C": "green", "M": "white"}
+_DOUBT = "magenta"
+_LEGEND = "S cyan, C green, M white, magenta where a flag tells of doubt"
 
 Floats = NDArray[np.float64]
 
@@ -189,11 +186,11 @@ def _labels(table: Table, unwanted: str) -> list[str]:
 
 
 def _row_colours(table: Table) -> list[str]:
-    trouble = (table["flags"] & _TROUBLED) != 0
+    doubt = doubtful(table["flags"])
     structures = table["structure"].tolist()
     return [
-        _TROUBLE if bad else _COLOURS.get(structure, "green")
-        for structure, bad in zip(structures, trouble.tolist(), strict=True)
+        _DOUBT if bad else _COLOURS.get(structure, "green")
+        for structure, bad in zip(structures, doubt.tolist(), strict=True)
     ]
 
 

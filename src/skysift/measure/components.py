@@ -19,7 +19,6 @@ RESEEDED = flag("reseeded")
 SMALLEST = 0.36  # of the beam's variance: a fit may fall below the beam, within its error
 ROUNDS = 12  # of re-seeding
 ELONGATED = 1.6  # times the beam's variance: a longer component may be two points
-MARGIN = 0.0
 FEW_ROUNDS = 3  # where there are many components, each round may add many
 
 
@@ -385,7 +384,7 @@ def fit_island(
                 ok[: k + 1],
             )  # fmt: skip
             both = min(trial[c, 0], trial[k, 0]) > threshold
-            if both and new < chi2 - MARGIN and keep(trial, trial_free, trial_status, ok, 0, k + 1) == k + 1:
+            if both and new < chi2 and keep(trial, trial_free, trial_status, ok, 0, k + 1) == k + 1:
                 k += 1
                 p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
                 break

@@ -35,7 +35,7 @@ class NoiseMesh:
     level, rms
         float64 ``(row, column)``, Jy/beam.
     correlation
-        Autocorrelation of the noise ``(dy, dx)``, 1 at its centre, odd in both widths, positive semi-definite.
+        Autocorrelation of the noise ``(dy, dx)``, 1 at its centre, odd in both widths.
     empty
         Cells ``(row, column)`` of padding: what an imager leaves where it has no data, not NaN but without noise.
     facts

@@ -109,6 +109,9 @@ class PixelRegion:
 
     box: Box
 
+    def __str__(self) -> str:
+        return f"{self.box.x0},{self.box.x1},{self.box.y0},{self.box.y1}"
+
 
 @dataclass(frozen=True, slots=True)
 class SkyRegion:
@@ -117,6 +120,9 @@ class SkyRegion:
     ra: float
     dec: float
     radius_deg: float
+
+    def __str__(self) -> str:
+        return f"{self.ra:.9g},{self.dec:.9g},{self.radius_deg:.9g}deg"
 
 
 Region: TypeAlias = PixelRegion | SkyRegion

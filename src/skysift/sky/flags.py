@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import UnknownName
 
-__all__ = ["FLAGS", "Flag", "FlagArray", "describe", "flag", "has"]
+__all__ = ["FLAGS", "REMARKS", "Flag", "FlagArray", "describe", "doubtful", "flag", "has"]
 
 FlagArray: TypeAlias = NDArray[np.int64]
 
@@ -71,9 +71,16 @@ FLAGS: tuple[Flag, ...] = (
     Flag("poor_fit", 14, "The residual of the island is well above the noise."),
     Flag("off_island", 15, "The centre of the component lies outside of its island."),
     Flag("no_errors", 16, "The errors could not be computed and are NaN."),
-    Flag("spike", 18, "The island is much smaller than a point source of its brightness: a hot pixel or an artefact."),
+    Flag(
+        "spike",
+        18,
+        "The island is much smaller than a point source of its brightness: a hot pixel or an artefact.",
+    ),
     Flag("off_sky", 17, "The position lies outside of the map's projection and has no sky coordinates."),
 )
+
+REMARKS = ("reseeded", "no_wcs", "undersampled")
+"""Flags that say how a row came about or tell of the whole map, not that something is wrong with the row."""
 
 _BY_NAME = {each.name: each for each in FLAGS}
 
@@ -112,3 +119,8 @@ def has(flags: FlagArray, name: str) -> NDArray[np.bool_]:
         No bit has this name.
     """
     return np.not_equal(np.bitwise_and(flags, flag(name)), 0)
+
+
+def doubtful(flags: FlagArray) -> NDArray[np.bool_]:
+    """Where a flag is set that says more than a remark."""
+    return np.not_equal(np.bitwise_and(flags, ~sum(flag(name) for name in REMARKS)), 0)

@@ -17,7 +17,7 @@ from skysift.base.provenance import InputRecord
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import BeamPlane, Frame
-from skysift.sky.units import jansky_per_beam
+from skysift.sky.units import frequency_text, jansky_per_beam
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -291,7 +291,7 @@ class SkyImage:
         return InputRecord(Path(self.origin.path).name, checksum, self.origin.hdu, self.origin.plane, size)
 
     def __repr__(self) -> str:
-        place = f", {self.frequency / 1e6:.6g} MHz" if math.isfinite(self.frequency) else ""
+        place = f", {frequency_text(self.frequency)}" if math.isfinite(self.frequency) else ""
         return (
             f"<SkyImage {self.name}: {self.shape[0]} x {self.shape[1]} (y, x) px, {self.frame.projection} "
             f"{self.frame.name}, beam {self.beam}, {self.unit}{place}, {len(self.notes)} notes>"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from skysift.base.errors import HeaderError
 from skysift.sky.beam import Beam
 
-__all__ = ["KNOWN_UNITS", "Conversion", "jansky_per_beam"]
+__all__ = ["KNOWN_UNITS", "Conversion", "frequency_text", "jansky_per_beam"]
 
 KNOWN_UNITS = ("Jy/beam", "Jy/pixel", "Jy/arcsec2", "Jy/sr", "K")
 
@@ -25,6 +25,11 @@ _AREAS = {
     "arcsec2": ("sqarcsec",),
 }
 _SQUARE_ARCSEC = {"sr": 1.0 / _ARCSEC**2, "arcsec2": 1.0}
+
+
+def frequency_text(hertz: float, figures: int = 6) -> str:
+    """A frequency in GHz, or in MHz below one GHz, to so many figures."""
+    return f"{hertz / 1e9:.{figures}g} GHz" if hertz >= 1e9 else f"{hertz / 1e6:.{figures}g} MHz"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
 from skysift.io.regions import write_crtf, write_ds9
 from skysift.measure.characterise import counts
-from skysift.sky.box import Box, Region
+from skysift.sky.box import Box, PixelRegion, Region
 from skysift.sky.catalogue import Catalogue, TableFormat
+from skysift.sky.flags import doubtful
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
 
@@ -182,17 +183,22 @@ def write_products(
     told = catalogue.provenance or Provenance("", "")
     measured = finding.facts.get("seconds", {})
     seconds = dict(measured) if isinstance(measured, Mapping) else {}
+    finding = replace(finding, facts={**finding.facts, "rms_median": _rms_median(finding)})
+    searched = finding.area != finding.image.box
     manifest = partial(
         Manifest,
         told,
         tile=tile,
         workers=workers,
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        counts=counts(catalogue),
+        region=str(PixelRegion(finding.area)) if searched else "",
+        facts={
+            name: _plain(value) for name, value in finding.facts.items() if name not in ("seconds", "counts")
+        },
+        counts={**counts(catalogue), "doubtful": int(doubtful(catalogue.sources["flags"]).sum())},
         versions=library_versions(),
         warnings=tuple(dict.fromkeys(finding.notes)),
     )
-    finding = replace(finding, facts={**finding.facts, "rms_median": _rms_median(finding)})
     with writing(folder.directory):
         with _timed(seconds, "tables"):
             _write_tables(finding, folder, formats)
@@ -218,12 +224,23 @@ def write_products(
 
 
 def _rms_median(finding: Finding) -> float:
-    """The median of the rms over some rows of the map; NaN where there is no noise."""
-    n_y, n_x = finding.image.shape
-    rows = np.unique(np.linspace(0, n_y - 1, 101).round().astype(int))
-    rms = np.concatenate([finding.read("rms", Box(int(y), int(y) + 1, 0, n_x)).ravel() for y in rows])
+    """The median of the rms over some rows of what was searched; NaN where there is no noise."""
+    area = finding.area
+    rows = np.unique(np.linspace(area.y0, area.y1 - 1, 101).round().astype(int)).tolist()
+    rms = np.concatenate([finding.read("rms", Box(y, y + 1, area.x0, area.x1)).ravel() for y in rows])
     good = rms[np.isfinite(rms)]
     return float(np.median(good)) if good.size else float("nan")
+
+
+def _plain(value: object) -> object:
+    """A fact as JSON has it: numbers of numpy as numbers, what is not finite as null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _format(name: str) -> TableFormat:
