@@ -131,7 +131,7 @@ def test_colours_tell_structure_and_trouble(tmp_path, form):
     table = (
         components(4)
         .select(np.arange(4))
-        .with_columns({"structure": ["S", "C", "M", "S"], "flags": [0, flag("edge"), 0, flag("moments")]})
+        .with_columns({"structure": ["S", "C", "M", "S"], "flags": [0, flag("reseeded"), 0, flag("edge")]})
     )
     colours = [
         region.visual["color" if form == "crtf" else "facecolor"] for region in written(tmp_path, form, table)

@@ -101,7 +101,7 @@ def _rms(made: Products) -> tuple[str, str]:
     if not isinstance(rms, float | np.floating) or not np.isfinite(rms):
         return "-", ""
     factor, unit = prefixed("Jy/beam", float(rms))
-    return digits(rms * factor), unit
+    return digits(float(rms * factor)), unit
 
 
 def _slowest(seconds: Mapping[str, float]) -> str:
