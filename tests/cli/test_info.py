@@ -39,7 +39,7 @@ def test_facts_for_a_person(capsys, field):
         '25" x 20", pa 10 deg',
         "5 x 4 px, area 22.66 px",
         "Jy/beam (stored x 0.001)",
-        "1400 MHz",
+        "1.4 GHz",
         "10 % blank",
         "notes",
     ):
@@ -99,7 +99,7 @@ def test_flags_say_what_the_header_does_not(tmp_path, capsys):
     assert (code, err) == (0, "")
     assert '12" x 9", pa 30 deg' in out
     assert '3" x 2" (y, x)' in out
-    assert "1400 MHz" in out
+    assert "1.4 GHz" in out
     assert "plane 1" in out
     assert "none: pixel positions only" in out
     assert "one ellipse on the sky" in out
@@ -126,6 +126,27 @@ def test_a_flag_that_says_nothing_is_told_in_one_line(field, capsys, flags):
     assert code == 2
     assert len(err.splitlines()) == 1
     assert "allowed" in err
+
+
+@pytest.mark.parametrize(
+    ("cards", "unit", "told"),
+    [
+        ({"BMAJ": NONE, "BMIN": NONE}, "Jy/beam", "the map has no beam"),
+        ({"BUNIT": "counts"}, "counts", "cannot be converted"),
+        ({"BMAJ": NONE, "BMIN": NONE, "BUNIT": "counts"}, "counts", "the map has no beam"),
+        ({"BMAJ": 90.0, "BUNIT": NONE}, None, "far wider than the map"),
+    ],
+)
+def test_a_map_without_beam_or_unit_is_told_all_the_same(tmp_path, capsys, cards, unit, told):
+    path = write_map(tmp_path / "bare.fits", **cards)
+    code, out, err = run(capsys, path)
+    assert (code, err) == (0, "")
+    assert "30 x 40 px (y, x)" in out
+    assert told in out
+    assert "was given" not in out
+    facts = json.loads(run(capsys, path, "--json")[1])
+    assert facts["unit"] == unit
+    assert (facts["beam"] is None) == ("beam" in told)
 
 
 def test_several_maps_of_which_one_is_bad(field, tmp_path, capsys):

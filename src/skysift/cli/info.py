@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skysift.base.errors import SkysiftError, exit_code
+from skysift.base.errors import HeaderError, SkysiftError, exit_code
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -72,13 +72,13 @@ def info(
 
 def _tell(path: str, asked: Mapping[str, Any], *, as_json: bool, alone: bool) -> int:
     """Print the facts of one map; the exit code that its failure asks for, 0 without one."""
-    from skysift.io.open import file_of, open_image  # late: wrong flags and help are told without astropy
+    from skysift.io.open import file_of  # late: wrong flags and help are told without astropy
 
     facts: dict[str, Any] = {"path": path}
     failure: SkysiftError | None = None
     try:
         facts |= _file_facts(file_of(path))
-        facts |= image_facts(open_image(path, **asked))
+        facts |= _map_facts(path, asked)
     except SkysiftError as error:
         failure = error
         facts["error"] = str(error)
@@ -97,6 +97,38 @@ def _file_facts(path: str) -> dict[str, Any]:
 
     hdus = read_hdus(path)
     return {"bytes": Path(path).stat().st_size, "hdus": [str(hdu) for hdu in hdus]}
+
+
+def _map_facts(path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a map, even where its beam is not known or its unit is none of ours: with a note, pixels as stored.
+
+    Raises
+    ------
+    HeaderError
+        More than that is missing.
+    """
+    from skysift.io.cards import read_hdus  # late, as above
+    from skysift.io.open import file_of, open_image
+
+    said = {name: value for name, value in asked.items() if value is not None}
+    untold: HeaderError | None = None
+    for stand_in in ({}, {"unit": "Jy/beam"}, {"unit": "Jy/beam", "beam": 1.0}):
+        try:
+            image = open_image(path, **{**stand_in, **said})
+        except HeaderError as error:
+            untold = untold or error
+            continue
+        facts = image_facts(image)
+        if untold is not None:
+            missing = stand_in.keys() - said.keys()
+            facts |= dict.fromkeys(missing)
+            if "unit" in missing and image.origin is not None:
+                facts["unit"] = read_hdus(file_of(path))[int(image.origin.hdu)].header.text("BUNIT") or None
+            about = tuple(f"the {name} " for name in missing)  # notes on what stood in
+            facts["notes"] = [*(note for note in facts["notes"] if not note.startswith(about)), str(untold)]
+        return facts
+    assert untold is not None  # else the loop has returned
+    raise untold
 
 
 def image_facts(image: SkyImage) -> dict[str, Any]:
@@ -193,7 +225,7 @@ def _text(facts: Mapping[str, Any]) -> str:
 
 
 def _image_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    beam, data, (sy, sx) = facts["beam"], facts["data"], facts["pixel_arcsec"]
+    data, (sy, sx) = facts["data"], facts["pixel_arcsec"]
     plane = f", plane {','.join(map(str, facts['plane']))}" if facts["plane"] else ""
     centre = facts["centre"]
     place = "none: pixel positions only"
@@ -202,7 +234,7 @@ def _image_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     frequency = facts["frequency_hz"]
     blank = f"{100 * data['blank']:.3g} % blank"
     spread = (
-        f"{data['min']:.4g} to {data['max']:.4g}, median {data['median']:.4g} Jy/beam, "
+        f"{data['min']:.4g} to {data['max']:.4g}, median {data['median']:.4g} {facts['unit'] or 'as stored'}, "
         if "min" in data
         else ""
     )
@@ -213,16 +245,23 @@ def _image_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("projection", f"{facts['projection']}, {facts['frame']}"),
         ("centre", place),
         ("field", f"{facts['field_deg'][0]:.4g} x {facts['field_deg'][1]:.4g} deg (y, x)"),
-        ("beam", f'{beam["major_arcsec"]:.5g}" x {beam["minor_arcsec"]:.5g}", pa {beam["pa_deg"]:.4g} deg'),
-        (
-            "",
-            f"{beam['major_pixels']:.3g} x {beam['minor_pixels']:.3g} px, area {beam['area_pixels']:.4g} px",
-        ),
-        ("", f"one ellipse {'of pixels all over the map' if beam['plane'] == 'image' else 'on the sky'}"),
+        *_beam_lines(facts["beam"]),
         (
             "unit",
-            f"{facts['unit']}" + ("" if facts["factor"] == 1.0 else f" (stored x {facts['factor']:.9g})"),
+            (facts["unit"] or "not known")
+            + ("" if facts["factor"] == 1.0 else f" (stored x {facts['factor']:.9g})"),
         ),
         ("frequency", "not known" if frequency is None else frequency_text(frequency)),
         ("data", f"{spread}{blank}{part}"),
+    ]
+
+
+def _beam_lines(beam: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if beam is None:
+        return [("beam", "not known")]
+    size = f"{beam['major_pixels']:.3g} x {beam['minor_pixels']:.3g} px, area {beam['area_pixels']:.4g} px"
+    return [
+        ("beam", f'{beam["major_arcsec"]:.5g}" x {beam["minor_arcsec"]:.5g}", pa {beam["pa_deg"]:.4g} deg'),
+        ("", size),
+        ("", f"one ellipse {'of pixels all over the map' if beam['plane'] == 'image' else 'on the sky'}"),
     ]

@@ -78,7 +78,8 @@ def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
     if shown.factor > 1:
         caption += f", each block of {shown.factor} x {shown.factor} pixels as its brightest pixel"
     caption += (
-        ". Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape."
+        ". Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape; "
+        "doubtful ones are counted as such alone."
     )
     return Picture(image, caption, overlay, legend)
 

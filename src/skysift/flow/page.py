@@ -176,7 +176,10 @@ def _flagged_lead(counts: Mapping[str, int]) -> str:
 
 def _listed_lead(total: int) -> str:
     which = f"The {LISTED} brightest of {total} sources" if total > LISTED else "All sources"
-    return f"{which} by peak. Errors are statistical, 1 sigma."
+    return (
+        f"{which} by peak. Errors are statistical, 1 sigma. The whole flux of a large complex object is flux_int of "
+        "its island in the table islands; sources and components hold its pieces."
+    )
 
 
 def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
