@@ -71,11 +71,6 @@ FLAGS: tuple[Flag, ...] = (
     Flag("poor_fit", 14, "The residual of the island is well above the noise."),
     Flag("off_island", 15, "The centre of the component lies outside of its island."),
     Flag("no_errors", 16, "The errors could not be computed and are NaN."),
-    Flag(
-        "spike",
-        18,
-        "The island is much smaller than a point source of its brightness: a hot pixel or an artefact.",
-    ),
     Flag("off_sky", 17, "The position lies outside of the map's projection and has no sky coordinates."),
 )
 
