@@ -29,6 +29,7 @@ def test_values_never_change():
         "fit_failed": 8,
         "beam_shaped": 16,
         "moments": 32,
+        "spike": 64,
         "budget": 128,
         "giant": 256,
         "no_wcs": 512,
@@ -40,7 +41,6 @@ def test_values_never_change():
         "off_island": 32768,
         "no_errors": 65536,
         "off_sky": 131072,
-        "spike": 262144,
     }
 
 

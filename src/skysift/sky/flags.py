@@ -46,6 +46,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("beam_shaped", 4, "The Gaussian was fitted with its shape held at that of the beam."),
     Flag("moments", 5, "No fit converged; the values come from moments and sums over the island's pixels."),
     Flag(
+        "spike",
+        6,
+        "The island is much smaller than a point source of its brightness: a hot pixel or an artefact.",
+    ),
+    Flag(
         "budget",
         7,
         "The island has more structure than its budget of Gaussians; some is left in the residual.",
