@@ -329,9 +329,10 @@ def test_an_interrupt_ends_a_run_and_leaves_earlier_products_as_they_were(large,
     assert everything(out) == before
 
 
-def test_an_interrupt_leaves_no_folder_behind(large, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_folder_behind(large, tmp_path, number):
     process = start(large, "--out", tmp_path / "a" / "b")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []

@@ -146,7 +146,7 @@ def test_a_map_without_beam_or_unit_is_told_all_the_same(tmp_path, capsys, cards
     assert "was given" not in out
     facts = json.loads(run(capsys, path, "--json")[1])
     assert facts["unit"] == unit
-    assert (facts["beam"] is None) == ("beam" in told)
+    assert (facts["beam"] is None) == ("converted" not in told)
 
 
 def test_several_maps_of_which_one_is_bad(field, tmp_path, capsys):

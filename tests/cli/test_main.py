@@ -65,6 +65,7 @@ def test_help_teaches_and_lists_every_verb(arguments, capsys):
     for name in PLUGINS["command"]:
         assert f"\n  {name} " in out
     assert "not installed" not in out
+    assert "..." not in out.partition("Commands:")[2]
 
 
 def test_help_loads_no_verb_and_nothing_heavy():
@@ -75,6 +76,16 @@ def test_help_loads_no_verb_and_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", [["--debug", "act"], ["act", "--debug"]])
+def test_debug_is_taken_before_and_behind_the_verb(verb, capsys, words):
+    def broken() -> None:
+        raise DataError("broken")
+
+    verb(broken)
+    assert main(words) == 2
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_blas_threads_are_pinned_before_numpy_loads(verb, capsys):

@@ -10,7 +10,9 @@ import errno
 import importlib.util
 import inspect
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -59,9 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         debug = settings().log_level == "debug"
         log.configure(settings().log_level)
         warnings.showwarning = _show_warning
-        with _app().make_context(
-            "skysift", list(sys.argv[1:] if arguments is None else arguments)
-        ) as context:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(
+                signal.SIGTERM, signal.default_int_handler
+            )  # whoever ends a run leaves no half of it
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        words.sort(key=lambda word: word != "--debug")  # taken before the verb and behind it
+        with _app().make_context("skysift", words) as context:
             debug = debug or bool(context.params.get("debug"))
             context.command.invoke(context)
             sys.stdout.flush()
@@ -126,7 +132,8 @@ class _Verbs(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name in Registry[object]("command").names():
-            self.add_command(TyperCommand(name, help=_first_line(name), rich_markup_mode=None))
+            line = _first_line(name)
+            self.add_command(TyperCommand(name, help=line, short_help=line, rich_markup_mode=None))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)

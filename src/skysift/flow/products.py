@@ -323,14 +323,20 @@ def _uninterrupted() -> Iterator[None]:
         yield  # only the main thread is ever interrupted
         return
     caught: list[tuple[int, FrameType | None]] = []
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, frame: caught.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if caught and callable(before):
-            before(*caught[0])
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got, frame in caught[:1]:
+            handler = before[signal.Signals(got)]
+            if callable(handler):
+                handler(got, frame)
+            elif handler == signal.SIG_DFL:
+                signal.raise_signal(got)
 
 
 def _stem(name: str) -> str:

@@ -201,8 +201,9 @@ def _check_first_bytes(first: bytes, path: str) -> None:
         )
     if first.startswith((b"BZh", b"\xfd7zXZ", b"PK\x03\x04", b"\x1f\x9d")):
         raise FormatError("the file is packed as a whole", got=path, todo="unpack it first")
-    what = "text" if all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte > 159 for byte in first) else "bytes"
-    raise FormatError("the file is not FITS", got=f"{path}, which begins with the {what} {first[:24]!r}")
+    is_text = all(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte > 159 for byte in first)
+    begin = f"text '{first[:24].decode('latin-1')}'" if is_text else f"bytes {first[:12].hex(' ')} (hex)"
+    raise FormatError("the file is not FITS", got=f"{path}, which begins with the {begin}")
 
 
 def _header_block(fd: int, start: int) -> bytes | None:

@@ -196,7 +196,11 @@ def _choose_hdu(hdus: Sequence[Hdu], asked: int | str | None, path: str) -> tupl
         return found, ()
     if not images:
         if any(hdu.kind == "table" for hdu in hdus):
-            raise FormatError("the file holds tables and no map", got=f"{path}: {listed}")
+            raise FormatError(
+                "the file holds tables and no map",
+                got=f"{path}: {listed}",
+                todo="give a FITS image; tables of skysift are read by skysift convert",
+            )
         raise FormatError(
             "the file holds no image", got=f"{path}: {listed}", allowed="an HDU of two axes or more with data"
         )
