@@ -70,7 +70,6 @@ def test_nothing_is_replaced_unless_asked(folder, tmp_path, capsys):
             ["field/islands.fits", "out.csv", "--table", "sources"],
             "field/islands.fits holds the islands: got '--table sources'",
         ),
-        (["field/islands.fits", "out.reg"], "the table islands has no shapes to draw"),
         (["words.txt", "out.csv"], "words.txt is no table: allowed: FITS, VOTable, Parquet or CSV"),
         ([".", "out.csv"], ". is not an output folder of `skysift find`"),
         (["field", "none/out.csv"], "no such folder: got 'none'"),

@@ -41,6 +41,9 @@ def test_a_pair_needs_a_key_and_a_value(pair):
 
 def test_an_empty_file_has_no_options(file):
     assert read_file(file("# nothing\n")) == {}
+    assert read_file(file('{"version": "0.1.0", "finder": "classic", "options": {"seed": 4.5}}')) == {
+        "seed": 4.5
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from astropy.wcs import WCS
 from regions import EllipsePixelRegion, EllipseSkyRegion, PixCoord, PointPixelRegion, PointSkyRegion, Regions
 from tests import catalogues
 
-from skysift.base.errors import OutputError, UsageError
+from skysift.base.errors import OutputError
 from skysift.io.regions import write_crtf, write_ds9
 from skysift.sky.flags import flag
 from skysift.sky.frame import Frame
@@ -159,11 +159,19 @@ def test_nothing_is_drawn_for_nothing(tmp_path, form):
 
 
 @each_format
-def test_sources_are_drawn_and_islands_are_not(tmp_path, form):
+def test_sources_are_ellipses_and_islands_boxes_of_their_pixels(tmp_path, form):
     catalogue = catalogues.catalogue(3)
     assert len(written(tmp_path, form, catalogue.sources)) == 3
-    with pytest.raises(UsageError, match="the table islands has no shapes to draw"):
-        WRITERS[form](tmp_path / "other", catalogue.islands)
+    (tmp_path / f"out.{form}").unlink()
+    corners = {"x_min": [3, 9, 0], "x_max": [3, 20, 4], "y_min": [7, 8, 9], "y_max": [9, 8, 20]}
+    islands = catalogue.islands.with_columns(corners)
+    for row, box in enumerate(written(tmp_path, form, islands)):
+        assert (box.width, box.height) == (
+            islands.x_max[row] - islands.x_min[row] + 1,
+            islands.y_max[row] - islands.y_min[row] + 1,
+        )
+        assert box.center.x == pytest.approx((islands.x_min[row] + islands.x_max[row]) / 2, abs=0.06)
+        assert box.center.y == pytest.approx((islands.y_min[row] + islands.y_max[row]) / 2, abs=0.06)
 
 
 @each_format

@@ -72,6 +72,9 @@ def test_a_pixel_region_is_x_before_y():
         ("49.5,-36,0.5", SkyRegion(49.5, -36.0, 0.5)),
         ("-10,+36,30arcmin", SkyRegion(350.0, 36.0, 0.5)),
         ("03:18:00, -36:30:00, 1800 arcsec", SkyRegion(49.5, -36.5, 0.5)),
+        ("03h18m00s,-36d30m00s,30arcmin", SkyRegion(49.5, -36.5, 0.5)),
+        ("3h18m,-36d30m,30arcmin", SkyRegion(49.5, -36.5, 0.5)),
+        ("49d30m,-36d30m,0.5d", SkyRegion(49.5, -36.5, 0.5)),
         ("0:0:30,-0:30:00,1deg", SkyRegion(0.125, -0.5, 1.0)),
     ],
 )

@@ -27,7 +27,11 @@ SetFlag: TypeAlias = Annotated[
 ]
 OptionsFlag: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--options", metavar="FILE.yaml", help="Read options from a file; --set goes before it."),
+    typer.Option(
+        "--options",
+        metavar="FILE",
+        help="Read options from a YAML file, or a manifest.json; --set wins.",
+    ),
 ]
 
 
@@ -72,7 +76,7 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """Key -> value of a YAML file; an empty file has none.
+    """Key -> value of a YAML file, or the options in the manifest of a run; an empty file has none.
 
     Raises
     ------
@@ -97,4 +101,6 @@ def read_file(path: Path) -> dict[str, object]:
         raise UsageError(
             "the options file does not hold options", got=str(path), allowed="one KEY: VALUE per line"
         )
+    if isinstance(values.get("options"), dict) and "finder" in values:  # a manifest.json, which is YAML too
+        return dict(values["options"])
     return values

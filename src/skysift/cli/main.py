@@ -6,7 +6,6 @@ Exit codes: 0 done; 2 the request or the data cannot be used; 1 our fault; 130 i
 from __future__ import annotations
 
 import ast
-import errno
 import importlib.util
 import inspect
 import os
@@ -27,6 +26,7 @@ from skysift.base import log
 from skysift.base.errors import SkysiftError, SkysiftWarning, StorageError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
+from skysift.io.output import FULL
 
 __all__ = ["main"]
 
@@ -88,7 +88,7 @@ def _tell(error: Exception, debug: bool) -> int:
     """The exit code for an error, after it was told to stderr."""
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL:
         error = StorageError(
             f"the disk is full ({error.filename or 'while writing'})", todo="make room and run again"
         )

@@ -7,7 +7,6 @@ A process that is killed in the middle of those renames leaves a journal; the ne
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from types import FrameType, TracebackType
 from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
+from skysift.io.output import FULL
 
 __all__ = ["MANIFEST", "ProductFolder", "checksum", "folder_names", "locked", "writing"]
 
@@ -30,7 +30,6 @@ MANIFEST = "manifest.json"
 LOCK = ".skysift.lock"
 PART = ".skysift-part"
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MAP_SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".image")
 
 
@@ -220,7 +219,7 @@ def writing(directory: Path) -> Iterator[None]:
     except OSError as error:
         number = _errno(error)
         reason = os.strerror(number) if number is not None else str(error)
-        if number in _FULL:
+        if number in FULL:
             raise StorageError(
                 f"no room for the products in {directory}",
                 got=reason,

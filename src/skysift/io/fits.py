@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 import threading
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, OutputError, StorageError, UsageError
 from skysift.base.provenance import Provenance
+from skysift.io.output import FULL
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
@@ -296,7 +296,7 @@ def write_image(
                 raise
     except OSError as error:
         place = os.fspath(path)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        if error.errno in FULL:
             raise StorageError(
                 "the map cannot be written", got=place, todo=f"{error.strerror}: make room and try again"
             ) from error

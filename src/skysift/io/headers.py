@@ -129,8 +129,8 @@ def choose_plane(hdu: Hdu, plane: int | Sequence[int] | None) -> Plane:
         kind = hdu.header.text(f"CTYPE{axis}") or f"axis {axis}"
         if size > 1 and plane is None:
             notes.append(
-                f"the map has {size} planes along {kind}: plane {chosen} is taken "
-                "(0-based, --plane takes another)"
+                f"the map has {size} planes along {kind}: plane {chosen} of 0 to {size - 1} is taken (--plane takes "
+                "another); a cube is searched plane by plane, not for lines"
             )
         if kind.upper().startswith("STOKES"):
             notes += _stokes_notes(hdu.header, axis, chosen)

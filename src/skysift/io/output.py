@@ -10,9 +10,9 @@ from pathlib import Path
 
 from skysift.base.errors import OutputError, StorageError
 
-__all__ = ["whole_file"]
+__all__ = ["FULL", "whole_file"]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says where no more can be written
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield part
         part.replace(target)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StorageError("the disk is full", got=str(target), todo="make room and try again") from error
         raise OutputError(f"cannot write the file ({error.strerror or error})", got=str(target)) from error
     finally:

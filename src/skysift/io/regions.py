@@ -1,20 +1,20 @@
 """Region files for viewers: the ellipses (FWHM) of components or sources, as DS9 and as CRTF text.
 
 On the sky the ellipses are ICRS; rows without sky coordinates are drawn in pixels. What has no shape is drawn
-as a cross. Colours tell the structure (S cyan, C green, M white); magenta is a row with a flag of doubt.
-The text is written directly, in one pass: the `regions` package, which reads both, needs minutes where this
-needs a second.
+as a cross, an island as the box of its pixels. Colours tell the structure (S cyan, C green, M white); magenta is
+a row with a flag of doubt. The text is written directly, in one pass: the `regions` package, which reads both,
+needs minutes where this needs a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.errors import UsageError
 from skysift.io.output import whole_file
 from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
@@ -30,14 +30,14 @@ Floats = NDArray[np.float64]
 
 
 def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False) -> Path:
-    """The file written: a DS9 region file with one ellipse a row.
+    """The file written: a DS9 region file with one ellipse a row, or one box an island.
 
     Parameters
     ----------
     path
         The file to write.
     table
-        Components or sources.
+        Components, sources or islands.
     frame
         The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
         these are drawn as crosses.
@@ -46,8 +46,6 @@ def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, ove
 
     Raises
     ------
-    UsageError
-        The table has no shapes: it is one of islands.
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
@@ -57,14 +55,14 @@ def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, ove
 def write_crtf(
     path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False
 ) -> Path:
-    """The file written: a CASA region file with one ellipse a row.
+    """The file written: a CASA region file with one ellipse a row, or one box an island.
 
     Parameters
     ----------
     path
         The file to write.
     table
-        Components or sources.
+        Components, sources or islands.
     frame
         The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
         these are drawn as crosses.
@@ -73,8 +71,6 @@ def write_crtf(
 
     Raises
     ------
-    UsageError
-        The table has no shapes: it is one of islands.
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
@@ -90,12 +86,17 @@ def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
 
 def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a DS9 file: angles from +x (west, on the sky) towards +y; pixels are 1-based."""
-    sky, sky_points, pixel, pixel_points = _groups(table, frame)
     labels, colours = _labels(table, "{};#"), _row_colours(table)
     yield "# Region file format: DS9 version 4.1"
     yield f"# colours: {_LEGEND}"
     yield 'global color=green width=1 font="helvetica 10 normal roman" select=1'
     style = [f"# color={colour} text={{{label}}}" for colour, label in zip(colours, labels, strict=True)]
+    if table.kind == "islands":
+        yield "image"
+        for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
+            yield f"box({(x0 + x1) / 2 + 1:.1f},{(y0 + y1) / 2 + 1:.1f},{x1 - x0:.0f},{y1 - y0:.0f},0) {look}"
+        return
+    sky, sky_points, pixel, pixel_points = _groups(table, frame)
     if sky.size or sky_points.size:
         yield "icrs"
     axes = (table["major"] / 2, table["minor"] / 2, np.mod(table["pa"] + 90.0, 360.0))
@@ -114,11 +115,15 @@ def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
 
 def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a CRTF file: angles run from north (or +y) through east (or -x); pixels are 0-based."""
-    sky, sky_points, pixel, pixel_points = _groups(table, frame)
     labels, colours = _labels(table, "'\"[],#"), _row_colours(table)
     yield "#CRTFv0"
     yield f"# colours: {_LEGEND}"
     style = [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]
+    if table.kind == "islands":
+        for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
+            yield f"box [[{x0:.1f}pix, {y0:.1f}pix], [{x1:.1f}pix, {y1:.1f}pix]], {look}"
+        return
+    sky, sky_points, pixel, pixel_points = _groups(table, frame)
     axes = (table["major"] / 2, table["minor"] / 2, table["pa"])
     for ra, dec, major, minor, pa, look in _rows(sky, table["ra"], table["dec"], *axes, style):
         shape = f"[[{ra:.8f}deg, {dec:.8f}deg], [{major:.4f}arcsec, {minor:.4f}arcsec], {pa:.4f}deg]"
@@ -135,21 +140,19 @@ def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
 
 
 def _groups(table: Table, frame: Frame | None) -> tuple[NDArray[np.int64], ...]:
-    """The rows to draw as ellipses on the sky, crosses on the sky, ellipses in pixels and crosses in pixels.
-
-    Raises
-    ------
-    UsageError
-        The table has no shapes.
-    """
-    if "major" not in table:
-        raise UsageError(f"the table {table.kind} has no shapes to draw", allowed="sources, components")
+    """The rows to draw as ellipses on the sky, crosses on the sky, ellipses in pixels and crosses in pixels."""
     shaped = (table["major"] > 0) & (table["minor"] > 0) & np.isfinite(table["pa"])
     on_sky = np.isfinite(table["ra"]) & np.isfinite(table["dec"])
     on_map = ~on_sky & np.isfinite(table["x"]) & np.isfinite(table["y"])
     drawable = np.isfinite(_pixel_axes(table, frame)[2])
     chosen = (on_sky & shaped, on_sky & ~shaped, on_map & drawable, on_map & ~drawable)
     return tuple(np.flatnonzero(rows) for rows in chosen)
+
+
+def _edges(islands: Table) -> tuple[Floats, ...]:
+    """The outer edges of the pixels of islands: left, right, bottom, top (pixel, 0-based centres)."""
+    shifts = {"x_min": -0.5, "x_max": 0.5, "y_min": -0.5, "y_max": 0.5}
+    return tuple(islands[name] + shift for name, shift in shifts.items())
 
 
 def _pixel_axes(table: Table, frame: Frame | None) -> tuple[Floats, Floats, Floats]:
@@ -187,14 +190,14 @@ def _labels(table: Table, unwanted: str) -> list[str]:
 
 def _row_colours(table: Table) -> list[str]:
     doubt = doubtful(table["flags"])
-    structures = table["structure"].tolist()
+    structures = table["structure"].tolist() if "structure" in table else ["S"] * len(table)
     return [
         _DOUBT if bad else _COLOURS.get(structure, "green")
         for structure, bad in zip(structures, doubt.tolist(), strict=True)
     ]
 
 
-def _rows(picked: NDArray[np.int64], *columns: Floats | list[str]) -> Iterator[tuple[object, ...]]:
+def _rows(picked: NDArray[np.int64], *columns: Floats | list[str]) -> Iterator[tuple[Any, ...]]:
     """The picked rows of several columns, as plain numbers and texts."""
     values = [
         [column[row] for row in picked.tolist()] if isinstance(column, list) else column[picked].tolist()

@@ -203,7 +203,8 @@ def _angle(part: str, text: str, *, hours: bool) -> float:
     """Degrees of a decimal or sexagesimal angle."""
     if re.fullmatch(_NUMBER, part):
         return float(part)
-    fields = part.split(":")
+    hours = hours and "d" not in part
+    fields = re.sub(r"(?<=\d)[hdm]", ":", part.rstrip("s")).rstrip(":").split(":")
     digits = [fields[0].lstrip("+-"), *fields[1:]]
     if len(fields) in (2, 3) and all(re.fullmatch(r"\d+(\.\d*)?", field) for field in digits):
         value = sum(float(field) / 60**power for power, field in enumerate(digits))
