@@ -289,7 +289,7 @@ def test_a_full_disk_leaves_earlier_products_as_they_were(large, tmp_path):
     before = everything(out)
 
     def little_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))  # a map has 23 million bytes
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # a map has 360 000 bytes
 
     said = run(
         *(large, "--out", out, "--no-report", "--overwrite", "--region", "0,300,0,300"),
