@@ -249,7 +249,9 @@ def _sources(
     pairs = measured.pairs
     a, b = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
     same = source[a] == source[b]
-    variance = variance + 2.0 * np.bincount(source[a[same]], pairs[same, 2], n)
+    linked = variance + 2.0 * np.bincount(source[a[same]], pairs[same, 2], n)
+    # links that outweigh the errors themselves are not believed
+    variance = np.where(linked > 0.0, linked, variance)
 
     def mean(name: str) -> Floats:
         return np.asarray(np.bincount(source, weight * components[name], n), np.float64)
@@ -266,7 +268,7 @@ def _sources(
         np.where(lone, np.asarray(components["y"])[lead], mean("y")),
     )
     out: Columns = {"source_id": np.arange(1, n + 1), "x": x, "y": y}
-    out["flux_int"], out["flux_int_err"] = total, np.sqrt(np.maximum(variance, 0.0))
+    out["flux_int"], out["flux_int_err"] = total, np.sqrt(variance)
     for name in ("flux", "flux_err"):
         out[name] = np.where(lone, np.asarray(components[name])[lead], out["flux_int" + name[4:]])
     brightest = _brightest(np.abs(np.asarray(components["flux_peak"], np.float64)), source, n)

@@ -346,9 +346,7 @@ def fit_island(
             fx, fy, fz, fw, trial[:m], trial_free[:m], beam, high, 1.0, index, brightest, block[:m], ok[:m]
         )
         kept = keep(trial, trial_free, trial_status, ok, 0, m)
-        if kept == 0:
-            continue
-        if kept < m:
+        while 0 < kept < m:  # whom the others' going drives astray goes too
             m = kept
             new = settle(
                 fx,
@@ -365,6 +363,9 @@ def fit_island(
                 block[:m],
                 ok[:m],
             )
+            kept = keep(trial, trial_free, trial_status, ok, 0, m)
+        if kept == 0:
+            continue
         m, new = reseed(
             x, y, z, noise, inside, index, fx, fy, fz, fw, every, m, new, beam, threshold, high, brightest, limit, trial,
             trial_free, trial_status, block,

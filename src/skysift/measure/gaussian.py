@@ -233,8 +233,9 @@ def sandwich(
 
     Notes
     -----
-    Where a variance comes out negative, since a measured autocorrelation is cut off somewhere, the noise counts as
-    constant over the area of its autocorrelation and independent beyond: ``(J'WJ)^-1`` times that area in pixels.
+    Where the covariance of a component is not positive definite, since a measured autocorrelation is cut off somewhere
+    and the outer sum is coarse, the noise counts as constant over the area of its autocorrelation and independent
+    beyond: ``(J'WJ)^-1`` times that area in pixels.
     """
     n, k = x.shape[0], p.shape[0]
     size = 0
@@ -309,8 +310,18 @@ def sandwich(
             for m in range(size):
                 full[a, b] += half[a, m] * inverse[m, b]
     sound = True
-    for a in range(size):
-        sound = sound and full[a, a] > 0.0
+    block = np.empty((6, 6))
+    for i in range(k):
+        own = 6 if free[i] else 3
+        for a in range(at[i], at[i] + own):
+            sound = sound and full[a, a] > 0.0
+        if not sound:
+            break
+        for a in range(own):
+            for b in range(a + 1):
+                u, v = at[i] + a, at[i] + b
+                block[a, b] = 0.5 * (full[u, v] + full[v, u]) / np.sqrt(full[u, u] * full[v, v])
+        sound = cholesky(block, own)
     if not sound:
         patch = max(correlation.sum() / (every * every), 1.0)
         for a in range(size):
