@@ -68,7 +68,7 @@ docs: $(VENV)/stamp-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/stamp-test
-	$(BIN)/python -m bench.peers
+	$(BIN)/python -m bench
 
 # -- upkeep
 

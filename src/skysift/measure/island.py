@@ -339,10 +339,12 @@ def measure_islands(
                 take_bias(p, c, free[c], cov, bias, s)
                 out[SHAPE], out[SHAPE + 1], out[SHAPE + 2] = p[c, 3], p[c, 4], p[c, 5]
                 flux = flux_gradient(p, c, free[c], beam, gradients[c])
-                if failed:
-                    cov[:] = 0.0
-                    cov[0, 0] = 1.0
-                    cov[1, 1], cov[2, 2] = beam[0] / p[c, 0] ** 2, beam[2] / p[c, 0] ** 2
+                if failed or (not known and not free[c]):  # too few pixels: what the noise does to a point
+                    cov[6 * s : 6 * s + 6, :] = 0.0
+                    cov[:, 6 * s : 6 * s + 6] = 0.0
+                    cov[6 * s, 6 * s] = 1.0
+                    cov[6 * s + 1, 6 * s + 1] = beam[0] / p[c, 0] ** 2
+                    cov[6 * s + 2, 6 * s + 2] = beam[2] / p[c, 0] ** 2
                 elif not known:
                     status[c] |= NO_ERRORS
                 r = min(max(int(np.floor(p[c, 2] + 0.5)), 0), index.shape[0] - 1) + top
