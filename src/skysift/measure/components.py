@@ -18,7 +18,8 @@ RESEEDED = flag("reseeded")
 
 SMALLEST = 0.36  # of the beam's variance: a fit may fall below the beam, within its error
 ROUNDS = 12  # of re-seeding
-ELONGATED = 1.6  # times the beam's variance: a longer component may be two points
+ELONGATED = 2.0  # times the beam's variance along, and
+NARROW = 1.7  # across: a component longer and no wider than this may be two points
 FEW_ROUNDS = 3  # where there are many components, each round may add many
 
 
@@ -278,7 +279,7 @@ def reseed(
 @kernel
 def two_points(p: Floats, c: int, last: int, beam: Floats) -> bool:
     """
-    Put two points in place of component c, into rows c and ``last`` of p; false where it is hardly elongated.
+    Put two points in place of component c, into rows c and ``last`` of p; false where it is hardly elongated, or wide.
 
     They lie along its major axis (in the metric of the beam), at the distance that gives them its second moment.
     """
@@ -290,7 +291,7 @@ def two_points(p: Floats, c: int, last: int, beam: Floats) -> bool:
     e = (p[c, 5] - 2.0 * l21 * b * l22 - l21 * l21 * a) / (l22 * l22)
     radius = np.hypot(0.5 * (a - e), b)
     large = 0.5 * (a + e) + radius
-    if large < ELONGATED:
+    if large < ELONGATED or large - 2.0 * radius > NARROW:
         return False
     angle = 0.5 * np.arctan2(b, 0.5 * (a - e))
     u, v = np.sqrt(large - 1.0) * np.cos(angle), np.sqrt(large - 1.0) * np.sin(angle)
@@ -376,7 +377,7 @@ def fit_island(
     if 0 < k < min(JOINT, limit):
         for c in range(k):
             trial[:k], trial_free[:k], trial_status[:k] = p[:k], free[:k], status[:k]
-            if not (free[c] and two_points(trial, c, k, beam)) or trial[c, 0] < 0.8 * threshold:
+            if not (free[c] and two_points(trial, c, k, beam)) or trial[c, 0] < 0.9 * threshold:
                 continue
             trial_free[c], trial_free[k] = False, False
             trial_status[k] = trial_status[c]
