@@ -212,12 +212,33 @@ def test_an_island_above_the_seed_never_vanishes(kind, beam_px):
         for name in ("x", "y", "flux_peak", "flux_int", "flux", "major", "minor", "snr", "rms"):
             assert np.isfinite(table[name]).all(), (name, [describe(f) for f in table.flags])
         assert (table.flux > 0).all()
+        assert table.flux_peak.max() < 5 * np.nanmax(data)
         assert (table.major >= table.minor).all()
         assert (table.minor > 0).all()
         known = ~has(table.flags, "no_errors")
         for name in ("flux_err", "flux_int_err", "flux_peak_err", "x_err", "y_err", "ra_err", "dec_err"):
             assert (table[name][known] > 0).all(), name
         assert np.isnan(table.x_err[~known]).all()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(120))
+def test_islands_of_any_junk_are_measured(seed):
+    rng = np.random.default_rng([seed, 77])
+    kinds = ["hot pixel", "row", "column", "diagonal", "blob", "plateau", "ring", "corner"]
+    beam_px = [images.BEAM, images.ROUND, (1.5, 1.5, 0.0), (12.0, 3.0, 70.0), (3.0, 2.5, 100.0)][seed % 5]
+    signs = rng.choice([1, 1, 1, -1], 3)
+    data = sum(sign * junk(kind, rng) for kind, sign in zip(rng.choice(kinds, 3), signs, strict=True))
+    data = data + skies.correlated_noise((90, 100), beam_px, "convolved", rng)
+    data[rng.random((90, 100)) < [0.0, 0.01, 0.2][seed % 3]] = np.nan
+    image = images.image(data, beam_px, scale=(3.0, 2.0), centre=(40.0, 50.0))
+    finding = images.well_formed(images.finding(image, negative=True, connectivity=4 + 4 * (seed % 2)))
+    c = finding.catalogue.components
+    assert set(c.island_id.tolist()) == set(range(1, finding.mask.paint().max() + 1))
+    known = ~has(c.flags, "no_errors")
+    for name in ("flux_err", "flux_int_err", "flux_peak_err", "x_err", "y_err", "ra_err", "dec_err"):
+        assert (c[name][known] > 0).all(), name
+    assert np.abs(c.flux_peak).max() < 5 * np.nanmax(np.abs(data))
 
 
 def test_what_no_gaussian_fits_has_moments():
