@@ -91,7 +91,7 @@ def test_every_product_is_the_same_for_any_tiles_and_workers(image, options, one
 
 
 @pytest.mark.full
-@settings(slow, max_examples=60)
+@settings(slow, max_examples=30)
 @given(image=maps(), options=options, one=machines, other=machines)
 def test_every_product_is_the_same_for_many_tiles_and_workers(image, options, one, other):
     compare(image, options, one, other, (64, 2))
