@@ -99,7 +99,9 @@ def columns_text():
     for table in schema.TABLES:
         names = ", ".join(f":col:`{each.name}`" for each in schema.columns(table))
         lines += [f"**{table}**: {names}", ""]
-    for each in schema.COLUMNS:
+    names = ", ".join(f":col:`{each.name}`" for each in schema.FURTHER)
+    lines += [f"**Where what made a table knows them**: {names}", ""]
+    for each in (*schema.COLUMNS, *schema.FURTHER):
         kind = f"{each.dtype}, {each.unit}" if each.unit else each.dtype
         lines += [f".. col:: {each.name}", "", f"   {each.meaning}", ""]
         lines += [f"   {kind}; {', '.join(each.tables)}; UCD ``{each.ucd}``", ""]

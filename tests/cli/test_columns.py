@@ -12,7 +12,7 @@ def test_every_column_is_listed_with_its_meaning(capsys):
     assert main(["columns"]) == 0
     told = capsys.readouterr().out
     joined = " ".join(told.split())
-    for each in schema.COLUMNS:
+    for each in (*schema.COLUMNS, *schema.FURTHER):
         assert f"\n{each.name} " in f"\n{told}"
         assert each.meaning in joined
         assert each.ucd in told
@@ -24,7 +24,9 @@ def test_every_column_is_listed_with_its_meaning(capsys):
 def test_the_columns_of_one_table(capsys, table):
     assert main(["columns", table, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in told["columns"]] == list(schema.names(table))
+    assert [each["name"] for each in told["columns"]] == [
+        each.name for each in (*schema.columns(table), *schema.further(table))
+    ]
     assert told["columns"][0].keys() == {"name", "dtype", "unit", "ucd", "meaning", "tables", "display"}
     assert {each["name"]: each["value"] for each in told["flags"]} == {
         each.name: each.value for each in FLAGS
@@ -33,7 +35,9 @@ def test_the_columns_of_one_table(capsys, table):
 
 @pytest.mark.parametrize("width", [60, 80, 110])
 def test_no_line_is_too_long(width):
-    assert all(len(line) <= width for line in columns_text(schema.COLUMNS, width).splitlines())
+    assert all(
+        len(line) <= width for line in columns_text((*schema.COLUMNS, *schema.FURTHER), width).splitlines()
+    )
 
 
 def test_an_unknown_table_is_told(capsys):

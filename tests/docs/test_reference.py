@@ -16,7 +16,7 @@ from skysift.cli.main import _load
 from skysift.flow.steps.find import product_names
 from skysift.plugins import PLUGINS
 from skysift.sky.flags import FLAGS
-from skysift.sky.schema import COLUMNS
+from skysift.sky.schema import COLUMNS, FURTHER
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -58,7 +58,7 @@ def test_every_option(targets):
 
 
 def test_every_column_and_flag(targets):
-    assert {each.name for each in COLUMNS} == targets["std:col"]
+    assert {each.name for each in (*COLUMNS, *FURTHER)} == targets["std:col"]
     assert {each.name for each in FLAGS} == targets["std:flag"]
 
 

@@ -25,9 +25,11 @@ def columns(
 ) -> None:
     """List the columns of the tables: unit, UCD, meaning.
 
+    Those at the end, from `class` on, are in a table only where what made it knows them, such as a made sky.
     The bits of the column `flags` are listed below them.
     """
-    declared = schema.COLUMNS if table is None else schema.columns(table)
+    every = (*schema.COLUMNS, *schema.FURTHER)
+    declared = every if table is None else (*schema.columns(table), *schema.further(table))
     if as_json:
         bits = [{"name": each.name, "value": each.value, "meaning": each.meaning} for each in FLAGS]
         print(json.dumps({"columns": [_record(each) for each in declared], "flags": bits}, indent=2))

@@ -181,7 +181,11 @@ class CsvFormat(FileFormat):
         with reading(path, "CSV", pa.ArrowException, OSError, UnicodeDecodeError, csv.Error):
             with path.open(encoding="utf-8", newline="") as lines:
                 names = next(csv.reader(lines), [])
-            known = {each.name: _arrow_type(each) for each in schema.COLUMNS if each.name in names}
+            known = {
+                each.name: _arrow_type(each)
+                for each in (*schema.COLUMNS, *schema.FURTHER)
+                if each.name in names
+            }
             if not set(names) & {"component_id", "source_id", "island_id"}:
                 return table_from_columns({name: FoundColumn(np.empty(0)) for name in names}, path), None
             content = pc.read_csv(

@@ -15,6 +15,8 @@ Conventions
   island with others, ``M`` several Gaussians.
 - Numbers of islands, sources and components begin at 1; an island has its number as its label in the label
   map.
+- `COLUMNS` are in every table of their kind; `FURTHER` are in a table only where what made it knows them, such
+  as the classes and the intrinsic flux of a made sky.
 """
 
 from __future__ import annotations
@@ -24,7 +26,18 @@ from typing import Literal, TypeAlias
 
 from skysift.base.errors import UnknownName
 
-__all__ = ["COLUMNS", "TABLES", "Column", "Kind", "TableName", "column", "columns", "names"]
+__all__ = [
+    "COLUMNS",
+    "FURTHER",
+    "TABLES",
+    "Column",
+    "Kind",
+    "TableName",
+    "column",
+    "columns",
+    "further",
+    "names",
+]
 
 TableName: TypeAlias = Literal["components", "sources", "islands"]
 Kind: TypeAlias = Literal["int64", "float64", "bool", "str"]
@@ -281,7 +294,81 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 
-_BY_NAME = {each.name: each for each in COLUMNS}
+# Columns that a table has where what made it knows them; the order is that in which they follow the others.
+FURTHER: tuple[Column, ...] = (
+    Column(
+        "class",
+        "str",
+        "",
+        "meta.code.class;src.class",
+        "Class for detectors: spurious, compact, extended, extended-multisland or flagged.",
+        _S,
+    ),
+    Column(
+        "morphology",
+        "str",
+        "",
+        "src.morph.type",
+        "Finer class of the shape, such as point, disc, FRI, FRII, head-tail, shell, filament.",
+        _S,
+    ),
+    Column(
+        "object_type",
+        "str",
+        "",
+        "src.class",
+        "Astronomical class, such as SFG, SS-AGN, FS-AGN, SNR, HII, PN, star, pulsar.",
+        _S,
+    ),
+    _flux(
+        "flux_true",
+        f"{_FLUX};meta.modelled",
+        "Intrinsic flux density at the frequency of the map: before the primary beam and the losses of the uv coverage.",
+        _S,
+    ),
+    Column(
+        "primary_beam",
+        "float64",
+        "",
+        "arith.ratio;instr.sensitivity",
+        "Response of the primary beam at the position, 1 on the axis.",
+        _S,
+        ".4f",
+    ),
+    Column(
+        "spectral_index",
+        "float64",
+        "",
+        "spect.index;em.radio",
+        "Spectral index alpha, with S ~ frequency^alpha.",
+        _CS,
+        ".2f",
+    ),
+    Column(
+        "spectral_index_err",
+        "float64",
+        "",
+        "stat.error;spect.index",
+        "Error of the spectral index.",
+        _CS,
+        ".2f",
+    ),
+    Column(
+        "core_fraction",
+        "float64",
+        "",
+        f"{_FLUX};arith.ratio",
+        "Part of the flux density that is in the core.",
+        _S,
+        ".3f",
+    ),
+    _arcsec("angular_size", "phys.angSize", "Largest angular size without the beam.", _S),
+    _brightness(
+        "mask_level", f"{_FLUX};stat.min", "Brightness of the isophote that bounds the true mask.", _S
+    ),
+)
+
+_BY_NAME = {each.name: each for each in (*COLUMNS, *FURTHER)}
 _BY_TABLE: dict[str, tuple[Column, ...]] = {
     table: tuple(each for each in COLUMNS if table in each.tables) for table in TABLES
 }
@@ -298,6 +385,22 @@ def columns(table: str) -> tuple[Column, ...]:
     if table not in _BY_TABLE:
         raise UnknownName("no such table", got=table, allowed=TABLES)
     return _BY_TABLE[table]
+
+
+def further(table: str, *names: str) -> tuple[Column, ...]:
+    """The declarations of these columns of `FURTHER`, in the order of declaration; all of a table without names.
+
+    Raises
+    ------
+    UnknownName
+        A table of this kind cannot have such a column.
+    """
+    possible = tuple(each for each in FURTHER if table in each.tables)
+    known = {each.name for each in possible}
+    for name in names:
+        if name not in known:
+            raise UnknownName(f"the table {table} cannot have such a column", got=name, allowed=known)
+    return possible if not names else tuple(each for each in possible if each.name in names)
 
 
 def names(table: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Made skies: truth first, then pixels, painted when they are read."""
