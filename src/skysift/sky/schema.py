@@ -330,7 +330,7 @@ FURTHER: tuple[Column, ...] = (
         "primary_beam",
         "float64",
         "",
-        "arith.ratio;instr.sensitivity",
+        "instr.sensitivity;arith.ratio",
         "Response of the primary beam at the position, 1 on the axis.",
         _S,
         ".4f",
