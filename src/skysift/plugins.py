@@ -25,6 +25,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "parquet": ("skysift.io.tables:ParquetFormat", ""),
         "csv": ("skysift.io.tables:CsvFormat", ""),
     },
+    "layout": {},
     "executor": {
         "serial": ("skysift.base.parallel:serial", ""),
         "threads": ("skysift.base.parallel:threads", ""),
