@@ -22,6 +22,8 @@ ReportTable: TypeAlias = Mapping[str, Sequence[Any]]
 
 Menu = TypeVar("Menu", bound=Options)
 
+_TOLD = ("rule", "options", "catalogue", "truth", "notes")  # what a report holds beside numbers and tables
+
 
 @dataclass(frozen=True)
 class Report:
@@ -43,6 +45,8 @@ class Report:
         Of the scorer, JSON-safe.
     catalogue, truth
         What was compared with what, in a few words.
+    notes
+        What was odd about the catalogue or the truth, one line each.
     """
 
     kind: str
@@ -52,6 +56,7 @@ class Report:
     options: Mapping[str, Any] = field(default_factory=dict)
     catalogue: str = ""
     truth: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, table in self.tables.items():
@@ -59,6 +64,7 @@ class Report:
                 raise UsageError(f"the columns of the report's table {name} differ in length")
         for name in ("numbers", "tables", "options"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "notes", tuple(self.notes))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-safe values: its numbers, then what they rest on; NaN becomes null."""
@@ -70,13 +76,14 @@ class Report:
             "options": _plain(dict(self.options)),
             "catalogue": self.catalogue,
             "truth": self.truth,
+            "notes": list(self.notes),
         }
 
     @classmethod
     def from_dict(cls, kind: str, values: Mapping[str, Any]) -> Report:
         """The report that `to_dict` told of; null becomes NaN."""
         rest = dict(values)
-        told = {name: rest.pop(name) for name in ("rule", "options", "catalogue", "truth") if name in rest}
+        told = {name: rest.pop(name) for name in _TOLD if name in rest}
         tables = {
             name: {
                 key: [math.nan if each is None else each for each in column] for key, column in table.items()
