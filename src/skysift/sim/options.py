@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
@@ -10,7 +12,67 @@ __all__ = ["ContinuumOptions", "FieldOptions", "InstrumentOptions", "PopulationO
 
 
 class PopulationOptions(Options):
-    """What there is on a sky."""
+    """What there is on a sky: star-forming galaxies, steep-spectrum and flat-spectrum active galaxies."""
+
+    flux_min: float = option(
+        1e-6, unit="Jy", at_least=1e-8, doc="Faintest flux density at 1.4 GHz that is drawn."
+    )
+    flux_max: float = option(
+        10.0, unit="Jy", above=0.0, at_most=25.0, doc="Brightest flux density at 1.4 GHz that is drawn."
+    )
+    density: float = option(
+        1.0, at_least=0.0, doc="Numbers of all objects, in units of the published counts."
+    )
+    star_forming: float = option(
+        1.0,
+        at_least=0.0,
+        doc="Numbers of star-forming galaxies, in units of the published; 0 leaves them out.",
+    )
+    steep_agn: float = option(1.0, at_least=0.0, doc="Numbers of steep-spectrum active galaxies, likewise.")
+    flat_agn: float = option(1.0, at_least=0.0, doc="Numbers of flat-spectrum active galaxies, likewise.")
+    bent: float = option(
+        0.10, at_least=0.0, at_most=1.0, doc="Part of the resolved steep-spectrum ones with wide-angle tails."
+    )
+    head_tail: float = option(
+        0.05, at_least=0.0, at_most=1.0, doc="Part of them with narrow-angle tails behind a head."
+    )
+    double_double: float = option(
+        0.03, at_least=0.0, at_most=1.0, doc="Part of them with a young pair of lobes inside an old one."
+    )
+    remnant: float = option(
+        0.06, at_least=0.0, at_most=1.0, doc="Part of them with dead lobes, without core, jets and hot spots."
+    )
+    size_scale: float = option(1.0, above=0.0, doc="All angular sizes, in units of the published ones.")
+    disc_limit: float = option(
+        0.3,
+        unit="arcsec",
+        at_least=0.0,
+        doc="A disc with a smaller scale length is drawn as one Gaussian of its second moments.",
+    )
+    lobe_limit: float = option(
+        1.0,
+        unit="arcsec",
+        at_least=0.0,
+        doc="An active galaxy of a smaller angular size is drawn as core and two lobes or one halo.",
+    )
+    cell: float = option(
+        600.0, unit="arcsec", at_least=10.0, doc="Width of the cells in which objects are drawn."
+    )
+
+    @model_validator(mode="after")
+    def _there_is_a_range_of_fluxes(self) -> Self:
+        if not self.flux_min < self.flux_max:
+            raise ValueError(f"flux_min must lie below flux_max, {self.flux_max:g} Jy")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_of_tails_leave_room(self) -> Self:
+        total = self.bent + self.head_tail + self.double_double + self.remnant
+        if total > 1.0 + 1e-12:
+            raise ValueError(
+                f"bent, head_tail, double_double and remnant are parts of one whole, not {total:g}"
+            )
+        return self
 
 
 class InstrumentOptions(Options):
