@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from skysift.base.errors import OptionError
 from skysift.base.options import Options, option
 
-__all__ = ["ContinuumOptions", "FieldOptions", "InstrumentOptions", "PopulationOptions"]
+__all__ = [
+    "CompletenessOptions",
+    "ContinuumOptions",
+    "FieldOptions",
+    "InjectOptions",
+    "InstrumentOptions",
+    "PopulationOptions",
+]
 
 
 class PopulationOptions(Options):
@@ -194,10 +202,163 @@ class InstrumentOptions(Options):
 
 
 class FieldOptions(Options):
-    """The field: where it lies, its pixels, and the seed of everything that is drawn."""
+    """The field: where it lies, its pixels, beam, noise, and the seed of everything that is drawn."""
 
-    random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+    random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number alone.")
+    ra: float = option(
+        0.0, unit="deg", at_least=0.0, below=360.0, doc="Right ascension of the field's middle, ICRS."
+    )
+    dec: float = option(
+        -30.0, unit="deg", at_least=-90.0, at_most=90.0, doc="Declination of the middle, ICRS."
+    )
+    frequency: float | tuple[float, ...] = option(
+        1.4e9, unit="Hz", doc="Frequency of the map; several give one map each, of the same sky and pixels."
+    )
+    n_pixels: int | tuple[int, int] = option(
+        2048, unit="pixel", doc="Pixels along a side, or [rows, columns]; 32 to 65536."
+    )
+    pixel: float | None = option(
+        None,
+        unit="arcsec",
+        above=0.0,
+        doc="Size of a pixel; 0.4 of the minor axis of the sharpest beam if null.",
+    )
+    beam: float | tuple[float, float, float] | None = option(
+        None,
+        unit="arcsec",
+        doc="FWHM of the beam, or [major, minor, pa in deg], at the first frequency, inversely proportional to "
+        "frequency at others; 0.6 arcsec at 1.4 GHz if null.",
+    )
+    hours: float = option(
+        100.0, unit="h", above=0.0, doc="Integration time, from which the noise follows where `rms` is null."
+    )
+    rms: float | None = option(
+        None,
+        unit="Jy/beam",
+        above=0.0,
+        doc="Noise at the first frequency, on the axis; from `hours` if null. At other frequencies it follows the "
+        "sensitivity of the array.",
+    )
+    rms_spread: float = option(
+        0.1, at_least=0.0, at_most=1.0, doc="How the noise varies over the field: spread of its logarithm."
+    )
+    rms_scale: float = option(150.0, unit="beam", at_least=10.0, doc="Distance over which the noise varies.")
+    cutoff: float = option(
+        0.1,
+        at_least=0.0,
+        below=1.0,
+        doc="A map that is divided by the primary beam is blank where the response is below this.",
+    )
+    losses: bool = option(True, doc="Take from large emission what the shortest baseline does not see of it.")
+
+    @field_validator("frequency")
+    @classmethod
+    def _frequencies(cls, value: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        given = value if isinstance(value, tuple) else (value,)
+        if not given or len(set(given)) < len(given) or not all(1e7 <= each <= 1e12 for each in given):
+            raise ValueError("one or several different frequencies, each 1e7 to 1e12 Hz")
+        return value
+
+    @field_validator("n_pixels")
+    @classmethod
+    def _pixels(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
+        given = value if isinstance(value, tuple) else (value,)
+        if not all(32 <= each <= 65536 for each in given):
+            raise ValueError("a side has 32 to 65536 pixels")
+        return value
+
+    @field_validator("beam")
+    @classmethod
+    def _axes(
+        cls, value: float | tuple[float, float, float] | None
+    ) -> float | tuple[float, float, float] | None:
+        given = value if isinstance(value, tuple) else (value,)
+        if any(each is not None and each <= 0.0 for each in given[:2]):
+            raise ValueError("axes above 0 arcsec")
+        return value
+
+    @property
+    def frequencies(self) -> tuple[float, ...]:
+        """The frequencies of the maps (Hz), in order."""
+        return self.frequency if isinstance(self.frequency, tuple) else (self.frequency,)
 
 
 class ContinuumOptions(FieldOptions, PopulationOptions, InstrumentOptions):
     """A field of radio galaxies and star-forming galaxies, as a survey of the continuum sees it."""
+
+
+class InjectOptions(Options):
+    """Made sources for a real map: what they are, how bright, and where."""
+
+    kind: Literal["points", "gaussians", "templates"] = option(
+        "points", doc="What is put into the map: points, elliptical Gaussians, or the images in `templates`."
+    )
+    number: int = option(500, at_least=1, doc="How many sources are made.")
+    layout: Literal["random", "grid"] = option(
+        "random", doc="Positions at random, or on a grid that is shifted and jittered by half a beam."
+    )
+    spacing: float = option(
+        6.0, unit="beam", at_least=0.0, doc="Room between the edges of any two made sources, in beams (FWHM)."
+    )
+    snr_low: float = option(2.0, unit="sigma", above=0.0, doc="Peak of the faintest, over the local rms.")
+    snr_high: float = option(
+        30.0,
+        unit="sigma",
+        above=0.0,
+        doc="Peak of the brightest, over the local rms; between them log-spaced.",
+    )
+    flux_low: float | None = option(
+        None, unit="Jy", above=0.0, doc="Total flux of the faintest, instead of `snr_low`; with `flux_high`."
+    )
+    flux_high: float | None = option(None, unit="Jy", above=0.0, doc="Total flux of the brightest.")
+    size_low: float | None = option(
+        None,
+        unit="arcsec",
+        at_least=0.0,
+        doc="Smallest size: FWHM of the major axis of a Gaussian, largest extent of a template; 1 or 5 beams.",
+    )
+    size_high: float | None = option(
+        None, unit="arcsec", above=0.0, doc="Largest size; 3 beams for Gaussians, 15 for templates."
+    )
+    axis_ratio: float = option(
+        0.4, above=0.0, at_most=1.0, doc="Gaussians have axis ratios between this and 1."
+    )
+    templates: tuple[str, ...] = option(
+        (), doc="FITS images or cubes without noise, or folders of them; cubes are summed over their planes."
+    )
+    random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        if (self.flux_low is None) != (self.flux_high is None):
+            raise OptionError("flux_low and flux_high are given together, or none of them")
+        for name in ("snr", "flux", "size"):
+            low, high = getattr(self, f"{name}_low"), getattr(self, f"{name}_high")
+            if low is not None and high is not None and low > high:
+                raise OptionError(f"{name}_low must not exceed {name}_high", got=f"{low:g} and {high:g}")
+        if (self.kind == "templates") != bool(self.templates):
+            raise OptionError(
+                "kind=templates and templates=FILE go together",
+                got=f"kind={self.kind}, {len(self.templates)} templates",
+            )
+        return self
+
+
+class CompletenessOptions(InjectOptions):
+    """How completeness is measured: sources made, put into the map in rounds, searched and matched."""
+
+    number: int = option(3000, at_least=20, doc="How many sources are made, over all rounds.")
+    crowding: float = option(
+        150.0, unit="beam", at_least=20.0, doc="Beam areas of map for each made source of a round."
+    )
+    radius: float = option(
+        0.5,
+        unit="beam",
+        above=0.0,
+        at_most=3.0,
+        doc="How far a match may lie, in convolved FWHM of the source.",
+    )
+    table: Literal["sources", "components"] = option(
+        "sources", doc="Which rows of the catalogue are matched with the made sources."
+    )
+    inverted: bool = option(True, doc="Search the inverted map as well, for an estimate of the reliability.")
