@@ -366,6 +366,42 @@ FURTHER: tuple[Column, ...] = (
     _brightness(
         "mask_level", f"{_FLUX};stat.min", "Brightness of the isophote that bounds the true mask.", _S
     ),
+    # of the lists of the SKA Science Data Challenges, digit by digit
+    _integer(
+        "list_id", "meta.id", "Number of the row in the list that it was read from; may come twice.", _S
+    ),
+    _degrees("ra_list", "pos.eq.ra", "Right ascension of the centroid as the list has it, FK5.", _S),
+    _degrees("dec_list", "pos.eq.dec", "Declination of the centroid as the list has it, FK5.", _S),
+    _degrees("ra_core", "pos.eq.ra", "Right ascension of the core as the list has it, FK5.", _S),
+    _degrees("dec_core", "pos.eq.dec", "Declination of the core as the list has it, FK5.", _S),
+    _arcsec("b_maj", _MAJOR, "Major axis as the list has it: what it is of the source tells size_id.", _S),
+    _arcsec("b_min", _MINOR, "Minor axis as the list has it: what it is of the source tells size_id.", _S),
+    _angle("pa_west", "pos.posAng", "Angle of the major axis as the list has it: from west clockwise.", _S),
+    _integer(
+        "size_id",
+        "meta.code;phys.angSize",
+        "What the axes of the list are: 1 largest angular size, 2 FWHM of a Gaussian, 3 exponential scale length.",
+        _S,
+    ),
+    _integer(
+        "class_id",
+        "meta.code.class;src.class",
+        "Class in the list: 1 AGN of steep spectrum, 2 AGN of flat spectrum, 3 star-forming galaxy.",
+        _S,
+    ),
+    _arcsec("hi_size", _MAJOR, "Diameter of the HI disc at 1 solar mass a square parsec.", _S),
+    Column("line_flux", "float64", "Jy.Hz", "phot.flux;spect.line", "Flux of the line.", _S, ".4g"),
+    Column("line_frequency", "float64", "Hz", "em.freq;spect.line", "Centre of the line.", _S, ".9g"),
+    _angle(
+        "pa_kinematic",
+        "pos.posAng;spect.dopplerVeloc",
+        "Position angle of the receding side of the disc, in [0, 360).",
+        _S,
+    ),
+    _angle("inclination", "src.orbital.inclination", "Angle between line of sight and axis of the disc.", _S),
+    Column(
+        "w20", "float64", "km.s-1", "spect.line.width", "Width of the line at a fifth of its peak.", _S, ".1f"
+    ),
 )
 
 _BY_NAME = {each.name: each for each in (*COLUMNS, *FURTHER)}
