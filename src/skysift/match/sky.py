@@ -7,6 +7,7 @@ NaN has no neighbour. Memory is that of the rows and of the pairs that come out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ __all__ = [
 ARCSEC = np.pi / 180.0 / 3600.0  # radians
 _ZONES = 1 << 20  # at most so many, however small the radius
 _ROUNDING = 1.0 + 1e-12  # a pair exactly at the radius counts
+
+_Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +244,7 @@ def _limit(reach: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _query(
     ra: ArrayLike, dec: ArrayLike, reach: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], tuple[NDArray[np.float64], ...]]:
+) -> tuple[NDArray[np.int64], tuple[_Floats, _Floats, _Floats, _Floats, _Floats]]:
     """The numbers of the left rows that have a position, and what the compiled searches take of them."""
     lon, lat = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
     rows = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat) & (reach >= 0)).astype(np.int64)
