@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from skysift.find import find
     from skysift.find.finding import Finding
     from skysift.io.open import open
+    from skysift.score import score
+    from skysift.score.scorer import Report
     from skysift.sky.beam import Beam
     from skysift.sky.box import Box
     from skysift.sky.catalogue import Catalogue
@@ -36,14 +38,16 @@ __all__ = [
     "Finding",
     "Frame",
     "Mask",
+    "Report",
     "SkyImage",
     "Tiling",
     "__version__",
     "find",
     "open",
+    "score",
 ]
 
-# `find` is not among them: the folder skysift.find is itself called as the verb (see its __init__)
+# `find` and `score` are not among them: their folders are themselves called as the verbs (see their __init__)
 _HOMES = {
     "Beam": "skysift.sky.beam",
     "Box": "skysift.sky.box",
@@ -52,6 +56,7 @@ _HOMES = {
     "Finding": "skysift.find.finding",
     "Frame": "skysift.sky.frame",
     "Mask": "skysift.sky.mask",
+    "Report": "skysift.score.scorer",
     "SkyImage": "skysift.sky.image",
     "Tiling": "skysift.sky.tiling",
     "open": "skysift.io.open",
@@ -59,8 +64,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "find":
-        return importlib.import_module("skysift.find")
+    if name in ("find", "score"):
+        return importlib.import_module(f"skysift.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'skysift' has no attribute {name!r}")
     found = getattr(importlib.import_module(_HOMES[name]), name)

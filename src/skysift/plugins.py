@@ -12,6 +12,9 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.classic.options:ClassicOptions",
         ),
     },
+    "scorer": {
+        "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
         "info": ("skysift.cli.info:info", ""),

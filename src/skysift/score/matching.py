@@ -1,0 +1,251 @@
+"""`Matching`: who is who between a catalogue and a truth, what became of every row, and the rule in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.match.sky import separation
+from skysift.score.intervals import wilson
+from skysift.score.options import RuleOptions
+from skysift.score.scorer import Number
+from skysift.score.sides import Ints, Rows, Truths
+from skysift.score.visibility import NoiseMap
+from skysift.sky.table import Table
+
+__all__ = ["DIRECTIONS", "FATES", "Fate", "Matching", "notes_of", "rule_text"]
+
+FATES: dict[str, str] = {
+    "matched": "found rows that are a true object",
+    "member": "found rows that are one of several objects that count as one",
+    "duplicate": "found rows within the radius of a true object that another row is",
+    "other_flux": "found rows within the radius of a true object, with another flux",
+    "artefact": "found rows on an artefact of the truth",
+    "faint": "found rows within the radius of true objects too faint to match, and of no other",
+    "false": "found rows of which the truth knows nothing",
+    "outside": "found rows off the map of the truth, which count neither way",
+    "no_position": "found rows without a position, which count neither way",
+}
+
+
+class Fate(IntEnum):
+    """The places of `FATES`."""
+
+    MATCHED = 0
+    MEMBER = 1
+    DUPLICATE = 2
+    FLUX = 3
+    ARTEFACT = 4
+    FAINT = 5
+    FALSE = 6
+    OUTSIDE = 7
+    LOST = 8
+
+
+DIRECTIONS: dict[str, tuple[float, float]] = {  # towards (east, north)
+    "north": (0.0, 1.0),
+    "east": (1.0, 0.0),
+    "south": (0.0, -1.0),
+    "west": (-1.0, 0.0),
+    "north-east": (math.sqrt(0.5), math.sqrt(0.5)),
+    "south-east": (math.sqrt(0.5), -math.sqrt(0.5)),
+    "south-west": (-math.sqrt(0.5), -math.sqrt(0.5)),
+    "north-west": (-math.sqrt(0.5), math.sqrt(0.5)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Who is who between a catalogue and a truth.
+
+    Parameters
+    ----------
+    found
+        All rows of the catalogue, in the order of its table.
+    truths
+        The true objects.
+    findable
+        True for those that are bright enough to match, (n_true,).
+    found_of
+        The found row of each true object, -1 where there is none, (n_true,).
+    alone
+        True where that row matched the object itself, not only one of several that were merged, (n_true,).
+    truth_of
+        The true object of each found row, -1 where there is none, (n_found,).
+    artefact_of
+        The row of the truth's table that is the artefact which a found row lies on, -1 elsewhere, (n_found,).
+    fate
+        What became of each found row: its place in `FATES`, (n_found,).
+    chance
+        Direction of the shift -> (rows shifted that stay on the map, rows of these that match).
+    beam
+        FWHM of the beam (arcsec); NaN where not known.
+    noise
+        The map of the noise that was given.
+    rule
+        The rule in sentences.
+    notes
+        What was odd, one line each.
+    """
+
+    found: Rows
+    truths: Truths
+    findable: NDArray[np.bool_]
+    found_of: Ints
+    alone: NDArray[np.bool_]
+    truth_of: Ints
+    artefact_of: Ints
+    fate: NDArray[np.int8]
+    chance: Mapping[str, tuple[int, int]]
+    beam: float
+    noise: NoiseMap | None
+    rule: str
+    notes: tuple[str, ...]
+
+    @property
+    def true(self) -> Rows:
+        """The true objects that can be found, merged."""
+        return self.truths.rows
+
+    @property
+    def detected(self) -> NDArray[np.bool_]:
+        """True for the true objects that were found, (n_true,)."""
+        return np.asarray(self.found_of >= 0)
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """True for the found rows that count, (n_found,)."""
+        return np.asarray(self.fate < Fate.OUTSIDE)
+
+    @property
+    def real(self) -> NDArray[np.bool_]:
+        """True for the found rows that are true objects, (n_found,)."""
+        return np.asarray(self.fate <= Fate.MEMBER)
+
+    @cached_property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """True objects and the found rows that match them themselves: (pair,) of each."""
+        true = np.flatnonzero(self.alone & (self.found_of >= 0))
+        return true, self.found_of[true]
+
+    def numbers(self) -> dict[str, Number]:
+        """How many rows became what, and how many matches chance makes; every row is counted once."""
+        n_shifted = sum(n for n, _ in self.chance.values())
+        n_chance = sum(k for _, k in self.chance.values())
+        low, high = wilson(n_chance, n_shifted)
+        numbers: dict[str, Number] = {
+            "n_truth": int(self.findable.sum()),
+            "n_truth_faint": int((~self.findable).sum()),
+            "n_truth_merged": self.truths.merged,
+            "n_truth_artefacts": len(self.truths.artefacts),
+            "n_truth_outside": self.truths.outside,
+            "n_truth_without_position": self.truths.without_position,
+            "n_detected": int(self.detected.sum()),
+            "n_found": len(self.found),
+        }
+        count = np.bincount(self.fate, minlength=len(FATES))
+        numbers |= {f"n_{name}": int(count[place]) for place, name in enumerate(FATES)}
+        chance = n_chance / n_shifted if n_shifted else math.nan
+        return numbers | {
+            "chance_rate": chance,
+            "chance_rate_low": float(low),
+            "chance_rate_high": float(high),
+        }
+
+    def tables(self) -> dict[str, dict[str, list[object]]]:
+        """What became of the found rows, and the matches of each shifted catalogue."""
+        count = np.bincount(self.fate, minlength=len(FATES)).tolist()
+        rows = list(self.chance.items())
+        return {
+            "found_rows": {"fate": list(FATES), "n": count, "meaning": list(FATES.values())},
+            "chance": {
+                "direction": [name for name, _ in rows],
+                "n": [n for _, (n, _) in rows],
+                "n_matched": [k for _, (_, k) in rows],
+                "rate": [k / n if n else math.nan for _, (n, k) in rows],
+            },
+        }
+
+    def __repr__(self) -> str:
+        return f"Matching({int(self.detected.sum())} of {int(self.findable.sum())} true, {len(self.found)} found)"
+
+
+def notes_of(table: Table, found: Rows, seen: Rows, truths: Truths) -> tuple[str, ...]:
+    """What was odd about the rows of either side, one line each."""
+    notes = []
+    twice = len(table) - int(np.unique(table.ids).size)
+    if twice:
+        notes.append(
+            f"{twice} rows of the catalogue share their number with another; they are scored as they are"
+        )
+    lost = int(np.sum(~(np.isfinite(found.ra) & np.isfinite(found.dec))))
+    if lost:
+        notes.append(f"{lost} rows of the catalogue have no position and count neither way")
+    if truths.without_position:
+        notes.append(f"{truths.without_position} objects of the truth have no position and count neither way")
+    unknown = int(np.sum(~np.isfinite(truths.rows["snr"])))
+    if unknown:
+        notes.append(f"{unknown} objects of the truth have no S/N and count as bright enough")
+    if len(found) and len(truths.rows) and not _common_sky(seen, truths.rows):
+        notes.append("catalogue and truth have no sky in common")
+    return tuple(notes)
+
+
+def _common_sky(found: Rows, true: Rows) -> bool:
+    """Whether the circles around the two sets of positions meet."""
+    if not len(found):
+        return False
+    circles = []
+    for rows in (found, true):
+        good = np.isfinite(rows.ra) & np.isfinite(rows.dec)
+        lon, lat = np.radians(rows.ra[good]), np.radians(rows.dec[good])
+        mean = np.array(
+            [np.mean(np.cos(lat) * np.cos(lon)), np.mean(np.cos(lat) * np.sin(lon)), np.mean(np.sin(lat))]
+        )
+        ra, dec = (
+            np.degrees(np.arctan2(mean[1], mean[0])),
+            np.degrees(np.arctan2(mean[2], np.hypot(*mean[:2]))),
+        )
+        circles.append((ra, dec, float(np.max(separation(ra, dec, rows.ra[good], rows.dec[good])))))
+    (ra1, dec1, reach1), (ra2, dec2, reach2) = circles
+    return float(separation(ra1, dec1, ra2, dec2)) <= reach1 + reach2 + 60.0
+
+
+def rule_text(options: RuleOptions, beam: float) -> str:
+    """The rule in sentences."""
+    told = f"{beam:.4g} arcsec" if math.isfinite(beam) else "not known"
+    text = (
+        f"Rows of the table {options.table} are compared with the objects of the truth; the beam is {told} (FWHM, "
+        "geometric mean). "
+    )
+    if options.merge > 0 and math.isfinite(beam):
+        text += (
+            f"Truths within {options.merge:g} beams of each other are merged first, chain by chain: fluxes add up, "
+            "the position is the flux-weighted mean, the class that of the brightest. "
+        )
+    else:
+        text += "Truths are not merged. "
+    text += (
+        f"Truth whose peak is below {options.faintest:g} sigma never matches. "
+        f"A found row may match within {options.radius:g} of the convolved FWHM of the truth (geometric mean), at "
+        f"least {options.radius_min:g} beams, where the two values of {options.flux} agree within a factor "
+        f"{options.flux_factor:g} or {options.flux_sigma:g} errors of the found one. "
+        "Matches are one to one, the nearest in position and flux together first (distance over radius and log2 of "
+        "the flux ratio, in quadrature). A row left over may match one member of a merged truth alone: it is real, "
+        "and the merged truth counts as found. "
+        "Artefacts of the truth are no objects: a row that matches nothing and lies on the mask of one is counted "
+        "as such, and is not real. "
+    )
+    if options.shifts and math.isfinite(beam):
+        names = ", ".join(list(DIRECTIONS)[: options.shifts])
+        text += (
+            f"The chance rate is the share of found rows that match when all are shifted by {options.shift:g} beams "
+            f"({names}). "
+        )
+    return text + "Intervals are of 95 %."

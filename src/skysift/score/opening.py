@@ -1,0 +1,57 @@
+"""`open_catalogue` and `open_truth`: the two sides of a score, from whatever names them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from skysift.base.errors import UsageError
+from skysift.io.tables import read_catalogue
+from skysift.io.truth import read_truth
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.truth import Truth
+
+__all__ = ["open_catalogue", "open_truth"]
+
+
+def open_catalogue(given: Catalogue | str | os.PathLike[str]) -> Catalogue:
+    """The catalogue, or the one in a table file, in an output folder of ``skysift find``, or in a list of SDC1 or SDC2.
+
+    Raises
+    ------
+    UsageError
+        It is none of these, or is not there.
+    FormatError
+        The file or folder holds no table.
+    """
+    if isinstance(given, Catalogue):
+        return given
+    return read_catalogue(_path(given, "the catalogue"))
+
+
+def open_truth(given: Truth | Catalogue | str | os.PathLike[str]) -> Truth:
+    """The truth, or the one in a folder of ``skysift simulate``, a catalogue, or a list of SDC1 or SDC2.
+
+    Raises
+    ------
+    UsageError
+        It is none of these, or is not there.
+    FormatError
+        The file or folder holds neither truth nor table.
+    """
+    if isinstance(given, Truth):
+        return given
+    if isinstance(given, Catalogue):
+        return Truth(given)
+    return read_truth(_path(given, "the truth"))
+
+
+def _path(given: object, what: str) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(
+            f"{what} is none", got=type(given), allowed="a Catalogue, a Truth, or the path of one"
+        )
+    path = Path(given)
+    if not path.exists():
+        raise UsageError(f"{what} is not there", got=str(path))
+    return path
