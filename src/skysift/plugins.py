@@ -14,6 +14,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),
+        "sdc1": ("skysift.score.sdc1:Sdc1Scorer", "skysift.score.options:Sdc1Options"),
+        "sdc2": ("skysift.score.sdc2:Sdc2Scorer", "skysift.score.options:Sdc2Options"),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),

@@ -119,11 +119,30 @@ class CocoOptions(RuleOptions):
 class Sdc1Options(Options):
     """The score of SKA Science Data Challenge 1."""
 
-    frequency: Literal["560MHz", "1400MHz", "9200MHz"] = option(
-        "1400MHz",
-        doc="The map of the challenge that the catalogue is of; it decides the beam and the training box.",
+    frequency: Literal["auto", "560MHz", "1400MHz", "9200MHz"] = option(
+        "auto",
+        doc="The map of the challenge that the catalogue is of, which decides the beam and the training box; "
+        "auto takes what truth or catalogue tell.",
     )
-    train: bool = option(False, doc="Score inside the box of the training area only.")
+    train: bool = option(False, doc="Score inside the box of the training area only; it is left out else.")
+    whole: bool = option(False, doc="Score the whole field, training area or not.")
+    position: Literal["core", "centroid"] = option("core", doc="The position that detections match by.")
+    beam: float | None = option(
+        None,
+        unit="arcsec",
+        above=0.0,
+        doc="Width that sets how far a match may lie; by default the challenge's 0.25 arcsec at 1400 MHz, and at "
+        "frequencies that it has not 5/12 of the truth's beam.",
+    )
+    primary_beam: str | None = option(
+        None, doc="FITS map of the primary beam's response, by which the fluxes of the catalogue are divided."
+    )
+    class_id: int = option(
+        3, at_least=1, at_most=3, doc="Class of rows that have none: 1 steep AGN, 2 flat AGN, 3 star-forming."
+    )
+    core_fraction: float = option(
+        0.0375, at_least=0.0, at_most=1.0, doc="Core fraction of rows that have none."
+    )
 
 
 class Sdc2Options(Options):
