@@ -105,13 +105,14 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
     return render(page)
 
 
-def render(page: Page) -> str:
-    """The HTML of a page."""
-    from jinja2 import Environment  # loaded late: only reports need it
+def render(page: object, template: str = "report.html.jinja") -> str:
+    """The HTML of a page by one of the templates; styles and scripts are part of it."""
+    from jinja2 import Environment, FunctionLoader  # loaded late: only reports need it
 
-    template = files("skysift.flow").joinpath("templates", "report.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True)
-    return environment.from_string(template).render(page=page)
+    folder = files("skysift.flow").joinpath("templates")
+    loader = FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))
+    environment = Environment(autoescape=True, trim_blocks=True, loader=loader)
+    return environment.get_template(template).render(page=page)
 
 
 def _lead(finding: Finding, region: str) -> str:
