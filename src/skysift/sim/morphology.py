@@ -8,12 +8,13 @@ in the function of each kind. Sketches know nothing of size, flux and place on t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DISC_SIGMA", "DISC_WEIGHT", "KINDS", "Sketch", "sketch"]
+from skysift.sim.strokes import Dice, Part, Sketch, cocoon, doppler, jet, part, path, plume
+
+__all__ = ["DISC_SIGMA", "DISC_WEIGHT", "KINDS", "sketch"]
 
 Floats = NDArray[np.float64]
 
@@ -22,59 +23,10 @@ Floats = NDArray[np.float64]
 DISC_WEIGHT = np.array([0.000640, 0.010749, 0.077585, 0.270266, 0.448645, 0.192115])
 DISC_SIGMA = np.array([0.085492, 0.248282, 0.547460, 1.009050, 1.684218, 2.723593])
 
-DIRECTIONS = np.arange(24) * np.pi / 24  # in which the extent of a sketch is taken
-HALF_WIDTH = float(np.sqrt(2.0 * np.log(2.0)))  # half the FWHM of a Gaussian, in sigma
-
-
-@dataclass(frozen=True, eq=False)
-class Sketch:
-    """Gaussians of n radio galaxies, m each: arrays (galaxy, element), lengths in those of a side.
-
-    Parameters
-    ----------
-    x, y
-        Place along the jets and across, from the core.
-    flux
-        Parts of the flux outside the core, whose sum is 1.
-    along, across
-        Sigmas.
-    angle
-        Of `along`, from the x axis towards y (rad).
-    tilt
-        Spectral index relative to the mean of what is outside the core.
-    """
-
-    x: Floats
-    y: Floats
-    flux: Floats
-    along: Floats
-    across: Floats
-    angle: Floats
-    tilt: Floats
-
-    def covariance(self) -> tuple[Floats, Floats, Floats]:
-        """The covariances xx, xy, yy."""
-        c, s = np.cos(self.angle), np.sin(self.angle)
-        a, b = self.along**2, self.across**2
-        return a * c * c + b * s * s, (a - b) * s * c, a * s * s + b * c * c
-
-    def extent(self) -> Floats:
-        """Largest extent (galaxy,) between the half-maximum contours of the Gaussians, the core among them."""
-        xx, xy, yy = self.covariance()
-        largest = np.zeros(self.x.shape[0])
-        for direction in DIRECTIONS:
-            c, s = np.cos(direction), np.sin(direction)
-            place = self.x * c + self.y * s
-            reach = HALF_WIDTH * np.sqrt(np.maximum(xx * c * c + 2.0 * xy * s * c + yy * s * s, 0.0))
-            upper = np.maximum((place + reach).max(axis=1), 0.0)
-            lower = np.minimum((place - reach).min(axis=1), 0.0)
-            largest = np.maximum(largest, upper - lower)
-        return largest
-
 
 def sketch(kind: str, n: int, rng: np.random.Generator) -> Sketch:
     """The outlines of `n` radio galaxies of one of `KINDS`."""
-    parts = KINDS[kind](_Dice(rng, n))
+    parts = KINDS[kind](Dice(rng, n))
     x, y, flux, along, across, angle, tilt = (
         np.concatenate(column, axis=1) for column in zip(*parts, strict=True)
     )
@@ -83,87 +35,7 @@ def sketch(kind: str, n: int, rng: np.random.Generator) -> Sketch:
     return Sketch(x, y, flux, along, across, angle, tilt)
 
 
-Part = tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]
-
-
-class _Dice:
-    """Random numbers of n galaxies: one a galaxy (n, 1), or one an element (n, m)."""
-
-    def __init__(self, rng: np.random.Generator, n: int) -> None:
-        self.rng, self.n = rng, n
-
-    def normal(self, mean: float = 0.0, sigma: float = 1.0, m: int = 1) -> Floats:
-        return np.asarray(mean + sigma * self.rng.normal(size=(self.n, m)))
-
-    def between(self, low: float, high: float, m: int = 1) -> Floats:
-        return np.asarray(self.rng.uniform(low, high, size=(self.n, m)))
-
-    def around(self, median: float, dex: float, m: int = 1) -> Floats:
-        """Log-normal numbers."""
-        return np.asarray(median * 10.0 ** (dex * self.rng.normal(size=(self.n, m))))
-
-    def wave(self, t: Floats, turns: tuple[float, ...] = (0.6, 1.3, 2.7)) -> Floats:
-        """Smooth random curves of unit rms over t in [0, 1], zero at t = 0."""
-        curve = np.zeros(np.broadcast_shapes(t.shape, (self.n, 1)))
-        for turn in turns:
-            phase = self.between(0.0, 2.0 * np.pi)
-            curve = curve + (np.sin(2.0 * np.pi * turn * t + phase) - np.sin(phase)) / turn
-        return curve * 0.6
-
-
-def _part(
-    x: Floats, y: Floats, flux: Floats, along: Floats, across: Floats, angle: Floats, tilt: Floats
-) -> Part:
-    """The columns of a part, each (galaxy, element)."""
-    shape = np.broadcast_shapes(*(np.shape(each) for each in (x, y, flux, along, across, angle, tilt)))
-    wide = [np.broadcast_to(each, shape) for each in (x, y, flux, along, across, angle, tilt)]
-    return wide[0], wide[1], wide[2], wide[3], wide[4], wide[5], wide[6]
-
-
-def _doppler(dice: _Dice, speed: float) -> Floats:
-    """Brightness of the jet at +x relative to that at -x, at a random angle to the line of sight.
-
-    The square root of (1 + b cos i)/(1 - b cos i) to the power 2.6, with b = `speed` (Laing et al. 1999, MNRAS 306,
-    513), which multiplies one jet and divides the other.
-    """
-    toward = speed * dice.between(0.0, 0.85)
-    return np.asarray(((1.0 + toward) / (1.0 - toward)) ** 1.3)
-
-
-def _jet(
-    dice: _Dice, side: int, reach: Floats, flux: Floats, bright: Floats, turn: Floats, m: int = 14
-) -> Part:
-    """A thin straight jet with knots, from the core to `reach` on one side."""
-    t = (np.arange(m) + dice.between(0.2, 0.8, m)) / m
-    x = side * reach * (0.02 + 0.96 * t)
-    knots = dice.around(1.0, 0.30, m) * (1.0 - 0.35 * t)
-    y = x * turn + reach * dice.normal(0.0, 0.003, m)
-    boost = bright**side
-    width = reach * (0.004 + 0.010 * t)
-    return _part(x, y, knots / m * flux * boost, reach * 0.42 / m, width, np.arctan(turn), np.asarray(0.15))
-
-
-def _cocoon(
-    dice: _Dice, side: int, inner: Floats, outer: Floats, width: Floats, turn: Floats, wing: Floats,
-    rise: Floats, m: int, clump: float = 0.22,
-) -> Part:  # fmt: skip
-    """A lobe that is filled from `inner` to `outer`, brighter by `rise` towards its outer end."""
-    t = (np.arange(m) + dice.between(0.0, 1.0, m)) / m
-    half = width * np.sqrt(np.maximum(1.0 - t**5, 0.14)) * (0.62 + 0.38 * np.minimum(4.0 * t, 1.0))
-    length = outer - inner
-    across = half * dice.between(0.34, 0.52, m)
-    along = np.maximum(length * dice.between(0.05, 0.10, m), 0.6 * across)
-    x = inner + length * t
-    x = np.minimum(x, outer - 1.0 * along * np.minimum(t * 1.3, 1.0))
-    spine = 0.30 * width * dice.wave(t) + wing * (1.0 - t) ** 2 * length
-    y = spine + half * dice.between(-0.62, 0.62, m)
-    flux = (1.0 - rise + rise * t**1.5) * dice.around(1.0, clump, m) / m
-    angle = dice.normal(0.0, 0.25, m)
-    x, y = side * x, y + x * turn * side
-    return _part(x, y, flux, along, across, side * angle, 0.22 * (t - 0.5))
-
-
-def _fr2(dice: _Dice) -> list[Part]:
+def _fr2(dice: Dice) -> list[Part]:
     """Edge-brightened doubles (Fanaroff & Riley 1974, MNRAS 167, 31P).
 
     Hot spots at the ends with a tenth to a half of the flux of a lobe, at times a second one inward of the first; lobes
@@ -171,7 +43,7 @@ def _fr2(dice: _Dice) -> list[Part]:
     some per cent of the flux (Bridle et al. 1994, AJ 108, 766; Mullin et al. 2008, MNRAS 390, 595). Spectra steepen
     from the hot spots back to the core (Alexander & Leahy 1987, MNRAS 225, 1).
     """
-    bend, bright = dice.normal(0.0, 0.05), _doppler(dice, 0.8)
+    bend, bright = dice.normal(0.0, 0.05), doppler(dice, 0.8)
     width, wing = dice.around(0.20, 0.13), dice.normal(0.0, 0.10)
     rise, near, spots = dice.between(0.25, 0.85), dice.between(0.02, 0.5), dice.around(0.24, 0.25)
     jets = dice.around(0.012, 0.35)
@@ -179,47 +51,24 @@ def _fr2(dice: _Dice) -> list[Part]:
     for side in (1, -1):
         reach = 1.0 - (dice.between(0.0, 0.3) if side < 0 else 0.0 * near)
         turn = bend * side + dice.normal(0.0, 0.03)
-        lobe = _cocoon(
+        lobe = cocoon(
             dice, side, reach * near * dice.between(0.6, 1.0), reach, width * reach * dice.around(1.0, 0.06),
             turn, wing, rise, 40,
         )  # fmt: skip
         share = dice.around(1.0, 0.10)
-        lobe = (lobe[0], lobe[1], lobe[2] * share, *lobe[3:])
+        lobe = lobe.times(share)
         size = reach * dice.around(0.020, 0.12, 3) * np.array([1.0, 1.5, 2.6])
         hot = np.minimum(spots * dice.around(1.0, 0.15), 1.2) * share * np.array([0.6, 0.25, 0.35])
         hot[:, 1:2] *= dice.between(0.0, 1.0) > 0.35
         x = reach * (1.0 - np.array([0.025, 0.07, 0.09]) * dice.between(0.8, 1.3, 3))
         y = width * reach * np.array([0.15, 0.45, 0.2]) * dice.normal(0.0, 1.0, 3)
         y = np.clip(y, -0.5 * width, 0.5 * width) + x * turn * side
-        spot = _part(side * x, y, hot, 0.7 * size, size, dice.normal(0.0, 0.3, 3), np.asarray(0.20))
-        parts += [lobe, spot, _jet(dice, side, 0.94 * reach, jets, bright, turn)]
+        spot = part(side * x, y, hot, 0.7 * size, size, dice.normal(0.0, 0.3, 3), np.asarray(0.20))
+        parts += [lobe, spot, jet(dice, side, 0.94 * reach, jets, bright, turn)]
     return parts
 
 
-def _plume(
-    dice: _Dice, x: Floats, y: Floats, heading: Floats, step: Floats, half: Floats, flux: Floats, tilt: Floats
-) -> Part:
-    """Gaussians along a path that fill its width: every one jumps across and differs in brightness."""
-    m = x.shape[1]
-    jump = half * dice.between(-0.45, 0.45, m)
-    x, y = x - jump * np.sin(heading), y + jump * np.cos(heading)
-    across = half * dice.between(0.42, 0.58, m)
-    along = np.maximum(0.9 * step, 0.85 * across)
-    return _part(
-        x, y, flux * dice.around(1.0, 0.14, m), along, across, heading + dice.normal(0.0, 0.15, m), tilt
-    )
-
-
-def _path(heading: Floats, step: Floats) -> tuple[Floats, Floats]:
-    """Places along a path of given headings (rad) and steps, from the core."""
-    dx, dy = step * np.cos(heading), step * np.sin(heading)
-    return (
-        np.asarray(np.cumsum(dx, axis=1) - 0.5 * dx),
-        np.asarray(np.cumsum(dy, axis=1) - 0.5 * dy),
-    )
-
-
-def _fr1(dice: _Dice) -> list[Part]:
+def _fr1(dice: Dice) -> list[Part]:
     """Edge-darkened doubles: thin jets that flare, widen and fade into plumes (Fanaroff & Riley 1974).
 
     A faint thin base up to a flare at a tenth of the length, where the jet brightens and opens; from there it widens,
@@ -227,41 +76,45 @@ def _fr1(dice: _Dice) -> list[Part]:
     plumes are not. Every third has lobes around the jets instead of tails (as 3C 296). Spectra steepen outwards
     (Parma et al. 1999, A&A 344, 7).
     """
-    bright, opening = _doppler(dice, 0.7), dice.between(0.16, 0.34)
-    swing, flare = np.abs(dice.normal(0.0, 0.30)), dice.between(0.06, 0.14)
+    bright, opening = doppler(dice, 0.7), dice.between(0.16, 0.34)
+    swing, flare = np.abs(dice.normal(0.0, 0.60)), dice.between(0.06, 0.14)
     lobed = dice.between(0.0, 1.0) > 0.67
     parts, m = [], 44
+    t = ((np.arange(m) + 0.5) / m) ** 1.35 * np.ones((dice.n, 1))
+    both, mirror = (
+        dice.wave(t),
+        np.sign(dice.between(-1.0, 1.0)),
+    )  # bends that the two sides share, as a C or an S
     for side in (1, -1):
         reach = 1.0 - (dice.between(0.0, 0.35) if side < 0 else 0.0 * flare)
-        t = ((np.arange(m) + 0.5) / m) ** 1.35 * np.ones((dice.n, 1))
         step = reach * np.diff(np.concatenate([np.zeros((dice.n, 1)), t], axis=1), axis=1)
-        heading = swing * np.minimum(3.0 * t, 1.0) * dice.wave(t)
-        x, y = _path(heading, step)
+        heading = swing * np.minimum(3.0 * t, 1.0) * (0.8 * mirror ** (side < 0) * both + 0.5 * dice.wave(t))
+        x, y = path(heading, step)
         after = np.maximum(t - flare, 0.0)
         before = t < flare
         half = reach * np.where(before, 0.012 + 0.02 * t / flare, 0.032 + opening * after**0.85)
         light = np.where(before, 0.5, 1.0) / (0.10 + after) ** 1.1 * np.maximum(1.0 - t**3, 0.05)
         light = light * bright ** (side * np.exp(-t / 0.18))
         light = np.where(lobed, 0.45 * light * np.maximum(1.0 - 1.1 * t, 0.0), light)
-        plume = _plume(dice, x, y, heading, step, half, light * step, 0.18 * (0.35 - t))
-        parts.append((side * plume[0], plume[1], plume[2], plume[3], plume[4], side * plume[5], plume[6]))
-        total = plume[2].sum(axis=1, keepdims=True)
+        tail = plume(dice, x, y, heading, step, half, light * step, 0.18 * (0.35 - t))
+        parts.append(tail.on(side))
+        total = tail.flux.sum(axis=1, keepdims=True)
         inner = reach * dice.between(0.2, 0.45)
-        lobe = _cocoon(
+        lobe = cocoon(
             dice, side, inner, reach * (1.0 + 0.0 * inner), reach * dice.between(0.24, 0.36), dice.normal(0, 0.1),
             dice.normal(0.0, 0.15), 0.15 + 0.0 * inner, 24, clump=0.15,
         )  # fmt: skip
-        mean = lobe[2].sum(axis=1, keepdims=True)
-        flux = np.where(lobed, lobe[2] / mean * total * 1.1, 0.0)
-        parts.append((lobe[0], lobe[1], flux, lobe[3], lobe[4], lobe[5], lobe[6] - 0.15))
+        whole = lobe.flux.sum(axis=1, keepdims=True)
+        lobe = lobe.times(np.where(lobed, 1.1 * total / whole, 0.0))
+        parts.append(lobe._replace(tilt=lobe.tilt - 0.15))
     return parts
 
 
 def _swept(
-    dice: _Dice, final: Floats, begin: Floats, end: Floats, hot: Floats, fade: Floats, half: Floats
+    dice: Dice, final: Floats, begin: Floats, end: Floats, hot: Floats, fade: Floats, half: Floats
 ) -> list[Part]:
     """Two tails that are bent back together: from along the jets at `begin` to the angle `final` at `end`."""
-    bright, parts, m = _doppler(dice, 0.5), [], 46
+    bright, parts, m = doppler(dice, 0.5), [], 46
     launch = dice.normal(0.0, 0.12)
     for side in (1, -1):
         t = ((np.arange(m) + 0.5) / m) ** 1.25 * np.ones((dice.n, 1))
@@ -270,17 +123,17 @@ def _swept(
         turned = np.clip((t - begin) / (end - begin), 0.0, 1.0)
         turned = turned * turned * (3.0 - 2.0 * turned)
         heading = -(final * turned) + side * launch * (1.0 - turned) + 0.22 * t * dice.wave(t)
-        x, y = _path(heading, step)
+        x, y = path(heading, step)
         width = half * (0.16 + 0.84 * np.clip((t - 0.6 * begin) / (1.0 - 0.6 * begin), 0.0, 1.0) ** 0.8)
         light = np.exp(-fade * np.maximum(t - hot, 0.0)) * np.where(t < 0.7 * hot, 0.30, 1.0)
         light = light * bright ** (side * np.exp(-t / 0.1)) * np.maximum(1.0 - t**6, 0.05)
         light = light * (1.0 + 2.2 * np.exp(-0.5 * ((t - hot) / 0.03) ** 2))
-        plume = _plume(dice, x, y, heading, step, width, light * step, 0.7 * (0.3 - t))
-        parts.append((side * plume[0], plume[1], plume[2], plume[3], plume[4], side * plume[5], plume[6]))
+        tail = plume(dice, x, y, heading, step, width, light * step, 0.7 * (0.3 - t))
+        parts.append(tail.on(side))
     return parts
 
 
-def _bent(dice: _Dice) -> list[Part]:
+def _bent(dice: Dice) -> list[Part]:
     """Wide-angle tails: straight jets that end in a bright flare, and plumes swept back by 30 to 70 degrees.
 
     As in clusters, where the galaxy moves or the gas flows (Owen & Rudnick 1976, ApJ 205, L1; O'Donoghue et al.
@@ -293,7 +146,7 @@ def _bent(dice: _Dice) -> list[Part]:
     )
 
 
-def _head_tail(dice: _Dice) -> list[Part]:
+def _head_tail(dice: Dice) -> list[Part]:
     """Narrow-angle tails: jets swept back right at the head, and two tails that run together and fade.
 
     (Ryle & Windram 1968, MNRAS 138, 1; Miley et al. 1972, Nature 237, 269.) The tails' spectra steepen by one half or so
@@ -306,7 +159,7 @@ def _head_tail(dice: _Dice) -> list[Part]:
     )  # fmt: skip
 
 
-def _double_double(dice: _Dice) -> list[Part]:
+def _double_double(dice: Dice) -> list[Part]:
     """Two pairs of lobes on one axis: an old pair without hot spots, a young narrow pair inside.
 
     (Schoenmakers et al. 2000, MNRAS 315, 371.) The young pair spans 0.15 to 0.5 of the old, is aligned within some
@@ -317,76 +170,76 @@ def _double_double(dice: _Dice) -> list[Part]:
     young, thin = dice.between(0.15, 0.5), dice.around(0.10, 0.10)
     for side in (1, -1):
         reach = 1.0 - (dice.between(0.0, 0.2) if side < 0 else 0.0 * young)
-        outer = _cocoon(
+        outer = cocoon(
             dice, side, reach * dice.between(0.45, 0.6), reach, width * reach, bend + dice.normal(0.0, 0.02),
             dice.normal(0.0, 0.06), dice.between(0.3, 0.6), 36, clump=0.15,
         )  # fmt: skip
         warm = dice.around(0.04, 0.15)
-        cap = _part(
+        cap = part(
             side * 0.93 * reach, bend * reach + 0.3 * width * dice.normal(), warm, 0.6 * width, 0.6 * width,
             0.0 * warm, np.asarray(0.05),
         )  # fmt: skip
         end = young * reach * dice.between(0.8, 1.0)
         turn = bend + dice.normal(0.0, 0.02)
-        inner = _cocoon(dice, side, 0.35 * end, end, thin * end * 1.4, turn, 0.0 * end, 0.7 + 0.0 * end, 16)
-        spot = _part(
+        inner = cocoon(dice, side, 0.35 * end, end, thin * end * 1.4, turn, 0.0 * end, 0.7 + 0.0 * end, 16)
+        spot = part(
             side * 0.96 * end, end * turn, 0.35 * dice.around(1.0, 0.2), 0.04 * end, 0.05 * end, 0.0 * end,
             np.asarray(0.15),
         )  # fmt: skip
         parts += [outer, cap]
-        parts += [(p[0], p[1], p[2] * share, p[3], p[4], p[5], p[6] + 0.2) for p in (inner, spot)]
-        parts.append(_jet(dice, side, 0.9 * end, 0.02 * share, 1.0 + 0.0 * end, turn, m=6))
+        parts += [each.times(share)._replace(tilt=each.tilt + 0.2) for each in (inner, spot)]
+        parts.append(jet(dice, side, 0.9 * end, 0.02 * share, 1.0 + 0.0 * end, turn, m=6))
     return parts
 
 
-def _remnant(dice: _Dice) -> list[Part]:
+def _remnant(dice: Dice) -> list[Part]:
     """Dead lobes: smooth, wide, blended, without core, jets and hot spots (Murgia et al. 2011, A&A 526, A148)."""
     width, parts = dice.between(0.24, 0.50), []
     for side in (1, -1):
         reach = 1.0 - (dice.between(0.0, 0.25) if side < 0 else 0.0 * width)
-        lobe = _cocoon(
+        lobe = cocoon(
             dice, side, reach * dice.between(0.0, 0.25), reach, width * reach, dice.normal(0.0, 0.12),
             dice.normal(0.0, 0.15), dice.between(0.0, 0.3), 30, clump=0.10,
         )  # fmt: skip
-        t = np.abs(lobe[0])
-        light = lobe[2] * (0.35 + np.sin(np.pi * np.clip(t / reach, 0.0, 1.0)))
-        grown = np.maximum(lobe[3], 0.34 * width), np.maximum(lobe[4], 0.28 * width)
-        parts.append((lobe[0], lobe[1], light * dice.around(1.0, 0.08), *grown, lobe[5], 0.3 * lobe[6]))
+        t = np.abs(lobe.x)
+        light = (0.35 + np.sin(np.pi * np.clip(t / reach, 0.0, 1.0))) * dice.around(1.0, 0.08)
+        along, across = np.maximum(lobe.along, 0.34 * width), np.maximum(lobe.across, 0.28 * width)
+        parts.append(lobe.times(light)._replace(along=along, across=across, tilt=0.3 * lobe.tilt))
     return parts
 
 
-def _compact(dice: _Dice) -> list[Part]:
+def _compact(dice: Dice) -> list[Part]:
     """A small double: one round Gaussian a lobe."""
     ratio, arm, size = dice.around(1.0, 0.15), dice.between(0.75, 1.0), dice.between(0.12, 0.25)
     flat = np.zeros_like(ratio)
     return [
-        _part(1.0 + flat, flat, ratio, 0.9 * size, size, flat, flat),
-        _part(-arm, flat, 1.0 / ratio, 0.9 * size, size, flat, flat),
+        part(1.0 + flat, flat, ratio, 0.9 * size, size, flat, flat),
+        part(-arm, flat, 1.0 / ratio, 0.9 * size, size, flat, flat),
     ]
 
 
-def _one_sided(dice: _Dice) -> list[Part]:
+def _one_sided(dice: Dice) -> list[Part]:
     """What is around a core that is seen along its jet: a jet on one side, and the lobe that it ends in, end on."""
     reach, curve = dice.between(0.8, 1.0), dice.normal(0.0, 0.35)
     m = 10
     t = (np.arange(m) + dice.between(0.3, 0.7, m)) / m
     x, y = reach * t, reach * curve * t * t
     knots = dice.around(1.0, 0.30, m) * (1.2 - t) / m
-    jet = _part(
+    jet = part(
         x, y, knots, 0.05 * reach, 0.02 * reach + 0.03 * t, np.arctan(2.0 * curve * t), np.asarray(0.05)
     )
     size = dice.between(0.25, 0.40)
-    halo = _part(0.25 * reach, 0.2 * curve, dice.around(0.6, 0.2), size, size, 0.0 * size, np.asarray(-0.1))
+    halo = part(0.25 * reach, 0.2 * curve, dice.around(0.6, 0.2), size, size, 0.0 * size, np.asarray(-0.1))
     return [jet, halo]
 
 
-def _halo(dice: _Dice) -> list[Part]:
+def _halo(dice: Dice) -> list[Part]:
     """A round halo around a core: a lobe seen end on."""
     none = np.zeros((dice.n, 1))
-    return [_part(none, none, none + 1.0, none + 0.5, none + 0.5, none, none)]
+    return [part(none, none, none + 1.0, none + 0.5, none + 0.5, none, none)]
 
 
-KINDS: dict[str, Callable[[_Dice], list[Part]]] = {
+KINDS: dict[str, Callable[[Dice], list[Part]]] = {
     "FRI": _fr1,
     "FRII": _fr2,
     "bent": _bent,
