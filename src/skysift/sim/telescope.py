@@ -1,0 +1,441 @@
+"""`Coverage`: which waves of the sky an array measures; the dirty beam, the noise and the lost scales that follow.
+
+Approximations: antennas stand on a plane of one height and see one another only through (u, v), w is neglected, so
+the beam is the same all over the map; samples are gridded to their nearest cell; the channels of the band weigh
+the same; the restoring beam is reached by one Gaussian taper.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from skysift.base.errors import UsageError
+from skysift.base.random import generator
+from skysift.sim.arrays import Array, array
+from skysift.sim.gridding import count_samples, sum_errors
+from skysift.sim.options import InstrumentOptions
+from skysift.sky.beam import Beam
+
+__all__ = [
+    "LIGHT",
+    "Coverage",
+    "dirty_beam",
+    "hole",
+    "largest_scale",
+    "lost",
+    "noise_kernel",
+    "reach",
+    "uv_coverage",
+    "uv_filter",
+]
+
+Floats = NDArray[np.float64]
+
+LIGHT = 299_792_458.0  # m/s
+_ARCSEC = math.pi / 180.0 / 3600.0
+_CHANNELS = 7  # of the band
+_FLAG_INTERVAL = 0.5  # hours that an antenna is lost at once
+_LARGEST_SCALE = 0.6  # lambda over the shortest spacing, as the ALMA technical handbook defines it
+_MISFIT = 0.05  # of the axes of a dirty beam, that a taper may leave
+_LARGEST_REACH = 680  # pixels
+
+
+class Samples(NamedTuple):
+    """What was observed, as the kernels of the uv plane take it."""
+
+    places: Floats  # (antenna, 3), metres
+    hours: Floats  # (time,), rad
+    sin_dec: float
+    cos_dec: float
+    cells: Floats  # (channel,), per metre
+    used: NDArray[np.bool_]  # (antenna, interval)
+    interval: NDArray[np.int64]  # (time,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coverage:
+    """Samples of the uv plane on a grid, and their weights.
+
+    Parameters
+    ----------
+    counts, weights
+        Samples in each cell and their weight altogether, both signs of (u, v); float64 (ky, kx), in the order of a
+        discrete Fourier transform over pixels; the weights sum to 1.
+    beam
+        The Gaussian that fits the main lobe of the dirty beam.
+    pixel_scale
+        Arcsec.
+    shortest
+        Smallest spacing of two antennas (wavelengths).
+    samples
+        What was observed.
+    """
+
+    counts: Floats
+    weights: Floats
+    beam: Beam
+    pixel_scale: float
+    shortest: float
+    samples: Samples
+
+    @property
+    def size(self) -> int:
+        """Pixels along each side of the map that the grid belongs to."""
+        return int(self.weights.shape[0])
+
+    @property
+    def antennas(self) -> int:
+        """Number of antennas."""
+        return len(self.samples.places)
+
+    def intervals(self, minutes: float) -> NDArray[np.int64]:
+        """The interval of this length that each hour angle lies in, from 0."""
+        since = (self.samples.hours - self.samples.hours[0]) * (12.0 * 60.0 / math.pi)
+        return np.asarray(np.floor(since / minutes + 1e-6), dtype=np.int64)
+
+    def errors(self, amplitude: Floats, phase: Floats, interval: NDArray[np.int64]) -> Floats:
+        """Image (y, x) of what gain errors leave around a point of 1 Jy/beam, the source at the first pixel.
+
+        Parameters
+        ----------
+        amplitude, phase
+            Relative error and phase error (rad) of each antenna in each interval (antenna, interval).
+        interval
+            The one that each hour angle lies in.
+        """
+        grid = np.zeros(self.weights.shape, np.complex128)
+        each = np.divide(self.weights, self.counts, out=np.zeros_like(self.weights), where=self.counts > 0)
+        sum_errors(*self.samples, each, amplitude, phase, interval, grid)
+        return np.asarray(fft.ifft2(grid).real) * float(grid.size)
+
+    def __repr__(self) -> str:
+        filled = int(np.count_nonzero(self.counts))
+        return f"Coverage({self.size} x {self.size} cells, {filled} filled, beam {self.beam})"
+
+
+def uv_coverage(
+    options: InstrumentOptions,
+    beam: Beam,
+    pixel_scale: float,
+    dec: float,
+    frequency: float,
+    *,
+    size: int | None = None,
+    random_seed: int = 0,
+) -> Coverage:
+    """The cells that an array fills as the Earth turns, weighted and tapered for the wanted beam.
+
+    Weights are natural (1 a sample), uniform (1 a cell) or those of Briggs (1995, PhD thesis, New Mexico Tech),
+    ``1 / (1 + N f^2)`` a sample with ``f^2 = (5 10^-robust)^2 sum N / sum N^2``; a Gaussian taper then brings the main
+    lobe of the dirty beam to the wanted beam.
+
+    Parameters
+    ----------
+    options
+        Array, hours, weights.
+    beam
+        The wanted restoring beam.
+    pixel_scale
+        Arcsec.
+    dec
+        Declination of the field (deg).
+    frequency
+        Hz.
+    size
+        Pixels of the map that the grid belongs to; left out, three times the reach of a sidelobe pattern or more.
+    random_seed
+        Of the antennas that are lost at times.
+
+    Raises
+    ------
+    UsageError
+        There is no array, the field does not rise, or the array cannot make the beam.
+    """
+    if options.array == "none":
+        raise UsageError(
+            "there is no array to see with", got="array=none", todo="give an array such as meerkat"
+        )
+    if size is None:
+        size = max(512, 2 ** math.ceil(math.log2(3 * reach(options, beam, pixel_scale))))
+    antennas = array(options.array)
+    hours = _hours(options, antennas, dec)
+    wanted = _pixel_covariance(beam, pixel_scale)
+    if options.stretch:
+        found = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
+        lobe = _main_lobe(_weighted(options, found[0]))
+        factor = math.sqrt(math.sqrt(np.linalg.det(lobe) / np.linalg.det(wanted))) * 1.25
+        antennas = antennas.stretch(factor)
+    counts, samples = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
+    if not np.any(counts):
+        raise UsageError(
+            "all spacings of the array are finer than the pixels",
+            got=f"array={options.array}",
+            todo="give a more compact array, smaller pixels, or stretch=true",
+        )
+    weights, lobe = _tapered(_weighted(options, counts), wanted)
+    made = _sky_beam(lobe, pixel_scale)
+    if abs(made.major / beam.major - 1) > _MISFIT or abs(made.minor / beam.minor - 1) > _MISFIT:
+        raise UsageError(
+            f"an array like {options.array} cannot make this beam at {frequency / 1e6:.6g} MHz",
+            got=beam,
+            allowed=f"the nearest is {made}",
+            todo="give another beam or array, weighting=uniform, or stretch=true",
+        )
+    shortest = float(antennas.spacings.min()) * frequency / LIGHT
+    return Coverage(counts, weights, made, pixel_scale, shortest, samples)
+
+
+def reach(options: InstrumentOptions, beam: Beam, pixel_scale: float) -> int:
+    """Pixels out to which sidelobes are painted: `sidelobe_radius` beams, at most 680 pixels."""
+    fwhm = math.sqrt(beam.major * beam.minor) / pixel_scale
+    return min(math.ceil(options.sidelobe_radius * fwhm), _LARGEST_REACH)
+
+
+def dirty_beam(coverage: Coverage) -> Floats:
+    """What a point of 1 Jy looks like before it is cleaned: (y, x), peak 1 at the pixel (size // 2, size // 2)."""
+    image = np.asarray(fft.ifft2(coverage.weights).real) * float(coverage.weights.size)
+    return np.asarray(fft.fftshift(image))
+
+
+def largest_scale(coverage: Coverage) -> float:
+    """The largest angular size that the array recovers (arcsec): 0.6 wavelengths over its shortest spacing."""
+    return _LARGEST_SCALE / coverage.shortest / _ARCSEC
+
+
+def hole(coverage: Coverage) -> float:
+    """Variance (arcsec^2) of the Gaussian whose transform is the hole of the uv plane.
+
+    The hole is modelled as ``exp(-2 pi^2 C q^2)`` over baselines q and is half filled at the shortest spacing.
+    """
+    return math.log(2.0) / (2.0 * math.pi**2 * (coverage.shortest * _ARCSEC) ** 2)
+
+
+def lost(coverage: Coverage, ee: Floats, en: Floats, nn: Floats) -> Floats:
+    """Part of the flux of Gaussians that stands in the hole of the uv plane, where deconvolution has to guess.
+
+    A Gaussian of covariance S, filtered by ``exp(-2 pi^2 C q^2)``, is one of covariance S + C; its brightness falls by
+    ``sqrt(det S / det (S + C))``: 0 for a point, which deconvolution brings back whole, 1 for what is much larger
+    than the hole is wide.
+
+    Parameters
+    ----------
+    ee, en, nn
+        Covariances of the Gaussians themselves, without the beam (arcsec^2).
+    """
+    return _ratio(hole(coverage), ee, en, nn)
+
+
+def uv_filter(
+    coverage: Coverage, beam: Beam, ee: Floats, en: Floats, nn: Floats, bowl: float = 1.0
+) -> Floats:
+    """Part of the brightness of Gaussians that survives the missing short spacings and deconvolution.
+
+    Deconvolution brings back all but ``b = bowl lost(S)`` of the flux that the hole takes. The map then shows the
+    Gaussian of covariance T (S with the beam) less one of covariance T + C that holds b of its flux, the bowl. Of
+    the peak ``1 - b sqrt(det T / det (T + C))`` is left: what photometry finds above the bowl.
+
+    Parameters
+    ----------
+    beam
+        Restoring beam.
+    ee, en, nn
+        Covariances of the Gaussians themselves, without the beam (arcsec^2).
+    bowl
+        The option: 0, deconvolution is perfect; 1, it brings back what is small beside the hole.
+    """
+    b = beam.to_covariance()
+    seen = _ratio(hole(coverage), ee + b[0, 0], en + b[0, 1], nn + b[1, 1])
+    return np.asarray(1.0 - bowl * lost(coverage, ee, en, nn) * seen)
+
+
+def _ratio(variance: float, ee: Floats, en: Floats, nn: Floats) -> Floats:
+    """How much lower the peaks of Gaussians are once they are smoothed by a round one of this variance."""
+    own = np.maximum(ee * nn - en**2, 0.0)
+    return np.asarray(np.sqrt(own / ((ee + variance) * (nn + variance) - en**2)))
+
+
+def noise_kernel(
+    options: InstrumentOptions,
+    beam: Beam,
+    pixel_scale: float,
+    coverage: Coverage | None = None,
+    *,
+    radius: int = 96,
+) -> Floats:
+    """What white noise of unit rms is convolved with to become the noise of the map: (y, x), squares sum to 1.
+
+    Parameters
+    ----------
+    options
+        `noise_kernel` says which: a Gaussian, or the one of the uv coverage. The noise of a cell with N samples of
+        weight w each is ``N w^2``; the kernel is the transform of its root. Its autocorrelation is the dirty beam
+        for natural weights without a taper, and else that of the weights ``N w^2``; it is tapered to zero at `radius`,
+        which smooths the spectrum and keeps it positive.
+    beam
+        Restoring beam, that the width of the Gaussian counts in.
+    pixel_scale
+        Arcsec.
+    coverage
+        Needed for the kernel of the uv coverage.
+    radius
+        Pixels from the middle to the border of the kernel of the uv coverage.
+
+    Raises
+    ------
+    UsageError
+        The kernel of the uv coverage is wanted without one.
+    """
+    if options.noise_kernel == "gaussian":
+        return _gaussian_kernel(options.noise_width**2 * _pixel_covariance(beam, pixel_scale))
+    if coverage is None:
+        raise UsageError(
+            "noise_kernel=array needs an array",
+            got=f"array={options.array}",
+            todo="give an array such as meerkat",
+        )
+    n = coverage.size
+    radius = min(radius, n // 4)
+    power = np.divide(coverage.weights**2, coverage.counts, out=np.zeros((n, n)), where=coverage.counts > 0)
+    y, x = _offsets(n)
+    window = np.exp(-0.5 * (x * x + y * y) / (0.4 * radius) ** 2)
+    smooth = fft.fft2(fft.ifft2(power).real * window).real
+    kernel = fft.fftshift(fft.ifft2(np.sqrt(np.maximum(smooth, 0.0))).real)
+    middle = slice(n // 2 - radius, n // 2 + radius + 1)
+    edge = np.cos(0.5 * math.pi * np.clip(np.arange(-radius, radius + 1) / radius * 4.0 - 3.0, 0.0, 1.0))
+    edge = np.minimum(edge, edge[::-1])
+    kernel = kernel[middle, middle] * edge * edge[:, None]
+    return np.asarray(kernel / math.sqrt(float(np.sum(kernel**2))))
+
+
+def _hours(options: InstrumentOptions, antennas: Array, dec: float) -> Floats:
+    """Hour angles (h) of the samples, those with the field above the limit of elevation."""
+    start, end = options.hour_angle_start, options.hour_angle_end
+    if end < start:
+        raise UsageError("the observation ends before it begins", got=(start, end), allowed="start <= end")
+    steps = math.floor((end - start) * 60.0 / options.time_step + 1e-9)
+    hours = np.linspace(start, end, steps + 1) if steps else np.array([0.5 * (start + end)])
+    lat, d = math.radians(antennas.latitude), math.radians(dec)
+    sine = math.sin(lat) * math.sin(d) + math.cos(lat) * math.cos(d) * np.cos(np.radians(15.0 * hours))
+    up = hours[sine > math.sin(math.radians(options.elevation_limit))]
+    if not up.size:
+        highest = 90.0 - abs(antennas.latitude - dec)
+        raise UsageError(
+            f"a field at declination {dec:g} is never high enough for an array like {options.array} in these hours",
+            got=f"at most {highest:.1f} deg above the horizon, hours {start:g} to {end:g}",
+            allowed=f"above {options.elevation_limit:g} deg",
+            todo="give another array or declination, other hours, or a lower elevation_limit",
+        )
+    return np.asarray(up)
+
+
+def _gridded(
+    options: InstrumentOptions,
+    antennas: Array,
+    hours: Floats,
+    pixel_scale: float,
+    dec: float,
+    frequency: float,
+    size: int,
+    random_seed: int,
+) -> tuple[Floats, Samples]:
+    """Samples in each cell of the grid, and what they were counted from."""
+    channels = np.linspace(-0.5, 0.5, _CHANNELS) * options.bandwidth if options.bandwidth else np.zeros(1)
+    cells = frequency * (1.0 + channels) / LIGHT * size * pixel_scale * _ARCSEC
+    interval = np.floor((hours - hours[0]) / _FLAG_INTERVAL + 1e-9).astype(np.int64)
+    rng = generator(random_seed, "telescope", "flagged")
+    used = rng.uniform(size=(len(antennas), int(interval[-1]) + 1)) >= options.flagged
+    d = math.radians(dec)
+    samples = Samples(
+        antennas.equatorial(), np.radians(15.0 * hours), math.sin(d), math.cos(d), cells, used, interval
+    )  # fmt: skip
+    counts = np.zeros((size, size))
+    count_samples(*samples, counts)
+    return counts, samples
+
+
+def _weighted(options: InstrumentOptions, counts: Floats) -> Floats:
+    """Weights of the cells before the taper, in sum 1."""
+    if options.weighting == "natural":
+        weights = counts.copy()
+    elif options.weighting == "uniform":
+        weights = (counts > 0).astype(np.float64)
+    else:
+        f2 = (5.0 * 10.0**-options.robust) ** 2 * counts.sum() / max(float(np.sum(counts**2)), 1.0)
+        weights = counts / (1.0 + counts * f2)
+    return weights / max(float(weights.sum()), 1e-300)
+
+
+def _tapered(weights: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Weights under the Gaussian taper that brings the main lobe nearest to `wanted`, and that lobe (2, 2)."""
+    n = len(weights)
+    ky, kx = (each / n for each in _offsets(n))
+    taper = np.zeros((2, 2))
+    made, lobe = weights, _main_lobe(weights)
+    for _ in range(40):
+        values, vectors = np.linalg.eigh(taper + wanted - lobe)
+        taper = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        q = taper[0, 0] * kx * kx + 2.0 * taper[0, 1] * kx * ky + taper[1, 1] * ky * ky
+        made = weights * np.exp(-2.0 * math.pi**2 * q)
+        made /= made.sum()
+        before, lobe = lobe, _main_lobe(made)
+        if np.max(np.abs(lobe - before)) < 1e-4 * np.max(wanted):
+            break
+    return made, lobe
+
+
+def _main_lobe(weights: Floats) -> Floats:
+    """Covariance (2, 2), pixels squared, axes (x, y), of the Gaussian that fits the beam above half of its peak."""
+    n = len(weights)
+    ky, kx = (each / n for each in _offsets(n))
+    moments = np.array(
+        [[np.sum(weights * kx * kx), np.sum(weights * kx * ky)], [0.0, np.sum(weights * ky * ky)]]
+    )
+    moments[1, 0] = moments[0, 1]
+    reach = 1.2 / (
+        2.0 * math.pi * math.sqrt(float(np.linalg.eigvalsh(moments)[0]))
+    )  # a first guess at half the FWHM
+    for _ in range(12):
+        offset = np.linspace(-reach, reach, 33)
+        wave = 2.0 * math.pi * np.outer(offset, ky[:, 0])
+        c, s = np.cos(wave), np.sin(wave)  # (offset, k): the grid is the same along x and y
+        lobe = c @ weights @ c.T - s @ weights @ s.T
+        if max(lobe[0].max(), lobe[:, 0].max(), lobe[-1].max(), lobe[:, -1].max()) < 0.5:
+            break
+        reach *= 1.3
+    y, x = np.meshgrid(offset, offset, indexing="ij")
+    chosen = lobe > 0.5
+    terms = np.stack([x * x, 2.0 * x * y, y * y], axis=-1)[chosen] * lobe[chosen, None]
+    fitted = np.linalg.lstsq(terms, -2.0 * np.log(lobe[chosen]) * lobe[chosen])[0]
+    return np.linalg.inv(np.array([[fitted[0], fitted[1]], [fitted[1], fitted[2]]]))
+
+
+def _offsets(n: int) -> tuple[Floats, Floats]:
+    """Rows and columns of a grid as a discrete Fourier transform numbers them, (n, 1) and (1, n)."""
+    k = fft.fftfreq(n, 1.0 / n)
+    return k[:, None], k[None, :]
+
+
+def _gaussian_kernel(covariance: Floats) -> Floats:
+    """A Gaussian of this covariance (axes x, y; pixels squared), squares sum to 1."""
+    reach = [math.ceil(math.sqrt(40.0 * covariance[i, i])) for i in (1, 0)]
+    y, x = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1].astype(np.float64)
+    p = np.linalg.inv(covariance)
+    kernel = np.exp(-0.5 * (p[0, 0] * x * x + 2.0 * p[0, 1] * x * y + p[1, 1] * y * y))
+    return np.asarray(kernel / math.sqrt(float(np.sum(kernel**2))))
+
+
+def _pixel_covariance(beam: Beam, pixel_scale: float) -> Floats:
+    """Covariance of a beam in pixels squared, axes (x, y); x runs to the west."""
+    c = beam.to_covariance() / pixel_scale**2
+    return np.array([[c[0, 0], -c[0, 1]], [-c[0, 1], c[1, 1]]])
+
+
+def _sky_beam(covariance: Floats, pixel_scale: float) -> Beam:
+    c = covariance * pixel_scale**2
+    return Beam.from_covariance(np.array([[c[0, 0], -c[0, 1]], [-c[0, 1], c[1, 1]]]))
