@@ -16,6 +16,7 @@ __all__ = [
     "InjectOptions",
     "InstrumentOptions",
     "PopulationOptions",
+    "SkyOptions",
 ]
 
 
@@ -116,7 +117,7 @@ class InstrumentOptions(Options):
         0.05, at_least=0.0, below=1.0, doc="Part of the antennas' half hours that is lost."
     )
     weighting: Literal["natural", "uniform", "briggs"] = option(
-        "briggs", doc="Weights of the gridded samples, before the taper that makes the beam."
+        "uniform", doc="Weights of the gridded samples, before the taper that makes the beam."
     )
     robust: float = option(
         0.0, at_least=-2.0, at_most=2.0, doc="Robustness of Briggs weights: -2 is uniform, 2 natural."
@@ -188,7 +189,7 @@ class InstrumentOptions(Options):
         doc="Part of the antennas' intervals whose gain errors are ten times as large, which makes spokes.",
     )
     bowl: float = option(
-        0.5,
+        1.0,
         at_least=0.0,
         at_most=1.0,
         doc="Part of what is larger than the array sees that no deconvolution brings back.",
@@ -249,7 +250,6 @@ class FieldOptions(Options):
         below=1.0,
         doc="A map that is divided by the primary beam is blank where the response is below this.",
     )
-    losses: bool = option(True, doc="Take from large emission what the shortest baseline does not see of it.")
 
     @field_validator("frequency")
     @classmethod
@@ -283,7 +283,11 @@ class FieldOptions(Options):
         return self.frequency if isinstance(self.frequency, tuple) else (self.frequency,)
 
 
-class ContinuumOptions(FieldOptions, PopulationOptions, InstrumentOptions):
+class SkyOptions(InstrumentOptions, FieldOptions):
+    """A field and what it is seen with: what every simulator is asked for."""
+
+
+class ContinuumOptions(PopulationOptions, SkyOptions):
     """A field of radio galaxies and star-forming galaxies, as a survey of the continuum sees it."""
 
 
