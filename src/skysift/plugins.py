@@ -14,6 +14,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),
+        "fluxes": ("skysift.score.fluxes:FluxesScorer", "skysift.score.options:FluxesOptions"),
+        "classes": ("skysift.score.classes:ClassesScorer", "skysift.score.options:ClassesOptions"),
         "sdc1": ("skysift.score.sdc1:Sdc1Scorer", "skysift.score.options:Sdc1Options"),
         "sdc2": ("skysift.score.sdc2:Sdc2Scorer", "skysift.score.options:Sdc2Options"),
     },
