@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.measure.ellipse import to_sky
-from skysift.sim.field import kept_flux
 from skysift.sim.objects import Elements, Objects
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
@@ -31,16 +30,20 @@ class Apparent:
         The object of each Gaussian, in order.
     x, y
         Centres of the Gaussians (pixel).
-    flux, peak
-        Of the Gaussians in the map (Jy, Jy/beam).
+    peak
+        Brightness of the Gaussians at their centres (Jy/beam), before what the uv coverage loses.
     shape
         Their covariance with the beam (n, 3): xx, xy, yy (pixel^2).
     x_object, y_object
         Flux centroid of each object (pixel).
-    flux_true, flux_int
-        Flux density of each object (Jy): its own at the map's frequency, and what the map holds of it.
+    flux_true, flux_seen
+        Flux density of each object (Jy): its own at the map's frequency, and after the primary beam.
+    kept
+        The part of that which the uv coverage keeps.
     response
         Of the primary beam at the object.
+    shape_seen
+        Covariance of each object with the beam (n, 3): xx, xy, yy (pixel^2).
     sky, sky_seen
         Covariance of each object without and with the beam (n, 3): ee, en, nn (arcsec^2).
     """
@@ -48,16 +51,22 @@ class Apparent:
     owner: Ints
     x: Floats
     y: Floats
-    flux: Floats
     peak: Floats
     shape: Floats  # (elements, 3)
     x_object: Floats
     y_object: Floats
     flux_true: Floats
-    flux_int: Floats
+    flux_seen: Floats
+    kept: Floats
     response: Floats
+    shape_seen: Floats  # (objects, 3)
     sky: Floats  # (objects, 3)
     sky_seen: Floats  # (objects, 3)
+
+    @property
+    def flux_int(self) -> Floats:
+        """What the map holds of each object (Jy)."""
+        return self.flux_seen * self.kept
 
     def __len__(self) -> int:
         return int(self.x_object.size)
@@ -74,7 +83,8 @@ def appear(
     ratio: float,
     *,
     response: Callable[[Floats, Floats], Floats] | None = None,
-    shortest: float = 0.0,
+    corrected: bool = False,
+    kept: Callable[[Floats], Floats] | None = None,
 ) -> Apparent:
     """The objects as a map shows them.
 
@@ -91,8 +101,11 @@ def appear(
         Frequency of the map over the reference frequency of the fluxes.
     response
         Of the primary beam at pixels (x, y), taken at the position of each object.
-    shortest
-        Shortest baseline (wavelengths); 0 where nothing is lost.
+    corrected
+        Whether the map is divided by the primary beam: then the objects are as bright as on the sky.
+    kept
+        The part of the flux that the uv coverage keeps of objects with these covariances (n, 3), without the beam
+        (arcsec^2); all of it where None.
     """
     n, owner = len(objects), elements.owner
     x0, y0 = frame.to_pixel(objects.ra, objects.dec)
@@ -105,26 +118,26 @@ def appear(
     shape = to_sky(own, to_pixel[owner]) + beam_shape  # the same algebra takes the sky to pixels
     attenuation = np.ones(n) if response is None else response(x0, y0)
     true = elements.at(ratio)
-    flux = true * attenuation[owner]
-    if shortest > 0.0:
-        flux = flux * kept_flux(own, shortest)
+    flux = true if corrected else true * attenuation[owner]
+    sky_beam = to_sky(np.broadcast_to(beam_shape, (n, 3)).astype(np.float64), tangent)
     det = shape[:, 0] * shape[:, 2] - shape[:, 1] ** 2
     peak = flux * frame.beam_area_pixels(beam) / (2.0 * math.pi * np.sqrt(det))
     total, centre, sky = _moments(owner, flux, offset, own, n)
+    seen = sky + sky_beam
     middle = np.einsum("nij,nj->ni", to_pixel, centre)
-    seen = sky + to_sky(np.broadcast_to(beam_shape, (n, 3)), tangent)
     return Apparent(
         owner,
         x0[owner] + step[:, 0],
         y0[owner] + step[:, 1],
-        flux,
         peak,
         shape,
         x0 + middle[:, 0],
         y0 + middle[:, 1],
         _sum(owner, true, n),
         total,
+        np.ones(n) if kept is None else kept(sky),
         attenuation,
+        to_sky(sky, to_pixel) + beam_shape,
         sky,
         seen,
     )
