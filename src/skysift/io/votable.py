@@ -6,7 +6,7 @@ Rows are written as TABLEDATA, which every viewer reads.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -24,7 +24,7 @@ from skysift.sky.table import Table, Values
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["VOTableFormat", "votable_text"]
+__all__ = ["VOTableFormat", "votable_parts", "votable_text"]
 
 _BLOCK = 10_000  # rows made into text at once
 _DATATYPES = {
@@ -74,40 +74,66 @@ def votable_text(table: Table, provenance: Provenance | None = None) -> str:
 
 def _parts(table: Table, provenance: Provenance | None) -> Iterator[str]:
     """The text of a VOTable, piece by piece."""
+    columns = [(each, table[each.name]) for each in table.declared]
+    about = f"The {table.kind} of a catalogue made by skysift"
+    yield from votable_parts(columns, table.kind, about, list(_infos(provenance)))
+
+
+def votable_parts(
+    columns: Sequence[tuple[Column, Values]],
+    name: str,
+    about: str,
+    infos: Sequence[tuple[str, str]] = (),
+    sky: tuple[str, str] = ("ra", "dec"),
+) -> Iterator[str]:
+    """The text of a VOTable of any columns, piece by piece.
+
+    Parameters
+    ----------
+    columns
+        Declarations and values.
+    name, about
+        Name and description of the table.
+    infos
+        Names and values of INFO elements.
+    sky
+        The columns of the ICRS position.
+    """
     yield _HEAD
-    for name, value in _infos(provenance):
-        yield f"<INFO name={quoteattr(name)} value={quoteattr(_printable(value))}/>\n"
-    on_sky = {"ra", "dec"} <= set(table.names)
+    for key, value in infos:
+        yield f"<INFO name={quoteattr(key)} value={quoteattr(_printable(value))}/>\n"
+    on_sky = sky if set(sky) <= {each.name for each, _ in columns} else ()
     if on_sky:
         yield '<COOSYS ID="icrs" system="ICRS"/>\n'
-    yield f'<TABLE name="{table.kind}" nrows="{len(table)}">\n'
-    yield f"<DESCRIPTION>The {table.kind} of a catalogue made by skysift</DESCRIPTION>\n"
-    for each in table.declared:
+    length = len(columns[0][1]) if columns else 0
+    yield f'<TABLE name="{name}" nrows="{length}">\n'
+    yield f"<DESCRIPTION>{escape(_printable(about))}</DESCRIPTION>\n"
+    for each, _ in columns:
         yield _field(each, on_sky)
     yield "<DATA>\n<TABLEDATA>\n"
-    for start in range(0, len(table), _BLOCK):
-        yield from _rows(table.select(np.arange(start, min(start + _BLOCK, len(table)))))
+    for start in range(0, length, _BLOCK):
+        yield from _rows([values[start : start + _BLOCK] for _, values in columns])
     yield "</TABLEDATA>\n</DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n"
 
 
-def _field(each: Column, on_sky: bool) -> str:
+def _field(each: Column, on_sky: tuple[str, ...]) -> str:
     """The FIELD element of a column."""
     attributes = [f"name={quoteattr(each.name)}", _DATATYPES[each.dtype]]
     if each.unit:
         attributes.append(f"unit={quoteattr(each.unit)}")
     if each.ucd:
         attributes.append(f"ucd={quoteattr(each.ucd)}")
-    if on_sky and each.name in ("ra", "dec"):
+    if each.name in on_sky:
         attributes.append('ref="icrs"')
     meaning = f"<DESCRIPTION>{escape(_printable(each.meaning))}</DESCRIPTION>" if each.meaning else ""
     return f"<FIELD {' '.join(attributes)}>{meaning}</FIELD>\n"
 
 
-def _rows(table: Table) -> Iterator[str]:
+def _rows(columns: Sequence[Values]) -> Iterator[str]:
     """The rows as TR elements, a line each."""
     import pyarrow.compute as pc  # late: it is slow to import
 
-    cells = [_cells(table[name]) for name in table.names]
+    cells = [_cells(values) for values in columns]
     for row in pc.binary_join_element_wise(*cells, "</TD><TD>").to_pylist():
         yield f"<TR><TD>{row}</TD></TR>\n"
 

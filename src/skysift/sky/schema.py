@@ -297,6 +297,14 @@ COLUMNS: tuple[Column, ...] = (
 # Columns that a table has where what made it knows them; the order is that in which they follow the others.
 FURTHER: tuple[Column, ...] = (
     Column(
+        "foreign_id",
+        "str",
+        "",
+        "meta.id",
+        "Identifier of the row in the catalogue of another program that it was read from.",
+        _CSI,
+    ),
+    Column(
         "class",
         "str",
         "",

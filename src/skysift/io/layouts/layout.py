@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from skysift.sky.schema import TableName
 from skysift.sky.table import Table
 
 __all__ = ["Layout"]
@@ -14,11 +15,15 @@ class Layout(Protocol):
     """What reads a foreign catalogue into a table of the schema, and writes one.
 
     A plug-in without options is made without arguments, one with options from them alone. `name` is that of
-    the index, `title` what a person calls the layout.
+    the index, `title` what a person calls the layout, `tables` the kinds of tables that it holds, the usual
+    one first, `suffixes` the ends of the files that it writes, the usual one first; none where it is only
+    read.
     """
 
     name: str
     title: str
+    tables: tuple[TableName, ...]
+    suffixes: tuple[str, ...]
 
     def matches(self, path: Path) -> bool:
         """True where the file holds such a catalogue, told by its content; only its beginning is read."""
@@ -41,7 +46,7 @@ class Layout(Protocol):
         Raises
         ------
         UsageError
-            The layout has no place for a table of this kind.
+            The layout has no place for a table of this kind, or no file that ends so.
         OutputError
             The file exists and `overwrite` is false, or it cannot be written.
         """
