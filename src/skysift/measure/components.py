@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from skysift.base.compiled import kernel
 from skysift.measure.fit import JOINT, fit_components, make_blocks
-from skysift.measure.gaussian import add_gaussians
+from skysift.measure.gaussian import add_gaussians, take_beam
 from skysift.sky.flags import flag
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +40,17 @@ def acceptable(
 
 
 @kernel
+def take(
+    p: Floats, free: Bools, status: Ints, others: Floats, others_free: Bools, others_status: Ints, n: int
+) -> None:
+    """Put the first n of the other components in place of these."""
+    for c in range(n):
+        free[c], status[c] = others_free[c], others_status[c]
+        for m in range(6):
+            p[c, m] = others[c, m]
+
+
+@kernel
 def settle(
     x: Floats, y: Floats, z: Floats, w: Floats, p: Floats, free: Bools, beam: Floats, high: float, reach: float,
     index: Labels, brightest: float, block: Ints, ok: Bools,
@@ -63,9 +74,10 @@ def settle(
                 continue
             astray = True
             free[c] = False
-            p[c] = start[c]
+            for m in range(6):
+                p[c, m] = start[c, m]
             if step == 1:
-                p[c, 3:6] = beam
+                take_beam(p, c, beam)
         if not astray:
             return chi2
         chi2 = fit_components(x, y, z, w, p, free, beam, SMALLEST, high, reach, bounded, block)
@@ -131,7 +143,9 @@ def keep(p: Floats, free: Bools, status: Ints, ok: Bools, first: int, last: int)
     kept = first
     for c in range(first, last):
         if ok[c]:
-            p[kept], free[kept], status[kept], ok[kept] = p[c], free[c], status[c], True
+            free[kept], status[kept], ok[kept] = free[c], status[c], True
+            for m in range(6):
+                p[kept, m] = p[c, m]
             kept += 1
     return kept
 
@@ -162,7 +176,7 @@ def from_moments(
             sx += z[i] * x[i]
             sy += z[i] * y[i]
             peak = max(peak, z[i])
-    p[0, 3:6] = beam
+    take_beam(p, 0, beam)
     if not total > 0.0:  # a segment of which nothing is left
         p[0, 0], p[0, 1], p[0, 2] = 1e-3, x[0], y[0]
         return
@@ -182,9 +196,9 @@ def from_moments(
         p[0, 0] = peak
         scale = total / (area * peak)
         if scale * area > 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] * beam[1]):
-            p[0, 3:6] *= scale
+            p[0, 3], p[0, 4], p[0, 5] = scale * p[0, 3], scale * p[0, 4], scale * p[0, 5]
         else:
-            p[0, 3:6] = beam
+            take_beam(p, 0, beam)
 
 
 @kernel
@@ -210,7 +224,8 @@ def reseed(
     for turn in range(ROUNDS):
         if k > JOINT and turn >= FEW_ROUNDS:
             break
-        rest[:] = z
+        for i in range(z.shape[0]):
+            rest[i] = z[i]
         add_gaussians(x, y, p, 0, k, -1.0, rest)
         most = 1 if k < JOINT else p.shape[0]
         extra = residual_seeds(
@@ -225,11 +240,11 @@ def reseed(
             if attempt == 1 and extra == 1:
                 continue
             extra = extra if attempt == 0 else (max(extra // 4, 1) if attempt == 1 else 1)
-            trial[:k], trial_free[:k], trial_status[:k] = p[:k], free[:k], status[:k]
+            take(trial, trial_free, trial_status, p, free, status, k)
             for m in range(extra):
                 i = found[m]
                 trial[k + m, 0], trial[k + m, 1], trial[k + m, 2] = rest[i], x[i], y[i]
-                trial[k + m, 3:6] = beam
+                take_beam(trial, k + m, beam)
                 trial_free[k + m] = attempt < 2
                 trial_status[k + m] = RESEEDED
             total = k + extra
@@ -268,7 +283,7 @@ def reseed(
                 kept = kept if keep(trial, trial_free, trial_status, ok, 0, kept) == kept else 0
             better = kept > k and chi2 - new > enough * (kept - k)
             if better:
-                p[:kept], free[:kept], status[:kept] = trial[:kept], trial_free[:kept], trial_status[:kept]
+                take(p, free, status, trial, trial_free, trial_status, kept)
                 k, chi2 = kept, new
                 break
         if not better:
@@ -300,8 +315,8 @@ def two_points(p: Floats, c: int, last: int, beam: Floats) -> bool:
     x, y = p[c, 1], p[c, 2]
     p[last, 0], p[last, 1], p[last, 2] = height, x - dx, y - dy
     p[c, 0], p[c, 1], p[c, 2] = height, x + dx, y + dy
-    p[last, 3:6] = beam
-    p[c, 3:6] = beam
+    take_beam(p, last, beam)
+    take_beam(p, c, beam)
     return True
 
 
@@ -332,7 +347,9 @@ def fit_island(
     for start in range(2):
         if start == 0:
             m = min(seeds.shape[0], limit)
-            trial[:m] = seeds[:m]
+            for c in range(m):
+                for a in range(6):
+                    trial[c, a] = seeds[c, a]
         else:
             astray = k == 0
             for c in range(k):
@@ -373,10 +390,10 @@ def fit_island(
         )  # fmt: skip
         if new + each * m < cost:
             k, cost, chi2 = m, new + each * m, new
-            p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
+            take(p, free, status, trial, trial_free, trial_status, k)
     if 0 < k < min(JOINT, limit):
         for c in range(k):
-            trial[:k], trial_free[:k], trial_status[:k] = p[:k], free[:k], status[:k]
+            take(trial, trial_free, trial_status, p, free, status, k)
             if not (free[c] and two_points(trial, c, k, beam)) or trial[c, 0] < 0.9 * threshold:
                 continue
             trial_free[c], trial_free[k] = False, False
@@ -388,7 +405,7 @@ def fit_island(
             both = min(trial[c, 0], trial[k, 0]) > threshold
             if both and new < chi2 and keep(trial, trial_free, trial_status, ok, 0, k + 1) == k + 1:
                 k += 1
-                p[:k], free[:k], status[:k] = trial[:k], trial_free[:k], trial_status[:k]
+                take(p, free, status, trial, trial_free, trial_status, k)
                 break
     if k > 0:
         make_blocks_of(p[:k], beam, block[:k])

@@ -118,10 +118,12 @@ def fit_joint(
             if new < chi2:
                 gain = chi2 - new
                 chi2 = new
-                p[:] = trial
-                bounded[:] = on_bound
-                matrix[:] = trial_matrix
-                gradient[:] = trial_gradient
+                for c in range(k):
+                    bounded[c] = on_bound[c]
+                    for m in range(6):
+                        p[c, m] = trial[c, m]
+                matrix, trial_matrix = trial_matrix, matrix
+                gradient, trial_gradient = trial_gradient, gradient
                 damping = max(0.2 * damping, 1e-9)
                 improved = True
                 break
@@ -167,6 +169,26 @@ def make_blocks(p: Floats, beam: Floats, block: Ints) -> int:
 
 
 @kernel
+def picked(values: Floats, chosen: Ints) -> Floats:
+    """The values at these places."""
+    result = np.empty(chosen.shape[0])
+    for i in range(chosen.shape[0]):
+        result[i] = values[chosen[i]]
+    return result
+
+
+@kernel
+def members_of(p: Floats, free: Bools, members: Ints) -> tuple[Floats, Bools]:
+    """Copies of these components, and of which of their shapes are free."""
+    part, part_free = np.empty((members.shape[0], 6)), np.empty(members.shape[0], np.bool_)
+    for i in range(members.shape[0]):
+        part_free[i] = free[members[i]]
+        for m in range(6):
+            part[i, m] = p[members[i], m]
+    return part, part_free
+
+
+@kernel
 def near_block(x: Floats, y: Floats, p: Floats, members: Ints, beam: Floats, out: Ints) -> int:
     """Number of pixels, listed in ``out``, within 1.5 FWHM of a member of a block, by the wider of it and the beam."""
     n = 0
@@ -206,17 +228,17 @@ def fit_components(
         before = chi2
         for b in range(n_blocks):
             members = np.nonzero(block == b)[0]
-            part, part_free = p[members], free[members]
+            part, part_free = members_of(p, free, members)
             n = near_block(x, y, p, members, beam, pixels)
             chosen = pixels[:n]
             add_gaussians(x, y, part, 0, part.shape[0], 1.0, rest)
             part_bounded = np.zeros(part.shape[0], np.bool_)
             if n > 6 * part.shape[0]:
                 fit_joint(
-                    x[chosen],
-                    y[chosen],
-                    rest[chosen],
-                    w[chosen],
+                    picked(x, chosen),
+                    picked(y, chosen),
+                    picked(rest, chosen),
+                    picked(w, chosen),
                     part,
                     part_free,
                     beam,

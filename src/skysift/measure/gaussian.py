@@ -17,6 +17,14 @@ A, X, Y, XX, XY, YY = range(6)
 SUPPORT = 40.0  # beyond this d' S^-1 d a component is zero (2e-9 of its peak)
 
 
+# Whole slices are filled by loops here and elsewhere: numba's own slice assignment costs seconds to compile, for
+# the message that it would raise of arrays that differ in shape.
+@kernel
+def take_beam(p: Floats, k: int, beam: Floats) -> None:
+    """Give component k the shape of the beam."""
+    p[k, 3], p[k, 4], p[k, 5] = beam[0], beam[1], beam[2]
+
+
 @kernel
 def add_gaussians(x: Floats, y: Floats, p: Floats, first: int, last: int, sign: float, out: Floats) -> None:
     """Add ``sign`` times components ``p[first:last]`` at pixels (x, y) to ``out``."""
@@ -258,9 +266,13 @@ def sandwich(
     middle = np.zeros((size, size))
     spread = np.empty(max(size, 8))
     spreads = np.zeros((n, size))
-    reach_y, reach_x = np.abs(lags[:, 0]).max(), np.abs(lags[:, 1]).max()
+    reach_y, reach_x = 0, 0
+    for m in range(lags.shape[0]):
+        reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
     padded = np.full((index.shape[0] + 2 * reach_y, index.shape[1] + 2 * reach_x), -1, np.int32)
-    padded[reach_y : reach_y + index.shape[0], reach_x : reach_x + index.shape[1]] = index
+    for v in range(index.shape[0]):
+        for u in range(index.shape[1]):
+            padded[v + reach_y, u + reach_x] = index[v, u]
     for i in range(n):
         v, u = int(y[i]), int(x[i])
         if step > 1 and (v % step != 0 or u % step != 0):

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from skysift.base.compiled import kernel
 from skysift.measure.components import SMALLEST, fit_island, from_moments, settle
-from skysift.measure.fit import JOINT, fit_joint, near_block
-from skysift.measure.gaussian import add_gaussians, sandwich
+from skysift.measure.fit import JOINT, fit_joint, members_of, near_block, picked
+from skysift.measure.gaussian import add_gaussians, sandwich, take_beam
 from skysift.measure.window import gather, restrict, thin
 from skysift.sky.flags import flag
 
@@ -57,7 +57,7 @@ def errors_of_block(
     every: int, lags: Ints, correlation: Floats, index: Labels, cov: Floats, bias: Floats,
 ) -> bool:  # fmt: skip
     """Covariance ``(6 m, 6 m)`` and bias of a block, from the pixels it was fitted to; false where there is none."""
-    part, part_free = p[members], free[members]
+    part, part_free = members_of(p, free, members)
     narrow = np.inf
     for c in range(part.shape[0]):
         mean, half = 0.5 * (part[c, 3] + part[c, 5]), 0.5 * (part[c, 3] - part[c, 5])
@@ -74,9 +74,9 @@ def errors_of_block(
         part_index[int(y[chosen[i]]), int(x[chosen[i]])] = i
     chosen = chosen[:n]
     return sandwich(
-        x[chosen],
-        y[chosen],
-        noise[chosen],
+        picked(x, chosen),
+        picked(y, chosen),
+        picked(noise, chosen),
         part,
         part_free,
         lags,
@@ -136,7 +136,7 @@ def beam_flux(
     target = rest.copy()
     add_gaussians(x, y, p, k, k + 1, 1.0, target)
     point = p[k : k + 1].copy()
-    point[0, 3:6] = beam
+    take_beam(point, 0, beam)
     held, bounded = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     fit_joint(x, y, target, 1.0 / (noise * noise), point, held, beam, SMALLEST, 4.0, 0.5, bounded)
     cov, bias = np.empty((6, 6)), np.empty((1, 6))
@@ -201,9 +201,10 @@ def measure_islands(
         shift_y, shift_x = float(top + y0), float(left + x0)
 
         local = seeds[first_seed[i] : first_seed[i + 1]].copy()
-        local[:, 0] /= reference
-        local[:, 1] -= shift_x
-        local[:, 2] -= shift_y
+        for s in range(local.shape[0]):
+            local[s, 0] /= reference
+            local[s, 1] -= shift_x
+            local[s, 2] -= shift_y
         limit = limits[i]
         p, free = np.empty((limit, 6)), np.zeros(limit, np.bool_)
         status, block = np.zeros(limit, np.int64), np.zeros(limit, np.int64)
@@ -263,7 +264,8 @@ def measure_islands(
                 )
                 if not ok[0] or trial_free[0] != free[0]:
                     break
-                p[:1] = trial
+                for m in range(6):
+                    p[0, m] = trial[0, m]
                 lone_x, lone_y, lone_z, lone_noise, lone_index = tx, ty, tz, tnoise, tindex
                 lone = True
             if lone:
@@ -340,8 +342,9 @@ def measure_islands(
                 out[SHAPE], out[SHAPE + 1], out[SHAPE + 2] = p[c, 3], p[c, 4], p[c, 5]
                 flux = flux_gradient(p, c, free[c], beam, gradients[c])
                 if failed or (not known and not free[c]):  # too few pixels: what the noise does to a point
-                    cov[6 * s : 6 * s + 6, :] = 0.0
-                    cov[:, 6 * s : 6 * s + 6] = 0.0
+                    for a in range(6 * s, 6 * s + 6):
+                        for b in range(cov.shape[0]):
+                            cov[a, b], cov[b, a] = 0.0, 0.0
                     cov[6 * s, 6 * s] = 1.0
                     cov[6 * s + 1, 6 * s + 1] = beam[0] / p[c, 0] ** 2
                     cov[6 * s + 2, 6 * s + 2] = beam[2] / p[c, 0] ** 2
