@@ -19,6 +19,15 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "sdc1": ("skysift.score.sdc1:Sdc1Scorer", "skysift.score.options:Sdc1Options"),
         "sdc2": ("skysift.score.sdc2:Sdc2Scorer", "skysift.score.options:Sdc2Options"),
     },
+    "matcher": {
+        "nearest": ("skysift.match.matcher:NearestMatcher", "skysift.match.options:NearestOptions"),
+        "one-to-one": ("skysift.match.matcher:OneToOneMatcher", "skysift.match.options:OneToOneOptions"),
+        "ellipse": ("skysift.match.ellipse:EllipseMatcher", "skysift.match.options:EllipseOptions"),
+        "likelihood": (
+            "skysift.match.likelihood:LikelihoodMatcher",
+            "skysift.match.options:LikelihoodOptions",
+        ),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
         "info": ("skysift.cli.info:info", ""),
@@ -32,7 +41,14 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "parquet": ("skysift.io.tables:ParquetFormat", ""),
         "csv": ("skysift.io.tables:CsvFormat", ""),
     },
-    "layout": {},
+    "layout": {
+        "lotss": ("skysift.io.layouts.lotss:LotssLayout", ""),
+        "pybdsf": ("skysift.io.layouts.pybdsf:PyBDSFLayout", ""),
+        "aegean": ("skysift.io.layouts.aegean:AegeanLayout", ""),
+        "casda": ("skysift.io.layouts.selavy:CasdaLayout", ""),
+        "caesar": ("skysift.io.layouts.caesar:CaesarLayout", ""),
+        "named": ("skysift.io.layouts.named:NamedLayout", "skysift.io.layouts.options:NamedOptions"),
+    },
     "executor": {
         "serial": ("skysift.base.parallel:serial", ""),
         "threads": ("skysift.base.parallel:threads", ""),
