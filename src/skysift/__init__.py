@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skysift.find import find
     from skysift.find.finding import Finding
     from skysift.io.open import open
+    from skysift.match import match
     from skysift.score import score
     from skysift.score.scorer import Report
     from skysift.sky.beam import Beam
@@ -43,11 +44,12 @@ __all__ = [
     "Tiling",
     "__version__",
     "find",
+    "match",
     "open",
     "score",
 ]
 
-# `find` and `score` are not among them: their folders are themselves called as the verbs (see their __init__)
+# `find`, `match` and `score` are not among them: their folders are themselves called as the verbs (see their __init__)
 _HOMES = {
     "Beam": "skysift.sky.beam",
     "Box": "skysift.sky.box",
@@ -64,7 +66,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name in ("find", "score"):
+    if name in ("find", "match", "score"):
         return importlib.import_module(f"skysift.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'skysift' has no attribute {name!r}")

@@ -34,6 +34,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "options": ("skysift.cli.options:options", ""),
         "columns": ("skysift.cli.columns:columns", ""),
         "convert": ("skysift.cli.convert:convert", ""),
+        "completeness": ("skysift.cli.completeness:completeness", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "ARCSEC",
     "Pairs",
+    "count_near",
     "nearest",
     "offset_by",
     "offsets",
@@ -158,6 +159,23 @@ def within(
     right, chord = np.empty(first[-1], np.int64), np.empty(first[-1])
     fill_within(*query, *where, there.rows, first, right, chord)
     return Pairs(np.repeat(rows, count), right, _angle(chord))
+
+
+def count_near(
+    ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike, radius: float | NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """How many right rows lie within `radius` (arcsec) of each left row; (left,)."""
+    from skysift.match.zones import count_within  # late: the compiled code
+
+    reach = _reach(ra1, radius)
+    there = _Zoned.of(ra2, dec2, _height(reach))
+    rows, query = _query(ra1, dec1, reach)
+    near = np.zeros(reach.shape, np.int64)
+    if rows.size and len(there):
+        count = np.empty(rows.size, np.int64)
+        count_within(*query, there.height, there.begin, there.ra, there.vectors, count)
+        near[rows] = count
+    return near
 
 
 def nearest(

@@ -1,0 +1,98 @@
+"""How many matches are chance: the same matching with the left rows shifted to where nothing belongs to them.
+
+Each row is moved by a random step into an annulus about its place, as CAESAR's catalogue matching does: the
+density, its changes over the field and the edges stay, what is truly one comes apart (Riggi et al. 2019,
+PASA 36, e037).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skysift.base.random import generator
+from skysift.match.entries import Entries
+from skysift.match.matcher import Matcher
+from skysift.match.sky import offset_by
+
+__all__ = ["Chance", "chance_matches", "shifted"]
+
+_ROWS = 200_000  # shifted rows that are enough
+_FEWEST = 3  # trials
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What shifted positions say of a matching.
+
+    A fraction p of shifted rows finds a match. Of the n left rows, m are matched, of which t truly: the others
+    match by chance as often as shifted rows, m = t + p (n - t); so t = (m - p n) / (1 - p), and m - t are false.
+
+    Parameters
+    ----------
+    trials
+        Number of shifted copies; 0 where chance was not counted.
+    fraction, fraction_err
+        Share of shifted rows that find a match, with the error of what the trials tell.
+    false, false_err
+        Expected number of false matches, with its error (that of `fraction` and the Poisson noise of the number).
+    rate, rate_err
+        The same as a share of the matches.
+    density
+        Right rows per square arcsec where left rows are, as far as position alone decides; else NaN.
+    """
+
+    trials: int = 0
+    fraction: float = math.nan
+    fraction_err: float = math.nan
+    false: float = math.nan
+    false_err: float = math.nan
+    rate: float = math.nan
+    rate_err: float = math.nan
+    density: float = math.nan
+
+
+def chance_matches(
+    matcher: Matcher[Any], left: Entries, right: Entries, radius: float, matched: int
+) -> Chance:
+    """What part of `matched` left rows are chance, by the matcher's own rule on shifted rows."""
+    options = matcher.options
+    left = left.take(left.placed)
+    n = len(left)
+    if not options.trials or not n or not len(right) or radius <= 0:
+        return Chance()
+    trials = min(options.trials, max(_FEWEST, math.ceil(_ROWS / n)))
+    hits = np.empty(trials)
+    for trial in range(trials):
+        moved = shifted(
+            left,
+            radius * options.shift_min,
+            radius * options.shift_max,
+            options.random_seed,
+            f"trial {trial}",
+        )
+        found = matcher.candidates(moved, right, radius)
+        hits[trial] = len(np.unique(found.pairs.left[found.chosen]))
+    p = float(hits.mean()) / n
+    poisson = math.sqrt(max(float(hits.sum()), 1.0)) / (n * trials)
+    spread = float(hits.std(ddof=1)) / n / math.sqrt(trials) if trials > 1 else 0.0
+    p_err = max(poisson, spread)
+    # with p near 1 every row matches by chance, and nothing can be told
+    true = min(max((matched - p * n) / (1.0 - p), 0.0), matched) if p < 1.0 else 0.0
+    false = matched - true
+    slope = abs((n - matched) / (1.0 - p) ** 2) if p < 1.0 else 0.0
+    false_err = math.hypot(slope * p_err, math.sqrt(max(false, 0.0)))
+    density = -math.log1p(-min(p, 1.0 - 1e-12)) / (math.pi * radius**2)
+    rate = (false / matched, false_err / matched) if matched else (math.nan, math.nan)
+    return Chance(trials, p, p_err, false, false_err, *rate, density)
+
+
+def shifted(left: Entries, inner: float, outer: float, random_seed: int, name: str) -> Entries:
+    """The rows, each moved by a random step into the annulus from `inner` to `outer` (arcsec) about its place."""
+    rng = generator(random_seed, "match", "shift", name)
+    far = np.sqrt(rng.uniform(inner**2, outer**2, len(left)))
+    angle = rng.uniform(0.0, 2.0 * np.pi, len(left))
+    return left.moved(*offset_by(left.ra, left.dec, far * np.sin(angle), far * np.cos(angle)))
