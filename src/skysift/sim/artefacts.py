@@ -26,18 +26,18 @@ from skysift.match.merge import merge_fragments
 from skysift.measure.gaussian import paint_gaussians
 from skysift.measure.label import count_runs, find_runs
 from skysift.sim.options import InstrumentOptions
+from skysift.sim.painting import CELL
 from skysift.sim.stamping import TAPS, add_stamps, blank_ellipses, sum_runs
 from skysift.sim.telescope import Coverage, dirty_beam, hole, lost, reach
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 
-__all__ = ["CELL", "Artefacts"]
+__all__ = ["Artefacts"]
 
 Floats = NDArray[np.float64]
 Noise: TypeAlias = float | NDArray[np.floating] | Callable[[Box], NDArray[np.floating]]
 
-CELL = 512  # pixels along each side of the squares that are labelled at once
 _SETS = 4  # independent sets of antenna errors
 _FAINTEST = 0.3  # of the noise: sidelobes of a source that are painted
 _END = 0.1  # of the noise: sidelobes that are left out

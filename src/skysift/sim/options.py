@@ -168,7 +168,7 @@ class InstrumentOptions(Options):
         True, doc="Leave sidelobes, spokes and bowls around bright sources; needs an array."
     )
     clean_residual: float = option(
-        0.002,
+        0.01,
         at_least=0.0,
         at_most=1.0,
         doc="Part of a bright source that deconvolution leaves in the dirty map.",

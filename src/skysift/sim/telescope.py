@@ -19,6 +19,7 @@ from skysift.base.errors import UsageError
 from skysift.base.random import generator
 from skysift.sim.arrays import Array, array
 from skysift.sim.gridding import count_samples, sum_errors
+from skysift.sim.noise import gaussian_kernel, unit_power
 from skysift.sim.options import InstrumentOptions
 from skysift.sky.beam import Beam
 
@@ -43,7 +44,9 @@ _CHANNELS = 7  # of the band
 _FLAG_INTERVAL = 0.5  # hours that an antenna is lost at once
 _LARGEST_SCALE = 0.6  # lambda over the shortest spacing, as the ALMA technical handbook defines it
 _MISFIT = 0.05  # of the axes of a dirty beam, that a taper may leave
-_LARGEST_REACH = 680  # pixels
+_CLOSE = 1e-3  # of the squares of the axes, where a taper is good enough
+_LARGEST_REACH = 800  # pixels
+_DENSITY_FIELD = 120.0  # beams: FWHM on the sky of what the density of samples is smoothed with
 
 
 class Samples(NamedTuple):
@@ -131,9 +134,10 @@ def uv_coverage(
 ) -> Coverage:
     """The cells that an array fills as the Earth turns, weighted and tapered for the wanted beam.
 
-    Weights are natural (1 a sample), uniform (1 a cell) or those of Briggs (1995, PhD thesis, New Mexico Tech),
-    ``1 / (1 + N f^2)`` a sample with ``f^2 = (5 10^-robust)^2 sum N / sum N^2``; a Gaussian taper then brings the main
-    lobe of the dirty beam to the wanted beam.
+    Weights of a sample where the density of samples is N are natural: 1; uniform: ``1 / N``; or those of Briggs
+    (1995, PhD thesis, New Mexico Tech): ``1 / (1 + N f^2)`` with ``f^2 = (5 10^-robust)^2 / <N>``. The density is
+    smoothed over cells as wide as a field of 120 beams, as for the SKA data challenge 1. A Gaussian taper then
+    brings the main lobe of the dirty beam to the wanted beam.
 
     Parameters
     ----------
@@ -148,7 +152,7 @@ def uv_coverage(
     frequency
         Hz.
     size
-        Pixels of the map that the grid belongs to; left out, three times the reach of a sidelobe pattern or more.
+        Pixels of the map that the grid belongs to; left out, 2.5 times the reach of the sidelobes or more.
     random_seed
         Of the antennas that are lost at times.
 
@@ -162,13 +166,17 @@ def uv_coverage(
             "there is no array to see with", got="array=none", todo="give an array such as meerkat"
         )
     if size is None:
-        size = max(512, 2 ** math.ceil(math.log2(3 * reach(options, beam, pixel_scale))))
+        size = max(512, 2 ** math.ceil(math.log2(2.5 * reach(options, beam, pixel_scale))))
     antennas = array(options.array)
     hours = _hours(options, antennas, dec)
     wanted = _pixel_covariance(beam, pixel_scale)
     if options.stretch:
+        # first to about the right size, then by what the weights make of it
+        antennas = antennas.stretch(
+            LIGHT / frequency / (beam.minor * _ARCSEC) / float(antennas.spacings.max())
+        )
         found = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
-        lobe = _main_lobe(_weighted(options, found[0]))
+        lobe = _main_lobe(_weighted(options, found[0], wanted))
         factor = math.sqrt(math.sqrt(np.linalg.det(lobe) / np.linalg.det(wanted))) * 1.25
         antennas = antennas.stretch(factor)
     counts, samples = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
@@ -178,7 +186,7 @@ def uv_coverage(
             got=f"array={options.array}",
             todo="give a more compact array, smaller pixels, or stretch=true",
         )
-    weights, lobe = _tapered(_weighted(options, counts), wanted)
+    weights, lobe = _tapered(_weighted(options, counts, wanted), wanted)
     made = _sky_beam(lobe, pixel_scale)
     if abs(made.major / beam.major - 1) > _MISFIT or abs(made.minor / beam.minor - 1) > _MISFIT:
         raise UsageError(
@@ -192,7 +200,7 @@ def uv_coverage(
 
 
 def reach(options: InstrumentOptions, beam: Beam, pixel_scale: float) -> int:
-    """Pixels out to which sidelobes are painted: `sidelobe_radius` beams, at most 680 pixels."""
+    """Pixels out to which sidelobes are painted: `sidelobe_radius` beams, at most 800 pixels."""
     fwhm = math.sqrt(beam.major * beam.minor) / pixel_scale
     return min(math.ceil(options.sidelobe_radius * fwhm), _LARGEST_REACH)
 
@@ -292,7 +300,8 @@ def noise_kernel(
         The kernel of the uv coverage is wanted without one.
     """
     if options.noise_kernel == "gaussian":
-        return _gaussian_kernel(options.noise_width**2 * _pixel_covariance(beam, pixel_scale))
+        shape = options.noise_width**2 * _pixel_covariance(beam, pixel_scale)
+        return gaussian_kernel(np.array([shape[0, 0], shape[0, 1], shape[1, 1]]))
     if coverage is None:
         raise UsageError(
             "noise_kernel=array needs an array",
@@ -310,7 +319,7 @@ def noise_kernel(
     edge = np.cos(0.5 * math.pi * np.clip(np.arange(-radius, radius + 1) / radius * 4.0 - 3.0, 0.0, 1.0))
     edge = np.minimum(edge, edge[::-1])
     kernel = kernel[middle, middle] * edge * edge[:, None]
-    return np.asarray(kernel / math.sqrt(float(np.sum(kernel**2))))
+    return unit_power(kernel)
 
 
 def _hours(options: InstrumentOptions, antennas: Array, dec: float) -> Floats:
@@ -359,33 +368,42 @@ def _gridded(
     return counts, samples
 
 
-def _weighted(options: InstrumentOptions, counts: Floats) -> Floats:
+def _weighted(options: InstrumentOptions, counts: Floats, wanted: Floats) -> Floats:
     """Weights of the cells before the taper, in sum 1."""
     if options.weighting == "natural":
-        weights = counts.copy()
-    elif options.weighting == "uniform":
-        weights = (counts > 0).astype(np.float64)
+        return counts / float(counts.sum())
+    y, x = _offsets(len(counts))
+    spread = _DENSITY_FIELD**2 * math.sqrt(float(np.linalg.det(wanted)))
+    density = fft.fft2(fft.ifft2(counts).real * np.exp(-0.5 * (x * x + y * y) / spread)).real
+    density = np.maximum(density, 1e-3 * counts)  # rounding aside, it is positive where there are samples
+    if options.weighting == "uniform":
+        weights = np.divide(counts, density, out=np.zeros_like(counts), where=counts > 0)
     else:
-        f2 = (5.0 * 10.0**-options.robust) ** 2 * counts.sum() / max(float(np.sum(counts**2)), 1.0)
-        weights = counts / (1.0 + counts * f2)
-    return weights / max(float(weights.sum()), 1e-300)
+        f2 = (5.0 * 10.0**-options.robust) ** 2 * counts.sum() / float(np.sum(counts * density))
+        weights = counts / (1.0 + density * f2)
+    return np.asarray(weights / float(weights.sum()))
 
 
 def _tapered(weights: Floats, wanted: Floats) -> tuple[Floats, Floats]:
     """Weights under the Gaussian taper that brings the main lobe nearest to `wanted`, and that lobe (2, 2)."""
     n = len(weights)
     ky, kx = (each / n for each in _offsets(n))
-    taper = np.zeros((2, 2))
+    taper, step = np.zeros((2, 2)), 1.0
     made, lobe = weights, _main_lobe(weights)
+    miss = float(np.linalg.norm(wanted - lobe))
     for _ in range(40):
-        values, vectors = np.linalg.eigh(taper + wanted - lobe)
-        taper = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        q = taper[0, 0] * kx * kx + 2.0 * taper[0, 1] * kx * ky + taper[1, 1] * ky * ky
-        made = weights * np.exp(-2.0 * math.pi**2 * q)
-        made /= made.sum()
-        before, lobe = lobe, _main_lobe(made)
-        if np.max(np.abs(lobe - before)) < 1e-4 * np.max(wanted):
+        if miss < _CLOSE * np.max(wanted) or step < 1e-3:
             break
+        values, vectors = np.linalg.eigh(taper + step * (wanted - lobe))
+        tried = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        q = tried[0, 0] * kx * kx + 2.0 * tried[0, 1] * kx * ky + tried[1, 1] * ky * ky
+        under = weights * np.exp(-2.0 * math.pi**2 * q)
+        under /= under.sum()
+        seen = _main_lobe(under)
+        if np.linalg.norm(wanted - seen) >= miss:  # too far: the lobe answers more than the taper changes
+            step *= 0.5
+            continue
+        taper, made, lobe, miss = tried, under, seen, float(np.linalg.norm(wanted - seen))
     return made, lobe
 
 
@@ -419,15 +437,6 @@ def _offsets(n: int) -> tuple[Floats, Floats]:
     """Rows and columns of a grid as a discrete Fourier transform numbers them, (n, 1) and (1, n)."""
     k = fft.fftfreq(n, 1.0 / n)
     return k[:, None], k[None, :]
-
-
-def _gaussian_kernel(covariance: Floats) -> Floats:
-    """A Gaussian of this covariance (axes x, y; pixels squared), squares sum to 1."""
-    reach = [math.ceil(math.sqrt(40.0 * covariance[i, i])) for i in (1, 0)]
-    y, x = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1].astype(np.float64)
-    p = np.linalg.inv(covariance)
-    kernel = np.exp(-0.5 * (p[0, 0] * x * x + 2.0 * p[0, 1] * x * y + p[1, 1] * y * y))
-    return np.asarray(kernel / math.sqrt(float(np.sum(kernel**2))))
 
 
 def _pixel_covariance(beam: Beam, pixel_scale: float) -> Floats:
