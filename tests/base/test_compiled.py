@@ -4,8 +4,8 @@ import os
 import shutil
 import threading
 import time
+from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -51,8 +51,23 @@ def test_threads_run_kernels_while_python_goes_on():
 def test_the_cache_is_named_by_the_sources():
     assert source_hash() == source_hash()
     assert len(source_hash()) == 16
-    assert compiled.CACHE.name == source_hash()
-    assert str(compiled.CACHE) == numba.config.CACHE_DIR
+    here = compiled._SOURCE / "measure" / "gaussian.py"
+    assert compiled.cache_of(here).name == source_hash(here)
+
+
+def test_a_file_reaches_what_it_imports_and_no_more():
+    reached = {
+        path.relative_to(compiled._SOURCE).as_posix()
+        for path in compiled._reached(compiled._SOURCE / "measure" / "island.py")
+    }
+    assert {
+        "measure/island.py",
+        "measure/components.py",
+        "measure/fit.py",
+        "measure/gaussian.py",
+        "sky/flags.py",
+    } <= reached
+    assert not any(name.startswith(("cli/", "flow/", "find/")) for name in reached)
 
 
 def test_any_change_of_a_source_with_a_kernel_changes_the_name(tmp_path, monkeypatch):
@@ -63,8 +78,11 @@ def test_any_change_of_a_source_with_a_kernel_changes_the_name(tmp_path, monkeyp
     plain, with_kernels = copy / "base" / "errors.py", copy / "measure" / "gaussian.py"
     plain.write_text(plain.read_text() + "\n# nothing compiled here\n")
     assert source_hash() == before
+    above, beside = (source_hash(copy / "measure" / name) for name in ("island.py", "label.py"))
     with_kernels.write_text(with_kernels.read_text() + "\n# a change\n")
     assert source_hash() != before
+    assert source_hash(copy / "measure" / "island.py") != above
+    assert source_hash(copy / "measure" / "label.py") == beside
 
 
 def test_the_name_tells_checkouts_apart_and_follows_what_kernels_freeze(tmp_path, monkeypatch):
@@ -79,9 +97,10 @@ def test_the_name_tells_checkouts_apart_and_follows_what_kernels_freeze(tmp_path
     assert source_hash() != moved
 
 
-def test_kernels_of_sources_that_are_gone_are_removed(tmp_path):
+def test_kernels_of_sources_that_are_gone_are_removed(tmp_path, monkeypatch):
     now, day = time.time(), 86400.0
     ages = {"mine": 0.0, "long": 31 * day, **{f"day{n}": n * day + 60 for n in range(8)}}
+    monkeypatch.setattr(compiled, "_KEPT", 5)
     for name, age in ages.items():
         (tmp_path / name / "deep").mkdir(parents=True)
         os.utime(tmp_path / name, (now - age, now - age))
@@ -94,7 +113,7 @@ def test_a_cache_that_cannot_be_made_moves_to_the_temporary_folder(tmp_path, mon
     told = settings()
     monkeypatch.setattr(compiled, "settings", lambda: type(told)(tmp_path / "file", told.workers))
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
-    folder = compiled._cache_folder()
+    folder = compiled._cache_folder("name")
     assert tmp_path in folder.parents
     assert folder.is_dir()
 
@@ -102,7 +121,7 @@ def test_a_cache_that_cannot_be_made_moves_to_the_temporary_folder(tmp_path, mon
 @pytest.mark.parametrize("fresh", [True, False])
 def test_the_first_run_says_that_it_compiles(monkeypatch, fresh):
     said = []
-    monkeypatch.setattr(compiled, "FRESH", fresh)
+    monkeypatch.setattr(compiled, "_FRESH", {Path("kernels")} if fresh else set())
     monkeypatch.setattr(
         compiled,
         "get_logger",

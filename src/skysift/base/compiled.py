@@ -1,12 +1,14 @@
-"""`@kernel`: compiled loops that release the interpreter lock, cached on disk under a hash of the sources."""
+"""`@kernel`: compiled loops that release the interpreter lock, cached on disk under a hash of the sources it reaches."""
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,23 +22,44 @@ R = TypeVar("R")
 
 _SOURCE = Path(__file__).resolve().parent.parent
 _FROZEN = ("base/compiled.py", "sky/flags.py")  # what kernels are made by, and the numbers that they hold
-_KEPT = 5  # folders of kernels
+_IMPORT = re.compile(r"^\s*from (skysift\.[\w.]+) import", re.MULTILINE)
+_KEPT = 100  # folders of kernels: one a source file and state of it
 _IDLE, _BUSY = 30 * 86400.0, 86400.0  # seconds unused after which one goes; within which it may be in use
+_FRESH: set[Path] = set()  # folders that were empty when a kernel of theirs was loaded
 
 
-def source_hash() -> str:
-    """Sixteen hex digits of where the sources lie and of all files that decide what a kernel does."""
+def source_hash(path: Path | None = None) -> str:
+    """Sixteen hex digits of where the sources lie and of all files that decide what the kernels of a file do.
+
+    These are the file itself and those that it imports, directly or not, as far as they hold kernels. Without a
+    path, or for a file outside the package, all files that hold kernels count.
+    """
     digest = hashlib.sha256(f"{numba.__version__} {_SOURCE}".encode())  # numba finds kernels by path too
-    for path in sorted(_SOURCE.rglob("*.py")):
-        name, text = path.relative_to(_SOURCE).as_posix(), path.read_bytes()
+    inside = path is not None and path.is_relative_to(_SOURCE)
+    files = _reached(path) if path is not None and inside else set(_SOURCE.rglob("*.py"))
+    for each in sorted(files | {_SOURCE / name for name in _FROZEN}):
+        name, text = each.relative_to(_SOURCE).as_posix(), each.read_bytes()
         if b"@kernel" in text or name in _FROZEN:
             digest.update(name.encode())
             digest.update(text)
     return digest.hexdigest()[:16]
 
 
-def _cache_folder() -> Path:
-    folder = settings().cache / "kernels" / source_hash()
+def _reached(path: Path) -> set[Path]:
+    """The file, and the files of the package that it imports, directly or not."""
+    reached: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in reached and file.is_file():
+            reached.add(file)
+            names = _IMPORT.findall(file.read_text(encoding="utf-8"))
+            waiting += [_SOURCE.joinpath(*name.split(".")[1:]).with_suffix(".py") for name in names]
+    return reached
+
+
+def _cache_folder(name: str) -> Path:
+    folder = settings().cache / "kernels" / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)  # the mark of its last use
@@ -46,7 +69,7 @@ def _cache_folder() -> Path:
         usable = False
     if usable:
         return folder
-    folder = Path(tempfile.gettempdir()) / f"skysift-{os.getuid()}" / "kernels" / source_hash()
+    folder = Path(tempfile.gettempdir()) / f"skysift-{os.getuid()}" / "kernels" / name
     folder.mkdir(parents=True, exist_ok=True)
     get_logger(__name__).warning("kernels are cached in %s instead", folder)
     return folder
@@ -64,10 +87,14 @@ def _prune(folder: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-CACHE = _cache_folder()
-_prune(CACHE)
-FRESH = not any(CACHE.rglob("*.nbi"))
-numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
+@cache
+def cache_of(path: Path) -> Path:
+    """The folder that keeps the kernels of a source file; old ones beside it are removed."""
+    folder = _cache_folder(source_hash(path))
+    _prune(folder)
+    if not any(folder.rglob("*.nbi")):
+        _FRESH.add(folder)
+    return folder
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -77,11 +104,14 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     Compilation happens at the first call and is kept on disk. No fastmath and no parallel reductions:
     a kernel gives the same bits whatever called it and however many threads run.
     """
+    numba.config.CACHE_DIR = str(cache_of(Path(function.__code__.co_filename)))  # type: ignore[attr-defined]
     compiled: Callable[P, R] = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     return compiled
 
 
 def announce_compilation() -> None:
-    """Log once, when the cache is empty, that the first run compiles."""
-    if FRESH:
-        get_logger(__name__).warning("first run: compiling kernels (under half a minute, kept in %s)", CACHE)
+    """Log that the first run compiles, where kernels were loaded that are not in the cache yet."""
+    if _FRESH:
+        get_logger(__name__).warning(
+            "first run: compiling kernels (about half a minute, kept in %s)", next(iter(_FRESH)).parent
+        )
