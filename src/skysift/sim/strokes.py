@@ -55,13 +55,13 @@ class Sketch:
     def extent(self) -> Floats:
         """Largest extent (galaxy,) between the half-maximum contours of the Gaussians, the core among them."""
         xx, xy, yy = self.covariance()
-        largest = np.zeros(self.x.shape[0])
+        largest, lit = np.zeros(self.x.shape[0]), self.flux > 0.0
         for direction in DIRECTIONS:
             c, s = np.cos(direction), np.sin(direction)
             place = self.x * c + self.y * s
             reach = HALF_WIDTH * np.sqrt(np.maximum(xx * c * c + 2.0 * xy * s * c + yy * s * s, 0.0))
-            upper = np.maximum((place + reach).max(axis=1), 0.0)
-            lower = np.minimum((place - reach).min(axis=1), 0.0)
+            upper = np.where(lit, place + reach, 0.0).max(axis=1, initial=0.0)
+            lower = np.where(lit, place - reach, 0.0).min(axis=1, initial=0.0)
             largest = np.maximum(largest, upper - lower)
         return largest
 
