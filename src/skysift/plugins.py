@@ -34,6 +34,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "options": ("skysift.cli.options:options", ""),
         "columns": ("skysift.cli.columns:columns", ""),
         "convert": ("skysift.cli.convert:convert", ""),
+        "score": ("skysift.cli.score:score", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
     },
     "format": {
@@ -48,6 +49,9 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "aegean": ("skysift.io.layouts.aegean:AegeanLayout", ""),
         "casda": ("skysift.io.layouts.selavy:CasdaLayout", ""),
         "caesar": ("skysift.io.layouts.caesar:CaesarLayout", ""),
+        "sdc1": ("skysift.io.layouts.sdc:Sdc1Layout", "skysift.io.layouts.options:Sdc1LayoutOptions"),
+        "sdc2": ("skysift.io.layouts.sdc:Sdc2Layout", ""),
+        "cds-mrt": ("skysift.io.layouts.mrt:MrtLayout", ""),
         "named": ("skysift.io.layouts.named:NamedLayout", "skysift.io.layouts.options:NamedOptions"),
     },
     "executor": {

@@ -6,7 +6,7 @@ from typing import Literal
 
 from skysift.base.options import Options, option
 
-__all__ = ["NamedOptions"]
+__all__ = ["NamedOptions", "Sdc1LayoutOptions"]
 
 
 class NamedOptions(Options):
@@ -43,3 +43,24 @@ class NamedOptions(Options):
         doc="Frame of the positions; by default what the file tells, else ICRS (FK5 J2000 counts as ICRS).",
     )
     kind: Literal["sources", "components"] = option("sources", doc="What the rows are.")
+
+
+class Sdc1LayoutOptions(Options):
+    """What a list of SKA Science Data Challenge 1 asks for and a catalogue does not tell."""
+
+    primary_beam: str | None = option(
+        None,
+        doc="FITS map of the primary beam's response, by which fluxes are divided; it has pixels of its own.",
+    )
+    class_id: int = option(
+        3,
+        at_least=1,
+        at_most=3,
+        doc="Class of rows that have none: 1 steep-spectrum AGN, 2 flat-spectrum AGN, 3 star-forming galaxy.",
+    )
+    core_fraction: float = option(
+        0.0375,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Core fraction of rows that have none; the default earns full points up to 0.075.",
+    )
