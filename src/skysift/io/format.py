@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from astropy.units import Unit
+from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, OutputError, SkysiftError, UsageError
 from skysift.base.provenance import Provenance
@@ -24,11 +25,37 @@ from skysift.sky.table import ID_OF, Table, Values
 __all__ = [
     "FileFormat",
     "FoundColumn",
+    "WritableTable",
     "provenance_from_json",
     "provenance_to_json",
     "reading",
     "table_from_columns",
 ]
+
+
+class WritableTable(Protocol):
+    """What can be written: columns with their declarations; a `Table`, or what matching makes."""
+
+    @property
+    def kind(self) -> str:
+        """What the rows are."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+
+    @property
+    def declared(self) -> tuple[Column, ...]:
+        """The declarations of the columns, in order."""
+
+    def select(self, rows: NDArray[np.int64]) -> WritableTable:
+        """The rows with these numbers."""
+
+    def __getitem__(self, name: str) -> Values:
+        """The values of a column."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
 
 
 class FileFormat(ABC):
@@ -78,7 +105,12 @@ class FileFormat(ABC):
         return tuple(targets.values())
 
     def write_table(
-        self, table: Table, path: str | Path, provenance: Provenance | None = None, *, overwrite: bool = False
+        self,
+        table: WritableTable,
+        path: str | Path,
+        provenance: Provenance | None = None,
+        *,
+        overwrite: bool = False,
     ) -> Path:
         """The file written: this table.
 
@@ -120,7 +152,7 @@ class FileFormat(ABC):
         return self._load(Path(path))
 
     @abstractmethod
-    def _save(self, table: Table, provenance: Provenance | None, path: Path) -> None:
+    def _save(self, table: WritableTable, provenance: Provenance | None, path: Path) -> None:
         """Write the file."""
 
     @abstractmethod

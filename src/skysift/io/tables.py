@@ -21,6 +21,7 @@ from skysift.base.provenance import Provenance
 from skysift.io.format import (
     FileFormat,
     FoundColumn,
+    WritableTable,
     provenance_from_json,
     provenance_to_json,
     reading,
@@ -58,7 +59,7 @@ class FitsFormat(FileFormat):
     name = "fits"
     suffixes = (".fits", ".fit", ".fts")
 
-    def _save(self, table: Table, provenance: Provenance | None, path: Path) -> None:
+    def _save(self, table: WritableTable, provenance: Provenance | None, path: Path) -> None:
         columns = [
             fits.Column(
                 each.name,
@@ -103,7 +104,7 @@ class ParquetFormat(FileFormat):
     name = "parquet"
     suffixes = (".parquet", ".pq")
 
-    def _save(self, table: Table, provenance: Provenance | None, path: Path) -> None:
+    def _save(self, table: WritableTable, provenance: Provenance | None, path: Path) -> None:
         import pyarrow as pa  # late: it is slow to import
         import pyarrow.parquet as pq
 
@@ -112,7 +113,7 @@ class ParquetFormat(FileFormat):
             metadata["skysift.provenance"] = provenance_to_json(provenance)
         metadata["IVOA.VOTable-Parquet.version"] = "1.0"
         metadata["IVOA.VOTable-Parquet.content"] = votable_text(
-            Table.empty(table.kind, table.extra), provenance
+            table.select(np.empty(0, np.int64)), provenance
         )
         fields = [
             pa.field(
@@ -158,7 +159,7 @@ class CsvFormat(FileFormat):
     name = "csv"
     suffixes = (".csv",)
 
-    def _save(self, table: Table, provenance: Provenance | None, path: Path) -> None:
+    def _save(self, table: WritableTable, provenance: Provenance | None, path: Path) -> None:
         import pyarrow as pa  # late: it is slow to import
         import pyarrow.csv as pc
 

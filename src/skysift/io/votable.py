@@ -17,7 +17,7 @@ from astropy.units import UnrecognizedUnit
 
 from skysift.base.errors import FormatError
 from skysift.base.provenance import InputRecord, Provenance
-from skysift.io.format import FileFormat, FoundColumn, reading, table_from_columns
+from skysift.io.format import FileFormat, FoundColumn, WritableTable, reading, table_from_columns
 from skysift.sky.schema import Column
 from skysift.sky.table import Table, Values
 
@@ -48,7 +48,7 @@ class VOTableFormat(FileFormat):
     name = "votable"
     suffixes = (".vot", ".votable", ".xml")
 
-    def _save(self, table: Table, provenance: Provenance | None, path: Path) -> None:
+    def _save(self, table: WritableTable, provenance: Provenance | None, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(_parts(table, provenance))
 
@@ -67,12 +67,12 @@ class VOTableFormat(FileFormat):
         return table_from_columns(found, path), provenance
 
 
-def votable_text(table: Table, provenance: Provenance | None = None) -> str:
+def votable_text(table: WritableTable, provenance: Provenance | None = None) -> str:
     """A whole VOTable as text."""
     return "".join(_parts(table, provenance))
 
 
-def _parts(table: Table, provenance: Provenance | None) -> Iterator[str]:
+def _parts(table: WritableTable, provenance: Provenance | None) -> Iterator[str]:
     """The text of a VOTable, piece by piece."""
     columns = [(each, table[each.name]) for each in table.declared]
     about = f"The {table.kind} of a catalogue made by skysift"
