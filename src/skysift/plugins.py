@@ -28,8 +28,15 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.match.options:LikelihoodOptions",
         ),
     },
+    "simulator": {
+        "continuum": (
+            "skysift.sim.continuum:ContinuumSimulator",
+            "skysift.sim.options:ContinuumOptions",
+        ),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
+        "simulate": ("skysift.cli.simulate:simulate", ""),
         "info": ("skysift.cli.info:info", ""),
         "options": ("skysift.cli.options:options", ""),
         "columns": ("skysift.cli.columns:columns", ""),
