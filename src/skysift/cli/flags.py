@@ -35,7 +35,9 @@ OptionsFlag: TypeAlias = Annotated[
 ]
 
 
-def gather(menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | None = None) -> Menu:
+def gather(
+    menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | None = None, *, flag: str = "--set"
+) -> Menu:
     """The options of `menu`: its defaults, changed by the file, changed by the pairs.
 
     Parameters
@@ -46,6 +48,8 @@ def gather(menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | No
         Texts KEY=VALUE; of two with one key the later counts.
     file
         A YAML file of keys and values.
+    flag
+        The flag that the pairs came with.
 
     Raises
     ------
@@ -55,10 +59,10 @@ def gather(menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | No
         The file cannot be read.
     """
     from_file: Mapping[str, object] = {} if file is None else read_file(file)
-    return menu.parse({**from_file, **read_pairs(pairs or ())})
+    return menu.parse({**from_file, **read_pairs(pairs or (), flag)})
 
 
-def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+def read_pairs(pairs: Sequence[str], flag: str = "--set") -> dict[str, str]:
     """Key -> value of texts KEY=VALUE, the values as they were written.
 
     Raises
@@ -70,7 +74,7 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise OptionError("--set takes KEY=VALUE", got=pair, todo="write it as --set seed=5")
+            raise OptionError(f"{flag} takes KEY=VALUE", got=pair, todo=f"write it as {flag} seed=5")
         read[key.strip()] = value.strip()
     return read
 

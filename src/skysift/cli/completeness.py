@@ -1,0 +1,142 @@
+"""``skysift completeness``: how many of the sources in a map a finder finds, measured by putting some in."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skysift.base.errors import OptionError
+from skysift.base.registry import Registry
+from skysift.base.settings import SMALLEST_TILE, settings
+from skysift.cli.flags import OptionsFlag, SetFlag, gather
+from skysift.cli.opening import (
+    BeamFlag,
+    BeamPlaneFlag,
+    FrequencyFlag,
+    HduFlag,
+    PixelScaleFlag,
+    PlaneFlag,
+    UnitFlag,
+    opening,
+)
+from skysift.cli.progress import Watch
+from skysift.flow.style import digits, prefixed
+from skysift.sim.options import CompletenessOptions
+
+if TYPE_CHECKING:
+    from skysift.score.scorer import Report
+
+__all__ = ["completeness"]
+
+
+def completeness(
+    path: Annotated[str, typer.Argument(metavar="MAP", help="A FITS image; map.fits[SCI] names an HDU.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],
+    finder: Annotated[
+        str, typer.Option("--finder", metavar="NAME", help="See `skysift options`.")
+    ] = "classic",
+    chosen: SetFlag = None,
+    options_file: OptionsFlag = None,
+    made: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--inject",
+            metavar="KEY=VALUE",
+            help="Choose an option of the made sources, such as --inject kind=gaussians; may be given again.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", metavar="N", help="Pixels along a tile's side; the numbers are the same."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report instead of a summary.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
+    ] = False,
+    hdu: HduFlag = None,
+    plane: PlaneFlag = None,
+    beam: BeamFlag = None,
+    beam_plane: BeamPlaneFlag = None,
+    pixel_scale: PixelScaleFlag = None,
+    unit: UnitFlag = None,
+    frequency: FrequencyFlag = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
+    ] = False,
+) -> None:
+    r"""Measure the completeness of a finder on a map: put made sources in, find them, draw the curve.
+
+    \b
+    Examples:
+      skysift completeness map.fits --out complete
+      skysift completeness map.fits --out deep --set seed=4.5 --inject snr_low=1.5
+      skysift completeness map.fits --out wide --inject kind=gaussians --inject size_high=120
+      skysift completeness map.fits --out real --inject kind=templates --inject templates=galaxies/
+
+    \b
+    DIR gets completeness.html (open it first), completeness.png, completeness.json, the binned curves
+    (curves.csv), every made source with what was found of it (injections.csv) and manifest.json.
+    The map is searched again for every round of sources: it takes some ten times as long as `skysift find`.
+    """
+    if not out.strip():
+        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
+    task = opening(
+        hdu=hdu,
+        plane=plane,
+        beam=beam,
+        beam_plane=beam_plane,
+        pixel_scale=pixel_scale,
+        unit=unit,
+        frequency=frequency,
+    )
+    for flag, value, least in (("--workers", workers, 1), ("--tile", tile, SMALLEST_TILE)):
+        if value is not None and value < least:
+            raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
+    what = gather(CompletenessOptions, made, flag="--inject")
+    registry = Registry[Any]("finder")
+    options = gather(registry.options(finder), chosen, options_file)
+    # Loaded late: help and wrong options are told without the compiled code.
+    from skysift.flow.steps.completeness import completeness_products
+    from skysift.io.open import open_image
+
+    searcher = registry.load(finder)(options)
+    image = open_image(path, **task)
+    with Watch(image.name, quiet=quiet) as watch:
+        done = completeness_products(
+            image,
+            searcher,
+            what,
+            Path(out),
+            name=finder,
+            overwrite=overwrite,
+            workers=workers or settings().workers,
+            tile=tile or settings().tile,
+            progress=watch,
+        )
+    if as_json:
+        print((Path(out) / "completeness.json").read_text(encoding="utf-8"), end="")
+    elif not quiet:
+        print(_summary(done.report, Path(out)))
+
+
+def _summary(report: Report, folder: Path) -> str:
+    """The numbers that a person wants first, and where the page is."""
+    n = report.numbers
+    factor, unit = prefixed("Jy", [n["flux_50"]])
+    lines = [f"made sources    {n['n_made']}, found {n['n_found']}"]
+    for level in (50, 80, 95):
+        flux, snr = float(n[f"flux_{level}"]), float(n[f"snr_{level}"])
+        shown = f"{digits(flux * factor)} {unit}" if math.isfinite(flux) else "never reached"
+        lines.append(f"{level} % complete   {shown}, S/N {digits(snr)}")
+    if "reliability" in n:
+        lines.append(f"reliability     {100 * n['reliability']:.1f} % (from the inverted map)")
+    lines.append(
+        f"flux / true     {digits(n['flux_ratio'])} above S/N 10, pulls {digits(n['flux_pull_width'])} wide"
+    )
+    return "\n".join([*lines, f"page            {folder / 'completeness.html'}"])
