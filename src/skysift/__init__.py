@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skysift.match import match
     from skysift.score import score
     from skysift.score.scorer import Report
+    from skysift.sim.simulating import simulate
     from skysift.sky.beam import Beam
     from skysift.sky.box import Box
     from skysift.sky.catalogue import Catalogue
@@ -47,6 +48,7 @@ __all__ = [
     "match",
     "open",
     "score",
+    "simulate",
 ]
 
 # `find`, `match` and `score` are not among them: their folders are themselves called as the verbs (see their __init__)
@@ -62,6 +64,7 @@ _HOMES = {
     "SkyImage": "skysift.sky.image",
     "Tiling": "skysift.sky.tiling",
     "open": "skysift.io.open",
+    "simulate": "skysift.sim.simulating",
 }
 
 

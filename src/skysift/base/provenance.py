@@ -19,6 +19,7 @@ __all__ = ["Card", "InputRecord", "Manifest", "Provenance", "library_versions"]
 Card = tuple[str, str, str]
 """(keyword, value, comment) of a FITS header; HISTORY cards have an empty comment."""
 
+_CARDS = {"finder": ("FINDER", "source finder"), "simulator": ("SIMULATR", "simulator of skies")}
 _HISTORY_WIDTH = 72  # characters of text in one HISTORY card
 
 
@@ -65,13 +66,15 @@ class Provenance:
     version
         Of skysift.
     finder
-        Its name in the index.
+        Its name in the index; that of a simulator for a made sky.
     options
         Every option, defaults included, JSON-safe.
     inputs
         What was read.
     notes
         What was odd about the input, one line each.
+    kind
+        Of what `finder` names in the index: ``finder`` or ``simulator``.
     """
 
     version: str
@@ -79,6 +82,7 @@ class Provenance:
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[InputRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = "finder"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(json.loads(json.dumps(dict(self.options)))))
@@ -97,6 +101,7 @@ class Provenance:
             "options": dict(self.options),
             "inputs": [record.to_dict() for record in self.inputs],
             "notes": list(self.notes),
+            **({} if self.kind == "finder" else {"kind": self.kind}),
         }
 
     @classmethod
@@ -108,10 +113,12 @@ class Provenance:
             options=values["options"],
             inputs=tuple(InputRecord.from_dict(record) for record in values["inputs"]),
             notes=tuple(values["notes"]),
+            kind=values.get("kind", "finder"),
         )
 
     def cards(self) -> tuple[Card, ...]:
-        """The cards of a FITS header: CREATOR and FINDER, then options, inputs and notes as HISTORY."""
+        """The cards of a FITS header: CREATOR and FINDER (or SIMULATR), then options, inputs, notes as HISTORY."""
+        word, meaning = _CARDS.get(self.kind, _CARDS["finder"])
         history = [
             *(f"option {name} = {json.dumps(value)}" for name, value in self.options.items()),
             *(_input_line(record) for record in self.inputs),
@@ -119,7 +126,7 @@ class Provenance:
         ]
         return (
             ("CREATOR", f"skysift {self.version}", "program that made this file"),
-            ("FINDER", _ascii(self.finder), "source finder"),
+            (word, _ascii(self.finder), meaning),
             *(("HISTORY", part, "") for line in history for part in _wrap(_ascii(line))),
         )
 

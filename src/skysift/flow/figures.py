@@ -42,6 +42,7 @@ __all__ = [
     "Picture",
     "background_picture",
     "ellipses",
+    "outlined_picture",
     "residual_picture",
     "rms_picture",
     "sky_picture",
@@ -65,23 +66,51 @@ class Picture:
 
 def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
     """The map with an asinh stretch, and the outlines of the sources to lay over it."""
+    told = (
+        "Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape; "
+        "doubtful ones are counted as such alone."
+    )
     shown = seen.previews["data"]
-    factor, unit = prefixed("Jy/beam", shown.pixels if not seen.rms_median > 0 else [seen.rms_median * 20])
+    return outlined_picture(shown, frame, seen.rms_median, sources, outline_groups(sources), told)
+
+
+def outlined_picture(
+    shown: Preview,
+    frame: Frame,
+    rms: float,
+    sources: Table,
+    groups: Mapping[str, tuple[str, NDArray[np.bool_]]],
+    told: str,
+) -> Picture:
+    """A map with an asinh stretch, and the outlines of sources to lay over it.
+
+    Parameters
+    ----------
+    shown
+        The map (Jy/beam).
+    frame
+        Its geometry.
+    rms
+        Its typical noise (Jy/beam); NaN where not known.
+    sources
+        Rows with x, y, major, minor and pa.
+    groups
+        What is told apart: label -> colour and rows.
+    told
+        What the outlines are, for the caption.
+    """
+    factor, unit = prefixed("Jy/beam", shown.pixels if not rms > 0 else [rms * 20])
     figure, axes = _sheet(frame, shown, wide=12.6)
-    norm = stretch(shown.pixels * np.float32(factor), seen.rms_median * factor)
+    norm = stretch(shown.pixels * np.float32(factor), rms * factor)
     _draw(figure, axes, shown, factor, norm, "inferno", f"brightness [{unit}], asinh stretch", extend="max")
     image = _render(figure, 124)
-    groups = {label: group for label, group in outline_groups(sources).items() if group[1].any()}
-    overlay = _overlay(figure, axes, frame, sources, groups)
-    legend = tuple((colour, f"{label} ({int(rows.sum())})") for label, (colour, rows) in groups.items())
+    met = {label: group for label, group in groups.items() if group[1].any()}
+    overlay = _overlay(figure, axes, frame, sources, met)
+    legend = tuple((colour, f"{label} ({int(rows.sum())})") for label, (colour, rows) in met.items())
     caption = "The map"
     if shown.factor > 1:
         caption += f", each block of {shown.factor} x {shown.factor} pixels as its brightest pixel"
-    caption += (
-        ". Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape; "
-        "doubtful ones are counted as such alone."
-    )
-    return Picture(image, caption, overlay, legend)
+    return Picture(image, f"{caption}. {told}", overlay, legend)
 
 
 def residual_picture(seen: Overview, frame: Frame) -> Picture:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
 from skysift.io.output import FULL
 
-__all__ = ["MANIFEST", "ProductFolder", "checksum", "folder_names", "locked", "writing"]
+__all__ = ["MANIFEST", "ProductFolder", "checksum", "folder_names", "locked", "size", "writing"]
 
 MANIFEST = "manifest.json"
 LOCK = ".skysift.lock"
@@ -44,7 +44,7 @@ class ProductFolder:
     directory
         The folder of the products; made, with its parents, where it is missing.
     names
-        File names of all products that the run is going to write, the manifest included.
+        Names of all products that the run is going to write, files or folders, the manifest included.
     overwrite
         Whether the products of an earlier run are replaced, on success.
 
@@ -196,9 +196,17 @@ def folder_names(maps: Sequence[str]) -> list[str]:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, as ``sha256:...``."""
+    """SHA-256 of a file, as ``sha256:...``; of a folder, that of its files' names and checksums."""
+    if path.is_dir():
+        listed = "".join(f"{each.name} {checksum(each)}\n" for each in sorted(path.iterdir()))
+        return "sha256:" + hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of the files of a folder."""
+    return sum(size(each) for each in path.iterdir()) if path.is_dir() else path.stat().st_size
 
 
 @contextmanager
@@ -311,6 +319,10 @@ def _undo(directory: Path) -> None:
 
 
 def _flush(path: Path) -> None:
+    if path.is_dir():
+        for each in path.iterdir():
+            _flush(each)
+        return
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

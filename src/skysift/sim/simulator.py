@@ -54,6 +54,11 @@ class Simulator(ABC, Generic[M]):
     def __init__(self, options: M) -> None:
         self.options = options
 
+    @property
+    def provenance(self) -> Provenance:
+        """What decides the sky."""
+        return Provenance(__version__, self.name, self.options.to_dict(), kind="simulator")
+
     @abstractmethod
     def sky(self, area: tuple[float, float, float, float]) -> tuple[Objects, Elements]:
         """What there is in a rectangle (east, east, north, north; arcsec) of the plane that touches the middle.
@@ -78,7 +83,7 @@ class Simulator(ABC, Generic[M]):
             Called as progress(stage, done, total).
         """
         frame = frame_of(self.options)
-        told = progress or _nothing
+        told = progress or _silent
         told("sky", 0, 1)
         objects, elements = self.sky(area_of(frame))
         told("sky", 1, 1)
@@ -142,7 +147,7 @@ class Simulator(ABC, Generic[M]):
             beam,
             frequency,
         )
-        truth = make_truth(scene, Provenance(__version__, self.name, options.to_dict()))
+        truth = make_truth(scene, self.provenance)
         sources = GaussianLayer(
             apparent.x, apparent.y, apparent.peak, apparent.shape, frame.shape, FAINT * instrument.rms
         )
@@ -159,5 +164,5 @@ class Simulator(ABC, Generic[M]):
         return SkyImage(pixels, frame, beam, "Jy/beam", frequency, name, notes), truth
 
 
-def _nothing(stage: str, done: int, total: int) -> None:
+def _silent(stage: str, done: int, total: int) -> None:
     """No progress is told."""

@@ -1,0 +1,121 @@
+"""``skysift simulate``: a made sky, as maps with their truth."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skysift.base.errors import OptionError
+from skysift.base.registry import Registry
+from skysift.base.settings import settings
+from skysift.cli.flags import gather
+from skysift.cli.progress import Watch
+from skysift.flow.style import digits, prefixed
+from skysift.sky.units import frequency_text
+
+if TYPE_CHECKING:
+    from skysift.flow.steps.simulate import Simulated
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What is made: continuum, ...")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Choose an option of the simulator, such as --set n_pixels=1024; may be given again. "
+            "`skysift options KIND` lists them.",
+        ),
+    ] = None,
+    options_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--options",
+            metavar="FILE",
+            help="Read options from a YAML file, or a manifest.json; --set wins.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
+    ] = None,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="LIST", help="Further forms of the truth: sdc1, the text of the challenge."
+        ),
+    ] = "",
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
+    ] = False,
+) -> None:
+    r"""Make a sky: maps as a telescope sees it, and the truth that they were made from.
+
+    \b
+    Examples:
+      skysift simulate continuum --out field --set n_pixels=1024
+      skysift simulate continuum --out deep --set hours=1000 --set random_seed=7 --format sdc1
+      skysift simulate continuum --out bands --set frequency=560e6,1400e6 --set beam=1.5 --set array=none
+
+    \b
+    DIR gets, for each frequency, map-NMHz.fits and the folder truth-NMHz (tables and footprints), and once
+    report.html (open it first) and manifest.json. The same options give the same bytes, with any --workers.
+    """
+    if not out.strip():
+        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
+    if workers is not None and workers < 1:
+        raise OptionError("--workers is too small", got=workers, allowed="a whole number, 1 or more")
+    forms = tuple(dict.fromkeys(name.strip() for name in formats.split(",") if name.strip()))
+    unknown = [name for name in forms if name not in _FORMS]
+    if unknown:
+        raise OptionError("--format names something unknown", got=unknown[0], allowed=_FORMS)
+    registry = Registry[Any]("simulator")
+    options = gather(registry.options(kind), chosen, options_file)
+    simulator = registry.load(kind)(options)  # only now: it brings the compiled code
+    from skysift.flow.steps.simulate import simulate_products  # likewise
+
+    with Watch(kind, quiet=quiet) as watch:
+        made = simulate_products(
+            simulator,
+            out,
+            formats=forms,
+            report=report,
+            overwrite=overwrite,
+            workers=workers or settings().workers,
+            progress=watch,
+        )
+    for note in made.manifest.warnings:
+        print(f"skysift: warning: {kind}: {note}", file=sys.stderr)
+    if not quiet:
+        print(_summary(made))
+
+
+_FORMS = ("sdc1",)
+
+
+def _summary(made: Simulated) -> str:
+    """A few lines about what was made and where to look."""
+    lines = [made.manifest.provenance.finder]
+    for image, truth in made.maps:
+        snr, rms = truth.sources["snr"][truth.real], truth.sources["rms"]
+        factor, unit = prefixed("Jy/beam", rms)
+        typical = sorted(rms.tolist())[len(rms) // 2] if len(rms) else float("nan")
+        counts = f"{len(snr)} objects, {int((snr >= 5).sum())} above 5 sigma, {len(rms) - len(snr)} artefacts"
+        lines += [
+            f"  {frequency_text(image.frequency, 4)}: {image.shape[1]} x {image.shape[0]} px, beam {image.beam}",
+            f"    {counts}; rms {digits(typical * factor)} {unit}",
+        ]
+    spent = made.manifest.seconds
+    lines.append(f"  time        {sum(spent.values()):.1f} s")
+    first = "report.html" if "report.html" in made.manifest.outputs else "manifest.json"
+    return "\n".join([*lines, f"  look at     {made.folder / first}"])
