@@ -5,7 +5,7 @@
 Imports nothing of this project. Writes FOLDER/components.npz (and sources.npz where the finder has such a
 list) with the common columns: x, y (0-based px), peak (Jy/beam), total (Jy), rms (Jy/beam), and where the
 finder gives them maj, min (convolved FWHM, px), pa (deg) and the errors e_x, e_y, e_peak, e_total, e_maj,
-e_min, e_pa.
+e_min, e_pa. What sep measures of shapes comes as a, b (px), angle (deg).
 """
 
 import subprocess
@@ -27,6 +27,9 @@ def beam_area(header):
     return np.pi / (4 * np.log(2)) * header["BMAJ"] * header["BMIN"] / header["CDELT2"] ** 2
 
 
+FWHM = np.sqrt(8 * np.log(2))
+
+
 def mesh_of(shape):
     """The mesh of sep and photutils."""
     return min(64, *shape)
@@ -42,7 +45,15 @@ def run_sep(path, folder, threshold):
     background = sep.Background(data, bw=mesh, bh=mesh, fw=3, fh=3)
     rms = background.rms()
     data = data - background.back()
-    o = sep.extract(data, 4.0, err=rms, minarea=5, filter_kernel=None, deblend_nthresh=32, deblend_cont=0.005)
+    o = sep.extract(
+        data,
+        min(4.0, threshold),
+        err=rms,
+        minarea=5,
+        filter_kernel=None,
+        deblend_nthresh=32,
+        deblend_cont=0.005,
+    )
     local = rms[o["ypeak"], o["xpeak"]]
     keep = o["peak"] >= threshold * local
     o, local = o[keep], local[keep]
@@ -50,7 +61,13 @@ def run_sep(path, folder, threshold):
     kron, _ = sep.kron_radius(data, o["x"], o["y"], o["a"], o["b"], theta, 6.0)
     kron = np.where(np.isfinite(kron) & (kron > 0), np.maximum(kron, 1.4), 1.4)
     flux, _, _ = sep.sum_ellipse(data, o["x"], o["y"], o["a"], o["b"], theta, 2.5 * kron, err=rms)
-    save(folder, "components", x=o["x"], y=o["y"], peak=o["peak"], total=flux / beam_area(header), rms=local)
+    axes = {
+        "a": FWHM * o["a"],
+        "b": FWHM * o["b"],
+        "angle": np.rad2deg(theta) - 90.0,
+    }  # of isophotes: too small
+    total = flux / beam_area(header)
+    save(folder, "components", x=o["x"], y=o["y"], peak=o["peak"], total=total, rms=local, **axes)
 
 
 def run_photutils(path, folder, threshold):
