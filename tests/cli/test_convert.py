@@ -70,7 +70,10 @@ def test_nothing_is_replaced_unless_asked(folder, tmp_path, capsys):
             ["field/islands.fits", "out.csv", "--table", "sources"],
             "field/islands.fits holds the islands: got '--table sources'",
         ),
-        (["words.txt", "out.csv"], "words.txt is no table: allowed: FITS, VOTable, Parquet or CSV"),
+        (
+            ["words.txt", "out.csv"],
+            "words.txt is no catalogue that is known: got 'no named columns'; allowed: ",
+        ),
         ([".", "out.csv"], ". is not an output folder of `skysift find`"),
         (["field", "none/out.csv"], "no such folder: got 'none'"),
     ],

@@ -34,7 +34,7 @@ class AegeanLayout(DeclaredLayout):
     An error of -1 is one that was not measured: NaN here. `err_ra` is an error on the sky. The angle is in
     (-90, 90]. A component is known by its island and its number there, from 0: that is its `name` as
     ``island_number``, its `uuid` is `foreign_id`. Of its flags, fits that failed (1, 2, 16), shapes held at
-    the beam (4) and lost coordinates (32) have ours.
+    the beam (4) and coordinates that got lost with the errors (32: `no_errors`) have ours.
     """
 
     name = "aegean"
@@ -71,18 +71,14 @@ class AegeanLayout(DeclaredLayout):
 
     def complete(self, kind: TableName, filled: Filled, foreign: Foreign) -> None:
         """Add names and flags."""
-        numbers = [
-            np.char.mod("%d", foreign.columns[name].values.astype(np.int64)) for name in ("island", "source")
-        ]
-        filled["name"] = np.strings.add(np.strings.add(numbers[0], "_"), numbers[1])
-        if "flags" in foreign.columns:
-            theirs = foreign.columns["flags"].values.astype(np.int64)
-            failed = theirs & (_FITTED_SMALL | _FIT_FAILED | _NOT_FITTED)
-            filled["flags"] = (
-                np.where(failed, flag("fit_failed"), 0)
-                | np.where(theirs & _FIXED_TO_BEAM, flag("beam_shaped"), 0)
-                | np.where(theirs & _NO_WCS, flag("no_errors"), 0)
-            )
+        filled["name"] = np.strings.add(np.strings.add(foreign.texts("island"), "_"), foreign.texts("source"))
+        theirs = np.nan_to_num(foreign.numbers("flags")).astype(np.int64)
+        failed = theirs & (_FITTED_SMALL | _FIT_FAILED | _NOT_FITTED)
+        filled["flags"] = (
+            np.where(failed, flag("fit_failed"), 0)
+            | np.where(theirs & _FIXED_TO_BEAM, flag("beam_shaped"), 0)
+            | np.where(theirs & _NO_WCS, flag("no_errors"), 0)
+        )
 
     def fill(self, kind: TableName, table: Table) -> Filled:
         """Positions as text, numbers within the island, angles in (-90, 90], and its flags."""

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.io.layouts.containers import Foreign
 from skysift.io.layouts.declared import DeclaredLayout, Filled, Marks, Place, Places, Written
 from skysift.io.layouts.rank import numbers_in, rank_within
 from skysift.io.layouts.writing import Columns, save_text
 from skysift.sky.schema import TableName
-from skysift.sky.table import Table, Values
+from skysift.sky.table import Table
 
 __all__ = ["CaesarLayout"]
 
@@ -31,8 +32,9 @@ class CaesarLayout(DeclaredLayout):
     """Islands or components of CAESAR: brightness in Jy/beam, GHz, pixels from 0, axes in arcsec, tabs between.
 
     An island has a name that ends in its number; components are numbered within it. Sums over an island's
-    pixels come with the background: here they are above it, `flux_int` is the sum by the beam's area, noise
-    and background are the means. ``S(Jy/beam)``, as an option of CAESAR writes it, is divided by that area too.
+    pixels come with the background: here they are above it, `flux_int` is the sum by the beam's area (its
+    error is that of the fitted flux), noise and background are the means. ``S(Jy/beam)``, as an option of
+    CAESAR writes it, is divided by that area too.
     """
 
     name = "caesar"
@@ -97,7 +99,7 @@ class CaesarLayout(DeclaredLayout):
             Place("Stot", "flux_int", "Jy/beam", needed=True, special=True),
             Place("Smax", "flux_peak", "Jy/beam", needed=True, special=True),
             Place("S", unit="Jy"),
-            Place("Serr", unit="Jy"),
+            Place("Serr", "flux_int_err", "Jy", special=True),
             Place("beamArea", "n_beams", needed=True, special=True),
             Place("bkgSum", "background", "Jy/beam", special=True),
             Place("rmsSum", "rms", "Jy/beam", special=True),
@@ -116,27 +118,26 @@ class CaesarLayout(DeclaredLayout):
 
     def complete(self, kind: TableName, filled: Filled, foreign: Foreign) -> None:
         """Numbers out of the names; sums as means, and above the background."""
-        told = foreign.columns
-        name = told["name"].values
-        text = name if name.dtype.kind == "U" else np.char.mod("%d", name)
+        text = foreign.texts("name")
         filled["island_id"] = numbers_in(text)
-        area = _numbers(foreign, "beamArea")
-        pixels = _numbers(foreign, "npix")
-        level = _numbers(foreign, "bkgSum") / pixels
-        filled["background"], filled["rms"] = level, _numbers(foreign, "rmsSum") / pixels
+        area, pixels = _positive(foreign.numbers("beamArea")), _positive(foreign.numbers("npix"))
+        level = foreign.numbers("bkgSum") / pixels
+        filled["background"], filled["rms"] = level, foreign.numbers("rmsSum") / pixels
         if kind == "islands":
             filled["foreign_id"] = text
             filled["n_beams"] = pixels / area
             known = np.where(np.isnan(level), 0.0, level)
-            filled["flux_int"] = (_numbers(foreign, "Stot") - known * pixels) / area
-            filled["flux_peak"] = _numbers(foreign, "Smax") - known
+            summed = (foreign.numbers("Stot") - known * pixels) / area
+            fitted, error = foreign.numbers("S"), foreign.numbers("Serr")
+            filled["flux_int"] = np.where(np.isnan(summed), fitted, summed)
+            filled["flux_int_err"] = np.where(error > 0, error, np.nan)
+            filled["flux_peak"] = foreign.numbers("Smax") - known
             return
-        number = np.char.mod("%d", told["componentId"].values.astype(np.int64))
-        filled["foreign_id"] = np.strings.add(np.strings.add(text, "_"), number)
+        filled["foreign_id"] = np.strings.add(np.strings.add(text, "_"), foreign.texts("componentId"))
         for theirs, ours in (("S", "flux_int"), ("S_err", "flux_int_err")):
-            each = told.get(theirs)
+            each = foreign.columns.get(theirs)
             per_beam = each is not None and (each.unit or "").lower().endswith("beam")
-            filled[ours] = _numbers(foreign, theirs) / (area if per_beam else 1.0)
+            filled[ours] = foreign.numbers(theirs) / (area if per_beam else 1.0)
 
     def fill(self, kind: TableName, table: Table) -> Filled:
         """Names of islands, numbers within them; means as sums."""
@@ -156,15 +157,17 @@ class CaesarLayout(DeclaredLayout):
         level = np.where(np.isnan(table["background"]), 0.0, table["background"])
         return made | {
             "beamArea": area,
+            "S": table["flux_int"],
+            "Serr": table["flux_int_err"],
             "Stot": table["flux_int"] * area + level * pixels,
             "Smax": table["flux_peak"] + level,
             "bkgSum": table["background"] * pixels,
             "rmsSum": table["rms"] * pixels,
         }
 
-    def save(self, columns: Columns, kind: TableName, container: Written, path: Path) -> None:
+    def save(self, columns: Columns, table: Table, container: Written, path: Path) -> None:
         """Write the text, units in brackets behind the names."""
-        comments = ["---- CAESAR ----", f"{kind}, as CAESAR lays them out", "---- HEADER ----"]
+        comments = ["---- CAESAR ----", f"{table.kind}, as CAESAR lays them out", "---- HEADER ----"]
         heads = [
             f"{each.name}({each.unit})" if each.unit not in ("", "pixel") else each.name
             for each, _ in columns
@@ -172,10 +175,6 @@ class CaesarLayout(DeclaredLayout):
         save_text(columns, path, comments, tabs=True, names=heads)
 
 
-def _numbers(foreign: Foreign, name: str) -> Values:
-    """The numbers of a column; NaN where the file has none."""
-    found = foreign.columns.get(name)
-    if found is None:
-        return np.full(len(foreign), np.nan)
-    numbers = found.values.astype(np.float64)
-    return np.where(numbers <= 0, np.nan, numbers) if name in ("npix", "beamArea") else numbers
+def _positive(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers that something may be divided by; NaN for the others."""
+    return np.where(numbers > 0, numbers, np.nan)

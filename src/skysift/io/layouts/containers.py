@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, SkysiftError, UsageError
 from skysift.io.cards import read_hdus
@@ -56,6 +57,30 @@ class Foreign:
 
     def __len__(self) -> int:
         return next((len(each.values) for each in self.columns.values()), 0)
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """The numbers of a column; NaN where there is none, or it is blank.
+
+        Raises
+        ------
+        FormatError
+            It holds texts.
+        """
+        found = self.columns.get(name)
+        if found is None or (found.values.dtype.kind == "U" and not np.any(found.values != "")):
+            return np.full(len(self), np.nan)
+        if found.values.dtype.kind == "U":
+            raise FormatError(
+                f"{self.path}: the column {name} does not hold numbers", got=str(found.values[0])
+            )
+        return found.values.astype(np.float64)
+
+    def texts(self, name: str) -> Values:
+        """The texts of a column, whole numbers as texts; empty where there is none."""
+        found = self.columns.get(name)
+        if found is None:
+            return np.full(len(self), "", dtype="<U1")
+        return found.values if found.values.dtype.kind == "U" else np.char.mod("%d", found.values)
 
 
 def sight(path: Path) -> Sight:
@@ -393,8 +418,8 @@ def _typed(column: pa.ChunkedArray) -> Values:
             numbers = pc.cast(filled, kind)
         except pa.ArrowInvalid:
             continue
-        if filled.null_count == len(filled):
-            break
+        if filled.null_count == len(filled) and pc.all(pc.equal(trimmed, "")).as_py():
+            break  # blank numbers or blank texts: nobody knows
         return np.asarray(numbers.to_numpy())
     return _texts(trimmed)
 

@@ -189,7 +189,7 @@ class DeclaredLayout:
                 values = values.astype(np.float64 if values.dtype.kind == "f" else values.dtype)
             columns.append((each.declared, values))
         with whole_file(path, overwrite=overwrite) as part:
-            self.save(columns, kind, container, part)
+            self.save(columns, given, container, part)
         return path
 
     def kind_for(self, kind: TableName) -> TableName:
@@ -207,12 +207,12 @@ class DeclaredLayout:
             return other[kind]
         raise UsageError(f"the layout {self.name} has no {kind}", got=kind, allowed=self.tables)
 
-    def save(self, columns: Columns, kind: TableName, container: Written, path: Path) -> None:
-        """Write the columns."""
+    def save(self, columns: Columns, table: Table, container: Written, path: Path) -> None:
+        """Write the columns that are those of a table."""
         if container == "fits":
             save_fits(columns, path, self.title)
         elif container == "votable":
-            save_votable(columns, path, self.title, f"{self.name} {kind}", self.sky)
+            save_votable(columns, path, self.title, f"{self.name} {table.kind}", self.sky)
         elif container == "csv":
             save_csv(columns, path)
         else:
@@ -290,11 +290,10 @@ def values_of(
     declared = schema.column(ours)
     values = column.values
     if declared.dtype == "str":
-        text = (
-            values
-            if values.dtype.kind == "U"
-            else np.char.mod("%d" if values.dtype.kind in "iu" else "%g", values)
-        )
+        text = values
+        if values.dtype.kind != "U":
+            text = np.char.mod("%d" if values.dtype.kind in "iu" else "%g", values)
+            text = np.where(text == "nan", "", text)
         return _printable(text)
     if values.dtype.kind == "U":
         values = _angles(values, ours, path) if ours in ("ra", "dec") else _no_numbers(values, ours, path)
@@ -380,9 +379,9 @@ def _theirs(values: Values, place: Place) -> Values:
     """Values of the schema as the place has them."""
     own = schema.column(place.ours)
     if own.dtype == "float64":
-        scale = factor(own.unit, place.unit) if own.unit and place.unit else 1.0
+        scale = factor(place.unit, own.unit) if own.unit and place.unit else 1.0
         assert scale is not None, place
-        result = values if scale == 1.0 else values * scale
+        result = values if scale == 1.0 else values * (1.0 / scale)
         if place.unknown is not None:
             result = np.where(np.isnan(result), place.unknown, result)
         return np.asarray(result)
@@ -421,7 +420,7 @@ def table_of(kind: TableName, filled: Filled, path: Path, length: int) -> Table:
         raise FormatError(
             f"{path}: a declination lies beyond the poles", got=float(worst), allowed="-90 to 90 deg"
         )
-    if "flux" not in filled:
+    if "flux" in columns and "flux" not in filled:
         columns["flux"], columns["flux_err"] = columns["flux_int"].copy(), columns["flux_int_err"].copy()
     if "snr" not in filled:
         rms = np.where(columns["rms"] > 0, columns["rms"], np.nan)

@@ -113,14 +113,21 @@ class PyBDSFLayout(DeclaredLayout):
         if kind == "components" and "Wave_id" in foreign.columns:
             _number_anew(filled, foreign)
 
-    def save(self, columns: Columns, kind: TableName, container: Written, path: Path) -> None:
+    def save(self, columns: Columns, table: Table, container: Written, path: Path) -> None:
         """Write FITS, CSV or text with the header of the program."""
+        title = f"{_WORDS[table.kind]} list"
+        known = np.unique(table["frequency"][np.isfinite(table["frequency"])])
+        frequency = float(known[0]) if len(known) == 1 else None
         if container == "fits":
-            save_fits(columns, path, f"{_WORDS[kind]} list", [("EQUINOX", 2000.0, "Equinox")])
+            cards: list[tuple[str, object, str]] = [("EQUINOX", 2000.0, "Equinox")]
+            if frequency is not None:
+                cards.append(("FREQ0", frequency, "Reference frequency"))
+            save_fits(columns, path, title, cards)
         elif container == "text":
-            save_text(columns, path, [f"{_WORDS[kind]} list", "Equinox : 2000.0", ""], tabs=False)
+            told = [] if frequency is None else [f"{_REFERENCE} of the detection image: {frequency:.5e} Hz"]
+            save_text(columns, path, [title, *told, "Equinox : 2000.0", ""], tabs=False)
         else:
-            super().save(columns, kind, container, path)
+            super().save(columns, table, container, path)
 
     def fill(self, kind: TableName, table: Table) -> Filled:
         """The structure, `S` where it is not known to be otherwise: the program has no word for that."""
@@ -132,20 +139,21 @@ def _number_anew(filled: Filled, foreign: Foreign) -> None:
     numbers = filled.get("component_id")
     if numbers is None or len(np.unique(numbers)) == len(numbers):
         return
-    scale = foreign.columns["Wave_id"].values.astype(np.int64)
+    scale = foreign.numbers("Wave_id").astype(np.int64)
     if len(np.unique(np.stack([scale, numbers]), axis=1).T) == len(numbers):
         texts = [np.char.mod("%d", each) for each in (scale, numbers)]
         filled["foreign_id"] = np.strings.add(np.strings.add(texts[0], "_"), texts[1])
         filled["component_id"] = np.arange(len(numbers))
 
 
+_REFERENCE = "Reference frequency"
 _WORDS: dict[TableName, str] = {"sources": "Source", "components": "Gaussian"}
 
 
 def _frequency(foreign: Foreign) -> float:
     """The frequency (Hz) of the header; NaN where there is none, or none of a radio map."""
     told = foreign.told.get("FREQ0", "")
-    match = re.search(r"Reference frequency.*?:\s*([\d.eE+-]+)\s*Hz", foreign.told.get("comments", ""))
+    match = re.search(rf"{_REFERENCE}.*?:\s*([\d.eE+-]+)\s*Hz", foreign.told.get("comments", ""))
     text = told or (match.group(1) if match else "")
     try:
         value = float(text)

@@ -75,16 +75,19 @@ def read_any(
         raise FormatError(f"{path} is empty")
     name = layout or layout_of(place)
     if name == "skysift":
+        if options:
+            raise UsageError(f"{path} is a table of skysift, whose columns are known", got=", ".join(options))
         return read_table(place)
     if name:
         return reader(name, options).read(place)
     if set(sight(place).names) & set(ID_OF.values()):
         return read_table(place)  # nearly ours: it says what is missing
+    names = sight(place).names
     raise FormatError(
         f"{path} is no catalogue that is known",
-        got=f"the columns {', '.join(sight(place).names[:6])}" if sight(place).names else "no named columns",
+        got=f"the columns {', '.join(names[:6])}" if names else "no named columns",
         allowed=f"a table of skysift, {', '.join(layouts())}",
-        todo="`--from named --set ra=COLUMN --set dec=COLUMN` names the columns",
+        todo="`--from named --set ra=COLUMN --set dec=COLUMN` names the columns" if names else None,
     )
 
 

@@ -133,18 +133,14 @@ class CasdaLayout(DeclaredLayout):
 
     def complete(self, kind: TableName, filled: Filled, foreign: Foreign) -> None:
         """Numbers out of the identifiers, flags, structure; the beam areas in an island."""
-        told, length = foreign.columns, len(foreign)
-        filled["island_id"] = numbers_in(_text(told["island_id"].values))
+        filled["island_id"] = numbers_in(foreign.texts("island_id"))
         if kind == "islands":
-            if "solid_angle" in told and "beam_area" in told:
-                area = told["beam_area"].values.astype(np.float64)
-                filled["n_beams"] = told["solid_angle"].values / np.where(area > 0, area, np.nan)
+            area = foreign.numbers("beam_area")
+            filled["n_beams"] = foreign.numbers("solid_angle") / np.where(area > 0, area, np.nan)
             return
-        if "has_siblings" in told:
-            filled["structure"] = np.where(told["has_siblings"].values == 1, "C", "S")
-        estimated = (
-            told["fit_is_estimate"].values == 1 if "fit_is_estimate" in told else np.zeros(length, bool)
-        )
+        siblings = foreign.numbers("has_siblings")
+        filled["structure"] = np.where(np.isnan(siblings), "", np.where(siblings == 1, "C", "S"))
+        estimated = foreign.numbers("fit_is_estimate") == 1
         filled["flags"] = np.where(estimated, flag("fit_failed"), 0)
 
     def fill(self, kind: TableName, table: Table) -> Filled:
@@ -190,7 +186,3 @@ def _by_flux(islands: Values, flux: Values) -> NDArray[np.int64]:
     rank = np.empty(len(islands), dtype=np.int64)
     rank[order] = rank_within(islands[order])
     return rank
-
-
-def _text(values: Values) -> Values:
-    return values if values.dtype.kind == "U" else np.char.mod("%d", values)
