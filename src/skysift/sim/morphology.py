@@ -2,7 +2,7 @@
 
 A radio galaxy is sketched along its own axis: x along the jets, y across, a unit length a side, its core in the
 middle. The sketches are drawings, not fluid dynamics: what they copy of the radio sky is said, with its reference,
-in the function of each kind. Sketches know nothing of size, flux and place on the sky; `turned` gives them those.
+in the function of each kind. Sketches know nothing of size, flux and place on the sky; `shapes` gives them those.
 """
 
 from __future__ import annotations
