@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+from skysift.sim.instrument import rms_of
 from skysift.sim.objects import Elements, Objects
 from skysift.sim.options import ContinuumOptions
 from skysift.sim.population import REFERENCE, draw
 from skysift.sim.simulator import Simulator
 
 __all__ = ["ContinuumSimulator"]
+
+_USUAL_INDEX = -0.7  # of synchrotron emission (Condon 1992, ARA&A 30, 575)
+_FAINTEST = 1e-8  # Jy; the counts are known no deeper
 
 
 class ContinuumSimulator(Simulator[ContinuumOptions]):
@@ -18,5 +24,15 @@ class ContinuumSimulator(Simulator[ContinuumOptions]):
 
     def sky(self, area: tuple[float, float, float, float]) -> tuple[Objects, Elements]:
         """What there is in a rectangle of the plane that touches the middle of the field."""
-        options = self.options
+        options = self.options.replace(flux_min=self.faintest())
         return draw(area, (options.ra, options.dec), options, options.random_seed)
+
+    def faintest(self) -> float:
+        """Flux density at the reference frequency (Jy) down to which objects are drawn."""
+        options = self.options
+        if options.depth is None:
+            return options.flux_min
+        noise = min(
+            rms_of(options, each) * math.pow(each / REFERENCE, -_USUAL_INDEX) for each in options.frequencies
+        )
+        return min(max(options.depth * noise, _FAINTEST), 0.5 * options.flux_max)

@@ -12,6 +12,7 @@ from skysift.sim.artefacts import Artefacts
 from skysift.sim.drawn import Layer
 from skysift.sim.noise import Level, NoiseLayer, SmoothLevel
 from skysift.sim.options import SkyOptions
+from skysift.sim.primary_beam import primary_beam
 from skysift.sim.sensitivity import radiometer
 from skysift.sim.telescope import noise_kernel, uv_coverage, uv_filter
 from skysift.sky.beam import Beam
@@ -78,7 +79,16 @@ class Instrument:
 
     def response(self, x: Floats, y: Floats) -> Floats:
         """The response of the primary beam at pixels (x, y)."""
-        return np.ones(np.broadcast_shapes(np.shape(x), np.shape(y)))
+        (a, b), (c, d) = self.frame.jacobian
+        x0, y0 = self.frame.reference
+        dx, dy = x - x0, y - y0
+        return primary_beam(self.options, self.frequency, a * dx + b * dy, c * dx + d * dy)
+
+    def blank(self, x: Floats, y: Floats) -> NDArray[np.bool_]:
+        """Where a map that is divided by the primary beam is blank; nowhere in others."""
+        if not self.options.corrected:
+            return np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), dtype=np.bool_)
+        return self.response(x, y) < self.options.cutoff
 
     def kept(self, sky: Floats) -> Floats:
         """The part of the flux that the uv coverage keeps of objects: covariances (n, 3) without the beam (arcsec^2)."""
@@ -107,11 +117,12 @@ class Instrument:
         return None if made.empty else made
 
     def labels(self, artefacts: Artefacts | None) -> Detections:
-        """Connected regions of the noise-free artefacts; `scores` are their peaks (Jy/beam), without their sign."""
+        """Connected regions of the noise-free artefacts; `scores` are their peaks (Jy/beam), below zero for holes."""
         if artefacts is None:
             return Detections.empty()
         found = artefacts.labels(self.level.over, self.frame.shape)
-        return Detections(found.boxes, np.abs(found["flux_peak"]), found.footprints)
+        found = found.select(~self.blank(found["x"], found["y"]))
+        return Detections(found.boxes, found["flux_peak"], found.footprints)
 
     def blanks(self) -> tuple[Layer, ...]:
         """A layer that is NaN where a map that is divided by the primary beam has no data."""
@@ -146,4 +157,4 @@ class _Blanks:
 
     def paint(self, box: Box) -> Floats:
         y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
-        return np.where(self.instrument.response(x, y) < self.instrument.options.cutoff, np.nan, 0.0)
+        return np.where(self.instrument.blank(x, y), np.nan, 0.0)

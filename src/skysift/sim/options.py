@@ -290,6 +290,14 @@ class SkyOptions(InstrumentOptions, FieldOptions):
 class ContinuumOptions(PopulationOptions, SkyOptions):
     """A field of radio galaxies and star-forming galaxies, as a survey of the continuum sees it."""
 
+    depth: float | None = option(
+        1.0,
+        unit="sigma",
+        above=0.0,
+        doc="Objects are drawn down to this many times the noise of the deepest map, at a spectral index of -0.7, "
+        "instead of down to `flux_min`; null for that.",
+    )
+
 
 class InjectOptions(Options):
     """Made sources for a real map: what they are, how bright, and where."""

@@ -143,6 +143,8 @@ class Simulator(ABC, Generic[M]):
             rms,
             found,
             instrument.level.at(middle[:, 1], middle[:, 0]),
+            instrument.blank(apparent.x_object, apparent.y_object),
+            _any_corner(instrument.blank, masks.detections.boxes),
             frame,
             beam,
             frequency,
@@ -162,6 +164,14 @@ class Simulator(ABC, Generic[M]):
         name = f"{self.name}-{frequency_text(frequency).replace(' ', '')}"
         notes = sampling_notes(frame, beam)
         return SkyImage(pixels, frame, beam, "Jy/beam", frequency, name, notes), truth
+
+
+def _any_corner(
+    blank: Callable[[Floats, Floats], NDArray[np.bool_]], boxes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which boxes have a corner that is blank."""
+    y0, y1, x0, x1 = boxes.T.astype(np.float64)
+    return blank(x0, y0) | blank(x1 - 1, y0) | blank(x0, y1 - 1) | blank(x1 - 1, y1 - 1)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

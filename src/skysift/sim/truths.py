@@ -58,9 +58,11 @@ class Scene:
     rms
         Noise of the map at each object (Jy/beam).
     artefacts
-        Connected regions of the noise-free artefact map; `scores` are their peaks (Jy/beam), without their sign.
+        Connected regions of the noise-free artefact map; `scores` are their peaks (Jy/beam), below zero for holes.
     artefact_rms
         Noise of the map at each of them (Jy/beam).
+    hidden, cut
+        Objects that lie where the map is blank, and those whose mask may reach there.
     frame, beam, frequency
         Of the map.
     """
@@ -71,6 +73,8 @@ class Scene:
     rms: Floats
     artefacts: Detections
     artefact_rms: Floats
+    hidden: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
     frame: Frame
     beam: Beam
     frequency: float
@@ -81,14 +85,14 @@ def make_truth(scene: Scene, provenance: Provenance | None = None) -> Truth:
 
     An object has a row where its mask has a pixel inside the map. Its class is
 
-    - ``flagged`` where the map's border cuts its mask, or an artefact covers part of it that is brighter than a
-      fifth of the object's peak;
+    - ``flagged`` where the map's border or blank pixels cut its mask, or where an artefact that is brighter than
+      a fifth of the object's peak covers part of it;
     - else ``extended-multisland`` where its mask has several islands of at least half a beam;
     - else ``extended`` where its major axis without the beam (FWHM of the Gaussian with its second moments)
       exceeds the geometric mean of the beam's;
     - else ``compact``. Artefacts are ``spurious``.
     """
-    seen = np.flatnonzero(scene.masks.n_inside > 0)
+    seen = np.flatnonzero((scene.masks.n_inside > 0) & ~scene.hidden)
     order = seen[np.lexsort((scene.apparent.x_object[seen], scene.apparent.y_object[seen]))]
     masks = Detections.concat([scene.masks.detections.select(order), _bare(scene.artefacts)])
     regions = _Regions(masks)
@@ -176,7 +180,8 @@ def _objects(scene: Scene, order: Ints, regions: _Regions) -> dict[str, NDArray[
     ra, dec = scene.frame.to_sky(x, y)
     shape, own = _axes(apparent.sky_seen[order]), _axes(apparent.sky[order])
     peak, rms = masks.peak[order], scene.rms[order]
-    cut = masks.n_inside[order] < masks.n_all[order]
+    outside = masks.n_inside[order] < masks.n_all[order]
+    cut = outside | scene.cut[order]
     spoilt = _spoilt(scene, order, peak)
     beam = math.sqrt(scene.beam.major * scene.beam.minor)
     extended = own.major > RESOLVED * beam
@@ -202,7 +207,7 @@ def _objects(scene: Scene, order: Ints, regions: _Regions) -> dict[str, NDArray[
         "snr": peak / rms,
         "n_islands": regions.islands_of[: order.size],
         "n_components": np.ones(order.size, dtype=np.int64),
-        "flags": np.where(cut, flag("edge"), 0),
+        "flags": np.where(outside, flag("edge"), 0) + np.where(scene.cut[order], flag("blank"), 0),
         "class": np.where(cut | spoilt, "flagged", kind),
         "morphology": objects.morphology[order],
         "object_type": objects.object_type[order],
@@ -236,7 +241,7 @@ def _artefacts(scene: Scene, regions: _Regions) -> dict[str, NDArray[np.generic]
         "resolved": np.zeros(n, dtype=np.bool_),
         "n_islands": regions.islands_of[len(regions.islands_of) - n :],
         "n_components": np.ones(n, dtype=np.int64),
-        "flags": np.zeros(n, dtype=np.int64),
+        "flags": np.where(found.scores < 0, flag("negative"), 0),
         "class": np.full(n, "spurious"),
         "morphology": np.full(n, "sidelobe"),
         "object_type": np.full(n, "artefact"),
@@ -265,7 +270,7 @@ def _spoilt(scene: Scene, order: Ints, peak: Floats) -> NDArray[np.bool_]:
     width = int(max(bad.stop.max(), prints.stop.max(initial=0))) + 1
     begin, end = bad.row * width + bad.start, bad.row * width + bad.stop
     by_place = np.argsort(begin, kind="stable")
-    begin, end, score = begin[by_place], end[by_place], scene.artefacts.scores[bad.index][by_place]
+    begin, end, score = begin[by_place], end[by_place], np.abs(scene.artefacts.scores[bad.index][by_place])
     first = np.searchsorted(end, prints.row * width + prints.start, side="right")
     last = np.searchsorted(begin, prints.row * width + prints.stop, side="left")
     met = np.repeat(np.arange(len(prints)), np.maximum(last - first, 0))
