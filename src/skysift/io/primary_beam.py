@@ -42,8 +42,8 @@ def response(path: str | os.PathLike[str], ra: ArrayLike, dec: ArrayLike) -> Flo
     FormatError
         The file holds no image.
     """
-    # the map has neither beam nor unit, which other maps must have
-    image = open_image(path, beam=Beam(1.0, 1.0), unit="Jy/beam")
+    # such a map has neither beam nor unit, which others must have; what is given here is not used
+    image = open_image(path, beam=Beam(1.0, 1.0), unit="Jy/beam", pixel_scale=1.0)
     if not image.frame.celestial:
         raise UsageError("the map of the primary beam has no place on the sky", got=str(path))
     x, y = image.frame.to_pixel(ra, dec)

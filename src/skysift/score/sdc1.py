@@ -58,8 +58,9 @@ RULE = (
     "SDC1 (ska-sdc 2.0.0): detections and truth {area}; candidates lie within the detection's size convolved with "
     "{beam:.4g} arcsec, in degrees of RA and Dec; the nearest in position, flux and size together, below 5, is the "
     "match, one a detection and one a truth. A match earns the mean of seven terms min(1, tolerance / error); any "
-    "other detection costs 1. Class, core fraction and angle earn nearly as much unmeasured: mean_measured is of "
-    "position, flux and axes alone. The interval of M_s is by the scatter of single detections."
+    "other detection costs 1, but a list without a match scores 0. Class, core fraction and angle earn nearly as "
+    "much unmeasured: mean_measured is of position, flux and axes alone. The interval of M_s is by the scatter of "
+    "single detections."
 )
 
 
