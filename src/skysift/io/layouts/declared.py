@@ -295,11 +295,12 @@ def values_of(
             text = np.char.mod("%d" if values.dtype.kind in "iu" else "%g", values)
             text = np.where(text == "nan", "", text)
         return _printable(text)
+    found = column.unit or unit
     if values.dtype.kind == "U":
-        values = _angles(values, ours, path) if ours in ("ra", "dec") else _no_numbers(values, ours, path)
-        unit, found = "deg", "deg"
-    else:
-        found = column.unit or unit
+        if ours in ("ra", "dec"):
+            values, found = _angles(values, ours, path), "deg"
+        else:
+            values = _no_numbers(values, ours, path)
     if declared.dtype == "int64":
         if values.dtype.kind == "f":
             whole = np.where(np.isfinite(values), values, 0.0)
