@@ -8,8 +8,9 @@ of those, which is again a set of antenna errors, since the pattern is linear in
 itself keeps its peak. Bowls are Gaussians of negative flux, by `telescope.uv_filter`.
 
 Approximations: errors to first order; a resolved source leaves the sidelobes of a point of its peak brightness; sources
-whose sidelobes stay below 0.3 times the noise leave none; sidelobes end where they fall below a tenth of the
-noise, or at `sidelobe_radius`; the dirty beam is the same all over the map.
+whose highest sidelobe is likely below 0.3 times the noise (the patterns' highest, added in quadrature) leave none;
+sidelobes end where they are likely below a tenth of the noise, or at `sidelobe_radius`; the dirty beam is the same all over the
+map.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.random import generator
 from skysift.match.merge import merge_fragments
-from skysift.measure.gaussian import paint_gaussians
+from skysift.measure.gaussian import SUPPORT, paint_gaussians
 from skysift.measure.label import count_runs, find_runs
 from skysift.sim.options import InstrumentOptions
 from skysift.sim.painting import CELL
 from skysift.sim.stamping import TAPS, add_stamps, blank_ellipses, sum_runs
 from skysift.sim.telescope import Coverage, dirty_beam, hole, lost, reach
-from skysift.sky.beam import Beam
+from skysift.sky.beam import FWHM_PER_SIGMA, Beam
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 
@@ -41,7 +42,7 @@ Noise: TypeAlias = float | NDArray[np.floating] | Callable[[Box], NDArray[np.flo
 _SETS = 4  # independent sets of antenna errors
 _FAINTEST = 0.3  # of the noise: sidelobes of a source that are painted
 _END = 0.1  # of the noise: sidelobes that are left out
-_LOBE = (1.25 * 2.3548) ** 2  # d' S^-1 d of the main lobe's border: 1.25 FWHM from the middle
+_LOBE = 1.25  # FWHM from the middle to the border of the main lobe
 _GLITCH = 10.0  # times the gain error
 
 
@@ -91,14 +92,16 @@ class Artefacts:
         noise = np.broadcast_to(np.asarray(rms, np.float64), peak.shape)
         self._bank = self._patterns(random_seed, name)
         mix = self._mixtures(place, peak, random_seed, name)
-        steps, bound = self._bounds(mix)
-        lobe = np.searchsorted(steps, 1.25 * math.sqrt(beam.major * beam.minor) / coverage.pixel_scale)
-        bright = bound[:, lobe:].max(axis=1, initial=0.0) > _FAINTEST * noise
-        far = bound >= _END * noise[:, None]
-        ends = steps[np.minimum(len(steps) - 1 - np.argmax(far[:, ::-1], axis=1) + 1, len(steps) - 1)]
+        most = self._envelopes()
+        lobe = math.ceil(_LOBE * math.sqrt(beam.major * beam.minor) / coverage.pixel_scale)
+        bright = np.sqrt(mix**2 @ most[:, min(lobe, self._radius)] ** 2) > _FAINTEST * noise
         self._mix, self._place = np.ascontiguousarray(mix[bright]), place[bright]
-        self._shape, self._reach = np.ascontiguousarray(shapes[bright]), ends[bright].astype(np.float64)
-        self._bowls = self._sunken(place, flux, shapes, noise)
+        seen = np.sqrt(self._mix**2 @ most**2) >= _END * noise[bright, None]  # (source, distance)
+        self._reach = np.minimum(np.sum(seen, axis=1), self._radius).astype(np.float64)
+        bowls, sunken = self._sunken(place, flux, shapes, noise)
+        self._bowls = bowls
+        own = bright | sunken
+        self._lobes = np.ascontiguousarray(np.column_stack([place, shapes])[own])  # x, y, xx, xy, yy
 
     @property
     def empty(self) -> bool:
@@ -192,19 +195,21 @@ class Artefacts:
         mix[:, 1:] = peak[:, None] * draws / norm
         return mix
 
-    def _bounds(self, mix: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """Distances (pixels) and a bound on each source's sidelobes there and beyond (source, distance)."""
+    def _envelopes(self) -> Floats:
+        """The highest sidelobe of each pattern at each distance (pixels) or beyond, (pattern, distance)."""
         half = self._bank.shape[1] // 2
         y, x = np.mgrid[-half : half + 1, -half : half + 1]
-        ring = np.minimum(np.hypot(x, y).astype(np.int64), self._radius)
+        ring = np.hypot(x, y).astype(np.int64)
+        inside = ring <= self._radius
         most = np.zeros((len(self._bank), self._radius + 1))
         for each, pattern in zip(most, self._bank, strict=True):
-            np.maximum.at(each, ring.ravel(), np.abs(pattern).ravel())
-        beyond = np.maximum.accumulate(most[:, ::-1], axis=1)[:, ::-1]
-        return np.arange(self._radius + 1), np.abs(mix) @ beyond
+            np.maximum.at(each, ring[inside], np.abs(pattern[inside]))
+        return np.maximum.accumulate(most[:, ::-1], axis=1)[:, ::-1]
 
-    def _sunken(self, place: Floats, flux: Floats, shape: Floats, noise: Floats) -> Floats:
-        """Bowls deeper than a tenth of the noise as Gaussians (peak, x, y, xx, xy, yy)."""
+    def _sunken(
+        self, place: Floats, flux: Floats, shape: Floats, noise: Floats
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Bowls deeper than a tenth of the noise as Gaussians (peak, x, y, xx, xy, yy), and whose they are."""
         scale = self.coverage.pixel_scale
         variance = hole(self.coverage) / scale**2
         xx, xy, yy = self._beam_shape()
@@ -214,25 +219,23 @@ class Artefacts:
         wide = shape + np.array([variance, 0.0, variance])
         depth = math.sqrt(xx * yy - xy * xy) / np.sqrt(wide[:, 0] * wide[:, 2] - wide[:, 1] ** 2)
         peak = -part * flux * depth
-        rows = np.column_stack([peak, place, wide])[np.abs(peak) > _END * noise]
-        return np.ascontiguousarray(rows)
+        deep = np.abs(peak) > _END * noise
+        return np.ascontiguousarray(np.column_stack([peak, place, wide])[deep]), deep
 
     def _misses(self, box: Box) -> bool:
         """True where no pattern and no bowl reaches into a window."""
-        if len(self._bowls):
-            return False
-        x, y = self._place.T
+        x, y = np.concatenate([self._place, self._bowls[:, 1:3]]).T
+        wide = np.sqrt(SUPPORT * np.maximum(self._bowls[:, 3], self._bowls[:, 5]))
         dx = np.maximum(np.maximum(box.x0 - x, x - box.x1), 0.0)
         dy = np.maximum(np.maximum(box.y0 - y, y - box.y1), 0.0)
-        return not bool(np.any(np.hypot(dx, dy) < self._reach))
+        return not bool(np.any(np.hypot(dx, dy) < np.concatenate([self._reach, wide])))
 
     def _fragments(
         self, box: Box, rms: NDArray[np.float32], threshold: float
     ) -> list[tuple[Detections, NDArray[np.int64], Floats]]:
         """Runs of one window, of either sign: as detections, as rows (row, start, stop), and what they hold."""
         values = self.paint(box)
-        x, y = (np.ascontiguousarray(each) for each in self._place.T)
-        blank_ellipses(x, y, self._shape, _LOBE, box.y0, box.x0, values)
+        blank_ellipses(self._lobes, (_LOBE * FWHM_PER_SIGMA) ** 2, box.y0, box.x0, values)
         data, level = values.astype(np.float32), np.zeros(box.shape, np.float32)
         found = []
         for sign in (1, -1):

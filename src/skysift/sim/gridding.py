@@ -87,3 +87,30 @@ def sum_errors(
                         w = weight[ky % n, kx % n]
                         out[ky % n, kx % n] += w * error
                         out[-ky % n, -kx % n] += w * error.conjugate()
+
+
+@kernel
+def transform_at(
+    weights: Floats, cos_y: Floats, sin_y: Floats, cos_x: Floats, sin_x: Floats, out: Floats
+) -> None:
+    """
+    Fill ``out (y, x)`` with ``sum weights cos(2 pi (ky y + kx x))`` at the positions of a raster.
+
+    ``weights (ky, kx)`` is the same at opposite cells; ``cos_y``, ``sin_y (y, ky)`` and ``cos_x``, ``sin_x (x, kx)`` are
+    those of ``2 pi k`` times position. Not a matrix product, for a library's sums may depend on its threads.
+    """
+    n = weights.shape[1]
+    c, s = np.empty(n), np.empty(n)
+    for i in range(cos_y.shape[0]):
+        for j in range(n):
+            c[j], s[j] = 0.0, 0.0
+        for row in range(weights.shape[0]):
+            a, b = cos_y[i, row], sin_y[i, row]
+            for j in range(n):
+                c[j] += a * weights[row, j]
+                s[j] += b * weights[row, j]
+        for m in range(cos_x.shape[0]):
+            total = 0.0
+            for j in range(n):
+                total += c[j] * cos_x[m, j] - s[j] * sin_x[m, j]
+            out[i, m] = total

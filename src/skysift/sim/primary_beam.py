@@ -68,10 +68,8 @@ def primary_beam(options: InstrumentOptions, frequency: float, east: ArrayLike, 
         return _power(options.pattern, np.hypot(e, n) / width)
     pattern = "gaussian" if options.primary_beam == "footprint" else options.pattern
     centres = mosaic_centres(options)
-    total = np.zeros(e.shape)
-    for ce, cn in centres:
-        total += _power(pattern, np.hypot(e - ce, n - cn) / width) ** 2
-    return np.asarray(np.sqrt(np.minimum(total / _largest(pattern, centres, width), 1.0)))
+    total = _summed(pattern, centres, width, e, n) / _largest(pattern, centres, width)
+    return np.asarray(np.sqrt(np.minimum(total, 1.0)))
 
 
 def mosaic_centres(options: InstrumentOptions) -> Floats:
@@ -98,21 +96,31 @@ def _power(pattern: str, rho: Floats) -> Floats:
         return np.asarray(np.exp(-4.0 * math.log(2.0) * rho**2))
     if pattern == "airy":
         z = np.maximum(2.0 * _AIRY_HALF * rho, 1e-9)
-        return np.asarray((2.0 * j1(z) / z) ** 2)
+        return np.asarray(np.minimum((2.0 * j1(z) / z) ** 2, 1.0))
     z = 1.18896478 * rho
     below = 1.0 - 4.0 * z * z
     safe = np.where(np.abs(below) < 1e-7, 1.0, below)
     return np.asarray(np.where(np.abs(below) < 1e-7, math.pi / 4.0, np.cos(math.pi * z) / safe) ** 2)
 
 
+def _summed(pattern: str, centres: Floats, width: float, east: Floats, north: Floats) -> Floats:
+    """Sum of the squared patterns of all pointings."""
+    total = np.zeros(np.shape(east))
+    for e, n in centres:
+        total += _power(pattern, np.hypot(east - e, north - n) / width) ** 2
+    return total
+
+
 def _largest(pattern: str, centres: Floats, width: float) -> float:
-    """The largest value of the sum of squared patterns: near one of the centres, or between the middle ones."""
-    near = np.linspace(-0.5, 0.5, 21)
-    step = float(np.ptp(centres[:, 0])) / max(math.sqrt(len(centres)) - 1.0, 1.0)
-    middle = centres[np.argmin(np.hypot(*centres.T))]
-    e, n = np.meshgrid(middle[0] + near * 2.0 * step, middle[1] + near * 2.0 * step)
-    e, n = np.append(e.ravel(), centres[:, 0]), np.append(n.ravel(), centres[:, 1])
-    total = np.zeros(e.shape)
-    for ce, cn in centres:
-        total += _power(pattern, np.hypot(e - ce, n - cn) / width) ** 2
-    return float(total.max())
+    """The largest value of the sum of squared patterns: on a grid over the pointings, then on ever finer ones."""
+    low, high = centres.min(axis=0) - 1e-3 * width, centres.max(axis=0) + 1e-3 * width
+    cells = max(21, 4 * math.ceil(math.sqrt(len(centres))) + 1)
+    best = 0.0
+    for _ in range(4):
+        e, n = np.meshgrid(*(np.linspace(low[i], high[i], cells) for i in (0, 1)))
+        total = _summed(pattern, centres, width, e, n)
+        best = max(best, float(total.max()))
+        at = np.unravel_index(np.argmax(total), total.shape)
+        middle, step = np.array([e[at], n[at]]), (high - low) / (cells - 1)
+        low, high = middle - 1.5 * step, middle + 1.5 * step
+    return best

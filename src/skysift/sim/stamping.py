@@ -89,26 +89,29 @@ def add_stamps(
 
 
 @kernel
-def blank_ellipses(x: Floats, y: Floats, shape: Floats, square: float, y0: int, x0: int, out: Floats) -> None:
+def blank_ellipses(lobes: Floats, square: float, y0: int, x0: int, out: Floats) -> None:
     """
     Set pixels of ``out (y, x)`` to 0 where ``d' S^-1 d < square`` from a source.
 
-    ``shape (source, 3)`` is the covariance S (xx, xy, yy; pixels squared) of each.
+    ``lobes (source, 5)`` are x, y and the covariance S (xx, xy, yy; pixels squared) of each.
     """
-    for s in range(x.shape[0]):
-        xx, xy, yy = shape[s, 0], shape[s, 1], shape[s, 2]
-        det = xx * yy - xy * xy
+    for s in range(lobes.shape[0]):
+        x, y, xx, xy, yy = lobes[s, 0], lobes[s, 1], lobes[s, 2], lobes[s, 3], lobes[s, 4]
+        limit = square * (xx * yy - xy * xy)
         far_y, far_x = np.sqrt(square * yy), np.sqrt(square * xx)
-        for i in range(
-            max(int(np.ceil(y[s] - far_y)) - y0, 0), min(int(np.floor(y[s] + far_y)) + 1 - y0, out.shape[0])
-        ):
-            dy = i + y0 - y[s]
-            for j in range(
-                max(int(np.ceil(x[s] - far_x)) - x0, 0),
-                min(int(np.floor(x[s] + far_x)) + 1 - x0, out.shape[1]),
-            ):
-                dx = j + x0 - x[s]
-                if yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy < square * det:
+        top, bottom = (
+            max(int(np.ceil(y - far_y)) - y0, 0),
+            min(int(np.floor(y + far_y)) + 1 - y0, out.shape[0]),
+        )
+        left, right = (
+            max(int(np.ceil(x - far_x)) - x0, 0),
+            min(int(np.floor(x + far_x)) + 1 - x0, out.shape[1]),
+        )
+        for i in range(top, bottom):
+            dy = i + y0 - y
+            for j in range(left, right):
+                dx = j + x0 - x
+                if yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy < limit:
                     out[i, j] = 0.0
 
 

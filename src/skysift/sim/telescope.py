@@ -21,6 +21,7 @@ from skysift.sim.arrays import Array, array
 from skysift.sim.gridding import count_samples, sum_errors
 from skysift.sim.noise import gaussian_kernel, unit_power
 from skysift.sim.options import InstrumentOptions
+from skysift.sim.weighting import main_lobe, offsets, tapered, weighted
 from skysift.sky.beam import Beam
 
 __all__ = [
@@ -44,9 +45,7 @@ _CHANNELS = 7  # of the band
 _FLAG_INTERVAL = 0.5  # hours that an antenna is lost at once
 _LARGEST_SCALE = 0.6  # lambda over the shortest spacing, as the ALMA technical handbook defines it
 _MISFIT = 0.05  # of the axes of a dirty beam, that a taper may leave
-_CLOSE = 1e-3  # of the squares of the axes, where a taper is good enough
 _LARGEST_REACH = 800  # pixels
-_DENSITY_FIELD = 120.0  # beams: FWHM on the sky of what the density of samples is smoothed with
 
 
 class Samples(NamedTuple):
@@ -176,7 +175,7 @@ def uv_coverage(
             LIGHT / frequency / (beam.minor * _ARCSEC) / float(antennas.spacings.max())
         )
         found = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
-        lobe = _main_lobe(_weighted(options, found[0], wanted))
+        lobe = main_lobe(weighted(options, found[0], wanted))
         factor = math.sqrt(math.sqrt(np.linalg.det(lobe) / np.linalg.det(wanted))) * 1.25
         antennas = antennas.stretch(factor)
     counts, samples = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
@@ -186,7 +185,7 @@ def uv_coverage(
             got=f"array={options.array}",
             todo="give a more compact array, smaller pixels, or stretch=true",
         )
-    weights, lobe = _tapered(_weighted(options, counts, wanted), wanted)
+    weights, lobe = tapered(weighted(options, counts, wanted), wanted)
     made = _sky_beam(lobe, pixel_scale)
     if abs(made.major / beam.major - 1) > _MISFIT or abs(made.minor / beam.minor - 1) > _MISFIT:
         raise UsageError(
@@ -311,7 +310,7 @@ def noise_kernel(
     n = coverage.size
     radius = min(radius, n // 4)
     power = np.divide(coverage.weights**2, coverage.counts, out=np.zeros((n, n)), where=coverage.counts > 0)
-    y, x = _offsets(n)
+    y, x = offsets(n)
     window = np.exp(-0.5 * (x * x + y * y) / (0.4 * radius) ** 2)
     smooth = fft.fft2(fft.ifft2(power).real * window).real
     kernel = fft.fftshift(fft.ifft2(np.sqrt(np.maximum(smooth, 0.0))).real)
@@ -366,77 +365,6 @@ def _gridded(
     counts = np.zeros((size, size))
     count_samples(*samples, counts)
     return counts, samples
-
-
-def _weighted(options: InstrumentOptions, counts: Floats, wanted: Floats) -> Floats:
-    """Weights of the cells before the taper, in sum 1."""
-    if options.weighting == "natural":
-        return counts / float(counts.sum())
-    y, x = _offsets(len(counts))
-    spread = _DENSITY_FIELD**2 * math.sqrt(float(np.linalg.det(wanted)))
-    density = fft.fft2(fft.ifft2(counts).real * np.exp(-0.5 * (x * x + y * y) / spread)).real
-    density = np.maximum(density, 1e-3 * counts)  # rounding aside, it is positive where there are samples
-    if options.weighting == "uniform":
-        weights = np.divide(counts, density, out=np.zeros_like(counts), where=counts > 0)
-    else:
-        f2 = (5.0 * 10.0**-options.robust) ** 2 * counts.sum() / float(np.sum(counts * density))
-        weights = counts / (1.0 + density * f2)
-    return np.asarray(weights / float(weights.sum()))
-
-
-def _tapered(weights: Floats, wanted: Floats) -> tuple[Floats, Floats]:
-    """Weights under the Gaussian taper that brings the main lobe nearest to `wanted`, and that lobe (2, 2)."""
-    n = len(weights)
-    ky, kx = (each / n for each in _offsets(n))
-    taper, step = np.zeros((2, 2)), 1.0
-    made, lobe = weights, _main_lobe(weights)
-    miss = float(np.linalg.norm(wanted - lobe))
-    for _ in range(40):
-        if miss < _CLOSE * np.max(wanted) or step < 1e-3:
-            break
-        values, vectors = np.linalg.eigh(taper + step * (wanted - lobe))
-        tried = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        q = tried[0, 0] * kx * kx + 2.0 * tried[0, 1] * kx * ky + tried[1, 1] * ky * ky
-        under = weights * np.exp(-2.0 * math.pi**2 * q)
-        under /= under.sum()
-        seen = _main_lobe(under)
-        if np.linalg.norm(wanted - seen) >= miss:  # too far: the lobe answers more than the taper changes
-            step *= 0.5
-            continue
-        taper, made, lobe, miss = tried, under, seen, float(np.linalg.norm(wanted - seen))
-    return made, lobe
-
-
-def _main_lobe(weights: Floats) -> Floats:
-    """Covariance (2, 2), pixels squared, axes (x, y), of the Gaussian that fits the beam above half of its peak."""
-    n = len(weights)
-    ky, kx = (each / n for each in _offsets(n))
-    moments = np.array(
-        [[np.sum(weights * kx * kx), np.sum(weights * kx * ky)], [0.0, np.sum(weights * ky * ky)]]
-    )
-    moments[1, 0] = moments[0, 1]
-    reach = 1.2 / (
-        2.0 * math.pi * math.sqrt(float(np.linalg.eigvalsh(moments)[0]))
-    )  # a first guess at half the FWHM
-    for _ in range(12):
-        offset = np.linspace(-reach, reach, 33)
-        wave = 2.0 * math.pi * np.outer(offset, ky[:, 0])
-        c, s = np.cos(wave), np.sin(wave)  # (offset, k): the grid is the same along x and y
-        lobe = c @ weights @ c.T - s @ weights @ s.T
-        if max(lobe[0].max(), lobe[:, 0].max(), lobe[-1].max(), lobe[:, -1].max()) < 0.5:
-            break
-        reach *= 1.3
-    y, x = np.meshgrid(offset, offset, indexing="ij")
-    chosen = lobe > 0.5
-    terms = np.stack([x * x, 2.0 * x * y, y * y], axis=-1)[chosen] * lobe[chosen, None]
-    fitted = np.linalg.lstsq(terms, -2.0 * np.log(lobe[chosen]) * lobe[chosen])[0]
-    return np.linalg.inv(np.array([[fitted[0], fitted[1]], [fitted[1], fitted[2]]]))
-
-
-def _offsets(n: int) -> tuple[Floats, Floats]:
-    """Rows and columns of a grid as a discrete Fourier transform numbers them, (n, 1) and (1, n)."""
-    k = fft.fftfreq(n, 1.0 / n)
-    return k[:, None], k[None, :]
 
 
 def _pixel_covariance(beam: Beam, pixel_scale: float) -> Floats:
