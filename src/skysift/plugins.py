@@ -41,6 +41,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "options": ("skysift.cli.options:options", ""),
         "columns": ("skysift.cli.columns:columns", ""),
         "convert": ("skysift.cli.convert:convert", ""),
+        "match": ("skysift.cli.match:match", ""),
+        "validate": ("skysift.cli.validate:validate", ""),
         "score": ("skysift.cli.score:score", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
     },

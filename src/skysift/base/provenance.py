@@ -19,7 +19,11 @@ __all__ = ["Card", "InputRecord", "Manifest", "Provenance", "library_versions"]
 Card = tuple[str, str, str]
 """(keyword, value, comment) of a FITS header; HISTORY cards have an empty comment."""
 
-_CARDS = {"finder": ("FINDER", "source finder"), "simulator": ("SIMULATR", "simulator of skies")}
+_CARDS = {
+    "finder": ("FINDER", "source finder"),
+    "simulator": ("SIMULATR", "simulator of skies"),
+    "matcher": ("MATCHER", "how rows were paired"),
+}
 _HISTORY_WIDTH = 72  # characters of text in one HISTORY card
 
 
@@ -66,7 +70,7 @@ class Provenance:
     version
         Of skysift.
     finder
-        Its name in the index; that of a simulator for a made sky.
+        Its name in the index; that of a simulator for a made sky, of a matcher for matched catalogues.
     options
         Every option, defaults included, JSON-safe.
     inputs
@@ -74,7 +78,7 @@ class Provenance:
     notes
         What was odd about the input, one line each.
     kind
-        Of what `finder` names in the index: ``finder`` or ``simulator``.
+        Of what `finder` names in the index: ``finder``, ``simulator`` or ``matcher``.
     """
 
     version: str

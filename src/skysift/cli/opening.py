@@ -19,6 +19,7 @@ __all__ = [
     "PixelScaleFlag",
     "PlaneFlag",
     "UnitFlag",
+    "frequencies_of",
     "opening",
 ]
 
@@ -74,6 +75,18 @@ def opening(
         "unit": unit,
         "frequency": None if frequency is None else _frequency(frequency),
     }
+
+
+def frequencies_of(text: str) -> list[float]:
+    """Frequencies (Hz) of a list such as ``843MHz,-,1.4GHz``; NaN for a dash.
+
+    Raises
+    ------
+    OptionError
+        A text is no frequency.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    return [math.nan if part in ("-", "") else _frequency(part) for part in parts]
 
 
 def _plane(text: str) -> tuple[int, ...]:
