@@ -297,6 +297,7 @@ def test_rows_that_cannot_be_scored_are_told():
     )
     assert report.notes[1] == "2 rows of the catalogue are left out: without a position"
     assert report.numbers["N_det"] == len(table) - 2
+    assert report.numbers["N_left_out"] == 2
 
 
 def test_the_scorer_is_in_the_index():

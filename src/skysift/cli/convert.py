@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from skysift import __version__
-from skysift.base.errors import OutputError, UnknownName, UsageError
+from skysift.base.errors import OptionError, OutputError, UnknownName, UsageError
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.base.registry import Registry
 from skysift.cli.flags import read_pairs
@@ -84,6 +84,7 @@ def convert(
       skysift convert field sources.vot
       skysift convert pybdsf.srl.fits sources.parquet
       skysift convert field components.xml --to casda
+      skysift convert field list.txt --to sdc1 --primary-beam beam.fits
       skysift convert list.csv list.fits --from named --set ra=X --set dec=Y --set flux_unit=mJy
 
     The suffix of OUT tells the format: .fits .vot .parquet .csv .reg .crtf
@@ -93,6 +94,12 @@ def convert(
     """
     pairs = read_pairs(settings or ())
     if primary_beam is not None:
+        if to != "sdc1":
+            raise OptionError(
+                "--primary-beam is for lists of sdc1 only",
+                got="--to none" if to is None else f"--to {to}",
+                allowed="--to sdc1",
+            )
         pairs["primary_beam"] = str(primary_beam)
     written = convert_table(
         catalogue,

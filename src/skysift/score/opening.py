@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 from skysift.base.errors import UsageError
+from skysift.io.sdc import is_sdc1, is_sdc2, read_sdc1_table, read_sdc2_table
 from skysift.io.tables import read_catalogue
 from skysift.io.truth import read_truth
 from skysift.sky.catalogue import Catalogue
+from skysift.sky.table import Table
 from skysift.sky.truth import Truth
 
 __all__ = ["open_catalogue", "open_truth"]
@@ -26,7 +28,9 @@ def open_catalogue(given: Catalogue | str | os.PathLike[str]) -> Catalogue:
     """
     if isinstance(given, Catalogue):
         return given
-    return read_catalogue(_path(given, "the catalogue"))
+    path = _path(given, "the catalogue")
+    listed = _listed(path)
+    return read_catalogue(path) if listed is None else listed
 
 
 def open_truth(given: Truth | Catalogue | str | os.PathLike[str]) -> Truth:
@@ -43,7 +47,17 @@ def open_truth(given: Truth | Catalogue | str | os.PathLike[str]) -> Truth:
         return given
     if isinstance(given, Catalogue):
         return Truth(given)
-    return read_truth(_path(given, "the truth"))
+    path = _path(given, "the truth")
+    listed = _listed(path)
+    return read_truth(path) if listed is None else Truth(listed)
+
+
+def _listed(path: Path) -> Catalogue | None:
+    """The catalogue in a list of a data challenge; None where the file is none."""
+    for tells, read in ((is_sdc1, read_sdc1_table), (is_sdc2, read_sdc2_table)):
+        if tells(path):
+            return Catalogue(Table.empty("islands"), read(path), Table.empty("components"))
+    return None
 
 
 def _path(given: object, what: str) -> Path:

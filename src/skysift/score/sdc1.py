@@ -139,7 +139,7 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         counted = _counted(true, None if options.whole else _TRAINING.get(frequency), options.train)
         return Report(
             self.name,
-            numbers_of(score, _MEASURED),
+            numbers_of(score, _MEASURED, len(catalogue.sources)),
             {"terms": terms_table(score), "fluxes": fluxes_table(score, true["flux"], counted)},
             rule=RULE.format(area=self._area(frequency), beam=width),
             options=options.to_dict(),

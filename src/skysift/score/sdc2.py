@@ -103,7 +103,7 @@ class Sdc2Scorer(Scorer[Sdc2Options]):
         counted[_prepared(true)[0]] = True
         return Report(
             self.name,
-            numbers_of(score, _MEASURED),
+            numbers_of(score, _MEASURED, len(catalogue.sources)),
             {
                 "terms": terms_table(score),
                 "fluxes": fluxes_table(score, true["line_flux_integral"], counted),

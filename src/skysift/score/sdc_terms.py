@@ -202,7 +202,7 @@ def relative(measured: Floats, true: Floats, scale: Floats) -> Floats:
         return np.asarray(np.abs(measured - true) / scale)
 
 
-def numbers_of(score: SdcScore, measured: tuple[str, ...]) -> dict[str, Number]:
+def numbers_of(score: SdcScore, measured: tuple[str, ...], n_rows: int) -> dict[str, Number]:
     """The numbers of a report.
 
     Parameters
@@ -211,6 +211,8 @@ def numbers_of(score: SdcScore, measured: tuple[str, ...]) -> dict[str, Number]:
         The outcome.
     measured
         The terms that rest on a measurement: the rest earns nearly as much without one.
+    n_rows
+        Of the catalogue; those that are no detections of the score were left out.
     """
     low, high = _points_interval(score)
     numbers: dict[str, Number] = {
@@ -222,6 +224,7 @@ def numbers_of(score: SdcScore, measured: tuple[str, ...]) -> dict[str, Number]:
         "N_false": score.n_false,
         "N_bad": score.n_bad,
         "N_truth": score.n_truth,
+        "N_left_out": n_rows - score.n_det,
     }
     numbers |= _share("purity", score.n_match, score.n_det)
     n_objects = int(np.unique(score.matches.right).size)
@@ -293,8 +296,11 @@ def _mean(name: str, values: Floats) -> dict[str, Number]:
     if not values.size:
         return {name: math.nan, f"{name}_low": math.nan, f"{name}_high": math.nan}
     mean = float(np.mean(values))
-    half = Z * float(np.std(values, ddof=1)) / math.sqrt(values.size) if values.size > 1 else math.nan
-    return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+    if values.size == 1:
+        return {name: mean, f"{name}_low": math.nan, f"{name}_high": math.nan}
+    half = Z * float(np.std(values, ddof=1)) / math.sqrt(values.size)
+    # points lie from 0 to 1, and so does their mean
+    return {name: mean, f"{name}_low": max(mean - half, 0.0), f"{name}_high": min(mean + half, 1.0)}
 
 
 def _points_interval(score: SdcScore) -> tuple[float, float]:
