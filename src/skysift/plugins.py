@@ -15,6 +15,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),
         "fluxes": ("skysift.score.fluxes:FluxesScorer", "skysift.score.options:FluxesOptions"),
+        "coco": ("skysift.score.coco:CocoScorer", "skysift.score.options:CocoOptions"),
         "classes": ("skysift.score.classes:ClassesScorer", "skysift.score.options:ClassesOptions"),
         "sdc1": ("skysift.score.sdc1:Sdc1Scorer", "skysift.score.options:Sdc1Options"),
         "sdc2": ("skysift.score.sdc2:Sdc2Scorer", "skysift.score.options:Sdc2Options"),
@@ -33,6 +34,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.sim.continuum:ContinuumSimulator",
             "skysift.sim.options:ContinuumOptions",
         ),
+        "galactic": ("skysift.sim.galactic:GalacticSimulator", "skysift.sim.options:GalacticOptions"),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import skysift
 from skysift.base.provenance import Provenance
 from skysift.flow.figures import Picture
-from skysift.flow.report_text import SHOWN, number_rows, value_text
+from skysift.flow.page import render
+from skysift.flow.report_text import SHOWN, number_rows, table_rows
 from skysift.flow.score_charts import (
     chart_of_bars,
     chart_of_calibration,
@@ -20,6 +20,7 @@ from skysift.flow.score_charts import (
     chart_of_spread,
     chart_of_visibility,
 )
+from skysift.flow.style import digits
 from skysift.score.scorer import Report, ReportTable
 
 __all__ = ["Figure", "figures_of", "figures_of_runs", "page_of", "page_of_runs"]
@@ -73,6 +74,19 @@ class _Section:
     figures: tuple[Figure, ...]
     listings: tuple[_Listing, ...]
     rule: str
+
+
+@dataclass(frozen=True)
+class _Page:
+    """All that the template shows."""
+
+    title: str
+    lead: str
+    numbers: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    sections: tuple[_Section, ...]
+    facts: tuple[tuple[str, str], ...]
+    footer: str
 
 
 def figures_of(report: Report) -> tuple[Figure, ...]:
@@ -154,14 +168,17 @@ def page_of(
     facts += [(record.name, record.checksum) for record in told.inputs]
     for report in reports:
         facts += [(f"{report.kind}.{name}", str(value)) for name, value in report.options.items()]
-    return _render(
-        title="Scores",
-        lead=f"{first.catalogue} against {first.truth}",
-        numbers=_headlines(reports),
-        notes=tuple(dict.fromkeys(note for report in reports for note in report.notes)),
-        sections=sections,
-        facts=tuple(facts),
-        footer=f"Made by skysift {told.version}, {started}.",
+    return render(
+        _Page(
+            title="Scores",
+            lead=f"{first.catalogue} against {first.truth}",
+            numbers=_headlines(reports),
+            notes=tuple(dict.fromkeys(note for report in reports for note in report.notes)),
+            sections=sections,
+            facts=tuple(facts),
+            footer=f"Made by skysift {told.version}, {started}.",
+        ),
+        "scores.html.jinja",
     )
 
 
@@ -178,26 +195,18 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
             _Section(kind, "", figures_of_runs(kind, of), (_side_by_side(of),), rule if rules else "")
         )
     facts = [(name, next(iter(reports.values())).catalogue) for name, reports in runs.items() if reports]
-    return _render(
-        title="Runs side by side",
-        lead=", ".join(runs),
-        numbers=(),
-        notes=(),
-        sections=tuple(sections),
-        facts=tuple(facts),
-        footer=f"Made by skysift {skysift.__version__}, {started}.",
+    return render(
+        _Page(
+            title="Runs side by side",
+            lead=", ".join(runs),
+            numbers=(),
+            notes=(),
+            sections=tuple(sections),
+            facts=tuple(facts),
+            footer=f"Made by skysift {skysift.__version__}, {started}.",
+        ),
+        "scores.html.jinja",
     )
-
-
-def _render(**page: object) -> str:
-    from jinja2 import Environment  # loaded late: only pages need it
-
-    folder = files("skysift.flow").joinpath("templates")
-    style = folder.joinpath("report.html.jinja").read_text(encoding="utf-8")
-    style = style[style.index("<style>") + len("<style>") : style.index("</style>")]
-    template = folder.joinpath("scores.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True)
-    return environment.from_string(template).render(page=page, style=style)
 
 
 def _headlines(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
@@ -206,7 +215,7 @@ def _headlines(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
         for name, label in _HEADLINES.get(report.kind, ()):
             value = report.numbers.get(name)
             if value is not None and value == value:  # a number
-                found.append((value_text(value), label))
+                found.append((digits(float(value)), label))
     return tuple(found)
 
 
@@ -221,8 +230,7 @@ def _section(report: Report, figures: tuple[Figure, ...]) -> _Section:
 
 
 def _listing(name: str, table: ReportTable) -> _Listing:
-    heads = tuple(table)
-    rows = [tuple(value_text(value) for value in row) for row in zip(*table.values(), strict=True)]
+    heads, rows = table_rows(table)
     return _Listing(name.replace("_", " "), heads, tuple(rows[:_ROWS]), max(0, len(rows) - _ROWS))
 
 

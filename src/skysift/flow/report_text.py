@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from skysift.score.scorer import Number, Report, ReportTable
 
-__all__ = ["SHOWN", "comparison_text", "number_rows", "reports_text", "value_text"]
+__all__ = ["SHOWN", "comparison_text", "number_rows", "reports_text", "table_rows", "value_text"]
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "counts": ("completeness_snr", "reliability_snr"),
@@ -147,12 +147,16 @@ def _with_half(numbers: Mapping[str, Number], name: str) -> str:
 # -- laying out
 
 
+def table_rows(table: ReportTable) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The heads and the rows of a table as texts, the ends of intervals beside what they are of."""
+    names = tuple(name for name in table if not _is_end(name, table))
+    return names, list(zip(*(_shown(table, name) for name in names), strict=True))
+
+
 def _table(table: ReportTable) -> str:
-    names = [name for name in table if not _is_end(name, table)]
-    columns = [names, *zip(*(_shown(table, name) for name in names), strict=True)]
-    rows = [tuple(row) for row in columns]
-    more = len(rows) - 1 - _LONGEST
-    text = _columns(rows[: _LONGEST + 1])
+    heads, rows = table_rows(table)
+    more = len(rows) - _LONGEST
+    text = _columns([heads, *rows[:_LONGEST]])
     return f"{text}\n  ... {more} more rows" if more > 0 else text
 
 

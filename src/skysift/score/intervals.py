@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, chi2
+from scipy.special import betaincinv, gammaincinv
 
 __all__ = ["Spread", "jeffreys", "poisson", "spread", "wilson"]
 
@@ -40,16 +40,16 @@ def wilson(k: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 def jeffreys(k: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     """Lower and upper end of Jeffreys' interval of a share k / n; NaN where n is 0."""
     k, n = np.broadcast_arrays(np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64))
-    low = np.where(k == 0, 0.0, beta.ppf(_TAIL, k + 0.5, n - k + 0.5))
-    high = np.where(k == n, 1.0, beta.ppf(1.0 - _TAIL, k + 0.5, n - k + 0.5))
+    low = np.where(k == 0, 0.0, betaincinv(k + 0.5, n - k + 0.5, _TAIL))
+    high = np.where(k == n, 1.0, betaincinv(k + 0.5, n - k + 0.5, 1.0 - _TAIL))
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def poisson(n: ArrayLike) -> tuple[Floats, Floats]:
     """Lower and upper end of the exact interval of the mean of which n were counted."""
     n = np.asarray(n, dtype=np.float64)
-    low = np.where(n > 0, chi2.ppf(_TAIL, 2.0 * np.maximum(n, 1.0)) / 2.0, 0.0)
-    return low, np.asarray(chi2.ppf(1.0 - _TAIL, 2.0 * n + 2.0) / 2.0)
+    low = np.where(n > 0, gammaincinv(np.maximum(n, 1.0), _TAIL), 0.0)
+    return low, np.asarray(gammaincinv(n + 1.0, 1.0 - _TAIL))
 
 
 @dataclass(frozen=True)
