@@ -1,5 +1,7 @@
 """Residual sidelobes around bright sources: their symmetry, their place, their labels."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import fft
@@ -21,7 +23,7 @@ def coverage():
     return uv_coverage(InstrumentOptions(**QUICK), BEAM, SCALE, 20.0, 1.4e9)
 
 
-def artefacts(coverage, x, y, peak, *, size=0.0, rms=1.0, seed=1, name="", **options):
+def artefacts(coverage, x, y, peak, *, size=0.0, rms=1.0, seed=1, name="", tracks=1.0, **options):
     """Artefacts of sources of one intrinsic FWHM (pixels)."""
     x, y, peak = np.broadcast_arrays(*(np.atleast_1d(np.asarray(each, float)) for each in (x, y, peak)))
     variance = POINT + (size / FWHM_PER_SIGMA) ** 2
@@ -29,7 +31,7 @@ def artefacts(coverage, x, y, peak, *, size=0.0, rms=1.0, seed=1, name="", **opt
     return Artefacts(
         InstrumentOptions(**QUICK, **options), coverage, BEAM,
         x=x, y=y, flux_peak=peak, flux_int=peak * variance / POINT, shape=shape, rms=rms,
-        random_seed=seed, name=name,
+        random_seed=seed, name=name, tracks=tracks,
     )  # fmt: skip
 
 
@@ -133,6 +135,14 @@ def test_errors_follow_from_the_seed_and_the_name(coverage):
     assert not np.allclose(seen(), seen(name="another frequency"))
 
 
+def test_errors_of_many_observations_average(coverage):
+    box = Box(60, 101, 60, 101)
+    one, many = (
+        artefacts(coverage, 80, 80, 5000.0, clean_residual=0.0, tracks=n).paint(box) for n in (1.0, 25.0)
+    )
+    assert many == pytest.approx(one / 5, abs=1e-3)
+
+
 def test_two_sources_have_different_errors(coverage):
     made = artefacts(coverage, [100, 400], [100, 100], 2000.0)
     left, right = (made.paint(Box(20, 181, x - 80, x + 81)) for x in (100, 400))
@@ -183,6 +193,23 @@ def test_labels_are_the_regions_that_a_flood_fill_finds(coverage):
         assert found["x"][k] == pytest.approx(np.sum(held * u[inside]) / held.sum())
         assert found["y"][k] == pytest.approx(np.sum(held * v[inside]) / held.sum())
         assert found.scores[k] == pytest.approx(np.max(np.abs(held) / rms[inside]), rel=1e-5)
+
+
+def test_a_bowl_is_a_hole_around_its_source(coverage):
+    made = artefacts(coverage, 300, 300, 500.0, size=60.0, clean_residual=0, amplitude_error=0, phase_error=0)
+    found = made.labels(1.0, (600, 600))
+    assert found["sign"].tolist() == [-1]
+    assert (found["x"][0], found["y"][0]) == pytest.approx((300, 300), abs=0.5)
+    mask = found.to_mask((600, 600)).paint()
+    assert not mask[300, 300 - 70 : 300 + 70].any()  # the source itself
+    assert mask[300, 300 + 80] == 1
+
+
+def test_layers_pickle(coverage):
+    made = artefacts(coverage, [100, 150], [100, 90], 2000.0)
+    again = pickle.loads(pickle.dumps(made))
+    assert np.array_equal(again.paint(Box(0, 200, 0, 200)), made.paint(Box(0, 200, 0, 200)))
+    assert repr(again) == "Artefacts(2 sources with sidelobes, 0 bowls)"
 
 
 def test_noise_for_labels_is_a_number_a_map_or_what_gives_it(coverage):

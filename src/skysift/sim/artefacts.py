@@ -9,8 +9,8 @@ itself keeps its peak. Bowls are Gaussians of negative flux, by `telescope.uv_fi
 
 Approximations: errors to first order; a resolved source leaves the sidelobes of a point of its peak brightness; sources
 whose highest sidelobe is likely below 0.3 times the noise (the patterns' highest, added in quadrature) leave none;
-sidelobes end where they are likely below a tenth of the noise, or at `sidelobe_radius`; the dirty beam is the same all over the
-map.
+sidelobes end where they are likely below a tenth of the noise, or at `sidelobe_radius`; the dirty beam is the same
+all over the map.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Artefacts:
         Noise at each source (Jy/beam).
     random_seed, name
         Of the gain errors; maps of one sky with different names have different ones.
+    tracks
+        How many observations from start to end the map is the mean of: gain errors fall as one over its root.
     """
 
     def __init__(
@@ -83,22 +85,23 @@ class Artefacts:
         rms: ArrayLike,
         random_seed: int,
         name: str = "",
+        tracks: float = 1.0,
     ) -> None:
-        self.options, self.coverage, self.beam = options, coverage, beam
+        self.options, self.beam, self._scale = options, beam, coverage.pixel_scale
         self._radius = reach(options, beam, coverage.pixel_scale)
         place = np.stack([np.asarray(each, np.float64) for each in (x, y)], axis=1)  # (source, x y)
         peak, flux = np.asarray(flux_peak, np.float64), np.asarray(flux_int, np.float64)
         shapes = np.asarray(shape, np.float64).reshape(-1, 3)
         noise = np.broadcast_to(np.asarray(rms, np.float64), peak.shape)
-        self._bank = self._patterns(random_seed, name)
+        self._bank = self._patterns(coverage, random_seed, name, 1.0 / math.sqrt(max(tracks, 1.0)))
         mix = self._mixtures(place, peak, random_seed, name)
         most = self._envelopes()
-        lobe = math.ceil(_LOBE * math.sqrt(beam.major * beam.minor) / coverage.pixel_scale)
+        lobe = math.ceil(_LOBE * math.sqrt(beam.major * beam.minor) / self._scale)
         bright = np.sqrt(mix**2 @ most[:, min(lobe, self._radius)] ** 2) > _FAINTEST * noise
         self._mix, self._place = np.ascontiguousarray(mix[bright]), place[bright]
         seen = np.sqrt(self._mix**2 @ most**2) >= _END * noise[bright, None]  # (source, distance)
         self._reach = np.minimum(np.sum(seen, axis=1), self._radius).astype(np.float64)
-        bowls, sunken = self._sunken(place, flux, shapes, noise)
+        bowls, sunken = self._sunken(coverage, place, flux, shapes, noise)
         self._bowls = bowls
         own = bright | sunken
         self._lobes = np.ascontiguousarray(np.column_stack([place, shapes])[own])  # x, y, xx, xy, yy
@@ -152,9 +155,9 @@ class Artefacts:
             )
         return self._measured(merged, np.concatenate(runs), np.concatenate(sums))
 
-    def _patterns(self, seed: int, name: str) -> NDArray[np.float32]:
+    def _patterns(self, coverage: Coverage, seed: int, name: str, scale: float) -> NDArray[np.float32]:
         """The residual of deconvolution and the images of the sets of gain errors: (pattern, y, x)."""
-        options, coverage = self.options, self.coverage
+        options = self.options
         dirty, n = dirty_beam(coverage), coverage.size
         half = self._radius + TAPS + 1
         middle = slice(n // 2 - half, n // 2 + half + 1)
@@ -168,7 +171,9 @@ class Artefacts:
                     rng.uniform(size=many) < options.glitches, _GLITCH, 1.0
                 )
                 errors = coverage.errors(
-                    options.amplitude_error * a, math.radians(options.phase_error) * p, interval
+                    scale * options.amplitude_error * a,
+                    scale * math.radians(options.phase_error) * p,
+                    interval,
                 )
                 errors = np.fft.fftshift(errors)
                 bank.append((errors - errors[n // 2, n // 2] * dirty)[middle, middle])
@@ -182,7 +187,7 @@ class Artefacts:
         return np.asarray(np.exp(-0.5 * (yy * x * x - 2.0 * xy * x * y + xx * y * y) / det))
 
     def _beam_shape(self) -> tuple[float, float, float]:
-        c = self.beam.to_covariance() / self.coverage.pixel_scale**2
+        c = self.beam.to_covariance() / self._scale**2
         return float(c[0, 0]), -float(c[0, 1]), float(c[1, 1])
 
     def _mixtures(self, place: Floats, peak: Floats, seed: int, name: str) -> Floats:
@@ -207,15 +212,15 @@ class Artefacts:
         return np.maximum.accumulate(most[:, ::-1], axis=1)[:, ::-1]
 
     def _sunken(
-        self, place: Floats, flux: Floats, shape: Floats, noise: Floats
+        self, coverage: Coverage, place: Floats, flux: Floats, shape: Floats, noise: Floats
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Bowls deeper than a tenth of the noise as Gaussians (peak, x, y, xx, xy, yy), and whose they are."""
-        scale = self.coverage.pixel_scale
-        variance = hole(self.coverage) / scale**2
+        scale = self._scale
+        variance = hole(coverage) / scale**2
         xx, xy, yy = self._beam_shape()
         own = (shape - np.array([xx, xy, yy])) * scale**2
         own[:, [0, 2]] = np.maximum(own[:, [0, 2]], 0.0)
-        part = self.options.bowl * lost(self.coverage, own[:, 0], -own[:, 1], own[:, 2])
+        part = self.options.bowl * lost(coverage, own[:, 0], -own[:, 1], own[:, 2])
         wide = shape + np.array([variance, 0.0, variance])
         depth = math.sqrt(xx * yy - xy * xy) / np.sqrt(wide[:, 0] * wide[:, 2] - wide[:, 1] ** 2)
         peak = -part * flux * depth

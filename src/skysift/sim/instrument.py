@@ -77,6 +77,14 @@ class Instrument:
         """The noise on the axis (Jy/beam)."""
         return rms_of(self.options, self.frequency)
 
+    @property
+    def tracks(self) -> float:
+        """How many observations from the first hour angle to the last it takes to bring the noise so low."""
+        options = self.options
+        deep = (radiometer(options.array, self.frequency, options.hours, options.bandwidth) / self.rms) ** 2
+        once = max(options.hour_angle_end - options.hour_angle_start, options.time_step / 60.0)
+        return deep * options.hours / once
+
     def response(self, x: Floats, y: Floats) -> Floats:
         """The response of the primary beam at pixels (x, y)."""
         (a, b), (c, d) = self.frame.jacobian
@@ -113,6 +121,7 @@ class Instrument:
             rms=rms,
             random_seed=self.options.random_seed,
             name=self._name,
+            tracks=self.tracks,
         )
         return None if made.empty else made
 
