@@ -34,6 +34,7 @@ def frame_of(options: FieldOptions) -> Frame:
     """The frame of all maps: SIN projection, north up, the middle at the middle pixel (ny // 2, nx // 2)."""
     ny, nx = shape_of(options)
     scale = options.pixel or min(beam_of(options, each).minor for each in options.frequencies) / SAMPLES
+    degrees = float(f"{scale / 3600.0:.12g}")  # so few digits survive any program's writing of a header
     cards: dict[str, str | float | int] = {
         "WCSAXES": 2,
         "CTYPE1": "RA---SIN",
@@ -42,8 +43,8 @@ def frame_of(options: FieldOptions) -> Frame:
         "CRVAL2": options.dec,
         "CRPIX1": float(nx // 2 + 1),
         "CRPIX2": float(ny // 2 + 1),
-        "CDELT1": -scale / 3600.0,
-        "CDELT2": scale / 3600.0,
+        "CDELT1": -degrees,
+        "CDELT2": degrees,
         "CUNIT1": "deg",
         "CUNIT2": "deg",
         "RADESYS": "ICRS",
