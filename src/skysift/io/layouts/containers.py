@@ -26,7 +26,7 @@ from skysift.sky.table import Values
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Container", "Foreign", "Sight", "load", "sight"]
+__all__ = ["Container", "Foreign", "Sight", "is_number", "load", "sight"]
 
 Container: TypeAlias = Literal["fits", "votable", "parquet", "csv", "text", "mrt", ""]
 
@@ -295,9 +295,9 @@ def _text_sight(lines: list[str]) -> Sight:
     told = "\n".join(comments)
     if rows and "," in rows[0] and not comments:
         names = next(csv.reader(rows[:1]))
-        if all(names) and not any(map(_is_number, names)):
+        if all(names) and not any(map(is_number, names)):
             return _named("csv", names, (), told, ",", 1)
-    if rows and not any(map(_is_number, rows[0].split())) and len(rows[0].split()) > 2 and "," not in rows[0]:
+    if rows and not any(map(is_number, rows[0].split())) and len(rows[0].split()) > 2 and "," not in rows[0]:
         delimiter = "\t" if "\t" in rows[0].strip() else ""
         return _named("text", _words(rows[0], delimiter), (), told, delimiter, 1)
     if not comments:
@@ -341,7 +341,8 @@ def _words(line: str, delimiter: str) -> list[str]:
     return [word.strip() for word in line.split(delimiter)] if delimiter else line.split()
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """True for a text that is a number, ``nan`` and ``inf`` too."""
     try:
         float(word)
     except ValueError:

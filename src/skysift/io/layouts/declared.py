@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.io.format import FoundColumn
-from skysift.io.layouts.containers import Foreign, load, sight
+from skysift.io.layouts.containers import Foreign, is_number, load, sight
 from skysift.io.layouts.conversion import factor, sexagesimal_degrees
 from skysift.io.layouts.writing import Columns, save_csv, save_fits, save_text, save_votable
 from skysift.io.output import whole_file
@@ -362,8 +362,13 @@ def _no_numbers(texts: Values, ours: str, path: Path) -> NDArray[np.float64]:
     """
     blank = np.isin(np.strings.lower(texts), ["", "nan", "--", "null", "none"])
     if not np.all(blank):
-        raise FormatError(f"{path}: the column for {ours} does not hold numbers", got=str(texts[~blank][0]))
+        raise FormatError(f"{path}: the column for {ours} does not hold numbers", got=_first_word(texts[~blank]))
     return np.full(len(texts), np.nan)
+
+
+def _first_word(texts: Values) -> str:
+    """The first of the texts that is no number, else the first."""
+    return next((str(text) for text in texts if not is_number(str(text))), str(texts[0]))
 
 
 def _printable(texts: Values) -> Values:
