@@ -13,6 +13,7 @@ __all__ = [
     "CompletenessOptions",
     "ContinuumOptions",
     "FieldOptions",
+    "GalacticOptions",
     "InjectOptions",
     "InstrumentOptions",
     "PopulationOptions",
@@ -297,6 +298,91 @@ class ContinuumOptions(PopulationOptions, SkyOptions):
         doc="Objects are drawn down to this many times the noise of the deepest map, at a spectral index of -0.7, "
         "instead of down to `flux_min`; null for that.",
     )
+
+
+class GalacticOptions(PopulationOptions, SkyOptions):
+    """A field of the Galactic plane: remnants, nebulae, filaments, stars, pulsars, galaxies and diffuse emission."""
+
+    ra: float = option(
+        255.5, unit="deg", at_least=0.0, below=360.0, doc="Right ascension of the field's middle, ICRS."
+    )
+    dec: float = option(
+        -41.7, unit="deg", at_least=-90.0, at_most=90.0, doc="Declination of the middle, ICRS."
+    )
+    glon: float | None = option(
+        None,
+        unit="deg",
+        at_least=0.0,
+        below=360.0,
+        doc="Galactic longitude of the middle; with `glat`, instead of `ra` and `dec`.",
+    )
+    glat: float | None = option(
+        None, unit="deg", at_least=-90.0, at_most=90.0, doc="Galactic latitude of the middle."
+    )
+    n_pixels: int | tuple[int, int] = option(
+        1024, unit="pixel", doc="Pixels along a side, or [rows, columns]; 32 to 65536."
+    )
+    beam: float | tuple[float, float, float] | None = option(
+        6.5, unit="arcsec", doc="FWHM of the beam, or [major, minor, pa in deg], at the first frequency."
+    )
+    pixel: float | None = option(
+        1.5,
+        unit="arcsec",
+        above=0.0,
+        doc="Size of a pixel; 0.4 of the minor axis of the sharpest beam if null.",
+    )
+    rms: float | None = option(
+        5e-5,
+        unit="Jy/beam",
+        above=0.0,
+        doc="Noise at the first frequency, on the axis; from `hours` if null.",
+    )
+    flux_min: float = option(
+        1e-4, unit="Jy", above=0.0, doc="Faintest background galaxy that is drawn, at 1.4 GHz."
+    )
+    array: Literal["none", "ska-mid", "meerkat", "askap", "vla-a", "vla-b", "vla-c", "vla-d"] = option(
+        "none", doc="Antennas like those of this array; none: a map without sidelobes and lost scales."
+    )
+    crowding: float = option(1.0, at_least=0.0, doc="All Galactic densities are multiplied by this.")
+    supernova_remnants: float = option(
+        1.0, unit="deg-2", at_least=0.0, doc="Supernova remnants in a square degree."
+    )
+    hii_regions: float = option(18.0, unit="deg-2", at_least=0.0, doc="HII regions in a square degree.")
+    bubbles: float = option(6.0, unit="deg-2", at_least=0.0, doc="Bubbles in a square degree.")
+    planetary_nebulae: float = option(
+        3.0, unit="deg-2", at_least=0.0, doc="Planetary nebulae in a square degree."
+    )
+    filaments: float = option(6.0, unit="deg-2", at_least=0.0, doc="Filaments in a square degree.")
+    stars: float = option(5.0, unit="deg-2", at_least=0.0, doc="Radio stars in a square degree.")
+    pulsars: float = option(3.0, unit="deg-2", at_least=0.0, doc="Pulsars in a square degree.")
+    diffuse: float = option(
+        1.5e-4,
+        unit="Jy/beam",
+        at_least=0.0,
+        doc="Rms of the diffuse emission at the first frequency; 0 for none.",
+    )
+    diffuse_scale: float = option(
+        600.0,
+        unit="arcsec",
+        above=0.0,
+        doc="Outer scale of the diffuse emission; the map holds nothing wider.",
+    )
+    diffuse_slope: float = option(
+        3.5, above=0.0, at_most=6.0, doc="Its power spectrum falls with this power of the wave number."
+    )
+    diffuse_skew: float = option(
+        0.7,
+        at_least=0.0,
+        at_most=2.0,
+        doc="How bright its ridges are: spread of the logarithm; 0 for a Gaussian field.",
+    )
+    diffuse_index: float = option(-0.3, doc="Its spectral index.")
+
+    @model_validator(mode="after")
+    def _both_coordinates(self) -> Self:
+        if (self.glon is None) != (self.glat is None):
+            raise OptionError("glon and glat are given together, or none of them")
+        return self
 
 
 class InjectOptions(Options):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
@@ -21,6 +22,7 @@ from skysift.sim.objects import Elements, Objects
 from skysift.sim.options import SkyOptions
 from skysift.sim.painting import FAINT, GaussianLayer
 from skysift.sim.truths import Scene, make_truth
+from skysift.sky.box import Box
 from skysift.sky.frame import Frame
 from skysift.sky.image import SkyImage, sampling_notes
 from skysift.sky.truth import Truth
@@ -66,8 +68,12 @@ class Simulator(ABC, Generic[M]):
         Fluxes are those at the frequency `reference`. The same objects come out where two rectangles overlap.
         """
 
+    def frame(self) -> Frame:
+        """The frame of all maps: SIN around the middle, north up."""
+        return frame_of(self.options)
+
     def layers(self, frame: Frame, frequency: float) -> tuple[Layer, ...]:
-        """What else the map shows that is no object, such as diffuse emission; nothing by default."""
+        """What else there is that is no object, such as diffuse emission, before the primary beam; by default nothing."""
         return ()
 
     def simulate(
@@ -82,7 +88,7 @@ class Simulator(ABC, Generic[M]):
         progress
             Called as progress(stage, done, total).
         """
-        frame = frame_of(self.options)
+        frame = self.frame()
         told = progress or _silent
         told("sky", 0, 1)
         objects, elements = self.sky(area_of(frame))
@@ -155,7 +161,7 @@ class Simulator(ABC, Generic[M]):
         )
         layers: tuple[Layer | None, ...] = (
             sources,
-            *self.layers(frame, frequency),
+            *(_Seen(each, instrument) for each in self.layers(frame, frequency)),
             artefacts,
             instrument.noise,
             *instrument.blanks(),
@@ -164,6 +170,22 @@ class Simulator(ABC, Generic[M]):
         name = f"{self.name}-{frequency_text(frequency).replace(' ', '')}"
         notes = sampling_notes(frame, beam)
         return SkyImage(pixels, frame, beam, "Jy/beam", frequency, name, notes), truth
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A layer of the sky as the primary beam shows it."""
+
+    layer: Layer
+    instrument: Instrument
+
+    def paint(self, box: Box) -> Floats:
+        """The layer (y, x) over one cell of the lattice (Jy/beam)."""
+        painted = self.layer.paint(box)
+        if self.instrument.options.corrected or self.instrument.options.primary_beam == "none":
+            return painted
+        y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
+        return np.asarray(painted * self.instrument.response(x, y))
 
 
 def _any_corner(

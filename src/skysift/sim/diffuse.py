@@ -1,0 +1,121 @@
+"""`DiffuseLayer`: emission without edges, a random field with a power-law spectrum between two scales.
+
+Power spectra of the Galactic plane in radio continuum fall as ``k^-2.5`` to ``k^-3.5`` (Haverkorn, Katgert and
+de Bruyn 2003, A&A 403, 1031; Baccigalupi et al. 2001, A&A 372, 8). An interferometer sees none of what is larger
+than its shortest spacing, so that the field has no mean and nothing beyond its outer scale.
+
+Numbers are drawn on nodes of a lattice that is anchored at pixel (0, 0), brought to the spectrum by a kernel of
+finite width, and interpolated to the pixels by cubic B-splines: the same for whatever is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from skysift.sim.noise import drawn, unit_power
+from skysift.sky.box import Box
+
+__all__ = ["DiffuseLayer", "power_law_kernel"]
+
+Floats = NDArray[np.float64]
+
+_BLOCK = 64  # nodes along the side of a block that has a generator of its own
+_REACH = 1.5  # outer scales to which the kernel reaches
+
+
+def power_law_kernel(index: float, outer: float) -> Floats:
+    """A kernel (y, x) that gives white noise the power ``k^-index`` within the outer scale; sum of squares 1.
+
+    Parameters
+    ----------
+    index
+        Of the power spectrum, above 0.
+    outer
+        Outer scale in nodes: power falls away at wavelengths beyond it.
+    """
+    half = int(np.ceil(_REACH * outer))
+    n = fft.next_fast_len(4 * half + 1)
+    k = np.hypot(fft.fftfreq(n)[:, np.newaxis], fft.fftfreq(n)[np.newaxis, :])
+    low = 1.0 / outer
+    amplitude = (k * k + low * low) ** (-index / 4.0) * (1.0 - np.exp(-((k / low) ** 2)))
+    amplitude *= np.exp(
+        -((k / 0.4) ** 4)
+    )  # nothing near the finest wave of the nodes, which splines would smear
+    kernel = fft.fftshift(fft.ifft2(amplitude).real)
+    middle = n // 2
+    kernel = kernel[middle - half : middle + half + 1, middle - half : middle + half + 1]
+    window = np.hanning(2 * half + 3)[1:-1]
+    kernel = kernel * np.sqrt(window[:, np.newaxis] * window[np.newaxis, :])
+    return unit_power(kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class DiffuseLayer:
+    """Diffuse emission that is painted cell by cell.
+
+    Parameters
+    ----------
+    kernel
+        Of `power_law_kernel`.
+    step
+        Distance of the nodes (pixel).
+    rms
+        Of the emission (Jy/beam).
+    skew
+        Spread of the logarithm: 0 gives a Gaussian field, more makes bright ridges and dark voids.
+    random_seed
+        Of the nodes.
+    names
+        Of their generators.
+    """
+
+    kernel: Floats
+    step: float
+    rms: float
+    skew: float
+    random_seed: int
+    names: tuple[str, ...] = ("diffuse",)
+    _turned: dict[tuple[int, int], NDArray[np.complex128]] = field(
+        init=False, repr=False, default_factory=dict
+    )
+
+    def paint(self, box: Box) -> Floats:
+        """The emission (y, x) over one cell of the lattice (Jy/beam)."""
+        first_y, weight_y = self._weights(np.arange(box.y0, box.y1, dtype=np.float64))
+        first_x, weight_x = self._weights(np.arange(box.x0, box.x1, dtype=np.float64))
+        low_y, low_x = int(first_y.min()), int(first_x.min())
+        nodes = self._nodes(Box(low_y, int(first_y.max()) + 4, low_x, int(first_x.max()) + 4))
+        along = np.zeros((nodes.shape[0], first_x.size))  # (node row, x)
+        for k in range(4):
+            along += weight_x[:, k] * nodes[:, first_x - low_x + k]
+        out = np.zeros((first_y.size, first_x.size))
+        for k in range(4):
+            out += weight_y[:, k, np.newaxis] * along[first_y - low_y + k]
+        return out
+
+    def _weights(self, position: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """The first of four nodes of each position, and their weights (n, 4), which add up to 1."""
+        place = position / self.step
+        first = np.floor(place)
+        t = place - first
+        parts = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+        return first.astype(np.int64) - 1, np.stack(parts, axis=1) / 6.0
+
+    def _nodes(self, window: Box) -> Floats:
+        """The emission on the nodes of a window (Jy/beam)."""
+        half = self.kernel.shape[0] // 2
+        white = drawn(window.expand(half), _BLOCK, self.random_seed, *self.names)
+        size = (fft.next_fast_len(white.shape[0], True), fft.next_fast_len(white.shape[1], True))
+        if size not in self._turned:
+            self._turned[size] = fft.rfft2(self.kernel, s=size)
+        mixed = fft.irfft2(fft.rfft2(white, s=size) * self._turned[size], s=size)
+        ny, nx = window.shape
+        field_ = mixed[2 * half : 2 * half + ny, 2 * half : 2 * half + nx]
+        if self.skew > 0.0:  # log-normal, with its mean taken away and the same variance
+            s2 = self.skew**2
+            field_ = (np.exp(self.skew * field_ - 0.5 * s2) - 1.0) / np.sqrt(np.expm1(s2))
+        return np.asarray(self.rms * field_)
