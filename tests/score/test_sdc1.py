@@ -266,7 +266,8 @@ def test_a_perfect_finder_of_a_made_sky_earns_all():
     assert report.numbers["N_match"] == 37
     assert report.numbers["N_false"] == 3  # the artefacts
     assert report.numbers["mean_score"] == pytest.approx(1.0)
-    assert "not corrected for the primary beam" in report.notes[0]
+    assert "Fluxes are those that the map holds." in report.rule
+    assert report.notes == ()
 
 
 def test_fluxes_that_are_corrected_are_compared_with_intrinsic_ones():
@@ -278,7 +279,7 @@ def test_fluxes_that_are_corrected_are_compared_with_intrinsic_ones():
         Catalogue(catalogue.islands, corrected, catalogue.components), truth
     )
     assert report.numbers["mean_flux"] == pytest.approx(1.0)
-    assert report.notes == ()
+    assert "Fluxes are those before the primary beam." in report.rule
 
 
 def test_a_catalogue_of_ours_against_a_list_is_told_of_the_primary_beam():
@@ -295,7 +296,7 @@ def test_rows_that_cannot_be_scored_are_told():
     report = Sdc1Scorer(Sdc1Options()).score(
         Catalogue(catalogue.islands, broken, catalogue.components), truth
     )
-    assert report.notes[1] == "2 rows of the catalogue are left out: without a position"
+    assert report.notes[0] == "2 rows of the catalogue are left out: without a position"
     assert report.numbers["N_det"] == len(table) - 2
     assert report.numbers["N_left_out"] == 2
 

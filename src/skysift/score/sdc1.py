@@ -60,7 +60,7 @@ RULE = (
     "match, one a detection and one a truth. A match earns the mean of seven terms min(1, tolerance / error); any "
     "other detection costs 1, but a list without a match scores 0. Class, core fraction and angle earn nearly as "
     "much unmeasured: mean_measured is of position, flux and axes alone. The interval of M_s is by the scatter of "
-    "single detections."
+    "single detections. Fluxes are {fluxes}."
 )
 
 
@@ -125,7 +125,7 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         """
         options = self.options
         frequency, beam = self._frequency(catalogue, truth)
-        found, true, notes = self._rows(catalogue, truth)
+        found, true, fluxes, notes = self._rows(catalogue, truth)
         score = score_sdc1(
             found,
             true,
@@ -141,7 +141,7 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
             self.name,
             numbers_of(score, _MEASURED, len(catalogue.sources)),
             {"terms": terms_table(score), "fluxes": fluxes_table(score, true["flux"], counted)},
-            rule=RULE.format(area=self._area(frequency), beam=width),
+            rule=RULE.format(area=self._area(frequency), beam=width, fluxes=fluxes),
             options=options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
@@ -178,15 +178,14 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
             return told, options.beam
         return told, _BEAM_SHARE * math.sqrt(truth.beam.major * truth.beam.minor)
 
-    def _rows(self, catalogue: Catalogue, truth: Truth) -> tuple[Columns, Columns, tuple[str, ...]]:
-        """The two lists, and what is to be said of them."""
+    def _rows(self, catalogue: Catalogue, truth: Truth) -> tuple[Columns, Columns, str, tuple[str, ...]]:
+        """The two lists, what their fluxes are, and what is odd about them."""
         options, table = self.options, catalogue.sources
         notes = []
         corrected = is_listed(table) or options.primary_beam is not None or "primary_beam" in table
         apparent = not corrected and not is_listed(truth.sources) and "flux_true" in truth.sources
-        if apparent:
-            notes.append("fluxes are compared as the map holds them, not corrected for the primary beam")
-        elif not corrected:
+        fluxes = "those that the map holds" if apparent else "those before the primary beam"
+        if not apparent and not corrected:
             notes.append(
                 "the fluxes of the catalogue are not corrected for the primary beam: give primary_beam"
             )
@@ -199,7 +198,7 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         notes += [
             f"{count} rows of the catalogue are left out: {reason}" for reason, count in left_out.items()
         ]
-        return found, sdc1_truth_rows(truth, apparent=apparent), tuple(notes)
+        return found, sdc1_truth_rows(truth, apparent=apparent), fluxes, tuple(notes)
 
     def _response(self, table: Table) -> Floats | None:
         if self.options.primary_beam is None or is_listed(table):
