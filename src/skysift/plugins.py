@@ -46,6 +46,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "match": ("skysift.cli.match:match", ""),
         "validate": ("skysift.cli.validate:validate", ""),
         "score": ("skysift.cli.score:score", ""),
+        "compare": ("skysift.cli.compare:compare", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
     },
     "format": {

@@ -9,7 +9,7 @@ import skysift
 from skysift.base.provenance import Provenance
 from skysift.flow.figures import Picture
 from skysift.flow.page import render
-from skysift.flow.report_text import SHOWN, number_rows, table_rows
+from skysift.flow.report_text import SHOWN, common_rule, number_rows, shared_numbers, table_rows
 from skysift.flow.score_charts import (
     chart_of_bars,
     chart_of_calibration,
@@ -70,7 +70,6 @@ class _Section:
     """All that the page says of one kind."""
 
     kind: str
-    lead: str
     figures: tuple[Figure, ...]
     listings: tuple[_Listing, ...]
     rule: str
@@ -163,7 +162,19 @@ def page_of(
         When, ISO 8601 in UTC.
     """
     first = reports[0]
-    sections = tuple(_section(report, tuple(figures.get(report.kind, ()))) for report in reports)
+    rule, shared = common_rule(reports), shared_numbers(reports)
+    sections = tuple(
+        _section(report, tuple(figures.get(report.kind, ())), rule, shared) for report in reports
+    )
+    if rule or shared:
+        matching = number_rows({name: value for name, value in first.numbers.items() if name in shared})
+        heads = ("", "value", "95 % interval")
+        listing = (
+            (_Listing("Rows and matches, the same for all kinds", heads, tuple(matching)),)
+            if matching
+            else ()
+        )
+        sections = (_Section("matching", (), listing, rule), *sections)
     facts = [("catalogue", first.catalogue), ("truth", first.truth)]
     facts += [(record.name, record.checksum) for record in told.inputs]
     for report in reports:
@@ -192,7 +203,7 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
             rules[0] if len(rules) == 1 else "These runs were scored by different rules: compare with care."
         )
         sections.append(
-            _Section(kind, "", figures_of_runs(kind, of), (_side_by_side(of),), rule if rules else "")
+            _Section(kind, figures_of_runs(kind, of), (_side_by_side(of),), rule if rules else "")
         )
     facts = [(name, next(iter(reports.values())).catalogue) for name, reports in runs.items() if reports]
     return render(
@@ -215,18 +226,20 @@ def _headlines(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
         for name, label in _HEADLINES.get(report.kind, ()):
             value = report.numbers.get(name)
             if value is not None and value == value:  # a number
-                found.append((digits(float(value)), label))
+                small = 0.0 < abs(value) < 0.01
+                found.append((f"{value:.2g}" if small else digits(float(value)), label))
     return tuple(found)
 
 
-def _section(report: Report, figures: tuple[Figure, ...]) -> _Section:
-    rows = tuple(number_rows(report.numbers))
-    listings = [_Listing("Numbers", ("", "value", "95 % interval"), rows)]
+def _section(report: Report, figures: tuple[Figure, ...], rule: str, shared: frozenset[str]) -> _Section:
+    """What the page says of one kind beside what is the same for all."""
+    rows = tuple(number_rows({name: value for name, value in report.numbers.items() if name not in shared}))
+    listings = [_Listing("Numbers", ("", "value", "95 % interval"), rows)] if rows else []
     shown = SHOWN.get(report.kind) or tuple(report.tables)
-    listings += [_listing(name, report.tables[name]) for name in shown if report.tables.get(name)]
     if "source_counts" in report.tables:
-        listings.append(_listing("source_counts", report.tables["source_counts"]))
-    return _Section(report.kind, "", figures, tuple(listings), report.rule)
+        shown = (*shown, "source_counts")
+    listings += [_listing(name, report.tables[name]) for name in shown if report.tables.get(name)]
+    return _Section(report.kind, figures, tuple(listings), report.rule[len(rule) :].strip())
 
 
 def _listing(name: str, table: ReportTable) -> _Listing:
@@ -252,8 +265,10 @@ def _side_by_side(of: Mapping[str, Report]) -> _Listing:
 def _shares(
     table: str, x: str, y: str, x_label: str, caption: str, log: bool = True
 ) -> Callable[[Mapping[str, Report]], Picture]:
-    return lambda runs: chart_of_shares(runs, table, x, y, x_label, y, caption, log=log)
+    return lambda runs: chart_of_shares(runs, table, x, y, x_label, _LABELS.get(y, y), caption, log=log)
 
+
+_LABELS = {"precision50_box": "precision", "ap_box": "average precision"}
 
 _OF_RUNS: dict[str, dict[str, Callable[[Mapping[str, Report]], Picture]]] = {
     "counts": {
@@ -286,7 +301,7 @@ _OF_RUNS: dict[str, dict[str, Callable[[Mapping[str, Report]], Picture]]] = {
         "precision_recall": _shares(
             "precision_recall",
             "recall",
-            "precision",
+            "precision50_box",
             "recall",
             "Precision against recall of boxes at an IoU of 0.5.",
             False,

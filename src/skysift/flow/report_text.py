@@ -8,7 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from skysift.score.scorer import Number, Report, ReportTable
 
-__all__ = ["SHOWN", "comparison_text", "number_rows", "reports_text", "table_rows", "value_text"]
+__all__ = [
+    "SHOWN",
+    "common_rule",
+    "comparison_text",
+    "number_rows",
+    "reports_text",
+    "shared_numbers",
+    "table_rows",
+    "value_text",
+]
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "counts": ("completeness_snr", "reliability_snr"),
@@ -45,13 +54,7 @@ def number_rows(numbers: Mapping[str, Number]) -> list[tuple[str, str, str]]:
 def reports_text(reports: Sequence[Report], width: int = 100) -> str:
     """Reports of one catalogue as text, no line of prose longer than `width`; what all of them say comes once."""
     first = reports[0]
-    shared = {
-        name
-        for name, value in first.numbers.items()
-        if len(reports) > 1
-        and all(name in each.numbers and _same(each.numbers[name], value) for each in reports)
-    }
-    rule = _common([report.rule for report in reports])
+    shared, rule = shared_numbers(reports), common_rule(reports)
     parts = [f"{first.catalogue} against {first.truth}"]
     if rule:
         parts.append(textwrap.fill(rule, width))
@@ -84,12 +87,24 @@ def _of_one(report: Report, shared: Collection[str], rule: str, width: int) -> l
     ]
 
 
-def _common(rules: Sequence[str]) -> str:
-    """The sentences with which all rules begin."""
+def shared_numbers(reports: Sequence[Report]) -> frozenset[str]:
+    """The names of the numbers that all of several reports say alike; none of one report alone."""
+    if len(reports) < 2:
+        return frozenset()
+    first, *others = (report.numbers for report in reports)
+    return frozenset(
+        name
+        for name, value in first.items()
+        if all(name in each and _same(each[name], value) for each in others)
+    )
+
+
+def common_rule(reports: Sequence[Report]) -> str:
+    """The sentences with which the rules of all reports begin."""
     kept = 0
-    whole = rules[0]
+    whole = reports[0].rule
     for end in [i + 1 for i in range(len(whole)) if whole[i] == "." and whole[i + 1 : i + 2] in ("", " ")]:
-        if all(rule[:end] == whole[:end] for rule in rules):
+        if all(report.rule[:end] == whole[:end] for report in reports):
             kept = end
     return whole[:kept]
 
@@ -174,7 +189,7 @@ def _shown(table: ReportTable, name: str) -> list[str]:
     if ends[0] is None or ends[1] is None:
         return [value_text(value) for value in table[name]]
     return [
-        f"{value_text(value)} ({value_text(low)}-{value_text(high)})"
+        f"{value_text(value)} ({value_text(low)}-{value_text(high)})" if low == low else value_text(value)
         for value, low, high in zip(table[name], ends[0], ends[1], strict=True)
     ]
 

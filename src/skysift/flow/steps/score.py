@@ -1,4 +1,4 @@
-"""`write_scores`: reports in, a folder with their numbers, tables, figures and a page out."""
+"""`write_scores` and `write_comparison`: reports in; a folder with numbers, tables, figures and a page out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +14,25 @@ from pathlib import Path
 import skysift
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
-from skysift.flow.report_page import Figure, figures_of, page_of
+from skysift.flow.report_page import Figure, figures_of, page_of, page_of_runs
 from skysift.score.scorer import Report, ReportTable, reports_to_json
 from skysift.sky.schema import TABLES
 
-__all__ = ["PAGE", "REPORTS", "Side", "write_scores"]
+__all__ = [
+    "COMPARISON",
+    "COMPARISON_PAGE",
+    "PAGE",
+    "REPORTS",
+    "Side",
+    "comparison_json",
+    "write_comparison",
+    "write_scores",
+]
 
 REPORTS = "report.json"
 PAGE = "report.html"
+COMPARISON = "compare.json"
+COMPARISON_PAGE = "compare.html"
 
 
 @dataclass(frozen=True)
@@ -89,16 +100,70 @@ def write_scores(
         for name, figure in pictures.items():
             folder.path(name).write_bytes(png_bytes(figure))
         folder.path(PAGE).write_text(page_of(reports, figures, told, started), encoding="utf-8")
-        content = manifest.to_dict()
-        content["outputs"] = [
-            {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-            for name in names[:-1]
-        ]
-        folder.path(MANIFEST).write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        _write_manifest(manifest, folder, names[:-1])
         folder.commit()
     return tuple(out / name for name in names)
+
+
+def write_comparison(
+    runs: Mapping[str, Mapping[str, Report]], out: Path, *, overwrite: bool = False
+) -> tuple[Path, ...]:
+    """The files written: ``compare.json``, ``compare.html`` and ``manifest.json``; all of them, or none.
+
+    Parameters
+    ----------
+    runs
+        Run -> kind -> its report.
+    out
+        The folder; made where it is missing.
+    overwrite
+        Whether an earlier comparison is replaced, on success.
+
+    Raises
+    ------
+    BusyError
+        Another run is writing into the folder.
+    OutputError
+        The folder cannot be written, or holds earlier products and `overwrite` is off.
+    StorageError
+        The disk is full.
+    """
+    started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    names = (COMPARISON, COMPARISON_PAGE, MANIFEST)
+    manifest = Manifest(
+        Provenance(skysift.__version__, ""), names[:-1], started=started, versions=library_versions()
+    )
+    with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
+        text = json.dumps(comparison_json(runs), indent=2, allow_nan=False)
+        folder.path(COMPARISON).write_text(text + "\n", encoding="utf-8")
+        folder.path(COMPARISON_PAGE).write_text(page_of_runs(runs, started), encoding="utf-8")
+        _write_manifest(manifest, folder, names[:-1])
+        folder.commit()
+    return tuple(out / name for name in names)
+
+
+def comparison_json(
+    runs: Mapping[str, Mapping[str, Report]],
+) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Kind -> number -> run -> value; null for what is not known."""
+    result: dict[str, dict[str, dict[str, float | int | None]]] = {}
+    for run, reports in runs.items():
+        for kind, report in reports.items():
+            for name, value in report.numbers.items():
+                known = value if math.isfinite(value) else None
+                result.setdefault(kind, {}).setdefault(name, {})[run] = known
+    return result
+
+
+def _write_manifest(manifest: Manifest, folder: ProductFolder, names: Sequence[str]) -> None:
+    content = manifest.to_dict()
+    content["outputs"] = [
+        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
+        for name in names
+    ]
+    folder.path(MANIFEST).write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def png_bytes(figure: Figure) -> bytes:
