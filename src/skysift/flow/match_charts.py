@@ -44,7 +44,7 @@ __all__ = [
 
 SIZE = (6.0, 4.4)
 _BINS = 8
-_LEAST = 5  # pairs in a bin whose median is drawn
+_LEAST = 7  # pairs in a bin whose median is drawn
 _CHI2 = {0.68: 2.2958, 0.95: 5.9915}  # of two degrees of freedom
 _MOST_ARROWS = 400
 
@@ -193,12 +193,7 @@ def chart_of_ratios(pairs: Pairs) -> Picture:
         return _nothing(figure, axes, "Flux ratio over flux: no pair has both fluxes.")
     x, ratio = pairs.flux[good] * factor, pairs.ratio[good]
     _dots(axes, x, ratio)
-    edges = (
-        np.geomspace(x.min(), x.max() * 1.0001, _BINS + 1)
-        if x.max() > x.min()
-        else np.array([x.min() * 0.9, x.max() * 1.1])
-    )
-    _medians(axes, x, ratio, edges, logarithmic=True)
+    _medians(axes, x, ratio)
     _ratio_lines(axes, pairs, ratio)
     _logarithmic(axes)
     _legend(axes)
@@ -216,7 +211,7 @@ def chart_of_distance(pairs: Pairs) -> Picture:
         return _nothing(figure, axes, "Flux ratio over distance: no pair has both fluxes.")
     far, ratio = np.hypot(pairs.x, pairs.y)[good], pairs.ratio[good]
     _dots(axes, far, ratio)
-    _medians(axes, far, ratio, np.linspace(0.0, far.max() * 1.0001 + 1e-9, _BINS + 1))
+    _medians(axes, far, ratio)
     _ratio_lines(axes, pairs, ratio)
     axes.set_yscale("log")
     plain_numbers(axes.yaxis)
@@ -239,13 +234,16 @@ def chart_of_map(pairs: Pairs) -> Picture:
     middle = float(np.median(ratio))
     limit = max(float(np.percentile(np.abs(ratio - middle), 95)), 0.1)
     field = max(float(np.ptp(pairs.x)), float(np.ptp(pairs.y)), 1e-6)
-    typical = max(float(np.median(pairs.separation)), 1e-9)
-    length = typical / (0.04 * field)  # arcsec of an arrow as long as an arcmin of the field
+    typical = max(float(np.percentile(pairs.separation, 80)), 1e-9)
+    length = typical / (0.06 * field)  # arcsec of an arrow as long as an arcmin of the field
     arrows = axes.quiver(
         pairs.x[shown], pairs.y[shown], pairs.east[shown], pairs.north[shown], ratio,
         angles="xy", scale_units="xy", scale=length, cmap=colours("coolwarm"), width=0.0035,
         clim=(middle - limit, middle + limit),
     )  # fmt: skip
+    axes.quiverkey(
+        arrows, 0.12, 1.03, typical, f"{digits(typical)} arcsec", labelpos="E", color=INK, labelcolor=INK
+    )
     bar = figure.colorbar(arrows, ax=axes, shrink=0.8)
     ticks = np.linspace(middle - limit, middle + limit, 5)
     bar.set_ticks(ticks.tolist(), labels=[f"{2**tick:.2f}" for tick in ticks])
@@ -256,7 +254,7 @@ def chart_of_map(pairs: Pairs) -> Picture:
     axes.margins(0.06)
     axes.invert_xaxis()
     many = f" {len(shown):,} of {pairs.east.size:,} pairs are drawn." if step > 1 else ""
-    told = f"Offsets over the field, east to the left; the median arrow stands for {digits(typical)} arcsec.{many}"
+    told = f"Offsets over the field, east to the left, coloured by the flux ratio.{many}"
     return Picture(png(figure), told)
 
 
@@ -281,33 +279,30 @@ def _ratio_lines(axes: Axes, pairs: Pairs, ratio: Floats) -> None:
     axes.set_ylim(min(low, 0.9) / 1.15, max(high, 1.1) * 1.15)
 
 
-def _medians(axes: Axes, x: Floats, ratio: Floats, edges: Floats, *, logarithmic: bool = False) -> None:
-    """Medians of bins with the errors that their scatter tells."""
-    place = np.digitize(x, edges) - 1
-    rows = [(np.flatnonzero(place == each), edges[each], edges[each + 1]) for each in range(len(edges) - 1)]
+def _medians(axes: Axes, x: Floats, ratio: Floats) -> None:
+    """Medians of bins with equally many pairs, with the errors that their scatter tells."""
+    parts = np.array_split(np.argsort(x, kind="stable"), max(1, min(_BINS, x.size // _LEAST)))
+    if x.size < _LEAST:
+        return
     drawn = []
-    for inside, low, high in rows:
-        if inside.size >= _LEAST:
-            values = np.log(ratio[inside])
-            middle = float(np.median(values))
-            error = 1.2533 * 1.4826 * float(np.median(np.abs(values - middle))) / math.sqrt(inside.size)
-            drawn.append(
-                (math.sqrt(low * high) if logarithmic else (low + high) / 2, math.exp(middle), error)
-            )
-    if drawn:
-        at, middle_of, error_of = np.array(drawn).T
-        spread = np.stack([middle_of * -np.expm1(-error_of), middle_of * np.expm1(error_of)])
-        axes.errorbar(
-            at,
-            middle_of,
-            spread,
-            fmt="s",
-            color=ORANGE,
-            ecolor=ORANGE,
-            markersize=5,
-            capsize=2,
-            label="median of a bin",
-        )
+    for inside in parts:
+        values = np.log(ratio[inside])
+        middle = float(np.median(values))
+        error = 1.2533 * 1.4826 * float(np.median(np.abs(values - middle))) / math.sqrt(inside.size)
+        drawn.append((float(np.median(x[inside])), math.exp(middle), error))
+    at, middle_of, error_of = np.array(drawn).T
+    spread = np.stack([middle_of * -np.expm1(-error_of), middle_of * np.expm1(error_of)])
+    axes.errorbar(
+        at,
+        middle_of,
+        spread,
+        fmt="s",
+        color=ORANGE,
+        ecolor=ORANGE,
+        markersize=5,
+        capsize=2,
+        label="median of a bin",
+    )
 
 
 def _dots(axes: Axes, x: Floats, y: Floats) -> None:
