@@ -47,8 +47,12 @@ def test_a_pixel_is_the_same_bytes_in_any_window(coverage):
 
 def test_errors_of_phase_are_antisymmetric_and_those_of_amplitude_symmetric(coverage):
     box = Box(0, 201, 0, 201)
-    phase = artefacts(coverage, 100, 100, 1000.0, clean_residual=0.0, amplitude_error=0.0).paint(box)
-    amplitude = artefacts(coverage, 100, 100, 1000.0, clean_residual=0.0, phase_error=0.0).paint(box)
+    phase = artefacts(
+        coverage, 100, 100, 1000.0, clean_residual=0.0, amplitude_error=0.0, phase_error=2.0
+    ).paint(box)
+    amplitude = artefacts(
+        coverage, 100, 100, 1000.0, clean_residual=0.0, phase_error=0.0, amplitude_error=0.02
+    ).paint(box)
     assert np.abs(phase).max() > 1
     assert np.abs(phase + phase[::-1, ::-1]).max() < 1e-4
     assert np.abs(amplitude).max() > 1
@@ -66,7 +70,8 @@ def test_what_deconvolution_leaves_is_the_dirty_less_the_clean_beam(coverage):
     y, x = np.mgrid[-60:61, -60:61]
     clean = np.exp(-0.5 * (x * x + y * y) / POINT)
     wanted = 100 * (image[n // 2 - 60 : n // 2 + 61, n // 2 - 60 : n // 2 + 61] - clean)
-    assert made.paint(Box(20, 141, 40, 161)) == pytest.approx(wanted, abs=1e-3)
+    inside = np.hypot(x, y) < 60  # half of the way to where they end
+    assert made.paint(Box(20, 141, 40, 161))[inside] == pytest.approx(wanted[inside], abs=1e-3)
 
 
 def test_between_pixels_the_pattern_is_moved_as_its_waves_say(coverage):
@@ -78,7 +83,7 @@ def test_between_pixels_the_pattern_is_moved_as_its_waves_say(coverage):
     dirty = fft.ifft2(coverage.weights * shift).real * coverage.weights.size
     y, x = np.mgrid[:161, :201]
     wanted = 1000 * (dirty[:161, :201] - np.exp(-0.5 * ((x - 100.37) ** 2 + (y - 80.61) ** 2) / POINT))
-    near = np.hypot(x - 100.37, y - 80.61) < 70
+    near = np.hypot(x - 100.37, y - 80.61) < 60
     miss = (made.paint(Box(0, 161, 0, 201)) - wanted)[near]
     assert np.abs(miss).max() < 0.03 * np.abs(wanted[near]).max()
 
@@ -86,10 +91,9 @@ def test_between_pixels_the_pattern_is_moved_as_its_waves_say(coverage):
 def test_the_pattern_of_gain_errors_is_that_of_visibilities_with_them(coverage):
     """One antenna with a wrong amplitude: the image of its baselines alone."""
     s = coverage.samples
-    interval = coverage.intervals(1e9)
-    a = np.zeros((coverage.antennas, 1))
+    a = np.zeros((coverage.antennas, 2))
     a[3] = 0.2
-    found = coverage.errors(a, np.zeros_like(a), interval)
+    found = coverage.errors(a, np.zeros_like(a), coverage.moments(1e9))
     total, each = np.zeros((coverage.size, coverage.size)), coverage.weights / np.maximum(coverage.counts, 1)
     for t, hour in enumerate(s.hours):
         for j in range(coverage.antennas):
@@ -120,7 +124,7 @@ def test_sidelobes_end_where_they_are_told(coverage):
     y, x = np.mgrid[:601, :601]
     painted = made.paint(Box(0, 601, 0, 601)) != 0
     assert np.hypot(x - 300, y - 300)[painted].max() < 120  # 30 beams of 4 pixels
-    fainter = artefacts(coverage, 300, 300, 80.0).paint(Box(0, 601, 0, 601)) != 0
+    fainter = artefacts(coverage, 300, 300, 250.0).paint(Box(0, 601, 0, 601)) != 0
     assert 0 < fainter.sum() < painted.sum()
 
 
@@ -213,7 +217,7 @@ def test_layers_pickle(coverage):
 
 
 def test_noise_for_labels_is_a_number_a_map_or_what_gives_it(coverage):
-    made = artefacts(coverage, 100.0, 90.0, 5000.0)
+    made = artefacts(coverage, 100.0, 90.0, 20000.0)
     by_number = made.labels(1.5, (200, 220))
     assert len(by_number) > 5
     assert by_number == made.labels(np.full((200, 220), 1.5), (200, 220))

@@ -162,20 +162,19 @@ class Artefacts:
         half = self._radius + TAPS + 1
         middle = slice(n // 2 - half, n // 2 + half + 1)
         bank = [options.clean_residual * (dirty - self._clean(n))[middle, middle]]
-        interval = coverage.intervals(options.gain_interval)
-        many = (coverage.antennas, int(interval[-1]) + 1)
+        moments = coverage.moments(options.gain_interval)
+        many = (coverage.antennas, int(moments[-1]) + 2)
+        scale *= math.sqrt(
+            1.5
+        )  # the mean square on a straight line between independent nodes is 2/3 of theirs
         if options.amplitude_error > 0 or options.phase_error > 0:
             for number in range(_SETS):
                 rng = generator(seed, "telescope", "gains", name, str(number))
-                a, p = rng.normal(size=(2, *many)) * np.where(
-                    rng.uniform(size=many) < options.glitches, _GLITCH, 1.0
-                )
-                errors = coverage.errors(
-                    scale * options.amplitude_error * a,
-                    scale * math.radians(options.phase_error) * p,
-                    interval,
-                )
-                errors = np.fft.fftshift(errors)
+                draws = rng.normal(size=(2, *many))
+                draws *= np.where(rng.uniform(size=many) < options.glitches, _GLITCH, 1.0)
+                amplitude = scale * options.amplitude_error * draws[0]
+                phase = scale * math.radians(options.phase_error) * draws[1]
+                errors = np.fft.fftshift(coverage.errors(amplitude, phase, moments))
                 bank.append((errors - errors[n // 2, n // 2] * dirty)[middle, middle])
         return np.ascontiguousarray(bank, dtype=np.float32)
 

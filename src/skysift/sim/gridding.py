@@ -53,20 +53,22 @@ def count_samples(
 @kernel
 def sum_errors(
     places: Floats, hours: Floats, sin_dec: float, cos_dec: float, cells: Floats, used: Bools,
-    interval: npt.NDArray[np.int64], weight: Floats, amplitude: Floats, phase: Floats,
-    error_interval: npt.NDArray[np.int64], out: Complexes,
+    interval: npt.NDArray[np.int64], weight: Floats, amplitude: Floats, phase: Floats, moments: Floats,
+    out: Complexes,
 ) -> None:  # fmt: skip
     """
     Add to ``out (ky, kx)`` what gain errors add to the samples of a point source of 1 Jy, weighted.
 
-    A baseline's sample becomes ``1 + a_i + a_j + i (p_j - p_i)`` with ``amplitude`` and ``phase (antenna, interval)``
-    to first order; ``weight (ky, kx)`` is that of one sample in its cell. Otherwise as `count_samples`.
+    A baseline's sample becomes ``1 + a_i + a_j + i (p_j - p_i)`` to first order. ``amplitude`` and ``phase (antenna,
+    node)`` go straight from node to node, and ``moments`` are the hour angles counted in nodes; ``weight (ky, kx)`` is
+    that of one sample in its cell. Otherwise as `count_samples`.
     """
     n = out.shape[0]
     half = (n - 1) // 2
     for t in range(hours.shape[0]):
         sin_h, cos_h = np.sin(hours[t]), np.cos(hours[t])
-        e = error_interval[t]
+        e = min(int(moments[t]), amplitude.shape[1] - 2)
+        late = moments[t] - e
         for i in range(places.shape[0]):
             if not used[i, interval[t]]:
                 continue
@@ -80,7 +82,9 @@ def sum_errors(
                 )
                 u = sin_h * bx + cos_h * by
                 v = -sin_dec * cos_h * bx + sin_dec * sin_h * by + cos_dec * bz
-                error = complex(amplitude[i, e] + amplitude[j, e], phase[j, e] - phase[i, e])
+                before = complex(amplitude[i, e] + amplitude[j, e], phase[j, e] - phase[i, e])
+                after = complex(amplitude[i, e + 1] + amplitude[j, e + 1], phase[j, e + 1] - phase[i, e + 1])
+                error = (1.0 - late) * before + late * after
                 for c in range(cells.shape[0]):
                     kx, ky = int(np.floor(0.5 - u * cells[c])), int(np.floor(0.5 + v * cells[c]))
                     if abs(kx) <= half and abs(ky) <= half:

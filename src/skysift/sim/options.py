@@ -169,25 +169,25 @@ class InstrumentOptions(Options):
         True, doc="Leave sidelobes, spokes and bowls around bright sources; needs an array."
     )
     clean_residual: float = option(
-        0.01,
+        0.002,
         at_least=0.0,
         at_most=1.0,
         doc="Part of a bright source that deconvolution leaves in the dirty map.",
     )
     amplitude_error: float = option(
-        0.02, at_least=0.0, at_most=1.0, doc="Relative rms error of an antenna's gain after calibration."
+        0.005, at_least=0.0, at_most=1.0, doc="Relative rms error of an antenna's gain after calibration."
     )
     phase_error: float = option(
-        2.0, unit="deg", at_least=0.0, at_most=60.0, doc="Rms error of an antenna's phase after calibration."
+        0.5, unit="deg", at_least=0.0, at_most=60.0, doc="Rms error of an antenna's phase after calibration."
     )
     gain_interval: float = option(
-        30.0, unit="min", above=0.0, doc="Time after which an antenna has another gain error."
+        30.0, unit="min", above=0.0, doc="Time over which the gain error of an antenna goes to another."
     )
     glitches: float = option(
         0.02,
         at_least=0.0,
         at_most=1.0,
-        doc="Part of the antennas' intervals whose gain errors are ten times as large, which makes spokes.",
+        doc="Part of the gain errors that are ten times as large, which makes spokes.",
     )
     bowl: float = option(
         1.0,

@@ -40,7 +40,7 @@ def add_stamps(
     Add patterns to an image ``out (y, x)`` whose first pixel is (y0, x0), each around its source.
 
     The pattern of source s is ``sum_k mix[s, k] bank[k]`` with its middle at (x, y), moved between the pixels by
-    `lanczos`, and goes smoothly to zero from 0.8 ``reach`` to ``reach`` pixels. Each pixel takes the sources in their
+    `lanczos`, and goes smoothly to zero from half of ``reach`` to ``reach`` pixels. Each pixel takes the sources in their
     order, whatever the image around it. ``bank (pattern, y, x)`` is square, its middle the source, and reaches
     at least `TAPS` + 1 pixels beyond every ``reach``.
     """
@@ -84,7 +84,7 @@ def add_stamps(
                 dx = left + j + x0 - x[s]
                 t = (dx * dx + dy * dy) / (r * r)
                 if t < 1.0:
-                    u = min((1.0 - t) / 0.36, 1.0)
+                    u = min((1.0 - t) / 0.75, 1.0)
                     out[top + i, left + j] += line[j] * u * u * (3.0 - 2.0 * u)
 
 

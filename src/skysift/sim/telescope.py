@@ -96,24 +96,25 @@ class Coverage:
         """Number of antennas."""
         return len(self.samples.places)
 
-    def intervals(self, minutes: float) -> NDArray[np.int64]:
-        """The interval of this length that each hour angle lies in, from 0."""
+    def moments(self, minutes: float) -> Floats:
+        """The hour angles counted in steps of so many minutes from the first."""
         since = (self.samples.hours - self.samples.hours[0]) * (12.0 * 60.0 / math.pi)
-        return np.asarray(np.floor(since / minutes + 1e-6), dtype=np.int64)
+        return np.asarray(since / minutes)
 
-    def errors(self, amplitude: Floats, phase: Floats, interval: NDArray[np.int64]) -> Floats:
+    def errors(self, amplitude: Floats, phase: Floats, moments: Floats) -> Floats:
         """Image (y, x) of what gain errors leave around a point of 1 Jy/beam, the source at the first pixel.
 
         Parameters
         ----------
         amplitude, phase
-            Relative error and phase error (rad) of each antenna in each interval (antenna, interval).
-        interval
-            The one that each hour angle lies in.
+            Relative error and phase error (rad) of each antenna at each node (antenna, node), two nodes or more;
+            they go straight from node to node.
+        moments
+            The hour angles counted in nodes.
         """
         grid = np.zeros(self.weights.shape, np.complex128)
         each = np.divide(self.weights, self.counts, out=np.zeros_like(self.weights), where=self.counts > 0)
-        sum_errors(*self.samples, each, amplitude, phase, interval, grid)
+        sum_errors(*self.samples, each, amplitude, phase, moments, grid)
         return np.asarray(fft.ifft2(grid).real) * float(grid.size)
 
     def __repr__(self) -> str:
