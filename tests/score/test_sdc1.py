@@ -331,12 +331,14 @@ def as_catalogue_of(path):
     return Catalogue(Table.empty("islands"), read_sdc1_table(path), Table.empty("components"))
 
 
-@pytest.mark.full
 def test_the_crop_found_converted_and_scored(data_folder, tmp_path, capsys):
     from skysift.cli.main import main
 
     folder = data_folder / "challenge"
-    assert main(["find", str(folder / "SDC1_B1_1000h_0.05tr.fits"), "--out", str(tmp_path / "crop")]) == 0
+    crop = str(folder / "SDC1_B1_1000h_0.05tr.fits")
+    assert (
+        main(["find", crop, "--out", str(tmp_path / "crop"), "--maps", "none", "--no-report", "--quiet"]) == 0
+    )
     sub, beam = tmp_path / "sub.txt", folder / "SDC1_PrimaryBeam_B1.fits"
     assert (
         main(["convert", str(tmp_path / "crop"), str(sub), "--to", "sdc1", "--primary-beam", str(beam)]) == 0

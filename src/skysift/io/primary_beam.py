@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, maximum_filter
 
 from skysift.base.errors import UsageError
 from skysift.io.open import open_image
@@ -86,8 +86,6 @@ def _interpolated(image: SkyImage, y0: int, x0: int, x: Floats, y: Floats) -> Fl
 
 def _away_from(blank: NDArray[np.bool_], at: Floats, smooth: Floats, straight: Floats) -> Floats:
     """The smooth values where no blank pixel is within the margin, else the straight ones."""
-    from scipy.ndimage import maximum_filter
-
     near = maximum_filter(blank, size=2 * _MARGIN + 1)
     ny, nx = near.shape
     row = np.clip(np.rint(at[0]).astype(np.int64), 0, ny - 1)
