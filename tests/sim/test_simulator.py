@@ -137,7 +137,9 @@ def test_what_the_border_cuts_is_flagged():
 
 
 def test_artefacts_are_rows_of_their_own():
-    ((_, truth),) = skysift.simulate(n_pixels=400, random_seed=4, hours=1000.0, depth=100.0)
+    ((_, truth),) = skysift.simulate(
+        n_pixels=400, random_seed=4, hours=1000.0, depth=100.0, amplitude_error=0.2, phase_error=20.0
+    )
     spurious = ~truth.real
     assert spurious.any()
     assert (np.abs(truth.sources["snr"][spurious]) > 3.0).all()
