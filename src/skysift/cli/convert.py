@@ -208,15 +208,17 @@ def _read(
     """
     if not source.exists():
         raise UsageError("no such file or folder", got=str(source))
+    name = "skysift" if source.is_dir() else layout or layout_of(source)
+    if name == "skysift" and options:
+        raise UsageError(
+            f"{source} is of skysift, and is read without options",
+            got=", ".join(options),
+            todo="leave them out",
+        )
     if source.is_dir():
         files = {str(kind): file for kind, file in table_files(source).items()}
         return load_table(files[table or usual])
-    name = layout or layout_of(source)
     if name == "skysift":
-        if options:
-            raise UsageError(
-                f"{source} is a table of skysift, whose columns are known", got=", ".join(options)
-            )
         found, provenance = load_table(source)
     else:
         found = read_any(source, layout or name or None, options)

@@ -8,7 +8,7 @@ from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.io.layouts.containers import load, sight
 from skysift.io.layouts.conversion import factor, plain_unit, sexagesimal, sexagesimal_degrees
 from skysift.io.layouts.rank import letters, numbers_in, rank_within
-from skysift.io.layouts.reading import layout_of, layouts, read_any
+from skysift.io.layouts.reading import layout_of, layouts, read_any, read_any_catalogue, reader
 
 
 @pytest.mark.parametrize("suffix", [".fits", ".vot", ".parquet", ".csv"])
@@ -16,7 +16,7 @@ def test_ours_are_read_as_ours(tmp_path, suffix):
     (path,) = catalogues.catalogue().write(tmp_path / f"out{suffix}", table="components")
     assert layout_of(path) == "skysift"
     assert read_any(path) == catalogues.catalogue().components
-    with pytest.raises(UsageError, match="is a table of skysift, whose columns are known: got 'ra'"):
+    with pytest.raises(UsageError, match="is of skysift, and is read without options: got 'ra'"):
         read_any(path, options={"ra": "x"})
 
 
@@ -26,6 +26,19 @@ def test_a_folder_gives_the_table_that_is_asked_for(tmp_path):
     assert read_any(tmp_path / "field", table="islands") == catalogues.catalogue().islands
     with pytest.raises(UnknownName):
         read_any(tmp_path / "field", table="stars")
+
+
+def test_a_catalogue_of_whatever_there_is(tmp_path):
+    catalogue = catalogues.catalogue()
+    catalogue.write(tmp_path / "field", format="fits", table=None)
+    assert read_any_catalogue(tmp_path / "field") == catalogue
+    reader("aegean").write(catalogue.components, tmp_path / "comp.fits")
+    foreign = read_any_catalogue(tmp_path / "comp.fits")
+    assert len(foreign) == len(foreign.components) == len(catalogue.components)
+    assert np.array_equal(foreign.sources["flux"], foreign.components["flux_int"])
+    assert np.array_equal(foreign.join("sources", "components")[0], np.arange(len(foreign)))
+    reader("lotss").write(catalogue.sources, tmp_path / "lotss.fits")
+    assert len(read_any_catalogue(tmp_path / "lotss.fits")) == len(catalogue)
 
 
 def test_the_layout_that_takes_any_names_is_tried_last():

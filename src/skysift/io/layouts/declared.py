@@ -362,7 +362,9 @@ def _no_numbers(texts: Values, ours: str, path: Path) -> NDArray[np.float64]:
     """
     blank = np.isin(np.strings.lower(texts), ["", "nan", "--", "null", "none"])
     if not np.all(blank):
-        raise FormatError(f"{path}: the column for {ours} does not hold numbers", got=_first_word(texts[~blank]))
+        raise FormatError(
+            f"{path}: the column for {ours} does not hold numbers", got=_first_word(texts[~blank])
+        )
     return np.full(len(texts), np.nan)
 
 

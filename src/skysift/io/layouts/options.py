@@ -21,11 +21,15 @@ class NamedOptions(Options):
     flux_int: str = option(
         "", doc="Column of the integrated flux density; by default Total_flux, int_flux, Fint and the like."
     )
-    flux_int_err: str = option("", doc="Column of its error; by default the name with E_, e_, err_ or _err.")
+    flux_int_err: str = option(
+        "", doc="Column of its error; by default the name with `E_`, `e_`, `err_` or `_err`."
+    )
     flux_peak: str = option(
         "", doc="Column of the peak brightness; by default Peak_flux, Fpeak and the like."
     )
-    flux_peak_err: str = option("", doc="Column of its error; by default the name with E_, e_, err_ or _err.")
+    flux_peak_err: str = option(
+        "", doc="Column of its error; by default the name with `E_`, `e_`, `err_` or `_err`."
+    )
     major: str = option("", doc="Column of the major axis (FWHM); by default Maj, a, MajAxis and the like.")
     minor: str = option("", doc="Column of the minor axis (FWHM); by default Min, b, MinAxis and the like.")
     pa: str = option("", doc="Column of the position angle, north through east; by default PA and the like.")

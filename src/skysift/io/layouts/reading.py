@@ -9,12 +9,14 @@ from typing import Any
 from skysift.base.errors import FormatError, UsageError
 from skysift.base.registry import Registry
 from skysift.io.layouts.containers import sight
+from skysift.io.layouts.declared import recast
 from skysift.io.layouts.layout import Layout
-from skysift.io.tables import read_table, table_files
+from skysift.io.tables import read_catalogue, read_table, table_files
 from skysift.sky import schema
+from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import ID_OF, Table
 
-__all__ = ["layout_of", "layouts", "read_any", "reader"]
+__all__ = ["layout_of", "layouts", "read_any", "read_any_catalogue", "reader"]
 
 
 def layouts() -> tuple[str, ...]:
@@ -76,7 +78,11 @@ def read_any(
     name = layout or layout_of(place)
     if name == "skysift":
         if options:
-            raise UsageError(f"{path} is a table of skysift, whose columns are known", got=", ".join(options))
+            raise UsageError(
+                f"{path} is of skysift, and is read without options",
+                got=", ".join(options),
+                todo="leave them out",
+            )
         return read_table(place)
     if name:
         return reader(name, options).read(place)
@@ -89,6 +95,30 @@ def read_any(
         allowed=f"a table of skysift, {', '.join(layouts())}",
         todo="`--from named --set ra=COLUMN --set dec=COLUMN` names the columns" if names else None,
     )
+
+
+def read_any_catalogue(path: str | Path) -> Catalogue:
+    """The catalogue in a file or folder of skysift, or in a file of another program.
+
+    Foreign components stand for the sources as well, one each, since their file does not hold these.
+
+    Raises
+    ------
+    UsageError
+        There is no such file or folder.
+    FormatError
+        It is no catalogue that is known, or is broken.
+    """
+    place = Path(path)
+    if place.is_dir() or (place.is_file() and layout_of(place) == "skysift"):
+        return read_catalogue(place)
+    table = read_any(place)
+    if table.kind == "sources":
+        return Catalogue(Table.empty("islands"), table, Table.empty("components"))
+    if table.kind == "islands":
+        return Catalogue(table, Table.empty("sources"), Table.empty("components"))
+    alone = table.with_columns({"source_id": table.ids})
+    return Catalogue(Table.empty("islands"), recast(alone, "sources"), alone)
 
 
 def reader(name: str, options: Mapping[str, object] | None = None) -> Layout:
