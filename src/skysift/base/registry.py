@@ -78,6 +78,16 @@ class Registry(Generic[T]):
         """
         return cast(T, self._import(name, self._entry(name)[0]))
 
+    def has_options(self, name: str) -> bool:
+        """Whether the plug-in called `name` takes options.
+
+        Raises
+        ------
+        UnknownName
+            There is no such plug-in.
+        """
+        return bool(self._entry(name)[1])
+
     def options(self, name: str) -> type[Options]:
         """The options of the plug-in called `name`, without loading the plug-in itself.
 

@@ -10,11 +10,12 @@ import numpy as np
 from skysift.base.provenance import Manifest
 from skysift.base.registry import Registry
 from skysift.flow.figures import Picture, outlined_picture
-from skysift.flow.overview import LONGEST, preview
+from skysift.flow.overview import LONGEST, Preview, preview
 from skysift.flow.page import render
 from skysift.flow.style import BLUE, INK, ORANGE, digits, plain_numbers, png, prefixed, quiet, sheet
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
+from skysift.sky.table import Table
 from skysift.sky.truth import CLASSES, Truth
 from skysift.sky.units import frequency_text
 
@@ -29,9 +30,7 @@ COLOURS = {
 }
 _CLOSE = 400  # pixels along a side of the part that is shown pixel by pixel
 _SHOWN = 5.0  # sigma: fainter objects have no outline
-_TOLD = (
-    f"Outlines: objects above {_SHOWN:g} sigma by their class, beam included (FWHM of the second moments)."
-)
+_MOST = 20_000  # outlines on one picture
 
 Fact = tuple[str, str]
 
@@ -114,14 +113,14 @@ def _map(image: SkyImage, truth: Truth) -> MadeMap:
     """One map with its pictures and counts."""
     sources = truth.sources
     rms = float(np.nanmedian(sources["rms"])) if len(sources) else float("nan")
-    bright = np.nan_to_num(sources["snr"]) >= _SHOWN
-    groups = {name: (COLOURS[name], (sources["class"] == name) & bright) for name in reversed(CLASSES)}
+    bright = np.abs(np.nan_to_num(sources["snr"])) >= _SHOWN
     whole = preview(image.read, image.box, longest=LONGEST, how="max")
-    pictures = [outlined_picture(whole, image.frame, rms, sources, groups, _TOLD)]
+    pictures = [_picture(whole, image, sources.select(bright), rms)]
     if max(image.shape) > 1.5 * _CLOSE:
         box = _close(image)
+        near = bright & box.contains(sources["x"], sources["y"])
         part = preview(image.read, box, longest=_CLOSE)
-        pictures.append(outlined_picture(part, image.frame, rms, sources, groups, "The middle. " + _TOLD))
+        pictures.append(_picture(part, image, sources.select(near), rms))
     factor, unit = prefixed("Jy/beam", rms)
     beam = image.beam
     numbers = [
@@ -140,6 +139,18 @@ def _map(image: SkyImage, truth: Truth) -> MadeMap:
         charts=(_chart_of_fluxes(truth), _chart_of_sizes(truth)),
         kinds=_kinds(truth),
     )
+
+
+def _picture(shown: Preview, image: SkyImage, sources: Table, rms: float) -> Picture:
+    """A part of the map with the outlines of these sources, or of the brightest of them."""
+    some = sources.select(np.sort(np.argsort(-np.abs(sources["flux_peak"]), kind="stable")[:_MOST]))
+    groups = {name: (COLOURS[name], some["class"] == name) for name in reversed(CLASSES)}
+    which = f"the {_MOST:,} brightest of {len(sources):,}" if len(sources) > _MOST else "all"
+    told = (
+        f"Outlines: {which} objects and artefacts above {_SHOWN:g} sigma by their class, beam included (FWHM of the "
+        "second moments); a cross is an artefact."
+    )
+    return outlined_picture(shown, image.frame, rms, some, groups, told)
 
 
 def _close(image: SkyImage) -> Box:
