@@ -8,7 +8,9 @@ from scipy import fft
 from tests.naive.floods import flood
 
 from skysift.sim.artefacts import Artefacts
-from skysift.sim.options import InstrumentOptions
+from skysift.sim.field import frame_of
+from skysift.sim.instrument import Instrument
+from skysift.sim.options import ContinuumOptions, InstrumentOptions
 from skysift.sim.telescope import dirty_beam, uv_coverage, uv_filter
 from skysift.sky.beam import FWHM_PER_SIGMA, Beam
 from skysift.sky.box import Box
@@ -207,6 +209,16 @@ def test_a_bowl_is_a_hole_around_its_source(coverage):
     mask = found.to_mask((600, 600)).paint()
     assert not mask[300, 300 - 70 : 300 + 70].any()  # the source itself
     assert mask[300, 300 + 80] == 1
+
+
+@pytest.mark.parametrize(("bowls", "kept"), [(True, 0.0), (False, 1.0)])
+def test_a_map_without_artefacts_has_no_bowls_and_loses_nothing(bowls, kept):
+    options = ContinuumOptions(
+        array="vla-b", frequency=1.4e9, beam=6.0, n_pixels=200, dec=20.0, artefacts=bowls
+    )
+    seen = Instrument(options, frame_of(options), BEAM, 1.4e9)
+    huge = np.array([[1e8, 0.0, 1e8]])
+    assert seen.kept(huge) == pytest.approx(kept, abs=1e-2)
 
 
 def test_layers_pickle(coverage):

@@ -100,7 +100,7 @@ class Instrument:
 
     def kept(self, sky: Floats) -> Floats:
         """The part of the flux that the uv coverage keeps of objects: covariances (n, 3) without the beam (arcsec^2)."""
-        if self._coverage is None:
+        if self._coverage is None or not self.options.artefacts:  # the bowls are a part of the artefacts
             return np.ones(len(sky))
         ee, en, nn = sky.T
         return uv_filter(self._coverage, self.beam, ee, en, nn, self.options.bowl)
