@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.base.random import generator
 from skysift.match.entries import Entries
@@ -22,14 +23,17 @@ __all__ = ["Chance", "chance_matches", "shifted"]
 
 _ROWS = 200_000  # shifted rows that are enough
 _FEWEST = 3  # trials
+_ROUNDS = 5  # until the number of true matches holds
 
 
 @dataclass(frozen=True)
 class Chance:
     """What shifted positions say of a matching.
 
-    A fraction p of shifted rows finds a match. Of the n left rows, m are matched, of which t truly: the others
-    match by chance as often as shifted rows, m = t + p (n - t); so t = (m - p n) / (1 - p), and m - t are false.
+    A fraction p of shifted rows finds a match. Of the n left rows, m are matched, of which t truly; the others
+    match by chance as often as shifted rows, m = t + p (n - t), so that t = (m - p n) / (1 - p), and m - t are
+    false. Where right rows are given away once only, p leaves out what shifted rows find among rows that are
+    truly matched.
 
     Parameters
     ----------
@@ -56,37 +60,48 @@ class Chance:
 
 
 def chance_matches(
-    matcher: Matcher[Any], left: Entries, right: Entries, radius: float, matched: int
+    matcher: Matcher[Any], left: Entries, right: Entries, radius: float, matched: NDArray[np.int64]
 ) -> Chance:
-    """What part of `matched` left rows are chance, by the matcher's own rule on shifted rows."""
+    """What part of the matches are chance, by the matcher's own rule on shifted rows.
+
+    Parameters
+    ----------
+    matcher, left, right, radius
+        The matching.
+    matched
+        The right row of each match.
+    """
     options = matcher.options
     left = left.take(left.placed)
-    n = len(left)
+    n, m = len(left), int(matched.size)
     if not options.trials or not n or not len(right) or radius <= 0:
         return Chance()
     trials = min(options.trials, max(_FEWEST, math.ceil(_ROWS / n)))
-    hits = np.empty(trials)
+    given = np.zeros(len(right), np.bool_)
+    given[matched] = True
+    hits, taken = np.empty(trials), np.empty(trials)
     for trial in range(trials):
-        moved = shifted(
-            left,
-            radius * options.shift_min,
-            radius * options.shift_max,
-            options.random_seed,
-            f"trial {trial}",
-        )
+        edges = radius * options.shift_min, radius * options.shift_max
+        moved = shifted(left, *edges, options.random_seed, f"trial {trial}")
         found = matcher.candidates(moved, right, radius)
-        hits[trial] = len(np.unique(found.pairs.left[found.chosen]))
+        pairs = found.pairs.select(found.chosen)
+        hits[trial] = len(pairs)
+        taken[trial] = given[pairs.right].sum() if matcher.exclusive else 0
     p = float(hits.mean()) / n
     poisson = math.sqrt(max(float(hits.sum()), 1.0)) / (n * trials)
     spread = float(hits.std(ddof=1)) / n / math.sqrt(trials) if trials > 1 else 0.0
     p_err = max(poisson, spread)
-    # with p near 1 every row matches by chance, and nothing can be told
-    true = min(max((matched - p * n) / (1.0 - p), 0.0), matched) if p < 1.0 else 0.0
-    false = matched - true
-    slope = abs((n - matched) / (1.0 - p) ** 2) if p < 1.0 else 0.0
+    share = float(taken.sum()) / max(float(hits.sum()), 1.0)
+    true = float(m)
+    for _ in range(_ROUNDS):
+        free = p * (1.0 - share * true / max(m, 1))
+        # with p near 1 every row matches by chance, and nothing can be told
+        true = min(max((m - free * n) / (1.0 - free), 0.0), m) if free < 1.0 else 0.0
+    false = m - true
+    slope = abs((n - m) / (1.0 - free) ** 2) if free < 1.0 else 0.0
     false_err = math.hypot(slope * p_err, math.sqrt(max(false, 0.0)))
     density = -math.log1p(-min(p, 1.0 - 1e-12)) / (math.pi * radius**2)
-    rate = (false / matched, false_err / matched) if matched else (math.nan, math.nan)
+    rate = (false / m, false_err / m) if m else (math.nan, math.nan)
     return Chance(trials, p, p_err, false, false_err, *rate, density)
 
 

@@ -75,6 +75,8 @@ class Matcher(Generic[Menu]):
     name = ""
     lists_all = False
     """True where `candidates` gives also pairs that are not chosen."""
+    exclusive = True
+    """True where no right row is given to two left rows."""
     weight = ""
     """What `Candidates.weight` is, in a word; empty where there is none."""
 
@@ -125,6 +127,7 @@ class NearestMatcher(Matcher[NearestOptions]):
     """Each left row with the nearest right row, which several left rows may share."""
 
     name = "nearest"
+    exclusive = False
 
     def candidates(self, left: Entries, right: Entries, radius: float) -> Candidates:
         """The nearest right row of each left row; all are chosen."""
