@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from tests import catalogues
 from tests.io.fits_maps import NONE, noise, write_map
 
 from skysift.cli.info import image_facts
 from skysift.cli.main import main
+from skysift.io.layouts.reading import reader
 from skysift.io.open import open_image
 
 
@@ -160,3 +162,37 @@ def test_several_maps_of_which_one_is_bad(field, tmp_path, capsys):
     first, second = (json.loads(line) for line in out.splitlines())
     assert "error" not in first
     assert "not FITS" in second["error"]
+
+
+def test_a_catalogue_of_ours_and_of_another_program(capsys, tmp_path):
+    catalogue = catalogues.catalogue(20)
+    (ours,) = catalogue.write(tmp_path / "sources.vot", table="sources")
+    theirs = reader("casda").write(catalogue.components, tmp_path / "casda.xml")
+    code, out, err = run(capsys, ours, theirs)
+    assert (code, err) == (0, "")
+    assert "20 sources of skysift" in out
+    assert f"{len(catalogue.components)} components of another program, layout casda" in out
+    code, out, _ = run(capsys, theirs, "--json")
+    facts = json.loads(out)
+    assert (code, facts["layout"], facts["rows"]) == (0, "casda", len(catalogue.components))
+    assert facts["dec_deg"][0] == pytest.approx(catalogue.components["dec"].min())
+    assert "flux_int" in facts["columns"]
+    assert "x" not in facts["columns"]
+
+
+def test_a_field_across_zero_is_a_short_arc(capsys, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("ra,dec\n359.5,-1\n0.5,1\n,\n")
+    _, out, _ = run(capsys, path)
+    assert "RA 359.5000 to 0.5000, Dec -1.0000 to +1.0000 deg" in out
+    assert "1 rows without a position" in out
+    assert "frequency   not known" in out
+
+
+def test_a_broken_catalogue_is_told(capsys, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("ra,dec,flux\n1,2,3\n")
+    code, _, err = run(capsys, path)
+    assert code == 2
+    assert "does not tell the unit of the column for flux_int" in err
+    assert err.count("\n") == 1

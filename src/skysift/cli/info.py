@@ -1,4 +1,4 @@
-"""``skysift info``: what a map is, before it is searched."""
+"""``skysift info``: what a map is, before it is searched; what a catalogue holds."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from skysift.cli.opening import (
     UnitFlag,
     opening,
 )
+from skysift.cli.table_facts import is_catalogue, table_facts, table_lines
 from skysift.sky.units import frequency_text
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ _SAMPLED_BANDS = 16
 
 
 def info(
-    maps: Annotated[list[str], typer.Argument(metavar="MAP...", help="FITS images; map.fits[SCI] too.")],
+    maps: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="FITS images, map.fits[SCI] too; catalogues.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object, or one a line.")] = False,
     hdu: HduFlag = None,
     plane: PlaneFlag = None,
@@ -44,13 +47,14 @@ def info(
     unit: UnitFlag = None,
     frequency: FrequencyFlag = None,
 ) -> None:
-    r"""Tell what a map is: size, planes, projection, beam, unit, frequency, range.
+    r"""Tell what a map is: size, planes, projection, beam, unit, frequency, range; or what a catalogue holds.
 
     \b
     Examples:
       skysift info map.fits
       skysift info --json *.fits
       skysift info cube.fits --plane 7 --beam 45,40,10
+      skysift info field/sources.fits pybdsf.srl
 
     \b
     Notes tell what was odd and what was assumed; `skysift find` prints them as warnings. The range and the
@@ -77,8 +81,11 @@ def _tell(path: str, asked: Mapping[str, Any], *, as_json: bool, alone: bool) ->
     facts: dict[str, Any] = {"path": path}
     failure: SkysiftError | None = None
     try:
-        facts |= _file_facts(file_of(path))
-        facts |= _map_facts(path, asked)
+        if is_catalogue(path):
+            facts |= table_facts(path)
+        else:
+            facts |= _file_facts(file_of(path))
+            facts |= _map_facts(path, asked)
     except SkysiftError as error:
         failure = error
         facts["error"] = str(error)
@@ -217,6 +224,8 @@ def _sexagesimal(ra: float, dec: float) -> str:
 def _text(facts: Mapping[str, Any]) -> str:
     """The facts as lines for a person."""
     lines = [facts["path"], f"  file        {facts['bytes']} bytes"]
+    if "layout" in facts:
+        return "\n".join([*lines, *(f"  {name:<11} {text}" for name, text in table_lines(facts))])
     lines += [f"  {'HDUs' if i == 0 else '':<11} {hdu}" for i, hdu in enumerate(facts["hdus"])]
     if "shape" in facts:
         lines += [f"  {name:<11} {text}" for name, text in _image_lines(facts)]
