@@ -154,6 +154,8 @@ class Entries:
             values = {"ra": lon, "dec": dec, **columns}.get(each, np.nan)
             column = np.asarray(values, dtype=np.float64)
             filled[each] = np.full(lon.shape, column) if column.ndim == 0 else column
+        for each in ("ra", "dec"):
+            filled[each] = np.where(np.isfinite(filled[each]), filled[each], np.nan)
         filled["frequency"] = np.where(filled["frequency"] > 0, filled["frequency"], np.nan)
         known = (
             np.isfinite(filled["ra"]) & np.isfinite(filled["dec"])
