@@ -21,7 +21,13 @@ from skysift.plugins import PLUGINS
 from skysift.sky import schema
 from skysift.sky.flags import FLAGS
 
-OPTIONS = {row.name for name in Registry("finder").names() for row in Registry("finder").options(name).rows()}
+MENUS = {
+    (kind, name): Registry(kind).options(name)
+    for kind in PLUGINS
+    for name in Registry(kind).names()
+    if Registry(kind).has_options(name)
+}
+OPTIONS = {row.name for menu in MENUS.values() for row in menu.rows()}
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -46,30 +52,35 @@ def title(text, line):
 
 
 def menus():
-    """(class, rows of its own) of every menu, the finders' own first, what they share behind them."""
+    """(class, rows of its own) of every menu, the plug-ins' own first, what they share behind them."""
     own, shared = {}, {}
-    for name in Registry("finder").names():
-        menu = Registry("finder").options(name)
+    for menu in MENUS.values():
         rows = {row.name: row for row in menu.rows()}
         for cls in menu.__mro__:
             mine = [rows[each] for each in vars(cls).get("__annotations__", {}) if each in rows]
             if mine:
-                (own if cls is menu else shared)[cls] = mine
+                (own if cls in MENUS.values() else shared)[cls] = mine
     return own, shared
 
 
 def options_text():
     own, shared = menus()
+    labels = {menu: f"{kind}-{name}-options" for (kind, name), menu in MENUS.items() if menu in own}
+    labels |= {cls: cls.__name__ for cls in shared}
     seen = set()
     parts = []
-    for name in Registry("finder").names():
-        menu = Registry("finder").options(name)
-        with_it = [f":ref:`{words(cls)} <{cls.__name__}>`" for cls in menu.__mro__ if cls in shared]
-        parts += [title(f"Finder: {name}", "-"), first_line(menu), ""]
+    for (kind, name), menu in MENUS.items():
+        with_it = [f":ref:`{words(cls)} <{labels[cls]}>`" for cls in menu.__mro__[1:] if cls in labels]
         parts += [
-            f"Its own options; those of {' and '.join(with_it)}, further down, hold for it as well.",
+            f".. _{kind}-{name}-options:",
+            "",
+            title(f"{kind.capitalize()}: {name}", "-"),
+            first_line(menu),
             "",
         ]
+        if with_it:
+            told = f"{', '.join(with_it[:-1])} and {with_it[-1]}" if with_it[1:] else with_it[0]
+            parts += [f"Those of {told}, further down, hold for it as well.", ""]
         parts += [option_text(row, seen) for row in own.get(menu, [])]
     for cls, rows in shared.items():
         parts += [f".. _{cls.__name__}:", "", title(words(cls), "-"), first_line(cls), ""]
@@ -87,7 +98,7 @@ def option_text(row, seen):
     flag = "   :no-index:\n" if row.name in seen else ""
     seen.add(row.name)
     doc = re.sub(r"`([^`]+)`", lambda m: f":opt:`{m[1]}`" if m[1] in OPTIONS else f"``{m[1]}``", row.doc)
-    value = f"``{default}`` {row.unit}".rstrip()
+    value = f"``{default}`` {row.unit}".rstrip() if default else "none"
     return f".. opt:: {row.name}\n{flag}\n   {doc}\n\n   Default {value}; {row.allowed}.\n"
 
 
@@ -188,6 +199,37 @@ def formats_text():
     return "\n".join(lines)
 
 
+# -- layouts of other programs
+
+
+def layouts_text():
+    lines = []
+    for name in Registry("layout").names():
+        layout = Registry("layout").load(name)()
+        written = f"Written as {' '.join(layout.suffixes)}." if layout.suffixes else "Only read."
+        lines += [
+            title(f"{name}: {layout.title}", "-"),
+            literal(inspect.getdoc(type(layout))),
+            "",
+            written,
+            "",
+        ]
+        for kind, places in getattr(layout, "places", {}).items():
+            lines += [f".. list-table:: {kind}", "   :header-rows: 1", "   :widths: 34 33 33", ""]
+            lines += ["   * - theirs", "     - ours", "     - unit there"]
+            for place in places:
+                if place.ours:
+                    lines += [
+                        f"   * - ``{place.theirs}``",
+                        f"     - :col:`{place.ours}`",
+                        f"     - {place.unit}",
+                    ]
+            lines.append("")
+        if Registry("layout").has_options(name):
+            lines += [f"It has :ref:`options <layout-{name}-options>`, by ``--set KEY=VALUE``.", ""]
+    return "\n".join(lines)
+
+
 # -- the floors, as the test reads them
 
 
@@ -257,6 +299,7 @@ TEXTS = {
     "commands": commands_text,
     "plugins": plugins_text,
     "formats": formats_text,
+    "layouts": layouts_text,
     "floors": floors_text,
 }
 

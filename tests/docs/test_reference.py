@@ -53,8 +53,9 @@ def text_of(page):
 
 
 def test_every_option(targets):
-    for name in Registry("finder").names():
-        assert {row.name for row in Registry("finder").options(name).rows()} <= targets["std:opt"]
+    for kind, names in PLUGINS.items():
+        for name in filter(Registry(kind).has_options, names):
+            assert {row.name for row in Registry(kind).options(name).rows()} <= targets["std:opt"]
 
 
 def test_every_column_and_flag(targets):
@@ -83,6 +84,16 @@ def test_every_format_and_its_suffixes(built):
     for name in Registry("format").names():
         assert name in page
         assert all(suffix in page for suffix in Registry("format").load(name).suffixes)
+
+
+def test_every_layout_and_its_columns(built):
+    page = text_of(built / "reference" / "layouts.html")
+    for name in Registry("layout").names():
+        layout = Registry("layout").load(name)()
+        assert f"{name}: {layout.title}" in page
+        assert all(suffix in page for suffix in layout.suffixes)
+        for places in getattr(layout, "places", {}).values():
+            assert all(re.search(rf"\b{re.escape(place.theirs)}\b", page) for place in places if place.ours)
 
 
 def test_every_product(built):
