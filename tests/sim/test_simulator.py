@@ -187,3 +187,17 @@ def test_wrong_options_are_told(wrong):
 def test_a_simulator_that_is_not_there_is_told():
     with pytest.raises(UnknownName, match="continuum"):
         skysift.simulate("continuums")
+
+
+def test_a_huge_map_costs_nothing_until_it_is_read():
+    import tracemalloc
+
+    tracemalloc.start()
+    how = {"n_pixels": 16384, "depth": 1e5, **PLAIN}  # 1.1 degrees with some bright objects
+    ((image, truth),) = skysift.simulate(**how)
+    corner = image.read(Box(15800, 16384, 16000, 16384))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2e8  # bytes; the map itself would be 1.1e9
+    assert len(truth) > 0
+    assert corner.std() == pytest.approx(np.median(truth.sources["rms"]), rel=0.1)
