@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from skysift.base.registry import Registry
 from skysift.cli.main import _load as load_command
+from skysift.match import columns as match_columns
 from skysift.plugins import PLUGINS
 from skysift.sky import schema
 from skysift.sky.flags import FLAGS
@@ -116,6 +117,22 @@ def columns_text():
         kind = f"{each.dtype}, {each.unit}" if each.unit else each.dtype
         lines += [f".. col:: {each.name}", "", f"   {each.meaning}", ""]
         lines += [f"   {kind}; {', '.join(each.tables)}; UCD ``{each.ucd}``", ""]
+    return "\n".join(lines)
+
+
+def matches_text():
+    lines = []
+    for told, columns in (
+        ("``skysift match``, once a row", match_columns.MATCHES),
+        ("of each catalogue, such as ``id_1``", match_columns.EACH),
+        ("of each catalogue after the first, such as ``separation_2``", match_columns.FURTHER),
+        ("the table of ``--candidates``", match_columns.CANDIDATES),
+        ("the table of duplicates", match_columns.DUPLICATES),
+    ):
+        lines += [f"**{told[0].upper() if told[0].isalpha() else told[0]}{told[1:]}**", ""]
+        for each in columns:
+            kind = f"{each.dtype}, {each.unit}" if each.unit else each.dtype
+            lines += [f"``{each.name}``", f"   {each.meaning} ({kind}; UCD ``{each.ucd}``)", ""]
     return "\n".join(lines)
 
 
@@ -295,6 +312,7 @@ def value_role(name, rawtext, text, lineno, inliner, options=None, content=None)
 TEXTS = {
     "options": options_text,
     "columns": columns_text,
+    "matches": matches_text,
     "flags": flags_text,
     "commands": commands_text,
     "plugins": plugins_text,
