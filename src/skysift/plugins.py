@@ -36,6 +36,13 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "galactic": ("skysift.sim.galactic:GalacticSimulator", "skysift.sim.options:GalacticOptions"),
     },
+    "step": {
+        "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.sim.options:InjectOptions"),
+        "completeness": (
+            "skysift.flow.steps.completeness:CompletenessStep",
+            "skysift.sim.options:CompletenessOptions",
+        ),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
         "simulate": ("skysift.cli.simulate:simulate", ""),

@@ -45,7 +45,8 @@ def completeness(
         typer.Option(
             "--inject",
             metavar="KEY=VALUE",
-            help="Choose an option of the made sources, such as --inject kind=gaussians; may be given again.",
+            help="Choose an option of the made sources, such as --inject kind=gaussians; may be given again. "
+            "`skysift options completeness` lists them.",
         ),
     ] = None,
     workers: Annotated[
@@ -102,16 +103,15 @@ def completeness(
     registry = Registry[Any]("finder")
     options = gather(registry.options(finder), chosen, options_file)
     # Loaded late: help and wrong options are told without the compiled code.
-    from skysift.flow.steps.completeness import completeness_products
+    from skysift.flow.steps.completeness import CompletenessStep
     from skysift.io.open import open_image
 
     searcher = registry.load(finder)(options)
     image = open_image(path, **task)
     with Watch(image.name, quiet=quiet) as watch:
-        done = completeness_products(
+        done = CompletenessStep(what).run(
             image,
             searcher,
-            what,
             Path(out),
             name=finder,
             overwrite=overwrite,

@@ -23,8 +23,12 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="What is made: continuum, ...")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What is made: continuum, galactic, inject.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="[MAP]", help="With inject: the FITS image that made sources go into."),
+    ] = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,11 +50,11 @@ def simulate(
         int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
     ] = None,
     formats: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format", metavar="LIST", help="Further forms of the truth: sdc1, the text of the challenge."
         ),
-    ] = "",
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
@@ -66,19 +70,27 @@ def simulate(
       skysift simulate continuum --out field --set n_pixels=1024
       skysift simulate continuum --out deep --set hours=1000 --set random_seed=7 --format sdc1
       skysift simulate continuum --out bands --set frequency=560e6,1400e6 --set beam=1.5 --set array=none
+      skysift simulate galactic --out plane --set glon=344.5 --set glat=0.5
+      skysift simulate inject map.fits --out filled --set number=200 --set kind=gaussians
 
     \b
     DIR gets, for each frequency, map-NMHz.fits and the folder truth-NMHz (tables and footprints), and once
     report.html (open it first) and manifest.json. The same options give the same bytes, with any --workers.
+    inject gives map.fits, the folder truth and manifest.json.
     """
     if not out.strip():
         raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
     if workers is not None and workers < 1:
         raise OptionError("--workers is too small", got=workers, allowed="a whole number, 1 or more")
-    forms = tuple(dict.fromkeys(name.strip() for name in formats.split(",") if name.strip()))
+    forms = tuple(dict.fromkeys(name.strip() for name in (formats or "").split(",") if name.strip()))
     unknown = [name for name in forms if name not in _FORMS]
     if unknown:
         raise OptionError("--format names something unknown", got=unknown[0], allowed=_FORMS)
+    if kind == "inject":
+        _inject(path, out, chosen, options_file, workers, overwrite=overwrite, quiet=quiet)
+        return
+    if path is not None:
+        raise OptionError(f"{kind} takes no map", got=path, todo="only `skysift simulate inject MAP` does")
     registry = Registry[Any]("simulator")
     options = gather(registry.options(kind), chosen, options_file)
     simulator = registry.load(kind)(options)  # only now: it brings the compiled code
@@ -98,6 +110,35 @@ def simulate(
         print(f"skysift: warning: {kind}: {note}", file=sys.stderr)
     if not quiet:
         print(_summary(made))
+
+
+def _inject(
+    path: str | None,
+    out: str,
+    chosen: list[str] | None,
+    options_file: Path | None,
+    workers: int | None,
+    *,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Put made sources into a real map."""
+    if path is None:
+        raise OptionError("inject needs a map", todo="write it as skysift simulate inject MAP --out DIR")
+    registry = Registry[Any]("step")
+    options = gather(registry.options("inject"), chosen, options_file)
+    step = registry.load("inject")(options)  # only now: it brings the compiled code
+    from skysift.io.open import open_image  # likewise
+
+    image = open_image(path)
+    for note in image.notes:
+        print(f"skysift: warning: {image.name}: {note}", file=sys.stderr)
+    with Watch(image.name, quiet=quiet) as watch:
+        made = step.run(image, out, overwrite=overwrite, workers=workers, progress=watch)
+    if not quiet:
+        snr = made.truth.sources["snr"]
+        print(f"{len(snr)} sources put into {image.name}, {int((snr >= 5).sum())} above 5 sigma")
+        print(f"  look at     {made.folder / 'map.fits'}, {made.folder / 'truth'}")
 
 
 _FORMS = ("sdc1",)

@@ -74,8 +74,7 @@ def room(image: SkyImage, options: InjectOptions, crowding: float, share: float)
     high = 0.0 if options.kind == "points" else _sizes(options, image.beam)[1]
     apart = options.spacing * image.beam.major + high
     area = share * image.shape[0] * image.shape[1] * image.frame.pixel_area
-    # discs thrown at random fill at most 0.547 of a plane; half of that leaves room in corners
-    return max(1, int(min(area / (crowding * image.beam.area), 0.27 * area / (np.pi / 4.0 * apart**2))))
+    return max(1, int(min(area / (crowding * image.beam.area), 0.5 * _capacity(area, apart))))
 
 
 def values_at(read: Reader, shape: tuple[int, int], x: Floats, y: Floats) -> Floats:
@@ -103,14 +102,17 @@ def _places(
     UsageError
         There is no data, or no room.
     """
+    most = _capacity(image.shape[0] * image.shape[1] * image.frame.pixel_area, apart)
+    if options.layout == "random" and options.number > most:
+        raise _crowded(options, int(most))
     rng = generator(options.random_seed, "inject", "places", *part)
     scale = np.array([image.frame.scale[1], image.frame.scale[0]])
     kept = np.empty((0, 2))
     tries = _TRIES if options.layout == "random" else 1
     for _ in range(tries):
         if options.layout == "random":
-            drawn = rng.uniform(-0.5, 0.5, (4 * (options.number - len(kept)) + 64, 2))
-            drawn = (drawn + 0.5) * [image.shape[1], image.shape[0]] - 0.5
+            drawn = rng.uniform(0.0, 1.0, (2 * (options.number - len(kept)) + 64, 2))
+            drawn = drawn * [image.shape[1], image.shape[0]] - 0.5
         else:
             drawn = _grid(image, options, rng)
         noise = values_at(rms, image.shape, drawn[:, 0], drawn[:, 1])
@@ -128,10 +130,22 @@ def _places(
         raise UsageError("the map holds no pixels with data and noise, so nothing can be put into it")
     if options.layout == "grid":
         return kept[:, 0], kept[:, 1]
-    raise OptionError(
+    raise _crowded(options, len(kept))
+
+
+def _capacity(area: float, apart: float) -> float:
+    """How many discs of a diameter (arcsec) find room in an area (arcsec^2) when thrown at random, at most.
+
+    They fill 0.547 of the plane before none fits any more (Feder 1980, J. Theor. Biol. 87, 237).
+    """
+    return 0.547 * area / (np.pi / 4.0 * apart**2) if apart > 0.0 else np.inf
+
+
+def _crowded(options: InjectOptions, room: int) -> OptionError:
+    return OptionError(
         "the map has no room for so many sources",
         got=f"number={options.number}, spacing={options.spacing:g} beams",
-        allowed=f"about {len(kept)}",
+        allowed=f"about {room}",
         todo="lower number, spacing or size_high",
     )
 

@@ -1,4 +1,4 @@
-"""`completeness_products`: made sources into a map, round by round, searched for, matched, counted, drawn."""
+"""`CompletenessStep`: made sources into a map, round by round, searched for, matched, counted, drawn."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from skysift.find.noise import Noise, measure_noise
 from skysift.find.run import search
 from skysift.flow.completeness_page import chart_bytes, completeness_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.steps.inject import rms_reader
 from skysift.match.sky import Pairs, one_to_one_of, within
 from skysift.score.recovery import Recovery, Searches, recovery_report
 from skysift.score.scorer import Report, reports_to_json
@@ -38,7 +39,7 @@ from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
 from skysift.sky.table import Table
 
-__all__ = ["Completeness", "completeness_products", "measure_completeness", "rms_reader"]
+__all__ = ["Completeness", "CompletenessStep"]
 
 Floats = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -79,73 +80,154 @@ class Completeness:
     noise: Noise
 
 
-def rms_reader(image: SkyImage, noise: Noise) -> Reader:
-    """The noise of a map as `make_sources` wants it: NaN where the map holds no data."""
+class CompletenessStep:
+    """Completeness of a finder on a map: made sources go into the map, and the finder is to find them.
 
-    def read(box: Box) -> NDArray[np.float32]:
-        tile = noise.tile(image, box)
-        return np.where(np.isnan(tile.data), np.float32(np.nan), tile.rms)
-
-    return read
-
-
-def measure_completeness(
-    image: SkyImage,
-    finder: Finder[Any],
-    options: CompletenessOptions,
-    *,
-    name: str = "",
-    workers: int = 1,
-    tile: int = 1024,
-    progress: Progress | None = None,
-) -> Completeness:
-    """How many of the sources that the options describe the finder finds in the map.
-
-    Sources are put into the real map a few at a time, so that they do not crowd it, and each time the whole
-    search runs: noise, islands, fits. A made source is found where a row of the catalogue lies within `radius`,
-    its flux is within a factor of 2 or 5 sigma of the true one, and the map without made sources has no source
-    there that is nearer to it in flux; pairs are taken one to one, the closest first.
-
-    Fluxes are spread evenly in their logarithm over the whole map, whatever the local noise, so that the curve
-    against flux is that of the field.
-
-    Raises
-    ------
-    UsageError
-        The map holds no data, or a template cannot be used.
+    Parameters
+    ----------
+    options
+        What is made, and what counts as found.
     """
-    run = partial(search, finder=finder, workers=workers, tile=tile)
-    noise = measure_noise(image, finder.options, workers=workers, tile=tile, progress=progress)
-    rms = rms_reader(image, noise)
-    rounds = _rounds(image, rms, options)
-    made = _spread_fluxes(rounds, options)
-    _tell(progress, "search", 0, len(rounds) + 1 + options.inverted)
-    plain = run(image)
-    before = _Rows.of(plain.catalogue.table(options.table), image)
-    parts = []
-    for k, sources in enumerate(made):
-        _tell(progress, "search", k + 1, len(rounds) + 1 + options.inverted)
-        after = _Rows.of(run(inject(image, sources)).catalogue.table(options.table), image)
-        parts.append(_recover(image, sources, after, before, options))
-    negative = None
-    if options.inverted and getattr(finder.options, "background", "mesh") != "file":
-        _tell(progress, "search", len(rounds) + 1, len(rounds) + 2)
-        negative = _snr(run(replace(image, pixels=_Inverted(image), origin=None, factor=1.0)), options)
-    _tell(progress, "search", len(rounds) + 1 + options.inverted, len(rounds) + 1 + options.inverted)
-    recovery = Recovery(
-        **{each: np.concatenate([getattr(part, each) for part in parts]) for each in Recovery.__annotations__}
-    )
-    report = recovery_report(
-        recovery,
-        Searches(_snr(plain, options), negative),
-        image.shape,
-        rule=_rule(options),
-        options=options.to_dict(),
-        random_seed=options.random_seed,
-        catalogue=f"{image.name}, {name or type(finder).__name__}",
-    )
-    which = np.repeat(np.arange(len(made)), [len(each) for each in made])
-    return Completeness(report, recovery, _joined(made), which, noise)
+
+    def __init__(self, options: CompletenessOptions) -> None:
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"CompletenessStep({self.options!r})"
+
+    def measure(
+        self,
+        image: SkyImage,
+        finder: Finder[Any],
+        *,
+        name: str = "",
+        workers: int = 1,
+        tile: int = 1024,
+        progress: Progress | None = None,
+    ) -> Completeness:
+        """How many of the sources that the options describe the finder finds in the map.
+
+        Sources are put into the real map a few at a time, so that they do not crowd it, and each time the whole
+        search runs: noise, islands, fits. A made source is found where a row of the catalogue lies within `radius`,
+        its flux is within a factor of 2 or 5 sigma of the true one, and the map without made sources has no source
+        there that is nearer to it in flux; pairs are taken one to one, the closest first.
+
+        Fluxes are spread evenly in their logarithm over the whole map, whatever the local noise, so that the curve
+        against flux is that of the field.
+
+        Raises
+        ------
+        UsageError
+            The map holds no data, or a template cannot be used.
+        """
+        options = self.options
+        run = partial(search, finder=finder, workers=workers, tile=tile)
+        noise = measure_noise(image, finder.options, workers=workers, tile=tile, progress=progress)
+        rms = rms_reader(image, noise)
+        rounds = _rounds(image, rms, options)
+        made = _spread_fluxes(rounds, options)
+        _tell(progress, "search", 0, len(rounds) + 1 + options.inverted)
+        plain = run(image)
+        before = _Rows.of(plain.catalogue.table(options.table), image)
+        parts = []
+        for k, sources in enumerate(made):
+            _tell(progress, "search", k + 1, len(rounds) + 1 + options.inverted)
+            after = _Rows.of(run(inject(image, sources)).catalogue.table(options.table), image)
+            parts.append(_recover(image, sources, after, before, options))
+        negative = None
+        if options.inverted and getattr(finder.options, "background", "mesh") != "file":
+            _tell(progress, "search", len(rounds) + 1, len(rounds) + 2)
+            negative = _snr(run(replace(image, pixels=_Inverted(image), origin=None, factor=1.0)), options)
+        _tell(progress, "search", len(rounds) + 1 + options.inverted, len(rounds) + 1 + options.inverted)
+        recovery = Recovery(
+            **{
+                each: np.concatenate([getattr(part, each) for part in parts])
+                for each in Recovery.__annotations__
+            }
+        )
+        report = recovery_report(
+            recovery,
+            Searches(_snr(plain, options), negative),
+            image.shape,
+            rule=_rule(options),
+            options=options.to_dict(),
+            random_seed=options.random_seed,
+            catalogue=f"{image.name}, {name or type(finder).__name__}",
+        )
+        which = np.repeat(np.arange(len(made)), [len(each) for each in made])
+        return Completeness(report, recovery, _joined(made), which, noise)
+
+    def run(
+        self,
+        image: SkyImage,
+        finder: Finder[Any],
+        out: str | Path,
+        *,
+        name: str = "",
+        overwrite: bool = False,
+        workers: int | None = None,
+        tile: int | None = None,
+        progress: Progress | None = None,
+    ) -> Completeness:
+        """What `measure` gave, after its report, tables, chart and page were written into a folder.
+
+        The folder gets ``completeness.json``, ``curves.csv``, ``injections.csv``, ``completeness.png``,
+        ``completeness.html`` and ``manifest.json``, or, where anything fails, nothing.
+
+        Raises
+        ------
+        BusyError
+            Another run is writing into the folder.
+        OutputError
+            The folder cannot be written, or holds earlier products and `overwrite` is off.
+        """
+        begun, clock = datetime.now(UTC), time.perf_counter()
+        workers, tile = workers or settings().workers, tile or settings().tile
+        with ProductFolder(Path(out), names=PRODUCTS, overwrite=overwrite) as folder:
+            done = self.measure(image, finder, name=name, workers=workers, tile=tile, progress=progress)
+            told = Provenance(
+                skysift.__version__,
+                name or type(finder).__name__,
+                finder.options.to_dict(),
+                (image.input_record(),),
+                image.notes,
+            )
+            manifest = Manifest(
+                told,
+                tile=tile,
+                workers=workers,
+                started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                seconds={"all": time.perf_counter() - clock},
+                facts={"made sources": self.options.to_dict()},
+                counts={"made": len(done.recovery), "found": int(done.recovery.found.sum())},
+                versions=library_versions(),
+                warnings=image.notes,
+            )
+            _tell(progress, "report", 0, 1)
+            texts = {
+                "completeness.json": reports_to_json([done.report]) + "\n",
+                "curves.csv": _csv(_curves(done.report)),
+                "injections.csv": _csv(_injections(image, done)),
+                "completeness.html": completeness_page(image, done.report, done.recovery, manifest),
+            }
+            with writing(folder.directory):
+                for each, text in texts.items():
+                    folder.path(each).write_text(text, encoding="utf-8")
+                folder.path("completeness.png").write_bytes(chart_bytes(done.report))
+                content = manifest.to_dict()
+                content["outputs"] = [
+                    {
+                        "name": each,
+                        "size": folder.path(each).stat().st_size,
+                        "checksum": checksum(folder.path(each)),
+                    }
+                    for each in PRODUCTS[:-1]
+                ]
+                folder.path(MANIFEST).write_text(
+                    json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+                )
+            folder.commit()
+        return done
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,81 +373,6 @@ def _rule(options: CompletenessOptions) -> str:
 
 
 # -- products
-
-
-def completeness_products(
-    image: SkyImage,
-    finder: Finder[Any],
-    options: CompletenessOptions,
-    out: str | Path,
-    *,
-    name: str = "",
-    overwrite: bool = False,
-    workers: int | None = None,
-    tile: int | None = None,
-    progress: Progress | None = None,
-) -> Completeness:
-    """What `measure_completeness` gave, after its report, tables, chart and page were written into a folder.
-
-    The folder gets ``completeness.json``, ``curves.csv``, ``injections.csv``, ``completeness.png``,
-    ``completeness.html`` and ``manifest.json``, or, where anything fails, nothing.
-
-    Raises
-    ------
-    BusyError
-        Another run is writing into the folder.
-    OutputError
-        The folder cannot be written, or holds earlier products and `overwrite` is off.
-    """
-    begun, clock = datetime.now(UTC), time.perf_counter()
-    workers, tile = workers or settings().workers, tile or settings().tile
-    with ProductFolder(Path(out), names=PRODUCTS, overwrite=overwrite) as folder:
-        done = measure_completeness(
-            image, finder, options, name=name, workers=workers, tile=tile, progress=progress
-        )
-        told = Provenance(
-            skysift.__version__,
-            name or type(finder).__name__,
-            finder.options.to_dict(),
-            (image.input_record(),),
-            image.notes,
-        )
-        manifest = Manifest(
-            told,
-            tile=tile,
-            workers=workers,
-            started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            seconds={"all": time.perf_counter() - clock},
-            facts={"made sources": options.to_dict()},
-            counts={"made": len(done.recovery), "found": int(done.recovery.found.sum())},
-            versions=library_versions(),
-            warnings=image.notes,
-        )
-        _tell(progress, "report", 0, 1)
-        texts = {
-            "completeness.json": reports_to_json([done.report]) + "\n",
-            "curves.csv": _csv(_curves(done.report)),
-            "injections.csv": _csv(_injections(image, done)),
-            "completeness.html": completeness_page(image, done.report, done.recovery, manifest),
-        }
-        with writing(folder.directory):
-            for each, text in texts.items():
-                folder.path(each).write_text(text, encoding="utf-8")
-            folder.path("completeness.png").write_bytes(chart_bytes(done.report))
-            content = manifest.to_dict()
-            content["outputs"] = [
-                {
-                    "name": each,
-                    "size": folder.path(each).stat().st_size,
-                    "checksum": checksum(folder.path(each)),
-                }
-                for each in PRODUCTS[:-1]
-            ]
-            folder.path(MANIFEST).write_text(
-                json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
-        folder.commit()
-    return done
 
 
 def _curves(report: Report) -> Mapping[str, list[Any]]:
