@@ -98,6 +98,7 @@ def test_a_run_replaces_an_earlier_one(tmp_path):
         (["continuum", "--set", "frequency=fast"], "frequency"),
         (["continuum", "--format", "xml"], "sdc1"),
         (["continuum", "--workers", "0"], "1 or more"),
+        (["continuum", "--set", "n_pixels=60000", "--set", "pixel=9"], "too wide"),
         (["continuum", "--set", "dec=80"], "never high enough"),
         (["continum"], "did you mean 'continuum'"),
     ],

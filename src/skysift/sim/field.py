@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skysift.base.errors import UsageError
 from skysift.sim.options import FieldOptions
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -13,6 +14,7 @@ __all__ = ["MARGIN", "area_of", "beam_of", "frame_of", "shape_of"]
 
 USUAL_BEAM, USUAL_FREQUENCY = 0.6, 1.4e9  # arcsec at Hz, as in the SKA Science Data Challenge 1
 SAMPLES = 2.5  # pixels across the minor axis of the sharpest beam
+WIDEST = 50.0 * 3600.0  # arcsec along a side of a field
 MARGIN = 90.0  # arcsec around the map in which there are objects too
 
 
@@ -56,9 +58,22 @@ def area_of(frame: Frame) -> tuple[float, float, float, float]:
     """The rectangle of the plane of the projection that a map sees, with a margin: east, east, north, north (arcsec).
 
     The margin is 90 arcsec and 0.2 % of the side, more than the difference of any two projections over 5 deg.
+
+    Raises
+    ------
+    UsageError
+        A side is longer than 50 deg.
     """
     box = Box.of(frame.shape)
     x, y = frame.reference
+    wide = max(side * scale for side, scale in zip(frame.shape, frame.scale, strict=True))
+    if wide > WIDEST:
+        raise UsageError(
+            "the field is too wide for one plane",
+            got=f"{wide / 3600.0:.4g} deg",
+            allowed=f"a side of up to {WIDEST / 3600.0:g} deg",
+            todo="take fewer or smaller pixels (n_pixels, pixel)",
+        )
     corners = np.array(
         [[box.x0 - x, box.x1 - x, box.x0 - x, box.x1 - x], [box.y0 - y] * 2 + [box.y1 - y] * 2]
     )
