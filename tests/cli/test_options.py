@@ -25,22 +25,43 @@ def test_a_menu_tells_default_unit_bounds_and_sentence():
     assert max(map(len, text.splitlines())) <= 60
 
 
-def test_without_a_name_the_finders_are_listed(capsys):
+MENUS = [(kind, name) for kind, names in PLUGINS.items() for name, (_, menu) in names.items() if menu]
+
+
+def test_without_a_name_all_are_listed_by_kind(capsys):
     assert main(["options"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in Registry("finder").names())
+    for kind, name in MENUS:
+        assert f"{kind}s\n" in out
+        assert f"\n  {name} " in out
+    assert main(["options", "--kind", "finder"]) == 0
+    assert "simulators" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("finder", PLUGINS["finder"])
-def test_every_option_of_every_finder_is_told(finder, capsys):
-    menu = Registry("finder").options(finder)
-    assert main(["options", finder]) == 0
+@pytest.mark.parametrize(("kind", "name"), MENUS)
+def test_every_option_of_every_menu_is_told(kind, name, capsys):
+    menu = Registry(kind).options(name)
+    assert main(["options", name]) == 0
     out = capsys.readouterr().out
     assert all(f"\n{row.name} = " in out for row in menu.rows())
-    assert main(["options", finder, "--json"]) == 0
+    assert main(["options", name, "--kind", kind, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(menu.schema()))
+
+
+def test_a_finder_needs_no_kind(capsys):
+    assert main(["options", "classic", "--json"]) == 0
+    schema = Registry("finder").options("classic").schema()
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(schema))
 
 
 def test_all_menus_as_json(capsys):
     assert main(["options", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == set(Registry("finder").names())
+    told = json.loads(capsys.readouterr().out)
+    assert {(kind, name) for kind, names in told.items() for name in names} == set(MENUS)
+
+
+def test_what_has_no_menu_is_told(capsys):
+    assert main(["options", "clasic"]) == 2
+    assert "did you mean 'classic'" in capsys.readouterr().err
+    assert main(["options", "--kind", "command"]) == 2
+    assert "simulator" in capsys.readouterr().err

@@ -1,7 +1,8 @@
-"""``skysift options``: the menu of a finder, from the declaration of its options."""
+"""``skysift options``: the menus of finders, simulators, scorers ..., from the declaration of their options."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import shutil
@@ -10,38 +11,88 @@ from typing import Annotated
 
 import typer
 
+from skysift.base.errors import UnknownName
 from skysift.base.options import OptionRow, Options
 from skysift.base.registry import Registry
+from skysift.plugins import PLUGINS
 
 __all__ = ["menu_text", "options"]
 
 
 def options(
-    finder: Annotated[
-        str | None, typer.Argument(metavar="FINDER", help="Its menu; left out: the list of finders.")
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A finder, simulator, scorer ...: its menu; left out: the list of all."
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind: finder, simulator, scorer ..."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON schemas instead of text.")] = False,
 ) -> None:
-    """List what can be chosen for a finder: defaults, units, bounds.
+    """List what can be chosen for a finder, simulator, scorer ...: defaults, units, bounds.
 
-    Choose with `skysift find MAP --set KEY=VALUE`, or write KEY: VALUE lines into a file for --options.
+    Choose with --set KEY=VALUE of the command that runs it, or write KEY: VALUE lines into a file for --options.
     """
-    registry = Registry[object]("finder")
-    if as_json:
-        names = registry.names() if finder is None else (finder,)
-        schemas = {name: registry.options(name).schema() for name in names}
-        print(json.dumps(schemas if finder is None else schemas[finder], indent=2))
-    elif finder is not None:
-        print(menu_text(finder, registry.options(finder), _width()))
+    known = _menus()
+    if kind is not None and kind not in known:
+        raise UnknownName("no such kind has options", got=kind, allowed=known)
+    if kind is not None:
+        known = {kind: known[kind]}
+    if name is not None:
+        menu = _menu(name, known)
+        print(json.dumps(menu.schema(), indent=2) if as_json else menu_text(name, menu, _width()))
+    elif as_json:
+        schemas = {
+            each: {one: Registry[object](each).options(one).schema() for one in names}
+            for each, names in known.items()
+        }
+        print(json.dumps(schemas, indent=2))
     else:
-        for name in registry.names():
-            print(f"{name:12} {_summary(registry.options(name))}")
-        print("\n`skysift options FINDER` lists what can be chosen for it.")
+        for each, names in known.items():
+            print(f"{each}s")
+            for one in names:
+                print(f"  {one:12} {_summary(Registry[object](each).options(one))}")
+        print("\n`skysift options NAME` lists what can be chosen for it.")
 
 
-def menu_text(finder: str, menu: type[Options], width: int = 100) -> str:
-    """The menu of a finder as text, one paragraph per option, no line longer than `width` characters."""
-    head = textwrap.fill(f"{finder}: {_summary(menu)}", width)
+def _menus() -> dict[str, tuple[str, ...]]:
+    """Kind -> names of the plug-ins that have options."""
+    every = {
+        kind: tuple(
+            name for name in Registry[object](kind).names() if Registry[object](kind).has_options(name)
+        )
+        for kind in PLUGINS
+    }
+    return {kind: names for kind, names in every.items() if names}
+
+
+def _menu(name: str, known: dict[str, tuple[str, ...]]) -> type[Options]:
+    """The options of what has this name, of the first kind that has it.
+
+    Raises
+    ------
+    UnknownName
+        Nothing has this name.
+    """
+    for kind, names in known.items():
+        if name in names:
+            return Registry[object](kind).options(name)
+    every = [each for names in known.values() for each in names]
+    near = difflib.get_close_matches(name, every, n=1)
+    raise UnknownName(
+        f"no such {' or '.join(known)}",
+        got=name,
+        allowed=every,
+        todo=f"did you mean {near[0]!r}?" if near else None,
+    )
+
+
+def menu_text(name: str, menu: type[Options], width: int = 100) -> str:
+    """A menu as text, one paragraph per option, no line longer than `width` characters."""
+    head = textwrap.fill(f"{name}: {_summary(menu)}", width)
     return "\n\n".join([head, *(_paragraph(row, width) for row in menu.rows())])
 
 
