@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from skysift.base.errors import UsageError
+from skysift.io.layouts.reading import read_any_catalogue
 from skysift.io.sdc import is_sdc1, is_sdc2, read_sdc1_table, read_sdc2_table
-from skysift.io.tables import read_catalogue
 from skysift.io.truth import read_truth
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import Table
@@ -17,7 +17,7 @@ __all__ = ["open_catalogue", "open_truth"]
 
 
 def open_catalogue(given: Catalogue | str | os.PathLike[str]) -> Catalogue:
-    """The catalogue, or the one in a table file, in an output folder of ``skysift find``, or in a list of SDC1 or SDC2.
+    """The catalogue, or the one in an output folder of ``skysift find`` or in a file of ours or of another program.
 
     Raises
     ------
@@ -30,11 +30,11 @@ def open_catalogue(given: Catalogue | str | os.PathLike[str]) -> Catalogue:
         return given
     path = _path(given, "the catalogue")
     listed = _listed(path)
-    return read_catalogue(path) if listed is None else listed
+    return read_any_catalogue(path) if listed is None else listed
 
 
 def open_truth(given: Truth | Catalogue | str | os.PathLike[str]) -> Truth:
-    """The truth, or the one in a folder of ``skysift simulate``, a catalogue, or a list of SDC1 or SDC2.
+    """The truth, or the one in a folder of ``skysift simulate``, or a catalogue of ours or of another program.
 
     Raises
     ------
@@ -49,7 +49,9 @@ def open_truth(given: Truth | Catalogue | str | os.PathLike[str]) -> Truth:
         return Truth(given)
     path = _path(given, "the truth")
     listed = _listed(path)
-    return read_truth(path) if listed is None else Truth(listed)
+    if listed is not None:
+        return Truth(listed)
+    return read_truth(path) if path.is_dir() else Truth(read_any_catalogue(path))
 
 
 def _listed(path: Path) -> Catalogue | None:
