@@ -24,6 +24,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "nearest": ("skysift.match.matcher:NearestMatcher", "skysift.match.options:NearestOptions"),
         "one-to-one": ("skysift.match.matcher:OneToOneMatcher", "skysift.match.options:OneToOneOptions"),
         "ellipse": ("skysift.match.ellipse:EllipseMatcher", "skysift.match.options:EllipseOptions"),
+        "island": ("skysift.match.island:IslandMatcher", "skysift.match.options:IslandOptions"),
         "likelihood": (
             "skysift.match.likelihood:LikelihoodMatcher",
             "skysift.match.options:LikelihoodOptions",

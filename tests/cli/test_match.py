@@ -209,3 +209,11 @@ def test_a_survey_of_another_sky_is_told(two, tmp_path, capsys):
     line = told(["validate", two[0], far, "--out", tmp_path / "check"], capsys)
     assert "far has no row in the field of a" in line
     assert not (tmp_path / "check" / "validation.html").exists()
+
+
+def test_islands_need_their_maps(two, tmp_path, capsys):
+    alone = Catalogue(Table.empty("islands"), field(1), Table.empty("components"))
+    FitsFormat().write(alone, tmp_path / "folder")
+    words = ["match", tmp_path / "folder", two[0], "--kind", "island"]
+    assert "has no map of labels" in told(words, capsys)
+    assert "has no map of labels" in told([*words, "--labels", "none.fits,none.fits"], capsys)

@@ -31,7 +31,8 @@ def match(
         typer.Option("--out", metavar="FILE", help="The table of all rows: .fits .vot .parquet .csv."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="nearest, one-to-one, ellipse or likelihood.")
+        str,
+        typer.Option("--kind", metavar="KIND", help="nearest, one-to-one, ellipse, island or likelihood."),
     ] = "one-to-one",
     radius: Annotated[
         float | None,
@@ -55,6 +56,14 @@ def match(
             "--frequency",
             metavar="LIST",
             help="Of catalogues that do not tell theirs, in their order: 843MHz,1.4GHz; a dash skips one.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="LIST",
+            help="Maps of labels for --kind island: a.fits,b.fits; labels.fits of folders.",
         ),
     ] = None,
     correct: Annotated[
@@ -113,6 +122,7 @@ def match(
         table=table,
         correct=correct,
         frequencies=steps,
+        labels=[Path(part.strip()) for part in labels.split(",")] if labels else (),
         candidates=candidates,
         report=page,
         overwrite=overwrite,

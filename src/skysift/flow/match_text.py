@@ -18,16 +18,15 @@ def match_lines(match: Match) -> list[str]:
         *(_tally_line(each) for each in match.tallies),
     ]
     for join in match.joins:
-        lines += join_lines(join)
+        lines += join_lines(join, by_overlap=match.kind in ("ellipse", "island"))
     return lines
 
 
-def join_lines(join: Join) -> list[str]:
-    """What is told of one catalogue matched to the rows before it."""
+def join_lines(join: Join, *, by_overlap: bool = False) -> list[str]:
+    """What is told of one catalogue matched to the rows before it, within a radius or by overlap."""
     chance, sky, scale = join.chance, join.astrometry, join.flux_scale
-    lines = [
-        f"{join.name}: {join.matched:,} of {join.rows:,} rows matched within {digits(join.radius)} arcsec"
-    ]
+    how = "by overlap" if by_overlap else f"within {digits(join.radius)} arcsec"
+    lines = [f"{join.name}: {join.matched:,} of {join.rows:,} rows matched {how}"]
     if chance.trials:
         lines.append(
             f"  {pair(chance.false, chance.false_err)} of them by chance ({chance.rate:.2%}), "

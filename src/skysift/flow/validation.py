@@ -104,9 +104,10 @@ def _section(match: Match, number: int) -> _Section:
         (f"{chance.rate:.2%}" if math.isfinite(chance.rate) else "\u2013", "matches by chance"),
     ]
     heads, odd = _odd(match, number, pairs)
+    how = "by overlap" if match.kind in ("ellipse", "island") else f"within {digits(join.radius)} arcsec"
     return _Section(
         f"{join.name} against {pairs.reference}",
-        f"Pairs within {digits(join.radius)} arcsec. Medians, errors and scatter are those of the bright pairs "
+        f"Pairs {how}. Medians, errors and scatter are those of the bright pairs "
         f"(S/N of {match.options['min_snr']:g} in both, as far as it is known).",
         tuple(numbers),
         (

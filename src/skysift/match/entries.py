@@ -11,13 +11,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.errors import UsageError
 from skysift.sky.catalogue import Catalogue
+from skysift.sky.frame import Frame
+from skysift.sky.mask import Mask
 from skysift.sky.table import Table
 
-__all__ = ["Entries"]
+__all__ = ["Entries", "Islands"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
 _NUMBERS = ("ra", "dec", "ra_err", "dec_err", "flux", "flux_err", "rms", "frequency", "major", "minor", "pa")
+
+
+@dataclass(frozen=True, eq=False)
+class Islands:
+    """Where the islands of a catalogue are: labels over a map, and the map's place on the sky."""
+
+    mask: Mask
+    frame: Frame
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +54,10 @@ class Entries:
         Fitted ellipse: FWHM (arcsec), angle from north through east (deg).
     names
         What each row is called; may be left out.
+    islands, labels
+        The islands of the catalogue, and the label of that which holds each row, 0 for none; may be left out.
+    origin
+        Where rows with islands were before they were moved (ra, dec; deg); None where they were not.
 
     Raises
     ------
@@ -65,6 +79,9 @@ class Entries:
     minor: Floats
     pa: Floats
     names: NDArray[np.str_] | None = None
+    islands: Islands | None = None
+    labels: NDArray[np.int64] | None = None
+    origin: tuple[Floats, Floats] | None = None
 
     def __post_init__(self) -> None:
         for each in _NUMBERS:
@@ -123,6 +140,8 @@ class Entries:
                 allowed="what skysift.find makes, what skysift.open reads of a table, or one table of these",
             )
         columns = {each: given[each] for each in _NUMBERS if each in given}
+        if flux == "flux" and "flux" not in given:  # a table of islands has no other than the whole flux
+            flux = "flux_int"
         columns |= {"flux": given[flux]}
         columns["flux_err"] = given[f"{flux}_err"] if f"{flux}_err" in given else np.full(len(given), np.nan)
         return cls.from_columns(name or given.kind, ids=given.ids, names=given["name"], **columns)
@@ -198,11 +217,23 @@ class Entries:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Entries:
         """These rows, by a mask or by their numbers."""
         picked = {each: getattr(self, each)[rows] for each in ("ids", *_NUMBERS)}
-        return Entries(self.name, names=None if self.names is None else self.names[rows], **picked)
+        return Entries(
+            self.name,
+            names=None if self.names is None else self.names[rows],
+            islands=self.islands,
+            labels=None if self.labels is None else self.labels[rows],
+            origin=None if self.origin is None else (self.origin[0][rows], self.origin[1][rows]),
+            **picked,
+        )
+
+    def on_islands(self, islands: Islands, labels: NDArray[np.int64]) -> Entries:
+        """The rows with the islands that hold them."""
+        return replace(self, islands=islands, labels=labels)
 
     def moved(self, ra: Floats, dec: Floats) -> Entries:
         """The rows at other positions (deg)."""
-        return replace(self, ra=ra, dec=dec)
+        origin = (self.ra, self.dec) if self.islands is not None and self.origin is None else self.origin
+        return replace(self, ra=ra, dec=dec, origin=origin)
 
     def brightened(self, factor: float) -> Entries:
         """The rows with their fluxes, errors and noise times a factor."""
@@ -211,11 +242,15 @@ class Entries:
 
     @classmethod
     def concat(cls, parts: Sequence[Entries]) -> Entries:
-        """The rows of several, one after the other, under the name of the first; their names are left out."""
-        joined = {
+        """The rows of several, one after the other, with the name and the islands of the first, without names."""
+        joined: dict[str, Any] = {
             each: np.concatenate([getattr(part, each) for part in parts]) for each in ("ids", *_NUMBERS)
         }
-        return cls(parts[0].name, **joined)
+        first = parts[0]
+        more = sum(len(part) for part in parts[1:])
+        labels = None if first.labels is None else np.concatenate([first.labels, np.zeros(more, np.int64)])
+        made = cls(first.name, **joined)
+        return replace(made, islands=first.islands, labels=labels)
 
     def __len__(self) -> int:
         return int(self.ids.size)

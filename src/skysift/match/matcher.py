@@ -75,6 +75,8 @@ class Matcher(Generic[Menu]):
     name = ""
     lists_all = False
     """True where `candidates` gives also pairs that are not chosen."""
+    takes_islands = False
+    """True where catalogues have to bring their islands."""
     exclusive = True
     """True where no right row is given to two left rows."""
     weight = ""

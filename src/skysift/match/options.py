@@ -82,7 +82,7 @@ class OneToOneOptions(MatchOptions):
 
 
 class EllipseOptions(MatchOptions):
-    """Pairs whose ellipses, or islands, overlap; those that overlap most first, no row twice."""
+    """Pairs whose ellipses overlap; those that overlap most first, no row twice."""
 
     overlap: float = option(
         0.3,
@@ -93,6 +93,14 @@ class EllipseOptions(MatchOptions):
     scale: float = option(1.0, unit="FWHM", above=0.0, doc="Size of the ellipses, in fitted FWHM.")
     size: float | None = option(
         None, unit="arcsec", above=0.0, doc="FWHM of rows that have no size; without it they match nothing."
+    )
+
+
+class IslandOptions(MatchOptions):
+    """Pairs whose islands share sky, by the maps of labels; those that share most first, no row twice."""
+
+    overlap: float = option(
+        0.3, above=0.0, at_most=1.0, doc="Least share of the smaller island's area that lies in the other."
     )
 
 

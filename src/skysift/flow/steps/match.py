@@ -16,17 +16,27 @@ from skysift.base.registry import Registry
 from skysift.flow.match_text import duplicates_lines, match_lines
 from skysift.flow.products import checksum, size
 from skysift.io.format import FileFormat
+from skysift.io.labels import read_labels
 from skysift.io.layouts.reading import read_any
+from skysift.io.open import open_image
 from skysift.io.output import whole_file
 from skysift.io.tables import table_files
 from skysift.match.catalogues import match_catalogues
 from skysift.match.duplicates import Duplicates, duplicates
-from skysift.match.entries import Entries
+from skysift.match.entries import Entries, Islands
 from skysift.match.matcher import Matcher
 from skysift.match.result import Match, ResultTable
 from skysift.sky.table import Table
 
-__all__ = ["duplicate_rows", "entries_of", "match_files", "read_entries", "records", "writer_of"]
+__all__ = [
+    "duplicate_rows",
+    "entries_of",
+    "match_files",
+    "read_entries",
+    "records",
+    "with_islands",
+    "writer_of",
+]
 
 
 def match_files(
@@ -37,6 +47,7 @@ def match_files(
     table: str = "sources",
     correct: bool = False,
     frequencies: Sequence[float] = (),
+    labels: Sequence[Path] = (),
     candidates: Path | None = None,
     report: Path | None = None,
     overwrite: bool = False,
@@ -57,6 +68,8 @@ def match_files(
         Take measured offsets and flux scales away before matching.
     frequencies
         Of the catalogues that do not tell theirs (Hz), one each; NaN for what is not known.
+    labels
+        Maps of labels, one a catalogue, for matching by islands; ``labels.fits`` of folders where not given.
     candidates
         A file for all pairs that were weighed.
     report
@@ -84,7 +97,9 @@ def match_files(
     entries = []
     for number, path in enumerate(paths):
         frequency = frequencies[number] if number < len(frequencies) else np.nan
-        entries.append(read_entries(path, table, matcher.options.flux, frequency))
+        read = read_entries(path, table, matcher.options.flux, frequency)
+        label_map = labels[number] if number < len(labels) else None
+        entries.append(with_islands(read, path, table, label_map) if matcher.takes_islands else read)
     match = match_catalogues(_named_apart(entries), matcher, correct=correct)
     told = Provenance(
         skysift.__version__,
@@ -193,6 +208,42 @@ def entries_of(table: Table, path: Path, flux: str, frequency: float = np.nan) -
         told = np.isfinite(entries.frequency)
         entries = replace(entries, frequency=np.where(told, entries.frequency, frequency))
     return entries
+
+
+def with_islands(entries: Entries, path: Path, table: str, label_map: Path | None = None) -> Entries:
+    """The catalogue with its islands, from a map of labels.
+
+    Parameters
+    ----------
+    entries
+        The rows that were read.
+    path, table
+        From where.
+    label_map
+        A FITS map of labels; ``labels.fits`` beside the tables of a folder where not given.
+
+    Raises
+    ------
+    UsageError
+        There is no map of labels, it has no place on the sky, or rows do not tell their island.
+    FormatError
+        The map holds something else.
+    """
+    place = label_map or (path / "labels.fits" if path.is_dir() else None)
+    if place is None or not place.is_file():
+        raise UsageError(
+            f"{entries.name} has no map of labels", got=str(place or path), todo="name the maps by --labels"
+        )
+    rows = read_any(path, table=table)
+    if "island_id" not in rows:
+        raise UsageError(
+            f"the {rows.kind} of {entries.name} do not tell their islands",
+            todo="give --table islands or components",
+        )
+    frame = open_image(str(place)).frame
+    if not frame.celestial:
+        raise UsageError(f"{place} has no place on the sky")
+    return entries.on_islands(Islands(read_labels(place), frame), rows["island_id"])
 
 
 def writer_of(path: Path) -> FileFormat:
