@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import skysift
 from skysift.base.provenance import Provenance
@@ -23,7 +24,7 @@ from skysift.flow.score_charts import (
 from skysift.flow.style import digits
 from skysift.score.scorer import Report, ReportTable
 
-__all__ = ["Figure", "figures_of", "figures_of_runs", "page_of", "page_of_runs"]
+__all__ = ["Figure", "figures_of_runs", "page_of", "page_of_runs", "plan_of"]
 
 _HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
     "counts": (
@@ -88,31 +89,31 @@ class _Page:
     footer: str
 
 
-def figures_of(report: Report) -> tuple[Figure, ...]:
-    """The figures of one report."""
-    drawn = [Figure(name, draw({"": report})) for name, draw in _OF_RUNS.get(report.kind, {}).items()]
+def plan_of(report: Report) -> dict[str, Callable[[], Picture]]:
+    """Name -> what draws the figure, for each figure of a report."""
     tables = report.tables
+    alone = {"": report}
+    plan: dict[str, Callable[[], Picture]] = {
+        name: partial(draw, alone) for name, draw in _OF_RUNS.get(report.kind, {}).items()
+    }
     if report.kind == "counts":
-        drawn.append(Figure("map", chart_of_map(tables["map"])))
         fate = tables["found_rows"]
         names = [str(name).replace("_", " ") for name in fate["fate"]]
-        drawn.append(
-            Figure("found_rows", chart_of_bars(names, fate["n"], "found rows", "What became of found rows."))
+        plan["map"] = partial(chart_of_map, tables["map"])
+        plan["found_rows"] = partial(
+            chart_of_bars, names, fate["n"], "found rows", "What became of found rows."
         )
-        drawn.append(Figure("source_counts", chart_of_counts(tables["source_counts"])))
+        plan["source_counts"] = partial(chart_of_counts, tables["source_counts"])
         if "visibility" in tables:
-            drawn.append(
-                Figure(
-                    "visibility", chart_of_visibility(tables["visibility"], report.options.get("bright", 5.0))
-                )
-            )
+            threshold = float(report.options.get("bright", 5.0))
+            plan["visibility"] = partial(chart_of_visibility, tables["visibility"], threshold)
     if report.kind == "fluxes":
-        drawn += [Figure(name, draw(report)) for name, draw in _OF_FLUXES.items()]
+        plan |= {name: partial(draw, report) for name, draw in _OF_FLUXES.items()}
     if report.kind == "classes":
-        drawn.append(Figure("confusion", chart_of_confusion(tables["confusion"])))
+        plan["confusion"] = partial(chart_of_confusion, tables["confusion"])
         if "calibration" in tables:
-            drawn.append(Figure("calibration", chart_of_calibration({"": report})))
-    return tuple(drawn)
+            plan["calibration"] = partial(chart_of_calibration, alone)
+    return plan
 
 
 def figures_of_runs(kind: str, runs: Mapping[str, Report]) -> tuple[Figure, ...]:

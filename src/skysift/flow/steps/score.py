@@ -14,7 +14,7 @@ from pathlib import Path
 import skysift
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
-from skysift.flow.report_page import Figure, figures_of, page_of, page_of_runs
+from skysift.flow.report_page import Figure, page_of, page_of_runs, plan_of
 from skysift.score.scorer import Report, ReportTable, reports_to_json
 from skysift.sky.schema import TABLES
 
@@ -81,10 +81,11 @@ def write_scores(
         The disk is full.
     """
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    figures = {report.kind: figures_of(report) for report in reports}
+    plans = {
+        f"{report.kind}_{name}.png": draw for report in reports for name, draw in plan_of(report).items()
+    }
     tables = {f"{r.kind}_{name}.csv": table for r in reports for name, table in r.tables.items() if table}
-    pictures = {f"{kind}_{each.name}.png": each for kind, drawn in figures.items() for each in drawn}
-    names = (REPORTS, *tables, *pictures, PAGE, MANIFEST)
+    names = (REPORTS, *tables, *plans, PAGE, MANIFEST)
     told = Provenance(
         skysift.__version__,
         "",
@@ -97,7 +98,11 @@ def write_scores(
         folder.path(REPORTS).write_text(reports_to_json(reports) + "\n", encoding="utf-8")
         for name, table in tables.items():
             _write_csv(table, folder.path(name))
-        for name, figure in pictures.items():
+        figures: dict[str, list[Figure]] = {report.kind: [] for report in reports}
+        for name, draw in plans.items():
+            kind, _, short = name.removesuffix(".png").partition("_")
+            figure = Figure(short, draw())
+            figures[kind].append(figure)
             folder.path(name).write_bytes(png_bytes(figure))
         folder.path(PAGE).write_text(page_of(reports, figures, told, started), encoding="utf-8")
         _write_manifest(manifest, folder, names[:-1])
