@@ -27,7 +27,7 @@ def score(
         Path,
         typer.Argument(
             metavar="CATALOGUE",
-            help="A table, an output folder of `skysift find`, or a list of a data challenge.",
+            help="An output folder of `skysift find`, a table of any program, or a list of a data challenge.",
         ),
     ],
     truth: Annotated[

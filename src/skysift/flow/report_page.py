@@ -107,6 +107,10 @@ def plan_of(report: Report) -> dict[str, Callable[[], Picture]]:
         if "visibility" in tables:
             threshold = float(report.options.get("bright", 5.0))
             plan["visibility"] = partial(chart_of_visibility, tables["visibility"], threshold)
+    if report.kind in ("sdc1", "sdc2") and "terms" in tables:
+        terms = tables["terms"]
+        caption = "What matches earn by each of the terms of the challenge, in the mean."
+        plan["terms"] = partial(chart_of_bars, terms["term"], terms["mean"], "mean points", caption, ".3f")
     if report.kind == "fluxes":
         plan |= {name: partial(draw, report) for name, draw in _OF_FLUXES.items()}
     if report.kind == "classes":

@@ -171,7 +171,9 @@ def chart_of_map(table: ReportTable) -> Picture:
     return Picture(png(figure), text)
 
 
-def chart_of_bars(names: Sequence[str], values: Sequence[float], label: str, caption: str) -> Picture:
+def chart_of_bars(
+    names: Sequence[str], values: Sequence[float], label: str, caption: str, form: str = ",.0f"
+) -> Picture:
     """One bar a name."""
     figure, axes = start(label, "")
     if not any(value > 0 for value in values):
@@ -179,7 +181,7 @@ def chart_of_bars(names: Sequence[str], values: Sequence[float], label: str, cap
         return Picture(png(figure), f"{caption} Nothing to count.")
     rows = np.arange(len(names))
     bars = axes.barh(rows, values, height=0.62, color=BLUE, alpha=0.8)
-    axes.bar_label(bars, padding=3, color=INK, fontsize=9, fmt=lambda value: f"{value:,.0f}")
+    axes.bar_label(bars, padding=3, color=INK, fontsize=9, fmt=lambda value: format(value, form))
     axes.set_yticks(rows, names)
     axes.invert_yaxis()
     axes.set_xlim(0, max(values) * 1.15)
