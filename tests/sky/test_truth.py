@@ -47,7 +47,26 @@ def test_a_truth_comes_back_from_disk_as_it_was(tmp_path, frame):
     assert back.detections == truth.detections
     assert back.frame == truth.frame
     assert back.frequency == truth.frequency
-    assert np.allclose([back.beam.major, back.beam.minor, back.beam.pa], [10.0, 5.0, 30.0], rtol=1e-14)
+    assert back.beam == truth.beam
+
+
+def test_no_number_of_the_geometry_loses_its_last_digit_on_disk(tmp_path):
+    rng = np.random.default_rng(1)
+    for number in range(20):
+        ra, dec, scale, major, pa = (float(each) for each in rng.random(5))
+        cards = {
+            **CARDS,
+            "CRVAL1": 360 * ra,
+            "CRVAL2": -90 * dec,
+            "CDELT1": -scale / 3600,
+            "CDELT2": scale / 3600,
+        }
+        like = truth_of(frame=Frame.from_cards(cards, (30, 40)))
+        truth = Truth(
+            like.catalogue, like.detections, like.frame, Beam(1 + major, major, 180 * pa), 1e9 * (1 + ra)
+        )
+        write_truth(truth, tmp_path / str(number))
+        assert read_truth(tmp_path / str(number)) == truth
 
 
 def test_artefacts_are_no_objects():

@@ -95,15 +95,27 @@ def _tell_geometry(header: fits.Header, truth: Truth) -> None:
         header["MAPNY"] = (truth.frame.shape[0], "rows of the map")
         header["BEAMPLAN"] = (truth.frame.beam_plane, "where the beam is one ellipse")
         for key, value in truth.frame.cards:
-            header[key] = value
+            _tell(header, key, value)
         if not truth.frame.celestial:
-            header["PIXY"], header["PIXX"] = truth.frame.scale
+            for key, scale in zip(("PIXY", "PIXX"), truth.frame.scale, strict=True):
+                _tell(header, key, float(scale))
     if truth.beam is not None:
-        header["BMAJ"] = (truth.beam.major / 3600.0, "[deg] beam, major axis FWHM")
-        header["BMIN"] = (truth.beam.minor / 3600.0, "[deg] beam, minor axis FWHM")
-        header["BPA"] = (truth.beam.pa, "[deg] beam, position angle")
+        _tell(header, "BMAJ", truth.beam.major / 3600.0, "[deg] beam, major axis FWHM")
+        _tell(header, "BMIN", truth.beam.minor / 3600.0, "[deg] beam, minor axis FWHM")
+        _tell(header, "BPA", truth.beam.pa, "[deg] beam, position angle")
+        _tell(header, "BMAJSEC", truth.beam.major, "[arcsec] the same, to the last digit")
+        _tell(header, "BMINSEC", truth.beam.minor, "[arcsec] likewise")
     if math.isfinite(truth.frequency):
-        header["RESTFRQ"] = (truth.frequency, "[Hz] frequency of the map")
+        _tell(header, "RESTFRQ", float(truth.frequency), "[Hz] frequency of the map")
+
+
+def _tell(header: fits.Header, key: str, value: str | float | int, comment: str = "") -> None:
+    """Add a card; a float keeps its last digit, which astropy's own writing of it may lose."""
+    card = fits.Card(key, value, comment)
+    if isinstance(value, float):
+        line = f"{key:<8}= {repr(value).upper():>20}{f' / {comment}' if comment else ''}"
+        card = fits.Card.fromstring(line[:80].ljust(80))
+    header.append(card, end=True)
 
 
 def _frame(header: fits.Header) -> Frame | None:
@@ -133,4 +145,5 @@ def _frame(header: fits.Header) -> Frame | None:
 def _beam(header: fits.Header) -> Beam | None:
     if "BMAJ" not in header:
         return None
-    return Beam(3600.0 * header["BMAJ"], 3600.0 * header["BMIN"], float(header["BPA"]))
+    major, minor = (float(header.get(f"{key}SEC", 3600.0 * header[key])) for key in ("BMAJ", "BMIN"))
+    return Beam(major, minor, float(header["BPA"]))
