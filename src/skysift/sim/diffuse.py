@@ -53,6 +53,18 @@ def power_law_kernel(index: float, outer: float) -> Floats:
     return unit_power(kernel)
 
 
+def interpolated_rms(kernel: Floats) -> float:
+    """What cubic B-splines leave of the unit rms of a field on nodes, on average over the pixels.
+
+    The mean product of the weights of two nodes is the B-spline of order 7 at their distance.
+    """
+    weight = np.array([1.0, 120.0, 1191.0, 2416.0, 1191.0, 120.0, 1.0]) / 5040.0
+    n = fft.next_fast_len(kernel.shape[0] + 4, True)
+    spectrum = np.abs(fft.rfft2(kernel, s=(n, n))) ** 2
+    lags = fft.irfft2(spectrum, s=(n, n))[np.ix_(np.arange(-3, 4), np.arange(-3, 4))]
+    return float(np.sqrt(weight @ lags @ weight))
+
+
 @dataclass(frozen=True, eq=False)
 class DiffuseLayer:
     """Diffuse emission that is painted cell by cell.
@@ -79,9 +91,13 @@ class DiffuseLayer:
     skew: float
     random_seed: int
     names: tuple[str, ...] = ("diffuse",)
+    _left: float = field(init=False, repr=False)
     _turned: dict[tuple[int, int], NDArray[np.complex128]] = field(
         init=False, repr=False, default_factory=dict
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_left", interpolated_rms(self.kernel))
 
     def paint(self, box: Box) -> Floats:
         """The emission (y, x) over one cell of the lattice (Jy/beam)."""
@@ -118,4 +134,4 @@ class DiffuseLayer:
         if self.skew > 0.0:  # log-normal, with its mean taken away and the same variance
             s2 = self.skew**2
             field_ = (np.exp(self.skew * field_ - 0.5 * s2) - 1.0) / np.sqrt(np.expm1(s2))
-        return np.asarray(self.rms * field_)
+        return np.asarray(self.rms / self._left * field_)

@@ -92,7 +92,7 @@ class Kind:
 
 KINDS: tuple[Kind, ...] = (
     Kind(
-        "SNR", "supernova_remnants", (360.0, 0.3, 60.0, 2400.0), (2e-21 * 1.4**-0.5 * _GREEN, 0.5), 0.0,
+        "SNR", "supernova_remnants", (360.0, 0.3, 60.0, 1500.0), (2e-21 * 1.4**-0.5 * _GREEN, 0.5), 0.0,
         (0.0, 0.0), (-0.5, 0.15), (("shell", 0.5), ("partial-shell", 0.35), ("filled-shell", 0.15)),
     ),
     Kind(

@@ -391,7 +391,7 @@ class InjectOptions(Options):
     kind: Literal["points", "gaussians", "templates"] = option(
         "points", doc="What is put into the map: points, elliptical Gaussians, or the images in `templates`."
     )
-    number: int = option(500, at_least=1, doc="How many sources are made.")
+    number: int = option(50, at_least=1, doc="How many sources are made.")
     layout: Literal["random", "grid"] = option(
         "random", doc="Positions at random, or on a grid that is shifted and jittered by half a beam."
     )

@@ -253,7 +253,7 @@ def _bubble(rng: np.random.Generator) -> Parts:
         width,
     )
     inside = _haze(rng, rng.uniform(0.2, 0.35))
-    filling = rng.uniform(0.1, 0.4)
+    filling = rng.uniform(0.05, 0.3)
     return _joined(ring, inside, flux=(1.0 - filling, filling))
 
 
