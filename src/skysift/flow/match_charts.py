@@ -241,6 +241,7 @@ def chart_of_map(pairs: Pairs) -> Picture:
         angles="xy", scale_units="xy", scale=length, cmap=colours("coolwarm"), width=0.0035,
         clim=(middle - limit, middle + limit),
     )  # fmt: skip
+    axes.set_title(" ")  # room for the key
     axes.quiverkey(
         arrows, 0.12, 1.03, typical, f"{digits(typical)} arcsec", labelpos="E", color=INK, labelcolor=INK
     )

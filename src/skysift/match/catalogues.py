@@ -117,7 +117,7 @@ def _match_next(left: Entries, right: Entries, number: int, matcher: Matcher[Any
         ready = matcher.prepared(left, right, radius)
         found = ready.candidates(left, right, radius)
     pairs = found.select(found.chosen)
-    chance = chance_matches(ready, left, right, radius, pairs.pairs.right)
+    chance = chance_matches(ready, left, right, radius, pairs)
     join = Join(
         right.name,
         number,

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skysift.base.random import generator
 from skysift.match.entries import Entries
-from skysift.match.matcher import Matcher
+from skysift.match.matcher import Candidates, Matcher
 from skysift.match.sky import offset_by
 
 __all__ = ["Chance", "chance_matches", "shifted"]
@@ -33,7 +32,8 @@ class Chance:
     A fraction p of shifted rows finds a match. Of the n left rows, m are matched, of which t truly; the others
     match by chance as often as shifted rows, m = t + p (n - t), so that t = (m - p n) / (1 - p), and m - t are
     false. Where right rows are given away once only, p leaves out what shifted rows find among rows that are
-    truly matched.
+    truly matched. Rows whose partner a nearer stranger displaced are added: by the density that p tells and the
+    separations of the matches, or by the reliabilities where there are any.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Chance:
 
 
 def chance_matches(
-    matcher: Matcher[Any], left: Entries, right: Entries, radius: float, matched: NDArray[np.int64]
+    matcher: Matcher[Any], left: Entries, right: Entries, radius: float, matched: Candidates
 ) -> Chance:
     """What part of the matches are chance, by the matcher's own rule on shifted rows.
 
@@ -69,16 +69,16 @@ def chance_matches(
     matcher, left, right, radius
         The matching.
     matched
-        The right row of each match.
+        The matches.
     """
     options = matcher.options
     left = left.take(left.placed)
-    n, m = len(left), int(matched.size)
+    n, m = len(left), len(matched)
     if not options.trials or not n or not len(right) or radius <= 0:
         return Chance()
     trials = min(options.trials, max(_FEWEST, math.ceil(_ROWS / n)))
     given = np.zeros(len(right), np.bool_)
-    given[matched] = True
+    given[matched.pairs.right] = True
     hits, taken = np.empty(trials), np.empty(trials)
     for trial in range(trials):
         edges = radius * options.shift_min, radius * options.shift_max
@@ -97,12 +97,26 @@ def chance_matches(
         free = p * (1.0 - share * true / max(m, 1))
         # with p near 1 every row matches by chance, and nothing can be told
         true = min(max((m - free * n) / (1.0 - free), 0.0), m) if free < 1.0 else 0.0
-    false = m - true
+    density = -math.log1p(-min(p, 1.0 - 1e-12)) / (math.pi * radius**2)
+    false = min(m - true + _displaced(matched, density, radius, m - true), m)
     slope = abs((n - m) / (1.0 - free) ** 2) if free < 1.0 else 0.0
     false_err = math.hypot(slope * p_err, math.sqrt(max(false, 0.0)))
-    density = -math.log1p(-min(p, 1.0 - 1e-12)) / (math.pi * radius**2)
     rate = (false / m, false_err / m) if m else (math.nan, math.nan)
     return Chance(trials, p, p_err, false, false_err, *rate, density)
+
+
+def _displaced(matched: Candidates, density: float, radius: float, false: float) -> float:
+    """How many rows lost their own partner to a nearer stranger, which shifted rows cannot tell.
+
+    By position alone this happens where a stranger lies within the true separation; false matches, which are
+    evenly spread over the circle, are taken out of the sum over all. By likelihood the reliabilities tell how many
+    matches are false in all.
+    """
+    if not np.isnan(matched.probability).all():
+        return max(float(np.sum(1.0 - matched.probability)) - false, 0.0)
+    nearer = -np.expm1(-math.pi * density * matched.pairs.separation**2)
+    expected = float(nearer.sum()) - false * 0.5 * math.pi * density * radius**2
+    return max(expected, 0.0)
 
 
 def shifted(left: Entries, inner: float, outer: float, random_seed: int, name: str) -> Entries:
