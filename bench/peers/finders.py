@@ -102,7 +102,7 @@ def run_bdsf(path, folder, threshold):
 
     result = bdsf.process_image(
         path,
-        thresh_isl=3.0,
+        thresh_isl=min(3.0, threshold - 1.0),
         thresh_pix=threshold,
         thresh="hard",
         rms_box=(150, 30),
