@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from skysift.base.errors import UsageError
 from skysift.sim.masks import true_masks, union
 from skysift.sky.detections import Footprints
 
@@ -102,3 +103,10 @@ def test_regions_of_overlapping_footprints_are_found():
     for (y, a, _), mine in zip(runs, region, strict=True):
         assert labels[y, a] == mine + 1
     assert len(held) == len(row)
+
+
+def test_an_object_that_no_memory_holds_is_refused():
+    far = np.array([0.0, 20_000.0])
+    shape = np.tile([4.0, 0.0, 4.0], (2, 1))
+    with pytest.raises(UsageError, match="covers too many pixels"):
+        true_masks(np.array([0, 0]), far, far, np.ones(2), shape, np.ones(1), (64, 64))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
+from skysift.base.errors import UsageError
 from skysift.base.parallel import map_tasks
 from skysift.sim.painting import add_gaussians, reach_of
 from skysift.sky.detections import Detections, Footprints
@@ -23,6 +24,7 @@ Ints = NDArray[np.int64]
 
 ENCLOSED = 0.9  # of the flux, within the isophote that bounds the mask of what is faint
 _CHUNK = 2048  # objects masked by one task
+_LARGEST = 2**27  # pixels of the image of one object: a gigabyte, and as much again where it is sorted
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,12 +217,18 @@ def true_masks(
         Pixels of an island that counts as one.
     workers, progress
         How many tasks at once; called as progress(done, total).
+
+    Raises
+    ------
+    UsageError
+        The image of one object has more than 2**27 pixels.
     """
     n = sigma.size
     begin = np.searchsorted(owner, np.arange(n + 1)).astype(np.int64)
     reach = reach_of(peak, 0.0)
     if n:  # what is far brighter than the noise reaches farther before it is fainter than that
         reach = np.maximum(reach, reach_of(peak / sigma[owner], 0.5))
+    _check_sizes(begin, x, y, shape, reach)
     out, boxes = np.zeros((n, 5)), np.zeros((n, 4), dtype=np.int64)
     work = partial(_chunk, begin, x, y, peak, shape, reach, sigma, size, smallest, out, boxes)
     parts = list(map_tasks(work, range(0, n, _CHUNK), workers=workers, progress=progress))
@@ -234,6 +242,30 @@ def true_masks(
     return TrueMasks(
         Detections(boxes, np.ones(n), prints), out[:, 0], out[:, 1], counts[:, 0], counts[:, 1], counts[:, 2]
     )
+
+
+def _check_sizes(begin: Ints, x: Floats, y: Floats, shape: Floats, reach: Floats) -> None:
+    """No object's image is too large for the memory.
+
+    Raises
+    ------
+    UsageError
+        One is.
+    """
+    first = begin[:-1][np.diff(begin) > 0]
+    if not first.size:
+        return
+    wide, high = np.sqrt(reach * shape[:, 0]), np.sqrt(reach * shape[:, 2])
+    columns = np.maximum.reduceat(x + wide, first) - np.minimum.reduceat(x - wide, first)
+    rows = np.maximum.reduceat(y + high, first) - np.minimum.reduceat(y - high, first)
+    largest = int(np.argmax(rows * columns))
+    if rows[largest] * columns[largest] > _LARGEST:
+        raise UsageError(
+            "an object covers too many pixels",
+            got=f"{columns[largest]:.0f} x {rows[largest]:.0f}",
+            allowed=f"an area of up to {_LARGEST:,}",
+            todo="take larger pixels (pixel) or smaller objects (size_scale, flux_max)",
+        )
 
 
 def _chunk(
