@@ -1,10 +1,12 @@
 """Made fields: geometry, frequencies, primary beam, classes; and what a finder gets back from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import skysift
-from skysift.base.errors import OptionError, UnknownName
+from skysift.base.errors import OptionError, UnknownName, UsageError
 from skysift.match.sky import one_to_one
 from skysift.sim.apparent import appear
 from skysift.sim.continuum import ContinuumSimulator
@@ -165,6 +167,53 @@ def test_what_was_made_is_found_again():
         low, high = np.percentile(offset / error, [16, 84])
         assert 0.5 * (high - low) == pytest.approx(1.0, abs=0.3)
     assert np.median(found["rms"]) == pytest.approx(np.median(truth.sources["rms"]), rel=0.05)
+
+
+def test_objects_are_drawn_as_deep_as_asked_for():
+    how = {"n_pixels": 700, "rms": 1e-6, **PLAIN}
+
+    def drawn(**more):
+        simulator = ContinuumSimulator(ContinuumOptions(**how, **more))
+        return simulator.sky(area_of(frame_of(simulator.options)))[0].flux
+
+    assert drawn().min() == pytest.approx(1e-6, rel=0.1)
+    assert drawn(flux_min=1e-5).min() >= 1e-5
+    assert drawn(depth=30.0).min() >= 3e-5
+    assert 1e-5 <= drawn(depth=None, flux_min=1e-5).min() < 2e-5
+    assert len(drawn(depth=2e7)) == 0  # nothing is that bright
+
+
+def test_a_sky_of_more_objects_than_memory_holds_is_refused():
+    with pytest.raises(UsageError, match="too many objects"):
+        skysift.simulate(beam=20.0, n_pixels=4096, **PLAIN)
+
+
+def test_objects_beyond_the_border_shine_into_the_map():
+    simulator = ContinuumSimulator(ContinuumOptions(beam=100.0, n_pixels=64, rms=1e-4, **PLAIN))
+    frame = frame_of(simulator.options)
+    near, far = area_of(frame), area_of(frame, [beam_of(simulator.options, 1.4e9)])
+    assert far[1] - near[1] == pytest.approx(300.0 - 90.0)
+    ((_, truth),) = simulator.simulate()
+    x, y = truth.sources["x"], truth.sources["y"]
+    assert ((np.abs(x - 31.5) > 32 + 90 / 40) | (np.abs(y - 31.5) > 32 + 90 / 40)).any()
+
+
+def test_the_map_holds_the_flux_of_what_lies_inside():
+    options = ContinuumOptions(
+        n_pixels=700, beam=(4.0, 2.0, 40.0), rms=1e-13, depth=None, flux_min=2e-5, **PLAIN
+    )
+
+    class Inner(ContinuumSimulator):
+        def sky(self, area):
+            objects, elements = super().sky(tuple(0.5 * each for each in area))
+            kept = objects.angular_size < 15.0
+            chosen = elements.select(kept[elements.owner])
+            return objects.select(kept), replace(chosen, owner=(np.cumsum(kept) - 1)[chosen.owner])
+
+    ((image, truth),) = Inner(options).simulate()
+    assert len(truth) > 30
+    held = image.read().sum(dtype=float) / image.frame.beam_area_pixels(image.beam)
+    assert held == pytest.approx(truth.sources["flux_int"].sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class Artefacts:
         return float(c[0, 0]), -float(c[0, 1]), float(c[1, 1])
 
     def _mixtures(self, place: Floats, peak: Floats, seed: int, name: str) -> Floats:
-        """How much of each pattern each source shows (Jy/beam), (source, pattern); named by where it is."""
+        """How much of each pattern each source shows (Jy/beam), (source, pattern); drawn in the order of the sources."""
         mix = np.empty((len(peak), len(self._bank)))
         mix[:, 0] = peak
         rng = generator(seed, "telescope", "mixtures", name)

@@ -13,7 +13,6 @@ from skysift.sim.simulator import Simulator
 __all__ = ["ContinuumSimulator"]
 
 _USUAL_INDEX = -0.7  # of synchrotron emission (Condon 1992, ARA&A 30, 575)
-_FAINTEST = 1e-8  # Jy; the counts are known no deeper
 
 
 class ContinuumSimulator(Simulator[ContinuumOptions]):
@@ -24,7 +23,10 @@ class ContinuumSimulator(Simulator[ContinuumOptions]):
 
     def sky(self, area: tuple[float, float, float, float]) -> tuple[Objects, Elements]:
         """What there is in a rectangle of the plane that touches the middle of the field."""
-        options = self.options.replace(flux_min=self.faintest())
+        faintest = self.faintest()
+        if faintest >= self.options.flux_max:
+            return Objects.empty(), Elements.empty()
+        options = self.options.replace(flux_min=faintest)
         return draw(area, (options.ra, options.dec), options, options.random_seed)
 
     def faintest(self) -> float:
@@ -35,4 +37,4 @@ class ContinuumSimulator(Simulator[ContinuumOptions]):
         noise = min(
             rms_of(options, each) * math.pow(each / REFERENCE, -_USUAL_INDEX) for each in options.frequencies
         )
-        return min(max(options.depth * noise, _FAINTEST), 0.5 * options.flux_max)
+        return max(options.depth * noise, options.flux_min)

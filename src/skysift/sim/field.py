@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skysift.base.errors import UsageError
@@ -16,6 +18,9 @@ USUAL_BEAM, USUAL_FREQUENCY = 0.6, 1.4e9  # arcsec at Hz, as in the SKA Science 
 SAMPLES = 2.5  # pixels across the minor axis of the sharpest beam
 WIDEST = 50.0 * 3600.0  # arcsec along a side of a field
 MARGIN = 90.0  # arcsec around the map in which there are objects too
+MARGIN_BEAMS = (
+    3.0  # FWHM of the widest beam, where that is more: objects farther out do not reach into the map
+)
 
 
 def beam_of(options: FieldOptions, frequency: float) -> Beam:
@@ -54,10 +59,18 @@ def frame_of(options: FieldOptions) -> Frame:
     return Frame.from_cards(cards, (ny, nx))
 
 
-def area_of(frame: Frame) -> tuple[float, float, float, float]:
+def area_of(frame: Frame, beams: Sequence[Beam] = ()) -> tuple[float, float, float, float]:
     """The rectangle of the plane of the projection that a map sees, with a margin: east, east, north, north (arcsec).
 
-    The margin is 90 arcsec and 0.2 % of the side, more than the difference of any two projections over 5 deg.
+    The margin is 90 arcsec, or three beams where that is more, and 0.2 % of the side, more than the difference of
+    any two projections over 5 deg.
+
+    Parameters
+    ----------
+    frame
+        Of the map.
+    beams
+        Those of the maps.
 
     Raises
     ------
@@ -78,9 +91,10 @@ def area_of(frame: Frame) -> tuple[float, float, float, float]:
         [[box.x0 - x, box.x1 - x, box.x0 - x, box.x1 - x], [box.y0 - y] * 2 + [box.y1 - y] * 2]
     )
     east, north = frame.jacobian @ corners
+    margin = max([MARGIN, *(MARGIN_BEAMS * beam.major for beam in beams)])
     return (
-        1.002 * float(east.min()) - MARGIN,
-        1.002 * float(east.max()) + MARGIN,
-        1.002 * float(north.min()) - MARGIN,
-        1.002 * float(north.max()) + MARGIN,
+        1.002 * float(east.min()) - margin,
+        1.002 * float(east.max()) + margin,
+        1.002 * float(north.min()) - margin,
+        1.002 * float(north.max()) + margin,
     )

@@ -291,12 +291,18 @@ class SkyOptions(InstrumentOptions, FieldOptions):
 class ContinuumOptions(PopulationOptions, SkyOptions):
     """A field of radio galaxies and star-forming galaxies, as a survey of the continuum sees it."""
 
+    flux_min: float = option(
+        1e-8,
+        unit="Jy",
+        at_least=1e-8,
+        doc="Faintest flux density at 1.4 GHz that is drawn, whatever `depth`.",
+    )
     depth: float | None = option(
         1.0,
         unit="sigma",
         above=0.0,
         doc="Objects are drawn down to this many times the noise of the deepest map, at a spectral index of -0.7, "
-        "instead of down to `flux_min`; null for that.",
+        "where `flux_min` lies deeper; null: down to `flux_min` anyhow.",
     )
 
 

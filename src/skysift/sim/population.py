@@ -28,6 +28,7 @@ Rectangle = tuple[float, float, float, float]
 
 ARCSEC = math.pi / 648000.0
 FWHM = math.sqrt(8.0 * math.log(2.0))
+MOST = 5_000_000  # objects; each costs some 5 kB of memory, its rows of the truth among them
 FARTHEST = 108000.0  # arcsec from the centre: beyond thirty degrees the tangent plane is no map of the sky
 
 
@@ -54,15 +55,38 @@ def draw(
     Raises
     ------
     UsageError
-        The rectangle is empty or reaches beyond thirty degrees from the centre.
+        The rectangle is empty or reaches beyond thirty degrees from the centre, or more than five million objects
+        are to be expected in it.
     """
+    cells = cells_of(rectangle, options.cell)
+    area = (rectangle[1] - rectangle[0]) * (rectangle[3] - rectangle[2]) * ARCSEC**2
+    expected = _density(options) * area
+    if expected > MOST:
+        raise UsageError(
+            "the sky would hold too many objects",
+            got=f"{expected:.3g} brighter than {options.flux_min:.3g} Jy at 1.4 GHz",
+            allowed=f"up to {MOST:,}",
+            todo="draw only brighter ones (depth, flux_min) or a smaller field (n_pixels, pixel)",
+        )
     parts = []
-    for column, row in cells_of(rectangle, options.cell):
+    for column, row in cells:
         parts.append(_cell(column, row, rectangle, centre, options, random_seed))
     counts = [len(objects) for objects, _ in parts]
     return Objects.concat([objects for objects, _ in parts]), Elements.concat(
         [each for _, each in parts], counts
     )
+
+
+def _density(options: PopulationOptions) -> float:
+    """Objects per steradian that are to be expected."""
+    return options.density * sum(
+        factor * COUNTS[name].number(options.flux_min, options.flux_max) for name, factor in _factors(options)
+    )
+
+
+def _factors(options: PopulationOptions) -> tuple[tuple[str, float], ...]:
+    """The populations, and their numbers in units of the published ones."""
+    return (("SFG", options.star_forming), ("SS-AGN", options.steep_agn), ("FS-AGN", options.flat_agn))
 
 
 def cells_of(rectangle: Rectangle, cell: float) -> list[tuple[int, int]]:
@@ -101,11 +125,7 @@ def _cell(
     away = (np.hypot(column + 0.5, row + 0.5) * options.cell * ARCSEC) ** 2
     area = (options.cell * ARCSEC) ** 2 / (1.0 + away) ** 1.5  # sr; a tangent plane stretches the sky
     drawn: list[tuple[Objects, Elements]] = []
-    for name, factor in (
-        ("SFG", options.star_forming),
-        ("SS-AGN", options.steep_agn),
-        ("FS-AGN", options.flat_agn),
-    ):
+    for name, factor in _factors(options):
         rng = generator(seed, "population", name, str(column), str(row))
         mean = options.density * factor * area * COUNTS[name].number(options.flux_min, options.flux_max)
         n = int(rng.poisson(mean))

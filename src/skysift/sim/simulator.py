@@ -91,7 +91,8 @@ class Simulator(ABC, Generic[M]):
         frame = self.frame()
         told = progress or _silent
         told("sky", 0, 1)
-        objects, elements = self.sky(area_of(frame))
+        beams = [beam_of(self.options, each) for each in self.options.frequencies]
+        objects, elements = self.sky(area_of(frame, beams))
         told("sky", 1, 1)
         return tuple(
             self._map(frame, each, objects, elements, workers, told) for each in self.options.frequencies
