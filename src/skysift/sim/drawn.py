@@ -35,9 +35,7 @@ class DrawnSource:
     shape
         Rows and columns, (ny, nx).
     layers
-        What is added up.
-    blank
-        Layers that blank pixels where they are NaN stand among `layers`; nothing else is needed.
+        What is added up; a layer that is NaN somewhere blanks the map there.
     """
 
     shape: tuple[int, int]

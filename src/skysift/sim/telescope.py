@@ -21,11 +21,11 @@ from skysift.sim.arrays import Array, array
 from skysift.sim.gridding import count_samples, sum_errors
 from skysift.sim.noise import gaussian_kernel, unit_power
 from skysift.sim.options import InstrumentOptions
+from skysift.sim.primary_beam import LIGHT
 from skysift.sim.weighting import main_lobe, offsets, tapered, weighted
 from skysift.sky.beam import Beam
 
 __all__ = [
-    "LIGHT",
     "Coverage",
     "dirty_beam",
     "hole",
@@ -39,7 +39,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-LIGHT = 299_792_458.0  # m/s
 _ARCSEC = math.pi / 180.0 / 3600.0
 _CHANNELS = 7  # of the band
 _FLAG_INTERVAL = 0.5  # hours that an antenna is lost at once
