@@ -39,6 +39,7 @@ Fact = tuple[str, str]
 
 SIZE = (6.0, 4.1)
 _MOST_POINTS = 4000  # of a scatter
+_FEWEST = 8  # pulls in a bin whose width is shown
 
 
 @dataclass(frozen=True)
@@ -296,12 +297,12 @@ def _pull_chart(report: Report) -> Picture:
     table = report.tables["fluxes"]
     low, high = np.asarray(table["snr_from"]), np.asarray(table["snr_to"])
     caption = "Half the 16-84 % range of (found - true) / error told: 1 where errors are honest. Bars: 95 %."
-    if not low.size:
-        blank(axes, "nothing was found")
+    some = np.asarray(table["n"]) >= _FEWEST
+    if not some.any():
+        blank(axes, "too little was found")
         return _picture(figure, caption)
     low = np.where(low > 0, low, 0.6 * np.where(np.isfinite(high), high, 1.0))
     middle = np.sqrt(low * np.where(np.isfinite(high), high, 2.0 * low))
-    some = np.asarray(table["n"]) >= 8
     for name, colour, shift in (("flux", BLUE, 1.0), ("position", ORANGE, 1.03)):
         width, under, over = (np.asarray(table[f"{name}_pull_width{end}"]) for end in ("", "_low", "_high"))
         width = np.where(some, width, np.nan)

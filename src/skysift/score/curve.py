@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import erfinv, ndtr
 
 from skysift.base.random import generator
@@ -17,7 +16,10 @@ __all__ = ["CompletenessCurve", "fit_curve"]
 Floats = NDArray[np.float64]
 
 _FEWEST = 5  # found, and missed, below which no curve is fitted
-_RESAMPLED = 100  # bootstrap samples of the fit
+_RESAMPLED = 200  # bootstrap samples of the fit
+_BINS = 400  # of the strength, far narrower than any curve
+_STEPS = 40  # of the fit, at most
+_CLOSE = 1e-6  # a step of the parameters that is shorter is the last
 _NARROW, _WIDE = 0.004, 2.0  # dex; bounds of the width
 
 
@@ -63,7 +65,7 @@ class CompletenessCurve:
 
 
 def fit_curve(strength: ArrayLike, found: ArrayLike, random_seed: int = 1) -> CompletenessCurve:
-    """The curve of highest likelihood for made sources of which some were found; not binned.
+    """The curve of highest likelihood for made sources of which some were found.
 
     Parameters
     ----------
@@ -78,18 +80,20 @@ def fit_curve(strength: ArrayLike, found: ArrayLike, random_seed: int = 1) -> Co
     seen = np.asarray(found, dtype=np.bool_)
     if seen.sum() < _FEWEST or (~seen).sum() < _FEWEST:
         return CompletenessCurve(math.nan, math.nan, math.nan)
-    best = _fit(x, seen, _guess(x, seen))
+    low, high = float(x.min()), float(x.max())
+    step = max(high - low, 1e-6) / _BINS
+    which = np.minimum(((x - low) / step).astype(np.int64), _BINS - 1)
+    middles = np.asarray(low + (np.arange(_BINS) + 0.5) * step, dtype=np.float64)
     rng = generator(random_seed, "completeness curve")
-    several = []
-    for _ in range(_RESAMPLED):
-        rows = rng.integers(0, x.size, x.size)
-        if 0 < seen[rows].sum() < x.size:
-            several.append(_told(_fit(x[rows], seen[rows], best)))
-    return CompletenessCurve(*_told(best), tuple(several))
-
-
-def _told(fitted: tuple[float, float, float]) -> tuple[float, float, float]:
-    return 10.0 ** fitted[0], fitted[1], fitted[2]
+    made, kept = np.empty((_RESAMPLED + 1, _BINS)), np.empty((_RESAMPLED + 1, _BINS))
+    for sample in range(_RESAMPLED + 1):  # the first is the data themselves
+        rows = rng.integers(0, x.size, x.size) if sample else np.arange(x.size)
+        made[sample] = np.bincount(which[rows], minlength=_BINS)
+        kept[sample] = np.bincount(which[rows], weights=seen[rows], minlength=_BINS)
+    fitted = _fit(middles, made, kept, _guess(x, seen))
+    fitted[:, 0], fitted[:, 1] = 10.0 ** fitted[:, 0], np.exp(fitted[:, 1])
+    best, *several = ((float(a), float(b), float(c)) for a, b, c in fitted)
+    return CompletenessCurve(*best, tuple(several))
 
 
 def _curve(x: Floats, middle: float, width: float, ceiling: float) -> Floats:
@@ -103,23 +107,76 @@ def _inverse(share: float, middle: float, width: float, ceiling: float) -> float
 
 
 def _guess(x: Floats, seen: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Where as many are missed above as are found below."""
+    """Where as many are missed above as are found below; the logarithm of a width; a ceiling."""
     order = np.argsort(x, kind="stable")
     wrong = np.cumsum(seen[order]) + np.cumsum((~seen[order])[::-1])[::-1]
     middle = float(x[order][int(np.argmin(wrong))])
     above = seen[x > middle + 0.2]
-    return middle, 0.08, min(float(above.mean()) if above.size else 1.0, 0.999)
+    return middle, math.log(0.1), min(max(float(above.mean()) if above.size else 0.99, 0.1), 0.99)
 
 
-def _fit(x: Floats, seen: NDArray[np.bool_], start: tuple[float, float, float]) -> tuple[float, float, float]:
-    """log10 of the middle, width and ceiling of highest likelihood."""
+def _fit(x: Floats, made: Floats, kept: Floats, start: tuple[float, float, float]) -> Floats:
+    """Middle (log10), logarithm of the width, and ceiling (sample, 3) of highest likelihood, all samples at once.
 
-    def cost(p: Floats) -> float:
-        share = np.clip(_curve(x, p[0], math.exp(p[1]), p[2]), 1e-9, 1.0 - 1e-9)
-        return -float(np.log(np.where(seen, share, 1.0 - share)).sum())
+    Fisher scoring with steps that are halved until they gain, within bounds.
 
-    bounds = [(float(x.min()), float(x.max())), (math.log(_NARROW), math.log(_WIDE)), (0.02, 1.0)]
-    begin = np.array([start[0], math.log(start[1]), start[2]])
-    answer = minimize(cost, begin, method="L-BFGS-B", bounds=bounds)
-    middle, width, ceiling = (float(value) for value in answer.x)
-    return middle, math.exp(width), ceiling
+    Parameters
+    ----------
+    x
+        Middles of the bins (log10).
+    made, kept
+        Made sources of each sample in the bins, and those found; (sample, bin).
+    start
+        Where all begin.
+    """
+    lowest = np.array([x[0], math.log(_NARROW), 0.02])
+    highest = np.array([x[-1], math.log(_WIDE), 1.0])
+    p = np.tile(np.array(start), (len(made), 1))
+    value = _likelihood(x, made, kept, p)
+    done = np.zeros(len(p), dtype=np.bool_)
+    for _ in range(_STEPS):
+        slope, curvature = _derivatives(x, made, kept, p)
+        stuck = ((p <= lowest) & (slope < 0.0)) | ((p >= highest) & (slope > 0.0))
+        slope[stuck] = 0.0
+        curvature[stuck[:, :, np.newaxis] | stuck[:, np.newaxis, :]] = 0.0
+        curvature[:, np.arange(3), np.arange(3)] += np.where(stuck, 1.0, 1e-9)
+        step = np.clip(np.linalg.solve(curvature, slope[..., np.newaxis])[..., 0], -0.5, 0.5)
+        gained = done.copy()
+        for _ in range(8):
+            if gained.all():
+                break
+            tried = np.clip(p + step, lowest, highest)
+            new = _likelihood(x, made, kept, tried)
+            better = ~gained & (new > value)
+            p[better], value[better] = tried[better], new[better]
+            gained |= better
+            step = 0.5 * step
+        done |= ~gained | (np.abs(step).max(axis=1) < _CLOSE)
+        if done.all():
+            break
+    return p
+
+
+def _shares(x: Floats, p: Floats) -> tuple[Floats, Floats, Floats]:
+    """Completeness in the bins, the normal integral and its argument; (sample, bin)."""
+    z = (x - p[:, :1]) / np.exp(p[:, 1:2])
+    normal = ndtr(z)
+    return np.clip(p[:, 2:] * normal, 1e-9, 1.0 - 1e-9), normal, z
+
+
+def _likelihood(x: Floats, made: Floats, kept: Floats, p: Floats) -> Floats:
+    share, _, _ = _shares(x, p)
+    return np.asarray((kept * np.log(share) + (made - kept) * np.log1p(-share)).sum(axis=1))
+
+
+def _derivatives(x: Floats, made: Floats, kept: Floats, p: Floats) -> tuple[Floats, Floats]:
+    """Slope (sample, 3) of the likelihood, and its expected curvature (sample, 3, 3), without its sign."""
+    share, normal, z = _shares(x, p)
+    density = p[:, 2:] * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    change = np.stack(
+        [-density / np.exp(p[:, 1:2]), -density * z, normal], axis=1
+    )  # (sample, parameter, bin)
+    spread = share * (1.0 - share)
+    slope = (change * ((kept - made * share) / spread)[:, np.newaxis]).sum(axis=2)
+    curvature = np.einsum("sib,sjb,sb->sij", change, change, made / spread)
+    return slope, curvature
