@@ -1,5 +1,7 @@
 """Likelihood ratios: the share with a counterpart, honest reliabilities, what flux adds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.match.made import seen, sky
@@ -78,6 +80,17 @@ def test_errors_that_are_not_told_come_from_the_pairs():
     match = skysift.match(left, right, kind="likelihood")
     assert match.joins[0].radius == pytest.approx(5 * 0.8 * np.sqrt(2), rel=0.1)
     assert match.matched.sum() > 780
+
+
+def test_a_few_failed_fits_do_not_widen_the_search():
+    truth = sky(80, seed=14)
+    left, _ = seen("A", truth, 15, sigma=0.8)
+    wild = np.full(len(left), 0.8)
+    wild[:3] = 3e4  # arcsec
+    left = replace(left, ra_err=wild, dec_err=wild)
+    right, _ = seen("B", truth, 16, sigma=0.8)
+    radius = skysift.match(left, right, kind="likelihood").joins[0].radius
+    assert radius == pytest.approx(5 * np.hypot(5 * 0.8, 0.8), rel=0.01)
 
 
 def test_sky_without_neighbours_is_no_fault():

@@ -35,6 +35,7 @@ __all__ = ["LikelihoodMatcher", "share_with_counterpart"]
 Floats = NDArray[np.float64]
 
 _REACH = 5.0  # combined errors
+_WORST = 5.0  # times the median error; rows that are less certain do not set how far all are looked for
 _LEAST_ERROR = 1e-3  # arcsec; no position is better than this
 _BINS = 12  # of flux
 _ROWS = 200_000  # shifted rows that are enough
@@ -72,6 +73,9 @@ class LikelihoodMatcher(Matcher[LikelihoodOptions]):
     def radius(self, left: Entries, right: Entries) -> float:
         """Five combined errors of the less certain rows, unless a radius was given (arcsec).
 
+        The less certain are those at the 99th percentile, or with five times the median error where that is less:
+        a failed fit may tell an error of degrees.
+
         Raises
         ------
         UsageError
@@ -80,7 +84,10 @@ class LikelihoodMatcher(Matcher[LikelihoodOptions]):
         if self.options.radius is not None or not len(left) or not len(right):
             return self.options.radius or 0.0
         error = self._typical_error(left, right)
-        wide = [float(np.percentile(np.hypot(*_errors(each, error)), 99)) for each in (left, right)]
+        wide = []
+        for each in (left, right):
+            usual, most = np.percentile(np.hypot(*_errors(each, error)), [50, 99])
+            wide.append(min(float(most), _WORST * float(usual)))
         return _REACH * math.hypot(*wide, self.options.extra_error * math.sqrt(2.0)) / math.sqrt(2.0)
 
     def prepared(self, left: Entries, right: Entries, radius: float) -> LikelihoodMatcher:
