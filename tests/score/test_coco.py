@@ -156,6 +156,9 @@ def test_islands_of_a_map_of_labels_are_shapes(tmp_path):
         score(
             worlds.catalogue(islands=islands[:1], sources=true), truth, labels=str(tmp_path / "labels.fits")
         )
+    fits.writeto(tmp_path / "part.fits", labels[:300])
+    with pytest.raises(UsageError, match="has not the pixels of the truth"):
+        score(catalogue, truth, labels=str(tmp_path / "part.fits"))
 
 
 def test_what_cannot_be_compared_is_told():

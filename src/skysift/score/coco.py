@@ -167,7 +167,7 @@ def _found_shapes(
         )
     kind = options.shapes if options.shapes != "auto" else "ellipses" if options.labels is None else "labels"
     if kind in ("labels", "islands"):
-        shapes, rows = _islands(catalogue, options, kind)
+        shapes, rows = _islands(catalogue, options, kind, frame)
         islands = catalogue.islands.select(rows)
         told = (
             f"islands of {options.labels}"
@@ -191,8 +191,14 @@ def _found_shapes(
     )
 
 
-def _islands(catalogue: Catalogue, options: CocoOptions, kind: str) -> tuple[Detections, Ints]:
-    """The shapes of islands, and their rows in the table."""
+def _islands(catalogue: Catalogue, options: CocoOptions, kind: str, frame: Frame) -> tuple[Detections, Ints]:
+    """The shapes of islands, and their rows in the table.
+
+    Raises
+    ------
+    UsageError
+        There are no islands, or the map of labels is none, of other pixels than the truth, or of other islands.
+    """
     islands = catalogue.islands
     if not len(islands):
         raise UsageError("the catalogue has no islands", got=repr(catalogue), todo="set coco.shapes=ellipses")
@@ -202,6 +208,13 @@ def _islands(catalogue: Catalogue, options: CocoOptions, kind: str) -> tuple[Det
     if options.labels is None:
         raise UsageError("coco.shapes=labels needs a map of labels", todo="give --labels MAP")
     mask = read_labels(options.labels)
+    if mask.shape != frame.shape:
+        raise UsageError(
+            "the map of labels has not the pixels of the truth",
+            got=f"{mask.shape[0]} x {mask.shape[1]} (y, x)",
+            allowed=f"{frame.shape[0]} x {frame.shape[1]}",
+            todo="search the map of the truth, or set coco.shapes=ellipses",
+        )
     shapes = Detections.from_mask(mask)
     order = np.argsort(islands.ids, kind="stable")
     place = np.minimum(np.searchsorted(islands.ids, mask.labels, sorter=order), len(islands) - 1)
