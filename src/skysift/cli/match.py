@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from skysift.base.errors import OptionError
+from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.cli.flags import OptionsFlag, gather
 from skysift.cli.opening import frequencies_of
@@ -98,6 +100,9 @@ def match(
     schema.columns(table)  # a name that no table has is told before anything is read
     if duplicates and len(catalogues) > 1:
         raise OptionError("--duplicates takes one catalogue", got=len(catalogues))
+    if len(catalogues) == 1:
+        flags = {"correct": correct, "labels": labels, "candidates": candidates, "report": report}
+        _refuse_alone(kind, menu, flags | {"frequency": frequency})
     if report and out is None:
         raise OptionError("--report draws a page beside the file of --out", todo="give --out FILE")
     steps = [] if frequency is None else frequencies_of(frequency)
@@ -130,3 +135,29 @@ def match(
     for note in made.notes:
         print(f"skysift: warning: {note}", file=sys.stderr)
     print("\n".join(match_lines(made)))
+
+
+def _refuse_alone(kind: str, menu: Options, flags: Mapping[str, object]) -> None:
+    """Refuse what says how two catalogues are matched where there is one, whose duplicates follow radius and flux.
+
+    Raises
+    ------
+    OptionError
+        Such a flag or option was given.
+    """
+    given = [f"--{name}" for name, value in flags.items() if value]
+    usual = type(menu)().to_dict()
+    given += [
+        f"--set {name}"
+        for name, value in menu.to_dict().items()
+        if value != usual[name] and name not in ("radius", "flux")
+    ]
+    if kind != "one-to-one":
+        given.insert(0, "--kind")
+    if given:
+        raise OptionError(
+            "one catalogue has duplicates only, and is not matched",
+            got=", ".join(given),
+            allowed="--radius, --set flux, --table",
+            todo="name a second catalogue",
+        )
