@@ -134,6 +134,8 @@ def test_bad_requests_end_with_a_line_and_no_file(two, tmp_path, capsys):
     assert "weighs no candidates" in told(["match", a, b, "--candidates", tmp_path / "c.csv"], capsys)
     assert "--report" in told(["match", a, b, "--report"], capsys)
     assert "frequency" in told(["match", a, b, "--frequency", "fast"], capsys)
+    alone = told(["match", a, "--kind", "ellipse", "--correct", "--set", "trials=3"], capsys)
+    assert "got '--kind, --correct, --set trials'" in alone
     assert not out.exists()
 
 
@@ -176,7 +178,9 @@ def test_a_field_is_validated_against_a_survey(two, tmp_path, capsys):
     assert page.count("data:image/png") == 6
     assert "median spectral index" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert main(["validate", two[0], two[1], "--out", str(out)]) == 2
+    assert "overwrite" in told(
+        ["validate", "nothing", two[1], "--out", out], capsys
+    )  # before anything is read
 
 
 def test_a_survey_with_names_of_its_own(two, tmp_path, capsys):

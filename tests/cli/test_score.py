@@ -84,6 +84,8 @@ def test_out_holds_everything_and_is_not_overwritten(folder, capsys, tmp_path):
     code, _, err = run(capsys, *words)
     assert code == 2
     assert "overwrite" in err
+    # it is refused before anything is read
+    assert "overwrite" in run(capsys, "score", tmp_path / "none", words[2], *words[-2:])[2]
     assert run(capsys, *words[:3], "--kind", "classes", "--out", tmp_path / "out", "--overwrite")[0] == 0
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert "counts_map.png" not in left  # what an earlier run made goes with it
@@ -169,7 +171,12 @@ def test_no_common_sky_is_an_error(folder, capsys, tmp_path):
     assert code == 2
     assert "catalogue and truth have no sky in common" in err
     assert out == ""
-    assert place.celestial
+    beam = {"BMAJ": 6 / 3600, "BMIN": 6 / 3600, "BPA": 0.0, "BUNIT": "Jy/beam"}
+    rms = np.full((500, 500), worlds.RMS, dtype=np.float32)
+    fits.writeto(tmp_path / "rms.fits", rms, fits.Header(dict(place.cards) | beam))
+    words = ("score", folder / "one", tmp_path / "far", "--rms", tmp_path / "rms.fits")
+    assert "no sky in common" in run(capsys, *words)[2]  # where all of the truth is off the map
+    assert "no sky in common" in run(capsys, *words[:3], "--kind", "sdc1", "--frequency", "1400MHz")[2]
 
 
 def test_what_is_odd_is_warned_of(folder, capsys, tmp_path):

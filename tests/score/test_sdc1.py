@@ -201,6 +201,28 @@ def test_tables_of_a_report(lists):
     assert json.loads(reports_to_json([report]))["sdc1"]["N_bad"] == report.numbers["N_bad"]
 
 
+def test_the_chance_rate_is_that_of_shifted_lists(lists):
+    found, true = lists
+    options = Sdc1Options(frequency="1400MHz", whole=True, shifts=2, shift=20.0)
+    report = Sdc1Scorer(options).score(as_catalogue(found), Truth(as_catalogue(true)))
+    by_hand = []
+    for name, step in (("dec_core", 1.0), ("ra_core", 1 / np.cos(np.radians(found["dec_core"])))):
+        moved = {**found, name: found[name] + 20 * 0.6 / 3600 * step}
+        by_hand.append(score_sdc1(moved, true, 1400.0, whole=True).n_match)
+    table = report.tables["chance"]
+    assert table["direction"] == ["north", "east"]
+    assert table["n_matched"] == pytest.approx(by_hand, abs=1)
+    assert report.numbers["chance_rate"] == pytest.approx(sum(table["n_matched"]) / sum(table["n"]))
+    assert report.numbers["chance_rate"] < 0.5 * report.numbers["purity"]
+    assert "shifted by 12 arcsec (north, east)" in report.rule
+
+
+def test_lists_of_other_skies_are_told():
+    far = as_catalogue(one(ra_core=40.0, ra_cent=40.0))
+    report = Sdc1Scorer(Sdc1Options(frequency="1400MHz")).score(far, Truth(as_catalogue(one())))
+    assert report.notes == ("catalogue and truth have no sky in common",)
+
+
 def test_lists_without_rows_have_a_report():
     nothing = as_catalogue(
         {name: np.empty(0, dtype=int if name in ("id", "size", "class") else float) for name in SDC1}

@@ -85,6 +85,14 @@ def test_a_report_of_lists_is_that_of_their_columns():
     assert "share its points" in report.rule
 
 
+def test_the_chance_rate_is_that_of_shifted_lists():
+    true = sdc_cases.sdc2_truth(3, 300, 0.4)
+    report = Sdc2Scorer(Sdc2Options()).score(as_catalogue(true), Truth(as_catalogue(true)))
+    assert sum(report.tables["chance"]["n"]) > 0.9 * 4 * 300
+    assert report.numbers["purity"] == 1.0
+    assert report.numbers["chance_rate_high"] < 0.1
+
+
 def test_a_catalogue_of_continuum_sources_is_refused():
     sources = Catalogue.empty()
     with pytest.raises(UsageError, match="lacks columns of HI sources"):

@@ -19,8 +19,6 @@ __all__ = ["menus_of", "score"]
 Layer: TypeAlias = Mapping[str, Mapping[str, object]]
 """Kind -> option -> value; values for all kinds under an empty name."""
 
-_APART = "catalogue and truth have no sky in common"
-
 
 def score(
     catalogue: Annotated[
@@ -113,17 +111,21 @@ def score(
     )
 
     # loaded late: help and wrong options are told without numpy and astropy
+    from skysift.flow.products import refuse_earlier
     from skysift.flow.report_text import reports_text
     from skysift.flow.steps.score import Side, write_scores
+    from skysift.score.matching import APART
     from skysift.score.opening import open_catalogue, open_truth
     from skysift.score.scorer import reports_to_json
 
+    if out is not None:
+        refuse_earlier(out, overwrite=overwrite)
     found, there = open_catalogue(catalogue), open_truth(truth)
     reports = [Registry[Any]("scorer").load(name)(menu).score(found, there) for name, menu in menus.items()]
     notes = dict.fromkeys(note for report in reports for note in report.notes)
-    if _APART in notes:
+    if APART in notes:
         raise UsageError(
-            _APART, got=f"{catalogue} and {truth}", todo="score it against the truth of its own map"
+            APART, got=f"{catalogue} and {truth}", todo="score it against the truth of its own map"
         )
     if out is not None:
         write_scores(reports, out, (Side("catalogue", catalogue), Side("truth", truth)), overwrite=overwrite)

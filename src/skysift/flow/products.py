@@ -24,7 +24,16 @@ from filelock import FileLock, Timeout
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
 from skysift.io.output import FULL
 
-__all__ = ["MANIFEST", "ProductFolder", "checksum", "folder_names", "locked", "size", "writing"]
+__all__ = [
+    "MANIFEST",
+    "ProductFolder",
+    "checksum",
+    "folder_names",
+    "locked",
+    "refuse_earlier",
+    "size",
+    "writing",
+]
 
 MANIFEST = "manifest.json"
 LOCK = ".skysift.lock"
@@ -138,11 +147,7 @@ class ProductFolder:
                 got=foreign[0],
                 todo="move it away or choose another output folder",
             )
-        if self._old and not self.overwrite:
-            raise OutputError(
-                f"{self.directory} holds the products of an earlier run",
-                todo="choose another output folder, or replace them with --overwrite",
-            )
+        refuse_earlier(self.directory, self._old, overwrite=self.overwrite)
 
     def _leave(self) -> None:
         if self._lock is not None:
@@ -282,6 +287,32 @@ def _unlock(lock: FileLock) -> None:
     with suppress(OSError):
         Path(lock.lock_file).unlink()
     lock.release()
+
+
+def refuse_earlier(
+    directory: Path, earlier: frozenset[str] | None = None, *, overwrite: bool = False
+) -> None:
+    """Refuse a folder that holds the products of an earlier run, before anything is computed for it.
+
+    Parameters
+    ----------
+    directory
+        The folder; it need not be there.
+    earlier
+        Names of its earlier products, where they are known.
+    overwrite
+        Whether they may be replaced.
+
+    Raises
+    ------
+    OutputError
+        It holds earlier products and `overwrite` is off, or its manifest cannot be read.
+    """
+    if (_earlier(directory) if earlier is None else earlier) and not overwrite:
+        raise OutputError(
+            f"{directory} holds the products of an earlier run",
+            todo="choose another output folder, or replace them with --overwrite",
+        )
 
 
 def _earlier(directory: Path) -> frozenset[str]:

@@ -15,11 +15,24 @@ from skysift.match.sky import separation
 from skysift.score.intervals import wilson
 from skysift.score.options import RuleOptions
 from skysift.score.scorer import Number
-from skysift.score.sides import Ints, Rows, Truths
+from skysift.score.sides import Floats, Ints, Rows, Truths
 from skysift.score.visibility import NoiseMap
 from skysift.sky.table import Table
 
-__all__ = ["DIRECTIONS", "FATES", "Fate", "Matching", "notes_of", "rule_text"]
+__all__ = [
+    "APART",
+    "DIRECTIONS",
+    "FATES",
+    "Fate",
+    "Matching",
+    "chance_numbers",
+    "chance_table",
+    "circles_meet",
+    "notes_of",
+    "rule_text",
+]
+
+APART = "catalogue and truth have no sky in common"
 
 FATES: dict[str, str] = {
     "matched": "found rows that are a true object",
@@ -136,9 +149,6 @@ class Matching:
 
     def numbers(self) -> dict[str, Number]:
         """How many rows became what, and how many matches chance makes; every row is counted once."""
-        n_shifted = sum(n for n, _ in self.chance.values())
-        n_chance = sum(k for _, k in self.chance.values())
-        low, high = wilson(n_chance, n_shifted)
         numbers: dict[str, Number] = {
             "n_truth": int(self.findable.sum()),
             "n_truth_faint": int((~self.findable).sum()),
@@ -151,33 +161,55 @@ class Matching:
         }
         count = np.bincount(self.fate, minlength=len(FATES))
         numbers |= {f"n_{name}": int(count[place]) for place, name in enumerate(FATES)}
-        chance = n_chance / n_shifted if n_shifted else math.nan
-        return numbers | {
-            "chance_rate": chance,
-            "chance_rate_low": float(low),
-            "chance_rate_high": float(high),
-        }
+        return numbers | chance_numbers(self.chance)
 
     def tables(self) -> dict[str, dict[str, list[object]]]:
         """What became of the found rows, and the matches of each shifted catalogue."""
         count = np.bincount(self.fate, minlength=len(FATES)).tolist()
-        rows = list(self.chance.items())
         return {
             "found_rows": {"fate": list(FATES), "n": count, "meaning": list(FATES.values())},
-            "chance": {
-                "direction": [name for name, _ in rows],
-                "n": [n for _, (n, _) in rows],
-                "n_matched": [k for _, (_, k) in rows],
-                "rate": [k / n if n else math.nan for _, (n, k) in rows],
-            },
+            "chance": chance_table(self.chance),
         }
 
     def __repr__(self) -> str:
         return f"Matching({int(self.detected.sum())} of {int(self.findable.sum())} true, {len(self.found)} found)"
 
 
-def notes_of(table: Table, found: Rows, seen: Rows, truths: Truths) -> tuple[str, ...]:
-    """What was odd about the rows of either side, one line each."""
+def chance_numbers(chance: Mapping[str, tuple[int, int]]) -> dict[str, Number]:
+    """The chance rate with its interval, of: direction of the shift -> (rows shifted, rows of these that match)."""
+    n, k = sum(n for n, _ in chance.values()), sum(k for _, k in chance.values())
+    low, high = wilson(k, n)
+    return {
+        "chance_rate": k / n if n else math.nan,
+        "chance_rate_low": float(low),
+        "chance_rate_high": float(high),
+    }
+
+
+def chance_table(chance: Mapping[str, tuple[int, int]]) -> dict[str, list[object]]:
+    """The matches of each shifted catalogue."""
+    return {
+        "direction": list(chance),
+        "n": [n for n, _ in chance.values()],
+        "n_matched": [k for _, k in chance.values()],
+        "rate": [k / n if n else math.nan for n, k in chance.values()],
+    }
+
+
+def notes_of(table: Table, found: Rows, seen: Rows, truths: Truths, *, on_map: bool) -> tuple[str, ...]:
+    """What was odd about the rows of either side, one line each.
+
+    Parameters
+    ----------
+    table, found
+        All rows of the catalogue.
+    seen
+        Those that lie where truths were looked for.
+    truths
+        The true objects.
+    on_map
+        Whether the truth has a map, on which `seen` then lies.
+    """
     notes = []
     twice = len(table) - int(np.unique(table.ids).size)
     if twice:
@@ -192,19 +224,20 @@ def notes_of(table: Table, found: Rows, seen: Rows, truths: Truths) -> tuple[str
     unknown = int(np.sum(~np.isfinite(truths.rows["snr"])))
     if unknown:
         notes.append(f"{unknown} objects of the truth have no S/N and count as bright enough")
-    if len(found) and len(truths.rows) and not _common_sky(seen, truths.rows):
-        notes.append("catalogue and truth have no sky in common")
+    true = truths.rows
+    if len(found) and (truths.outside or len(true)):
+        met = len(seen) > 0 and len(true) > 0
+        if not (met and (on_map or circles_meet((seen.ra, seen.dec), (true.ra, true.dec)))):
+            notes.append(APART)
     return tuple(notes)
 
 
-def _common_sky(found: Rows, true: Rows) -> bool:
-    """Whether the circles around the two sets of positions meet."""
-    if not len(found):
-        return False
+def circles_meet(*sets: tuple[Floats, Floats]) -> bool:
+    """Whether the circles around two sets of positions (ra, dec; deg) come within a minute of arc of each other."""
     circles = []
-    for rows in (found, true):
-        good = np.isfinite(rows.ra) & np.isfinite(rows.dec)
-        lon, lat = np.radians(rows.ra[good]), np.radians(rows.dec[good])
+    for where in sets:
+        good = np.isfinite(where[0]) & np.isfinite(where[1])
+        lon, lat = np.radians(where[0][good]), np.radians(where[1][good])
         mean = np.array(
             [np.mean(np.cos(lat) * np.cos(lon)), np.mean(np.cos(lat) * np.sin(lon)), np.mean(np.sin(lat))]
         )
@@ -212,7 +245,7 @@ def _common_sky(found: Rows, true: Rows) -> bool:
             np.degrees(np.arctan2(mean[1], mean[0])),
             np.degrees(np.arctan2(mean[2], np.hypot(*mean[:2]))),
         )
-        circles.append((ra, dec, float(np.max(separation(ra, dec, rows.ra[good], rows.dec[good])))))
+        circles.append((ra, dec, float(np.max(separation(ra, dec, where[0][good], where[1][good])))))
     (ra1, dec1, reach1), (ra2, dec2, reach2) = circles
     return float(separation(ra1, dec1, ra2, dec2)) <= reach1 + reach2 + 60.0
 

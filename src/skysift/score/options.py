@@ -5,7 +5,18 @@ from typing import Literal
 from skysift.base.options import Options, option
 
 
-class RuleOptions(Options):
+class ChanceOptions(Options):
+    """How matches by chance are counted."""
+
+    shift: float = option(
+        10.0, unit="beam", above=0.0, doc="How far the found rows are shifted to count matches by chance."
+    )
+    shifts: int = option(
+        4, at_least=0, at_most=8, doc="Number of shifted catalogues: north, east, south, west, then between."
+    )
+
+
+class RuleOptions(ChanceOptions):
     """When a found row and a true object are the same."""
 
     table: Literal["sources", "components"] = option(
@@ -48,12 +59,6 @@ class RuleOptions(Options):
         None,
         doc="FITS map of the noise of the map searched: tells the S/N of truths that have none, the area that "
         "was searched, and the visibility area.",
-    )
-    shift: float = option(
-        10.0, unit="beam", above=0.0, doc="How far the found rows are shifted to count matches by chance."
-    )
-    shifts: int = option(
-        4, at_least=0, at_most=8, doc="Number of shifted catalogues: north, east, south, west, then between."
     )
 
 
@@ -116,7 +121,7 @@ class CocoOptions(RuleOptions):
     )
 
 
-class Sdc1Options(Options):
+class Sdc1Options(ChanceOptions):
     """The score of SKA Science Data Challenge 1."""
 
     frequency: Literal["auto", "560MHz", "1400MHz", "9200MHz"] = option(
@@ -145,5 +150,5 @@ class Sdc1Options(Options):
     )
 
 
-class Sdc2Options(Options):
+class Sdc2Options(ChanceOptions):
     """The score of SKA Science Data Challenge 2."""

@@ -75,7 +75,7 @@ def match(catalogue: Catalogue, truth: Truth, options: RuleOptions) -> Matching:
         beam=beam,
         noise=noise,
         rule=rule_text(options, beam),
-        notes=notes_of(table, found, seen, truths),
+        notes=notes_of(table, found, seen, truths, on_map=truth.frame is not None),
     )
 
 

@@ -18,6 +18,7 @@ from skysift.io.sdc_rows import Columns, is_listed, sdc1_rows, sdc1_truth_rows, 
 from skysift.match.sky import separation
 from skysift.score.options import Sdc1Options
 from skysift.score.scorer import Report, Scorer
+from skysift.score.sdc_chance import chance_of, notes_of_places
 from skysift.score.sdc_terms import (
     Matches,
     SdcScore,
@@ -126,26 +127,36 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         options = self.options
         frequency, beam = self._frequency(catalogue, truth)
         found, true, fluxes, notes = self._rows(catalogue, truth)
-        score = score_sdc1(
-            found,
-            true,
-            frequency,
-            train=options.train,
-            whole=options.whole,
-            centroid=options.position == "centroid",
-            beam=beam,
-        )
+
+        def scored(rows: Columns) -> SdcScore:
+            return score_sdc1(
+                rows,
+                true,
+                frequency,
+                train=options.train,
+                whole=options.whole,
+                centroid=options.position == "centroid",
+                beam=beam,
+            )
+
+        score = scored(found)
         width = _BEAM / frequency if beam is None else beam
+        places = (("ra_core", "dec_core"), ("ra_cent", "dec_cent"))
+        by_chance, shifted, told = chance_of(scored, found, true, places, width / _BEAM_SHARE, options)
         counted = _counted(true, None if options.whole else _TRAINING.get(frequency), options.train)
         return Report(
             self.name,
-            numbers_of(score, _MEASURED, len(catalogue.sources)),
-            {"terms": terms_table(score), "fluxes": fluxes_table(score, true["flux"], counted)},
-            rule=RULE.format(area=self._area(frequency), beam=width, fluxes=fluxes),
+            numbers_of(score, _MEASURED, len(catalogue.sources)) | by_chance,
+            {
+                "terms": terms_table(score),
+                "fluxes": fluxes_table(score, true["flux"], counted),
+                "chance": shifted,
+            },
+            rule=RULE.format(area=self._area(frequency), beam=width, fluxes=fluxes) + told,
             options=options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
-            notes=notes,
+            notes=(*notes, *notes_of_places(catalogue.sources, truth.sources)),
         )
 
     def _frequency(self, catalogue: Catalogue, truth: Truth) -> tuple[float, float | None]:

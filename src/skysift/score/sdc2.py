@@ -15,6 +15,7 @@ from skysift.io.sdc_rows import Columns, sdc2_rows
 from skysift.match.sky import separation, unit_vectors
 from skysift.score.options import Sdc2Options
 from skysift.score.scorer import Report, Scorer
+from skysift.score.sdc_chance import chance_of, notes_of_places
 from skysift.score.sdc_terms import (
     Matches,
     SdcScore,
@@ -99,19 +100,24 @@ class Sdc2Scorer(Scorer[Sdc2Options]):
         """
         found, true = sdc2_rows(catalogue.sources), sdc2_rows(truth.sources)
         score = score_sdc2(found, true)
+        by_chance, shifted, told = chance_of(
+            lambda rows: score_sdc2(rows, true), found, true, (("ra", "dec"),), _BEAM, self.options
+        )
         counted = np.zeros(len(true["id"]), dtype=np.bool_)
         counted[_prepared(true)[0]] = True
         return Report(
             self.name,
-            numbers_of(score, _MEASURED, len(catalogue.sources)),
+            numbers_of(score, _MEASURED, len(catalogue.sources)) | by_chance,
             {
                 "terms": terms_table(score),
                 "fluxes": fluxes_table(score, true["line_flux_integral"], counted),
+                "chance": shifted,
             },
-            rule=RULE.format(beam=_BEAM),
+            rule=RULE.format(beam=_BEAM) + told,
             options=self.options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
+            notes=notes_of_places(catalogue.sources, truth.sources),
         )
 
 

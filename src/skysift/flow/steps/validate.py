@@ -14,7 +14,7 @@ import skysift
 from skysift.base.errors import UsageError
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.flow.match_text import match_lines
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, refuse_earlier, size, writing
 from skysift.flow.steps.match import entries_of, read_entries, records
 from skysift.flow.validation import in_field, match_page
 from skysift.io.layouts.reading import read_any
@@ -69,6 +69,7 @@ def validate_field(
         The folder holds an earlier run and `overwrite` is false, or cannot be written.
     """
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    refuse_earlier(out, overwrite=overwrite)
     flux = matcher.options.flux
     found = read_entries(catalogue, table, flux, frequency)
     there = read_any(reference, "named" if columns else None, columns, table)
