@@ -26,6 +26,15 @@ def test_the_curve_that_was_drawn_from_comes_back():
     assert curve.ceiling == pytest.approx(0.97, abs=0.015)
 
 
+@pytest.mark.parametrize(("width", "ceiling"), [(0.02, 1.0), (0.3, 0.6), (0.6, 0.9)])
+def test_narrow_wide_and_low_curves_come_back_too(width, ceiling):
+    strength, found = made(width=width, ceiling=ceiling, middle=12.0)
+    curve = fit_curve(strength, found)
+    for at in (4.0, 12.0, 30.0):
+        exact = ceiling * ndtr(math.log10(at / 12.0) / width)
+        assert curve.at(at) == pytest.approx(exact, abs=0.06)
+
+
 def test_a_level_is_where_the_curve_reaches_it():
     curve = CompletenessCurve(5.0, 0.1, 0.9)
     for share in (0.1, 0.45, 0.8):

@@ -90,7 +90,7 @@ def fit_curve(strength: ArrayLike, found: ArrayLike, random_seed: int = 1) -> Co
         rows = rng.integers(0, x.size, x.size) if sample else np.arange(x.size)
         made[sample] = np.bincount(which[rows], minlength=_BINS)
         kept[sample] = np.bincount(which[rows], weights=seen[rows], minlength=_BINS)
-    fitted = _fit(middles, made, kept, _guess(x, seen))
+    fitted = _fit(middles, made, kept, _guess(middles, made[:1], kept[:1]))
     fitted[:, 0], fitted[:, 1] = 10.0 ** fitted[:, 0], np.exp(fitted[:, 1])
     best, *several = ((float(a), float(b), float(c)) for a, b, c in fitted)
     return CompletenessCurve(*best, tuple(several))
@@ -106,16 +106,19 @@ def _inverse(share: float, middle: float, width: float, ceiling: float) -> float
     return float(middle * 10.0 ** (width * math.sqrt(2.0) * float(erfinv(2.0 * share / ceiling - 1.0))))
 
 
-def _guess(x: Floats, seen: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Where as many are missed above as are found below; the logarithm of a width; a ceiling."""
-    order = np.argsort(x, kind="stable")
-    wrong = np.cumsum(seen[order]) + np.cumsum((~seen[order])[::-1])[::-1]
-    middle = float(x[order][int(np.argmin(wrong))])
-    above = seen[x > middle + 0.2]
-    return middle, math.log(0.1), min(max(float(above.mean()) if above.size else 0.99, 0.1), 0.99)
+def _guess(x: Floats, made: Floats, kept: Floats) -> Floats:
+    """The most likely curve of a coarse grid: middle (log10), logarithm of the width, ceiling."""
+    axes = (
+        np.linspace(x[0], x[-1], 42)[1:-1],
+        np.log(np.geomspace(0.02, 1.0, 9)),
+        np.array([0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95, 0.99]),
+    )
+    grid = np.stack([each.ravel() for each in np.meshgrid(*axes, indexing="ij")], axis=1)
+    best = np.argmax(_likelihood(x, made, kept, grid))
+    return np.asarray(grid[best])
 
 
-def _fit(x: Floats, made: Floats, kept: Floats, start: tuple[float, float, float]) -> Floats:
+def _fit(x: Floats, made: Floats, kept: Floats, start: Floats) -> Floats:
     """Middle (log10), logarithm of the width, and ceiling (sample, 3) of highest likelihood, all samples at once.
 
     Fisher scoring with steps that are halved until they gain, within bounds.
@@ -131,7 +134,7 @@ def _fit(x: Floats, made: Floats, kept: Floats, start: tuple[float, float, float
     """
     lowest = np.array([x[0], math.log(_NARROW), 0.02])
     highest = np.array([x[-1], math.log(_WIDE), 1.0])
-    p = np.tile(np.array(start), (len(made), 1))
+    p = np.tile(start, (len(made), 1))
     value = _likelihood(x, made, kept, p)
     done = np.zeros(len(p), dtype=np.bool_)
     for _ in range(_STEPS):
