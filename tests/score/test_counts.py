@@ -7,6 +7,8 @@ from scipy.stats import norm
 from tests.score import worlds
 
 import skysift
+from skysift.base.errors import UsageError
+from skysift.io.tables import FitsFormat
 from skysift.score.counts import CountsScorer, log_edges, share_table
 from skysift.score.options import CountsOptions
 from skysift.score.visibility import NoiseMap, source_counts
@@ -85,6 +87,44 @@ def test_corrected_counts_are_the_true_ones(world):
     assert np.all(table["corrected_high"][some] >= table["corrected"][some])
     parts = table["reliability"] * table["eddington"] * table["resolution"] / table["completeness"]
     assert table["factor"][some] == pytest.approx(parts[some])
+
+
+def test_counts_of_a_real_catalogue_are_corrected_by_injection():
+    rng = np.random.default_rng(8)
+    sigma, k, area = 1e-4, 40.0, 30.0
+    edges = np.geomspace(3e-4, 3e-2, 9)
+
+    def drawn(n):
+        """True and measured fluxes of a Euclidean sky, and which exceed 5 sigma."""
+        true = 1e-4 * rng.random(n) ** (-1 / 1.5)
+        measured = true + rng.normal(0.0, sigma, n)
+        return true, measured, measured > 5 * sigma
+
+    number = int(k / 1.5 * 1e-4**-1.5 * area * (np.pi / 180) ** 2)
+    injected, measured, seen = drawn(4 * number)
+    _, real, kept = drawn(number)
+    yes = np.ones(injected.size, bool)
+    counts = source_counts(edges, area, measured[seen], yes[seen], injected, seen, yes, real[kept])
+    table = {name: np.array(values) for name, values in counts.table().items()}
+    full = table["n"] > 0
+    there = k / 1.5 * (edges[:-1] ** -1.5 - edges[1:] ** -1.5) / np.diff(edges) * table["flux"] ** 2.5
+    inside = (table["corrected_low"] <= there) & (there <= table["corrected_high"])
+    raw = (table["euclidean_low"] <= there) & (there <= table["euclidean_high"])
+    assert full.sum() > 6
+    assert np.all(inside[full])
+    assert not raw[full][0]  # the faintest bin is the one that needs it
+    assert np.isnan(table["true"]).all()
+
+
+def test_counts_of_another_catalogue_are_told(world, tmp_path):
+    truth, catalogue = world
+    FitsFormat().write(catalogue, tmp_path / "other")
+    report = score(catalogue, truth, counts_of=str(tmp_path / "other"))
+    assert sum(report.tables["source_counts"]["n"]) == report.numbers["n_found"]
+    assert set(report.tables["source_counts"]["reliability"]) == {1.0}
+    assert "not for false rows" in report.rule
+    with pytest.raises(UsageError, match="not there"):
+        score(catalogue, truth, counts_of=str(tmp_path / "none"))
 
 
 def test_euclidean_counts_of_a_euclidean_sky_are_flat():

@@ -231,7 +231,8 @@ def chart_of_counts(table: ReportTable) -> Picture:
         )
     true = column(table, "true")
     good = np.isfinite(true) & (true > 0)
-    axes.plot(flux[good], true[good], color=INK, linewidth=1.0, linestyle="--", label="true")
+    if good.any():
+        axes.plot(flux[good], true[good], color=INK, linewidth=1.0, linestyle="--", label="true")
     axes.set_xscale("log")
     axes.set_yscale("log")
     legend(axes)

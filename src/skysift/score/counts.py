@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from skysift.score.intervals import wilson
 from skysift.score.matching import Matching
+from skysift.score.opening import open_catalogue
 from skysift.score.options import CountsOptions
-from skysift.score.rule import match
+from skysift.score.rule import match, table_of
 from skysift.score.scorer import Number, Report, ReportTable, Scorer
-from skysift.score.sides import Floats, Rows
+from skysift.score.sides import Floats, Rows, found_rows
 from skysift.score.visibility import source_counts
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.truth import Truth
@@ -26,6 +27,14 @@ __all__ = ["SEED", "CountsScorer", "log_edges", "share_table"]
 Bools = NDArray[np.bool_]
 
 SEED = 5.0  # sigma; where most finders begin, which should not lie within a bin
+_RULE = (
+    " Source counts are corrected bin by bin for false rows, Eddington bias, resolution and completeness by this very "
+    "truth, which gives back the true ones; counts_of corrects those of another catalogue."
+)
+_RULE_OTHER = (
+    " Source counts are those of {}, corrected bin by bin for Eddington bias, resolution and completeness by the truth "
+    "of this comparison, and not for false rows; their errors hold the noise of both."
+)
 _SIZES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 1e3)  # edges of intrinsic sizes, in beams
 _MEASURED_SIZES = (0.0, 0.9, 1.1, 1.3, 1.6, 2.0, 3.0, 5.0, 9.0, 1e3)  # of sizes with the beam, in beams
 
@@ -52,7 +61,7 @@ class CountsScorer(Scorer[CountsOptions]):
         }
         tables["map"] = completeness_map(matched, truth, options)
         area = self._area(matched, truth)
-        tables["source_counts"] = self._source_counts(matched, area)
+        tables["source_counts"] = self._source_counts(matched, truth, area)
         if matched.noise is not None:
             level = matched.noise.levels()
             visible = matched.noise.visible(level * options.bright * (1.0 + 1e-9), options.bright)
@@ -66,7 +75,7 @@ class CountsScorer(Scorer[CountsOptions]):
             self.name,
             self._numbers(matched, area),
             tables,
-            matched.rule,
+            matched.rule + (_RULE if options.counts_of is None else _RULE_OTHER.format(options.counts_of)),
             options.to_dict(),
             repr(catalogue),
             repr(truth),
@@ -142,10 +151,11 @@ class CountsScorer(Scorer[CountsOptions]):
             return math.nan if self.options.area is None else self.options.area
         return truth.frame.pixel_area * truth.frame.shape[0] * truth.frame.shape[1] / 3600.0**2
 
-    def _source_counts(self, matched: Matching, area: float) -> ReportTable:
+    def _source_counts(self, matched: Matching, truth: Truth, area: float) -> ReportTable:
         true, found, name = matched.true, matched.found, self.options.flux
-        both = np.concatenate([true[name][matched.findable], found[name][matched.used]])
-        edges = log_edges(both, self.options.bins)
+        other = None if self.options.counts_of is None else self._other(matched, truth)
+        told = found[name][matched.used] if other is None else other
+        edges = log_edges(np.concatenate([true[name][matched.findable], told]), self.options.bins)
         size = np.sqrt(np.nan_to_num(true["major_deconv"]) * np.nan_to_num(true["minor_deconv"]))
         counts = source_counts(
             edges,
@@ -155,8 +165,23 @@ class CountsScorer(Scorer[CountsOptions]):
             true[name],
             matched.detected,
             ~(size > 0.5 * matched.beam),
+            other,
         )
         return counts.table()
+
+    def _other(self, matched: Matching, truth: Truth) -> Floats:
+        """The fluxes of the catalogue `counts_of`, where truths were looked for.
+
+        Raises
+        ------
+        UsageError
+            It is not there, or lacks the table or positions.
+        """
+        catalogue = open_catalogue(str(self.options.counts_of))
+        rows, _, inside = found_rows(table_of(catalogue, self.options.table), truth)
+        if matched.noise is not None:
+            inside &= np.isfinite(matched.noise.at(rows.ra, rows.dec, rows.x, rows.y))
+        return rows[self.options.flux][inside]
 
 
 def completeness_map(matched: Matching, truth: Truth, options: CountsOptions) -> ReportTable:

@@ -77,6 +77,12 @@ class CountsOptions(RuleOptions):
     area: float | None = option(
         None, unit="deg2", above=0.0, doc="The area that was searched, where neither truth nor rms map tells."
     )
+    counts_of: str | None = option(
+        None,
+        doc="A catalogue of the same map whose source counts are told, corrected by what the truth tells: that "
+        "of a real map, where the truth was injected into it. Without it they are of the catalogue scored, and "
+        "their corrections lead back to its truth.",
+    )
 
 
 class FluxesOptions(RuleOptions):

@@ -121,7 +121,9 @@ class SourceCounts:
     corrected = measured * reliability * eddington * resolution / completeness
 
     where `completeness` is that of unresolved objects, `resolution` the ratio of that to the completeness of
-    all objects, and `eddington` the number of detected objects by true flux over that by measured flux.
+    all objects, and `eddington` the number of detected objects by true flux over that by measured flux. In the sky
+    itself they give back its truth; they are of use for another catalogue, whose objects should be as many in each
+    bin relative to the next as those of the truth are.
 
     Parameters
     ----------
@@ -150,6 +152,7 @@ def source_counts(
     true: Floats,
     detected: NDArray[np.bool_],
     unresolved: NDArray[np.bool_],
+    other: Floats | None = None,
 ) -> SourceCounts:
     """The counts of a catalogue with their corrections.
 
@@ -167,6 +170,10 @@ def source_counts(
         Fluxes of the true objects (Jy), (n_true,).
     detected, unresolved
         Which of these were found, and which are not larger than the beam, (n_true,).
+    other
+        Fluxes of another catalogue (Jy), (n_other,), whose counts are told in place of those of `measured`, with
+        the noise of `measured` in their errors. Which of its rows are real is not known: reliability is 1, and
+        true counts are NaN.
 
     Raises
     ------
@@ -184,9 +191,12 @@ def source_counts(
     with np.errstate(divide="ignore", invalid="ignore"):
         reliability, eddington = n_real / n, n_detected / n_real
         whole = n_detected / n_true
+        if other is not None:
+            n, reliability = count(other), np.ones(n.size)
         completeness = np.where(n_points_detected > 0, n_points_detected / n_points, whole)
         resolution = completeness / whole
         factor = reliability * eddington * resolution / completeness
+        factor = np.where(np.isfinite(factor), factor, math.nan)
         middle = np.sqrt(edges[1:] * edges[:-1])
         scale = middle**2.5 / np.diff(edges) / (area * (math.pi / 180.0) ** 2)  # Jy^1.5 / sr for one source
         low, high = poisson(n)
@@ -194,6 +204,9 @@ def source_counts(
         # relative errors of the number and of the completeness, one side at a time, in quadrature
         down = np.hypot((n - low) / n, (c_high - whole) / whole)
         up = np.hypot((high - n) / n, (whole - c_low) / whole)
+        if other is not None:  # the ratio rests on real rows that are not those counted
+            r_low, r_high = poisson(n_real)
+            down, up = np.hypot(down, 1.0 - n_real / r_high), np.hypot(up, n_real / r_low - 1.0)
         corrected = n * factor * scale
     empty = n == 0
     columns = {
@@ -212,6 +225,6 @@ def source_counts(
         "corrected_low": np.where(empty, math.nan, corrected * np.maximum(1.0 - down, 0.0)),
         "corrected_high": np.where(empty, math.nan, corrected * (1.0 + up)),
         "n_true": n_true,
-        "true": n_true * scale,
+        "true": n_true * scale if other is None else np.full(n.size, math.nan),
     }
     return SourceCounts(middle, edges[:-1], edges[1:], columns)
