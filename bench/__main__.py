@@ -29,13 +29,13 @@ def results(size: int) -> str:
     from bench.peers.tables import Comparison, table, tables
 
     c = Comparison(size)
-    notes, made = HERE / "notes.md", HERE / "made.md"
+    pages = [HERE / f"{name}.md" for name in ("made", "galactic", "match", "notes")]
     head = (
         f"Made by `make bench`. {machine()}. One process, one BLAS thread, one worker; {size} x {size} px.\n"
     )
     parts = ["# Measurements\n", head, table(["finder", "versions"], [list(v) for v in versions()]), SKIES]
     parts += ["## Aims\n", aims(c), "## Made skies\n", tables(c), "## Real maps\n", real.report()]
-    parts += [page.read_text() for page in (made, notes) if page.exists()]
+    parts += [page.read_text() for page in pages if page.exists()]
     return "\n".join(parts).rstrip() + "\n"
 
 
