@@ -217,6 +217,15 @@ def test_the_chance_rate_is_that_of_shifted_lists(lists):
     assert "shifted by 12 arcsec (north, east)" in report.rule
 
 
+def test_ids_that_come_twice_are_told(lists):
+    found, true = lists
+    twice = {**found, "id": np.concatenate([found["id"][:1], found["id"][:1], found["id"][2:]])}
+    report = Sdc1Scorer(Sdc1Options(frequency="1400MHz")).score(
+        as_catalogue(twice), Truth(as_catalogue(true))
+    )
+    assert any("share their id with another" in note for note in report.notes)
+
+
 def test_lists_of_other_skies_are_told():
     far = as_catalogue(one(ra_core=40.0, ra_cent=40.0))
     report = Sdc1Scorer(Sdc1Options(frequency="1400MHz")).score(far, Truth(as_catalogue(one())))

@@ -24,6 +24,7 @@ from skysift.flow.style import (
     quiet,
     sheet,
 )
+from skysift.match.offsets import median_of
 from skysift.match.result import Join, Match
 from skysift.match.sky import offsets
 
@@ -287,9 +288,7 @@ def _medians(axes: Axes, x: Floats, ratio: Floats) -> None:
         return
     drawn = []
     for inside in parts:
-        values = np.log(ratio[inside])
-        middle = float(np.median(values))
-        error = 1.2533 * 1.4826 * float(np.median(np.abs(values - middle))) / math.sqrt(inside.size)
+        middle, error, _ = median_of(np.log(ratio[inside]))
         drawn.append((float(np.median(x[inside])), math.exp(middle), error))
     at, middle_of, error_of = np.array(drawn).T
     spread = np.stack([middle_of * -np.expm1(-error_of), middle_of * np.expm1(error_of)])

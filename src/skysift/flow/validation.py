@@ -23,6 +23,7 @@ from skysift.flow.match_text import match_lines, pair
 from skysift.flow.page import render
 from skysift.flow.style import digits
 from skysift.match.entries import Entries
+from skysift.match.offsets import median_of
 from skysift.match.result import Match
 from skysift.match.sky import separation, unit_vectors
 
@@ -166,10 +167,9 @@ def _index_rows(match: Match, pairs: Pairs) -> list[Fact]:
     index = index[np.isfinite(index)]
     if not index.size:
         return []
-    width = 1.4826 * float(np.median(np.abs(index - np.median(index))))
-    error = 1.2533 * width / math.sqrt(index.size)
+    middle, error, width = median_of(index)
     return [
-        ("median spectral index", pair(float(np.median(index)), error)),
+        ("median spectral index", pair(middle, error)),
         ("robust scatter of the index", digits(width)),
     ]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skysift.match.entries import Entries
 from skysift.match.sky import ARCSEC, offset_by, offsets, unit_vectors
 
-__all__ = ["Astrometry", "FluxScale", "astrometry", "flux_scale", "robust_scatter"]
+__all__ = ["Astrometry", "FluxScale", "astrometry", "flux_scale", "median_of", "robust_scatter"]
 
 Floats = NDArray[np.float64]
 
@@ -172,11 +172,11 @@ def flux_scale(left: Entries, right: Entries, expected_index: float | None = Non
         shift = np.log(right.frequency[good] / left.frequency[good])
     if not ratio.size:
         return FluxScale()
-    ratio_middle, ratio_err, width = _median_of(ratio)
+    ratio_middle, ratio_err, width = median_of(ratio)
     with np.errstate(invalid="ignore"):
         same = np.abs(shift) < _SAME_FREQUENCY if expected_index is None else np.isfinite(shift)
     clean = ratio[same] - (expected_index or 0.0) * shift[same]
-    scale, scale_err, _ = _median_of(clean)
+    scale, scale_err, _ = median_of(clean)
     return FluxScale(
         ratio.size,
         math.exp(ratio_middle),
@@ -188,7 +188,7 @@ def flux_scale(left: Entries, right: Entries, expected_index: float | None = Non
     )
 
 
-def _median_of(values: Floats) -> tuple[float, float, float]:
+def median_of(values: Floats) -> tuple[float, float, float]:
     """Median, its error, and the robust width of values; NaN where there are too few."""
     if not values.size:
         return math.nan, math.nan, math.nan

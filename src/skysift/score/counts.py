@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.score.intervals import wilson
+from skysift.score.intervals import share_numbers, wilson
 from skysift.score.matching import Matching
 from skysift.score.opening import open_catalogue
 from skysift.score.options import CountsOptions
@@ -92,7 +92,7 @@ class CountsScorer(Scorer[CountsOptions]):
             ("reliability", matched.used, matched.real),
             ("reliability_bright", matched.used & ~(found["snr"] < self.options.bright), matched.real),
         ):
-            numbers |= _share(name, int(np.sum(good & rows)), int(rows.sum()))
+            numbers |= share_numbers(name, int(np.sum(good & rows)), int(rows.sum()))
         table = self._snr_table(matched)
         numbers |= {f"snr_at_{part}": _reached(table, part / 100.0) for part in (50, 90)}
         return numbers | matched.numbers() | {"area": area}
@@ -286,11 +286,6 @@ def class_table(rows: Rows, columns: tuple[str, ...], used: Bools, good: Bools, 
             for key, each in zip(table, (column, value, n, k, k / n, float(low), float(high)), strict=True):
                 table[key].append(each)
     return table
-
-
-def _share(name: str, k: int, n: int) -> dict[str, Number]:
-    low, high = wilson(k, n)
-    return {name: k / n if n else math.nan, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def _reached(table: dict[str, list[float]], part: float) -> float:

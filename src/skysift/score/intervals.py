@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, gammaincinv
 
-__all__ = ["Spread", "jeffreys", "poisson", "spread", "wilson"]
+__all__ = ["Spread", "jeffreys", "poisson", "share_numbers", "spread", "wilson"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -35,6 +35,12 @@ def wilson(k: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     low = np.where(k == 0, 0.0, middle - half)
     high = np.where(k == n, 1.0, middle + half)
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def share_numbers(name: str, k: int, n: int) -> dict[str, float]:
+    """A share k / n as reports tell it: under `name`, with both ends of Wilson's interval; NaN where n is 0."""
+    low, high = wilson(k, n)
+    return {name: k / n if n else math.nan, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def jeffreys(k: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.match.sky import separation
-from skysift.score.intervals import wilson
+from skysift.score.intervals import share_numbers
 from skysift.score.options import RuleOptions
 from skysift.score.scorer import Number
 from skysift.score.sides import Floats, Ints, Rows, Truths
@@ -178,12 +178,7 @@ class Matching:
 def chance_numbers(chance: Mapping[str, tuple[int, int]]) -> dict[str, Number]:
     """The chance rate with its interval, of: direction of the shift -> (rows shifted, rows of these that match)."""
     n, k = sum(n for n, _ in chance.values()), sum(k for _, k in chance.values())
-    low, high = wilson(k, n)
-    return {
-        "chance_rate": k / n if n else math.nan,
-        "chance_rate_low": float(low),
-        "chance_rate_high": float(high),
-    }
+    return {**share_numbers("chance_rate", k, n)}
 
 
 def chance_table(chance: Mapping[str, tuple[int, int]]) -> dict[str, list[object]]:

@@ -18,7 +18,7 @@ from skysift.io.sdc_rows import Columns, is_listed, sdc1_rows, sdc1_truth_rows, 
 from skysift.match.sky import separation
 from skysift.score.options import Sdc1Options
 from skysift.score.scorer import Report, Scorer
-from skysift.score.sdc_chance import chance_of, notes_of_places
+from skysift.score.sdc_chance import chance_of, notes_of_lists
 from skysift.score.sdc_terms import (
     Matches,
     SdcScore,
@@ -156,7 +156,7 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
             options=options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
-            notes=(*notes, *notes_of_places(catalogue.sources, truth.sources)),
+            notes=(*notes, *notes_of_lists(catalogue.sources, truth.sources, found["id"])),
         )
 
     def _frequency(self, catalogue: Catalogue, truth: Truth) -> tuple[float, float | None]:

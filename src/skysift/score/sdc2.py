@@ -15,7 +15,7 @@ from skysift.io.sdc_rows import Columns, sdc2_rows
 from skysift.match.sky import separation, unit_vectors
 from skysift.score.options import Sdc2Options
 from skysift.score.scorer import Report, Scorer
-from skysift.score.sdc_chance import chance_of, notes_of_places
+from skysift.score.sdc_chance import chance_of, notes_of_lists
 from skysift.score.sdc_terms import (
     Matches,
     SdcScore,
@@ -117,7 +117,7 @@ class Sdc2Scorer(Scorer[Sdc2Options]):
             options=self.options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
-            notes=notes_of_places(catalogue.sources, truth.sources),
+            notes=notes_of_lists(catalogue.sources, truth.sources, found["id"]),
         )
 
 

@@ -14,7 +14,7 @@ from skysift.score.scorer import Number, ReportTable
 from skysift.score.sdc_terms import SdcScore
 from skysift.sky.table import Table, Values
 
-__all__ = ["chance_of", "notes_of_places"]
+__all__ = ["chance_of", "notes_of_lists"]
 
 
 def chance_of(
@@ -58,8 +58,14 @@ def chance_of(
     return chance_numbers(chance), chance_table(chance), told
 
 
-def notes_of_places(found: Table, true: Table) -> tuple[str, ...]:
-    """The note that two lists have no sky in common, where it is so."""
+def notes_of_lists(catalogue: Table, truth: Table, ids: Values) -> tuple[str, ...]:
+    """What is odd about two lists: rows under one id (of `ids`, those of the detections), and skies apart."""
+    twice = len(ids) - int(np.unique(ids).size)
+    told = f"{twice} detections share their id with another; of those of one id one can match"
+    return ((told,) if twice else ()) + _apart(catalogue, truth)
+
+
+def _apart(found: Table, true: Table) -> tuple[str, ...]:
     here, there = (
         (each["ra"], each["dec"], np.isfinite(each["ra"]) & np.isfinite(each["dec"]))
         for each in (found, true)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from skysift.score.intervals import Z, wilson
+from skysift.score.intervals import Z, share_numbers
 from skysift.score.scorer import Number, ReportTable
 from skysift.sky.table import Values
 
@@ -226,9 +226,9 @@ def numbers_of(score: SdcScore, measured: tuple[str, ...], n_rows: int) -> dict[
         "N_truth": score.n_truth,
         "N_left_out": n_rows - score.n_det,
     }
-    numbers |= _share("purity", score.n_match, score.n_det)
+    numbers |= share_numbers("purity", score.n_match, score.n_det)
     n_objects = int(np.unique(score.matches.right).size)
-    numbers |= _share("completeness", n_objects, score.n_truth)
+    numbers |= share_numbers("completeness", n_objects, score.n_truth)
     numbers |= _mean("mean_score", score.points)
     terms = {name: np.nan_to_num(values) for name, values in score.terms.items()}
     alone = np.mean([terms[name] for name in measured], axis=0) if score.n_match else np.empty(0)
@@ -284,11 +284,6 @@ def fluxes_table(score: SdcScore, flux: Floats, counted: NDArray[np.bool_]) -> R
         "n_match": n_match.tolist(),
         "points": points.tolist(),
     }
-
-
-def _share(name: str, k: int, n: int) -> dict[str, Number]:
-    low, high = wilson(k, n)
-    return {name: k / n if n else math.nan, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def _mean(name: str, values: Floats) -> dict[str, Number]:
