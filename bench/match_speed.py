@@ -121,7 +121,8 @@ def main() -> None:
     rows = int(words[0]) if words else 1_000_000
     cases = [*KINDS, *(["files"] if "--files" in sys.argv else [])]
     print(
-        f"## Matching a million rows\n\nMatching {rows:,} rows against {rows:,}; errors {SIGMA} arcsec per axis, {FIELD:g} x {FIELD:g} degrees.\n"
+        "## Matching a million rows\n\n"
+        f"Matching {rows:,} rows against {rows:,}; errors {SIGMA} arcsec per axis, {FIELD:g} x {FIELD:g} degrees.\n"
     )
     print("| kind | CPU s | peak MiB | pairs | true pairs | expected by chance |")
     print("|---|---|---|---|---|---|")
