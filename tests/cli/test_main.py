@@ -109,7 +109,10 @@ def test_blas_threads_are_pinned_before_numpy_loads(verb, capsys):
             ["options", "--jsn"],
             "No such option: --jsn (Possible options: --json); see: skysift options --help",
         ),
-        (["options", "clasic"], "no such finder: got 'clasic'; allowed: classic; did you mean 'classic'?"),
+        (
+            ["options", "--kind", "finder", "clasic"],
+            "no finder has this name: got 'clasic'; allowed: classic; did you mean 'classic'?",
+        ),
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_2(arguments, message, capsys):

@@ -32,7 +32,7 @@ def options(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON schemas instead of text.")] = False,
 ) -> None:
-    """List what can be chosen for a finder, simulator, scorer ...: defaults, units, bounds.
+    """List what can be chosen for a finder, a simulator, a scorer or another plug-in.
 
     Choose with --set KEY=VALUE of the command that runs it, or write KEY: VALUE lines into a file for --options.
     """
@@ -80,10 +80,11 @@ def _menu(name: str, known: dict[str, tuple[str, ...]]) -> type[Options]:
     for kind, names in known.items():
         if name in names:
             return Registry[object](kind).options(name)
-    every = [each for names in known.values() for each in names]
+    every = list(dict.fromkeys(each for names in known.values() for each in names))
+    kinds = " or ".join(known)
     near = difflib.get_close_matches(name, every, n=1)
     raise UnknownName(
-        f"no such {' or '.join(known)}",
+        f"no {kinds} has this name",
         got=name,
         allowed=every,
         todo=f"did you mean {near[0]!r}?" if near else None,
