@@ -208,6 +208,26 @@ def test_a_survey_with_names_of_its_own(two, tmp_path, capsys):
     assert "one frequency" in told([*words, *named[:-1], "1GHz,2GHz"], capsys)
 
 
+@pytest.mark.parametrize("flag", ["--frequency", "--reference-frequency"])
+def test_a_frequency_without_its_unit_is_refused(two, tmp_path, capsys, flag):
+    words = ["validate", *two, "--out", tmp_path / "check", flag]
+    assert "no radio frequency in hertz: got 1.4" in told([*words, "1.4"], capsys)
+    assert f"{flag} is not a frequency" in told([*words, "fast"], capsys)
+    assert "no radio frequency" in told(["match", *two, "--frequency", "-,1.4"], capsys)
+    assert "no radio frequency" in told(
+        ["convert", two[0], tmp_path / "o.fits", "--frequency", "1.4"], capsys
+    )
+    assert not (tmp_path / "check").exists()
+
+
+def test_a_unit_that_is_none_is_refused(two, tmp_path, capsys):
+    (tmp_path / "survey.csv").write_text("ra,dec,flux_mJy\n20.1,-10.1,3.0\n")
+    words = ["validate", two[0], tmp_path / "survey.csv", "--out", tmp_path / "check", "--flux-unit"]
+    line = told([*words, "mJyy"], capsys)
+    assert "flux_unit is not such a unit: got 'mJyy'; allowed: Jy, mJy, uJy" in line
+    assert "got 'km'" in told([*words, "km"], capsys)
+
+
 def test_a_survey_of_another_sky_is_told(two, tmp_path, capsys):
     far = save(field(1, ra=np.linspace(200, 201, 60)), tmp_path / "far.fits")
     line = told(["validate", two[0], far, "--out", tmp_path / "check"], capsys)

@@ -10,6 +10,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.sky.beam import Beam
+from skysift.sky.units import radio_frequency
 
 __all__ = [
     "BeamFlag",
@@ -77,16 +78,23 @@ def opening(
     }
 
 
-def frequencies_of(text: str) -> list[float]:
+def frequencies_of(text: str, flag: str = "--frequency") -> list[float]:
     """Frequencies (Hz) of a list such as ``843MHz,-,1.4GHz``; NaN for a dash.
+
+    Parameters
+    ----------
+    text
+        The list, or one frequency.
+    flag
+        The flag that it came with.
 
     Raises
     ------
     OptionError
-        A text is no frequency.
+        A text is no frequency, or none of radio astronomy.
     """
     parts = [part.strip() for part in text.split(",")]
-    return [math.nan if part in ("-", "") else _frequency(part) for part in parts]
+    return [math.nan if part in ("-", "") else _frequency(part, flag) for part in parts]
 
 
 def _plane(text: str) -> tuple[int, ...]:
@@ -132,11 +140,11 @@ def _beam(text: str) -> Beam:
     return Beam(numbers[0], numbers[0]) if len(numbers) == 1 else Beam(*numbers)
 
 
-def _frequency(text: str) -> float:
+def _frequency(text: str, flag: str = "--frequency") -> float:
     match = re.fullmatch(r"\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([a-zA-Z]*)\s*", text)
     factor = _HERTZ.get(match.group(2).lower()) if match else None
     if match is None or factor is None or float(match.group(1)) <= 0:
         raise OptionError(
-            "--frequency is not a frequency", got=text, allowed="a number above 0, with Hz, kHz, MHz or GHz"
+            f"{flag} is not a frequency", got=text, allowed="a number above 0, with Hz, kHz, MHz or GHz"
         )
-    return float(match.group(1)) * factor
+    return radio_frequency(float(match.group(1)) * factor)

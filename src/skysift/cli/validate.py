@@ -107,7 +107,7 @@ def _one(flag: str, text: str | None) -> float:
     """The one frequency that a flag names (Hz); NaN where it is not given."""
     if text is None:
         return math.nan
-    values = frequencies_of(text)
+    values = frequencies_of(text, flag)
     if len(values) != 1:
         raise OptionError(f"{flag} takes one frequency", got=text)
     return values[0]

@@ -22,9 +22,9 @@ import numpy as np
 from skysift.base.errors import HeaderError, OptionError
 from skysift.io.cards import Hdu, Header
 from skysift.sky.frame import BeamPlane, CardValue, Frame
+from skysift.sky.units import RADIO
 
 __all__ = [
-    "RADIO",
     "Plane",
     "choose_plane",
     "map_frame",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _LONGITUDES, _LATITUDES = ("RA", "GLON", "ELON", "SLON"), ("DEC", "GLAT", "ELAT", "SLAT")
-RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whatever its card says
 _FREQUENCY_CARDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ", "FREQUENC", "CENTFREQ", "REFFREQ", "FREQR")
 _TELESCOPE_FREQUENCY = {"MOST": 843e6}  # Hz; telescopes of one frequency, whose maps (SUMSS) do not tell it
 _PREFIX = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}

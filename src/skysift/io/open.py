@@ -12,12 +12,12 @@ from skysift.base.errors import FormatError, HeaderError, OptionError, UsageErro
 from skysift.io.beams import map_beam
 from skysift.io.cards import Hdu, read_hdus
 from skysift.io.fits import CompressedSource, FitsSource
-from skysift.io.headers import RADIO, Plane, choose_plane, map_frame, map_frequency, unread_notes
+from skysift.io.headers import Plane, choose_plane, map_frame, map_frequency, unread_notes
 from skysift.sky.beam import Beam
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
-from skysift.sky.units import frequency_text, jansky_per_beam
+from skysift.sky.units import frequency_text, jansky_per_beam, radio_frequency
 
 __all__ = ["file_of", "open", "open_image"]
 
@@ -255,14 +255,7 @@ def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tupl
     """The frequency that was given, or the header's."""
     if given is None:
         return map_frequency(hdu.header, where)
-    if not RADIO[0] <= given <= RADIO[1]:
-        raise OptionError(
-            "this is no radio frequency in hertz",
-            got=given,
-            allowed=f"{RADIO[0]:g} to {RADIO[1]:g} Hz",
-            todo="in the shell with its unit, such as --frequency 1.4GHz",
-        )
-    return float(given), (f"the frequency was given: {frequency_text(given, 9)}",)
+    return radio_frequency(given), (f"the frequency was given: {frequency_text(given, 9)}",)
 
 
 def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:

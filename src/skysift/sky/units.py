@@ -6,12 +6,13 @@ import math
 import re
 from dataclasses import dataclass
 
-from skysift.base.errors import HeaderError
+from skysift.base.errors import HeaderError, OptionError
 from skysift.sky.beam import Beam
 
-__all__ = ["KNOWN_UNITS", "Conversion", "frequency_text", "jansky_per_beam"]
+__all__ = ["KNOWN_UNITS", "RADIO", "Conversion", "frequency_text", "jansky_per_beam", "radio_frequency"]
 
 KNOWN_UNITS = ("Jy/beam", "Jy/pixel", "Jy/arcsec2", "Jy/sr", "K")
+RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whoever says it
 
 _BOLTZMANN = 1.380649e-23  # J/K
 _LIGHT = 299792458.0  # m/s
@@ -25,6 +26,24 @@ _AREAS = {
     "arcsec2": ("sqarcsec",),
 }
 _SQUARE_ARCSEC = {"sr": 1.0 / _ARCSEC**2, "arcsec2": 1.0}
+
+
+def radio_frequency(hertz: float) -> float:
+    """The frequency that was given (Hz), where it is one of radio astronomy.
+
+    Raises
+    ------
+    OptionError
+        It is not, as where its unit was forgotten.
+    """
+    if not RADIO[0] <= hertz <= RADIO[1]:
+        raise OptionError(
+            "this is no radio frequency in hertz",
+            got=hertz,
+            allowed=f"{RADIO[0]:g} to {RADIO[1]:g} Hz",
+            todo="in the shell with its unit, such as 1.4GHz",
+        )
+    return float(hertz)
 
 
 def frequency_text(hertz: float, figures: int = 6) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skysift.base.errors import FormatError, UsageError
+from skysift.base.errors import FormatError, OptionError, UsageError
 from skysift.io.layouts.containers import Foreign, load, sight
+from skysift.io.layouts.conversion import factor
 from skysift.io.layouts.declared import table_of, values_of
 from skysift.io.layouts.options import NamedOptions
 from skysift.sky.schema import TableName
@@ -34,6 +35,11 @@ USUAL: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _ERRORS = ("ra", "dec", "flux_int", "flux_peak", "major", "minor", "pa")
 _FLUXES = ("flux_int", "flux_peak", "rms")
+_UNITS = {  # option -> what it has to be made of, and examples
+    "flux_unit": ("Jy/beam", "Jy, mJy, uJy, mJy/beam"),
+    "size_unit": ("arcsec", "arcsec, arcmin, deg"),
+    "position_unit": ("deg", "deg, hourangle, rad"),
+}
 _FORMS = ("e_{}", "err_{}", "{}_err", "{}_error", "e{}", "d{}")
 
 
@@ -65,10 +71,13 @@ class NamedLayout:
         ------
         UsageError
             There is no such file, or no such column.
+        OptionError
+            A unit that was chosen is none, or is of another kind.
         FormatError
             The file is broken, holds no positions, or has units that are not told or cannot be converted.
         """
         names = sight(path).names
+        self._check_units()
         for ours in self.options.to_dict():
             wish = getattr(self.options, ours)
             if wish and ours in (*USUAL, "flux_int_err", "flux_peak_err") and wish not in names:
@@ -106,6 +115,19 @@ class NamedLayout:
         raise UsageError(
             "tables with any names are only read", got=str(path), todo="leave --to out for our own names"
         )
+
+    def _check_units(self) -> None:
+        """Refuse a unit that is none, whether or not a column needs it.
+
+        Raises
+        ------
+        OptionError
+            It cannot be converted.
+        """
+        for name, (wanted, examples) in _UNITS.items():
+            given = getattr(self.options, name)
+            if given and factor(given, wanted) is None:
+                raise OptionError(f"{name} is not such a unit", got=given, allowed=f"{examples} and the like")
 
     def _columns(self, names: tuple[str, ...]) -> dict[str, str]:
         """Our column -> the name of the column of the file."""

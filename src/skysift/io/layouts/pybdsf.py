@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from skysift.io.headers import RADIO
 from skysift.io.layouts.containers import Foreign
 from skysift.io.layouts.declared import DeclaredLayout, Filled, Marks, Place, Places, Written
 from skysift.io.layouts.writing import Columns, save_fits, save_text
 from skysift.sky.schema import TableName
 from skysift.sky.table import Table
+from skysift.sky.units import RADIO
 
 __all__ = ["PyBDSFLayout"]
 
