@@ -45,6 +45,28 @@ def test_all_products_are_there_and_nothing_else(done):
     assert (done / "completeness.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_one_range_of_fluxes_serves_quiet_and_noisy_parts(done):
+    """From snr_low over the quiet noise to snr_high over the noisy: evenly in the logarithm, whatever the noise."""
+    flux, rms = (
+        np.array([float(row[name]) for row in rows(done / "injections.csv")]) for name in ("flux", "rms")
+    )
+    quiet, noisy = np.percentile(rms, [2, 98])
+    step = np.log(15 * noisy / quiet) / 120
+    assert np.allclose(np.diff(np.log(np.sort(flux))), step, rtol=1e-5)
+    assert np.log(flux.min() / (2 * quiet)) == pytest.approx(step / 2, rel=1e-4)
+    assert np.log(30 * noisy / flux.max()) == pytest.approx(step / 2, rel=1e-4)
+
+
+def test_a_small_map_takes_more_rounds_of_few(tmp_path):
+    image, _ = skies.paint((90, 90), BEAM, seed=2)
+    skies.write(tmp_path / "small.fits", image, BEAM)
+    how = ("--inject", "number=40", "--inject", "inverted=false", "--quiet")
+    assert main(["completeness", str(tmp_path / "small.fits"), "--out", str(tmp_path / "out"), *how]) == 0
+    made = rows(tmp_path / "out" / "injections.csv")
+    assert len(made) == 40
+    assert len({row["round"] for row in made}) > 4
+
+
 def test_the_bright_are_found_and_the_faint_are_not(done):
     made = rows(done / "injections.csv")
     assert len(made) == 120

@@ -104,7 +104,7 @@ def _places(
     """
     most = _capacity(image.shape[0] * image.shape[1] * image.frame.pixel_area, apart)
     if options.layout == "random" and options.number > most:
-        raise _crowded(options, int(most))
+        raise _crowded(image, options, int(most))
     rng = generator(options.random_seed, "inject", "places", *part)
     scale = np.array([image.frame.scale[1], image.frame.scale[0]])
     kept = np.empty((0, 2))
@@ -130,7 +130,7 @@ def _places(
         raise UsageError("the map holds no pixels with data and noise, so nothing can be put into it")
     if options.layout == "grid":
         return kept[:, 0], kept[:, 1]
-    raise _crowded(options, len(kept))
+    raise _crowded(image, options, len(kept))
 
 
 def _capacity(area: float, apart: float) -> float:
@@ -141,9 +141,10 @@ def _capacity(area: float, apart: float) -> float:
     return 0.547 * area / (np.pi / 4.0 * apart**2) if apart > 0.0 else np.inf
 
 
-def _crowded(options: InjectOptions, room: int) -> OptionError:
+def _crowded(image: SkyImage, options: InjectOptions, room: int) -> OptionError:
+    ny, nx = image.shape
     return OptionError(
-        "the map has no room for so many sources",
+        f"the map of {nx} x {ny} pixels has no room for so many sources",
         got=f"number={options.number}, spacing={options.spacing:g} beams",
         allowed=f"about {room}",
         todo="lower number, spacing or size_high",

@@ -452,6 +452,20 @@ class CompletenessOptions(InjectOptions):
     """How completeness is measured: sources made, put into the map in rounds, searched and matched."""
 
     number: int = option(3000, at_least=20, doc="How many sources are made, over all rounds.")
+    snr_low: float = option(
+        2.0,
+        unit="sigma",
+        above=0.0,
+        doc="Peak of the faintest, over the rms where the map is quiet (its 2nd percentile); one range of fluxes "
+        "serves the whole map.",
+    )
+    snr_high: float = option(
+        30.0,
+        unit="sigma",
+        above=0.0,
+        doc="Peak of the brightest, over the rms where the map is noisy (98th percentile); where it is quiet they "
+        "reach higher.",
+    )
     crowding: float = option(
         150.0, unit="beam", at_least=20.0, doc="Beam areas of map for each made source of a round."
     )

@@ -33,7 +33,7 @@ from skysift.score.recovery import Recovery, Searches, recovery_report
 from skysift.score.scorer import Report, reports_to_json
 from skysift.sim.inject import Reader, make_sources, room
 from skysift.sim.made import MadeSources, inject
-from skysift.sim.options import CompletenessOptions
+from skysift.sim.options import CompletenessOptions, InjectOptions
 from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
@@ -113,7 +113,8 @@ class CompletenessStep:
         there that is nearer to it in flux; pairs are taken one to one, the closest first.
 
         Fluxes are spread evenly in their logarithm over the whole map, whatever the local noise, so that the curve
-        against flux is that of the field.
+        against flux is that of the field: from `snr_low` sigma where it is quiet to `snr_high` where it is noisy.
+        So the local S/N of some lies beyond both.
 
         Raises
         ------
@@ -253,8 +254,10 @@ def _rounds(image: SkyImage, rms: Reader, options: CompletenessOptions) -> list[
     each = room(image, options, options.crowding, share)
     n_rounds = max(1, math.ceil(options.number / each))
     sizes = [len(part) for part in np.array_split(np.arange(options.number), n_rounds)]
+    menu = {name: getattr(options, name) for name in InjectOptions.model_fields}
     return [
-        make_sources(image, rms, options.replace(number=size), f"round {k}") for k, size in enumerate(sizes)
+        make_sources(image, rms, InjectOptions(**menu | {"number": size}), f"round {k}")
+        for k, size in enumerate(sizes)
     ]
 
 
@@ -266,7 +269,7 @@ def _share_of_data(image: SkyImage, rms: Reader) -> float:
 
 
 def _spread_fluxes(rounds: list[MadeSources], options: CompletenessOptions) -> list[MadeSources]:
-    """The rounds with fluxes that are spread evenly in their logarithm over all of them."""
+    """The rounds with fluxes that are spread evenly in their logarithm over all of them, whatever the local noise."""
     unit = np.concatenate([each.rms * each.flux / each.flux_peak for each in rounds])  # Jy of 1 sigma of peak
     if options.flux_low is not None and options.flux_high is not None:
         low, high = options.flux_low, options.flux_high
@@ -363,7 +366,8 @@ def _snr(finding: Finding, options: CompletenessOptions) -> Floats:
 def _rule(options: CompletenessOptions) -> str:
     return (
         f"Made sources are put into the map, none nearer to another than {options.spacing:g} beams, and the whole "
-        f"search runs on it. One is found where a row of the table {options.table} lies within {options.radius:g} "
+        "search runs on it. Their fluxes are spread evenly in the logarithm, one range for the whole map, whatever "
+        f"the local noise. One is found where a row of the table {options.table} lies within {options.radius:g} "
         "of its convolved FWHM, has a flux within a factor of 2 or 5 sigma of the true one, and is not rather a "
         "source that the map had before; one to one, the closest pair first. Shares have Wilson's 95 % interval. "
         "The curve is an error function in the logarithm, of highest likelihood; its errors come from resampling. "
