@@ -164,3 +164,10 @@ def test_diffuse_emission_falls_with_its_power(slope):
 def test_what_contradicts_is_told():
     with pytest.raises(OptionError, match="given together"):
         GalacticOptions(glon=10.0)
+    with pytest.raises(OptionError, match=r"middle of the field is given twice.*glon=344.5"):
+        GalacticOptions(glon=344.5, glat=0.5, ra=20.0)
+
+
+def test_the_options_that_are_told_of_a_field_make_it_again():
+    made = simulator(glon=12.5, glat=-0.75, n_pixels=64).options
+    assert simulator(**made.to_dict()).options == made

@@ -130,7 +130,7 @@ class GalacticSimulator(Simulator[GalacticOptions]):
     def __init__(self, options: GalacticOptions) -> None:
         if options.glon is not None and options.glat is not None:
             ra, dec = _GALACTIC.to_icrs(np.array([options.glon]), np.array([options.glat]))
-            options = options.replace(ra=float(ra[0]), dec=float(dec[0]))
+            options = options.replace(ra=float(ra[0]), dec=float(dec[0]), glon=None, glat=None)
         super().__init__(options)
 
     def frame(self) -> Frame:

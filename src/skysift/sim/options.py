@@ -388,6 +388,14 @@ class GalacticOptions(PopulationOptions, SkyOptions):
     def _both_coordinates(self) -> Self:
         if (self.glon is None) != (self.glat is None):
             raise OptionError("glon and glat are given together, or none of them")
+        middle = {name: getattr(self, name) for name in ("ra", "dec")}
+        fields = type(self).model_fields
+        if self.glon is not None and any(value != fields[name].default for name, value in middle.items()):
+            raise OptionError(
+                "the middle of the field is given twice",
+                got=f"glon={self.glon:g}, glat={self.glat:g} and ra={self.ra:g}, dec={self.dec:g}",
+                allowed="glon and glat, or ra and dec",
+            )
         return self
 
 
