@@ -234,6 +234,15 @@ def test_a_table_of_beams_without_one_for_the_plane(tmp_path):
     assert skysift.open(tmp_path / "c.fits", beam=9).beam == Beam(9, 9)
 
 
+def test_a_given_beam_far_from_that_of_the_header_is_told(tmp_path):
+    path = write_map(tmp_path / "a.fits", BMAJ=25 * DEG, BMIN=25 * DEG, BPA=0.0)
+    assert told(
+        open_image(path, beam=250.0), 'beam of 25" x 25", pa 0 deg: the one that is used is 10 times as wide'
+    )
+    assert told(open_image(path, beam=5.0), "0.2 times as wide")
+    assert not told(open_image(path, beam=26.0), "times as wide")
+
+
 # -- frequency, unit, geometry
 
 

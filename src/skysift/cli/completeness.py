@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,6 +109,9 @@ def completeness(
 
     searcher = registry.load(finder)(options)
     image = open_image(path, **task)
+    for note in image.notes:
+        if " was given: " not in note:  # the flags of this call
+            print(f"skysift: warning: {image.name}: {note}", file=sys.stderr)
     with Watch(image.name, quiet=quiet) as watch:
         done = CompletenessStep(what).run(
             image,

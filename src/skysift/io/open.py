@@ -21,6 +21,7 @@ from skysift.sky.units import frequency_text, jansky_per_beam, radio_frequency
 
 __all__ = ["file_of", "open", "open_image"]
 
+_OTHER_BEAM = 1.2  # times as wide or as narrow: fluxes change by its square
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
@@ -248,7 +249,21 @@ def _beam(
         raise OptionError(
             "a beam needs two axes above zero", got=given, allowed="MAJ,MIN,PA in arcsec, arcsec and degrees"
         )
-    return beam, (f"the beam was given: {beam}",)
+    return beam, (f"the beam was given: {beam}", *_other_beam(beam, hdus, hdu, where, frame, path))
+
+
+def _other_beam(
+    given: Beam, hdus: Sequence[Hdu], hdu: Hdu, where: Plane, frame: Frame, path: str
+) -> tuple[str, ...]:
+    """A warning where the header has a beam of clearly another size than the given one."""
+    try:
+        own, _ = map_beam(hdus, hdu, where, frame, path)
+    except HeaderError:  # it has none that could be used: that is why one was given
+        return ()
+    factor = math.sqrt(given.area / own.area)
+    if max(factor, 1.0 / factor) < _OTHER_BEAM:
+        return ()
+    return (f"the header has a beam of {own}: the one that is used is {factor:.3g} times as wide",)
 
 
 def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tuple[str, ...]]:
