@@ -1,5 +1,7 @@
 """Completeness and reliability of catalogues whose making is known; counts and the area that a map can see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -8,8 +10,9 @@ from tests.score import worlds
 
 import skysift
 from skysift.base.errors import UsageError
+from skysift.base.provenance import Provenance
 from skysift.io.tables import FitsFormat
-from skysift.score.counts import CountsScorer, log_edges, share_table
+from skysift.score.counts import CountsScorer, log_edges, share_table, snr_reached
 from skysift.score.options import CountsOptions
 from skysift.score.visibility import NoiseMap, source_counts
 
@@ -212,3 +215,38 @@ def test_shares_of_empty_bins_are_unknown():
     assert table["n"] == [1, 1, 0]
     assert table["share"][:2] == [1.0, 0.0]
     assert np.isnan(table["share"][2])
+
+
+def of_simulator(truth, name, **options):
+    told = Provenance("0.1.0", name, options, kind="simulator")
+    return replace(truth, catalogue=replace(truth.catalogue, provenance=told))
+
+
+def test_what_was_injected_tells_no_reliability(world):
+    truth, catalogue = world
+    report = score(catalogue, of_simulator(truth, "inject"))
+    assert np.isnan([report.numbers[name] for name in ("reliability", "reliability_bright_high")]).all()
+    assert not [name for name in report.tables if name.startswith("reliability")]
+    assert report.numbers["completeness"] == score(catalogue, truth).numbers["completeness"]
+    (note,) = report.notes
+    assert "only what was injected" in note
+
+
+def test_emission_that_is_no_object_is_told(world):
+    truth, catalogue = world
+    (note,) = score(catalogue, of_simulator(truth, "galactic", diffuse=1e-4)).notes
+    assert "diffuse emission" in note
+    assert score(catalogue, of_simulator(truth, "galactic", diffuse=0.0)).notes == ()
+
+
+def test_few_bright_truths_do_not_move_the_snr_that_is_complete():
+    def reached(n, good, part=0.9):
+        return snr_reached({"snr": 10.0 ** np.arange(len(n)), "n": n, "n_good": good}, part)
+
+    assert reached([100, 100, 100], [0, 100, 100]) == pytest.approx(10**0.9)
+    assert reached([100, 100, 100, 1, 0, 2], [0, 100, 100, 0, 0, 1]) == pytest.approx(10**0.9, rel=0.05)
+    assert np.isnan(reached([100, 100], [0, 80]))  # never
+    assert np.isnan(reached([100, 100], [95, 100]))  # everywhere
+    assert np.isnan(reached([4, 4], [0, 4]))  # too few to say
+    assert np.isnan(reached([], []))
+    assert reached([5, 5, 5, 5], [0, 0, 5, 5], 0.5) == pytest.approx(10**1.5)

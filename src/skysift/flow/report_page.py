@@ -97,6 +97,8 @@ def plan_of(report: Report) -> dict[str, Callable[[], Picture]]:
         name: partial(draw, alone) for name, draw in _OF_RUNS.get(report.kind, {}).items()
     }
     if report.kind == "counts":
+        if "reliability_snr" not in tables:
+            del plan["reliability_snr"]  # the truth does not tell it
         fate = tables["found_rows"]
         names = [str(name).replace("_", " ") for name in fate["fate"]]
         plan["map"] = partial(chart_of_map, tables["map"])

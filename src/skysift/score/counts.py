@@ -10,23 +10,29 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from skysift.score.intervals import share_numbers, wilson
-from skysift.score.matching import Matching
+from skysift.score.matching import Matching, is_injected
 from skysift.score.opening import open_catalogue
 from skysift.score.options import CountsOptions
 from skysift.score.rule import match, table_of
 from skysift.score.scorer import Number, Report, ReportTable, Scorer
-from skysift.score.sides import Floats, Rows, found_rows
+from skysift.score.sides import Floats, Ints, Rows, found_rows
 from skysift.score.visibility import source_counts
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.truth import Truth
 
-__all__ = ["SEED", "CountsScorer", "log_edges", "share_table"]
+__all__ = ["SEED", "CountsScorer", "log_edges", "share_table", "snr_reached"]
 
 Bools = NDArray[np.bool_]
 
+FEWEST = 10  # truths in a bin, of which the S/N that a completeness is reached at is told
 SEED = 5.0  # sigma; where most finders begin, which should not lie within a bin
+_RULE_SNR = (
+    " snr_at_50 and snr_at_90 are the lowest S/N above which that many per cent are found, by completeness made to rise "
+    "with S/N over bins of at least 10 truths."
+)
 _RULE = (
     " Source counts are corrected bin by bin for false rows, Eddington bias, resolution and completeness by this very "
     "truth, which gives back the true ones; counts_of corrects those of another catalogue."
@@ -57,7 +63,7 @@ class CountsScorer(Scorer[CountsOptions]):
         tables: dict[str, ReportTable] = {
             **matched.tables(),
             **self._completeness(matched),
-            **self._reliability(matched),
+            **({} if is_injected(truth) else self._reliability(matched)),
         }
         tables["map"] = completeness_map(matched, truth, options)
         area = self._area(matched, truth)
@@ -71,11 +77,16 @@ class CountsScorer(Scorer[CountsOptions]):
                 "area": visible.tolist(),
                 "share": (visible / matched.noise.area).tolist() if level.size else [],
             }
+        numbers = self._numbers(matched, area)
+        if is_injected(truth):
+            numbers |= {name: math.nan for name in numbers if name.startswith("reliability")}
         return Report(
             self.name,
-            self._numbers(matched, area),
+            numbers,
             tables,
-            matched.rule + (_RULE if options.counts_of is None else _RULE_OTHER.format(options.counts_of)),
+            matched.rule
+            + _RULE_SNR
+            + (_RULE if options.counts_of is None else _RULE_OTHER.format(options.counts_of)),
             options.to_dict(),
             repr(catalogue),
             repr(truth),
@@ -94,7 +105,7 @@ class CountsScorer(Scorer[CountsOptions]):
         ):
             numbers |= share_numbers(name, int(np.sum(good & rows)), int(rows.sum()))
         table = self._snr_table(matched)
-        numbers |= {f"snr_at_{part}": _reached(table, part / 100.0) for part in (50, 90)}
+        numbers |= {f"snr_at_{part}": snr_reached(table, part / 100.0) for part in (50, 90)}
         return numbers | matched.numbers() | {"area": area}
 
     def _snr_table(self, matched: Matching) -> dict[str, list[float]]:
@@ -288,16 +299,36 @@ def class_table(rows: Rows, columns: tuple[str, ...], used: Bools, good: Bools, 
     return table
 
 
-def _reached(table: dict[str, list[float]], part: float) -> float:
-    """Where a share in bins rises through `part` for the last time, between the middles of bins; NaN if nowhere."""
-    x, y, n = (np.asarray(table[name], dtype=np.float64) for name in ("snr", "completeness", "n"))
-    x, y = x[n > 0], y[n > 0]
-    below = np.flatnonzero(y < part)
-    if not below.size or below[-1] + 1 >= x.size:
+def snr_reached(table: ReportTable, part: float) -> float:
+    """The lowest S/N above which completeness stays at or over `part`; NaN where it never gets there.
+
+    Bins are joined upwards until they hold 10 truths, and completeness is made to rise with S/N (the isotonic fit of
+    Barlow et al. 1972), so that a truth missed among few bright ones moves nothing. Between bins the share runs
+    straight in the logarithm of the S/N. NaN as well where no bin is below.
+
+    Parameters
+    ----------
+    table
+        Completeness in bins of S/N: columns ``snr``, ``n``, ``n_good``.
+    part
+        The share.
+    """
+    n, good = (np.asarray(table[name], dtype=np.float64) for name in ("n", "n_good"))
+    log_snr = np.log(np.asarray(table["snr"], dtype=np.float64))
+    if n.sum() < FEWEST:
         return math.nan
-    i = int(below[-1])
-    step = (part - y[i]) / (y[i + 1] - y[i])
-    return float(np.exp(np.log(x[i]) + step * (np.log(x[i + 1]) - np.log(x[i]))))
+    whole = np.floor(np.cumsum(n) / FEWEST) > np.floor((np.cumsum(n) - n) / FEWEST)
+    group: Ints = np.cumsum(whole) - whole  # what is left over at the end joins the last that is whole
+    group = np.minimum(group, whole.sum() - 1)
+    count = np.bincount(group, n)
+    x, y = np.bincount(group, n * log_snr) / count, np.bincount(group, good) / count
+    y = isotonic_regression(y, weights=count).x
+    reached = np.flatnonzero(y >= part - 1e-12)
+    if not reached.size or reached[0] == 0:
+        return math.nan
+    i = int(reached[0])
+    step = (part - y[i - 1]) / (y[i] - y[i - 1])
+    return float(np.exp(x[i - 1] + step * (x[i] - x[i - 1])))
 
 
 def _beside_each_other(ra: Floats) -> Floats:

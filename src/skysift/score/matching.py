@@ -18,6 +18,7 @@ from skysift.score.scorer import Number
 from skysift.score.sides import Floats, Ints, Rows, Truths
 from skysift.score.visibility import NoiseMap
 from skysift.sky.table import Table
+from skysift.sky.truth import Truth
 
 __all__ = [
     "APART",
@@ -28,11 +29,21 @@ __all__ = [
     "chance_numbers",
     "chance_table",
     "circles_meet",
+    "is_injected",
     "notes_of",
+    "notes_of_truth",
     "rule_text",
 ]
 
 APART = "catalogue and truth have no sky in common"
+DIFFUSE = (
+    "the map holds diffuse emission that belongs to no object of the truth: what is found of it counts as false, so "
+    "reliability and precision are low where it is bright"
+)
+ONLY_INJECTED = (
+    "the truth knows only what was injected, and nothing of what the map held before: completeness and fluxes mean "
+    "something; reliability is left out, and false rows, purity and precision mean nothing"
+)
 
 FATES: dict[str, str] = {
     "matched": "found rows that are a true object",
@@ -225,6 +236,23 @@ def notes_of(table: Table, found: Rows, seen: Rows, truths: Truths, *, on_map: b
         if not (met and (on_map or circles_meet((seen.ra, seen.dec), (true.ra, true.dec)))):
             notes.append(APART)
     return tuple(notes)
+
+
+def is_injected(truth: Truth) -> bool:
+    """Whether the truth knows only what was put into a map, and nothing of what the map held before."""
+    told = truth.catalogue.provenance
+    return told is not None and told.kind == "simulator" and told.finder == "inject"
+
+
+def notes_of_truth(truth: Truth) -> tuple[str, ...]:
+    """What the truth does not know of its map, one line each."""
+    told = truth.catalogue.provenance
+    if told is None or told.kind != "simulator":
+        return ()
+    if is_injected(truth):
+        return (ONLY_INJECTED,)
+    diffuse = told.options.get("diffuse", 0.0)
+    return (DIFFUSE,) if isinstance(diffuse, int | float) and diffuse > 0.0 else ()
 
 
 def circles_meet(*sets: tuple[Floats, Floats]) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
 from skysift.match.sky import Pairs, one_to_one_of, within
-from skysift.score.matching import DIRECTIONS, Fate, Matching, notes_of, rule_text
+from skysift.score.matching import DIRECTIONS, Fate, Matching, notes_of, notes_of_truth, rule_text
 from skysift.score.options import RuleOptions
 from skysift.score.sides import Floats, Ints, Rows, Truths, found_rows, true_objects
 from skysift.score.visibility import NoiseMap
@@ -75,7 +75,7 @@ def match(catalogue: Catalogue, truth: Truth, options: RuleOptions) -> Matching:
         beam=beam,
         noise=noise,
         rule=rule_text(options, beam),
-        notes=notes_of(table, found, seen, truths, on_map=truth.frame is not None),
+        notes=(*notes_of_truth(truth), *notes_of(table, found, seen, truths, on_map=truth.frame is not None)),
     )
 
 

@@ -16,6 +16,7 @@ from skysift.base.errors import UsageError
 from skysift.io.primary_beam import response
 from skysift.io.sdc_rows import Columns, is_listed, sdc1_rows, sdc1_truth_rows, to_fwhm
 from skysift.match.sky import separation
+from skysift.score.matching import notes_of_truth
 from skysift.score.options import Sdc1Options
 from skysift.score.scorer import Report, Scorer
 from skysift.score.sdc_chance import chance_of, notes_of_lists
@@ -156,7 +157,11 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
             options=options.to_dict(),
             catalogue=f"{len(catalogue.sources)} sources",
             truth=f"{len(true['id'])} objects",
-            notes=(*notes, *notes_of_lists(catalogue.sources, truth.sources, found["id"])),
+            notes=(
+                *notes_of_truth(truth),
+                *notes,
+                *notes_of_lists(catalogue.sources, truth.sources, found["id"]),
+            ),
         )
 
     def _frequency(self, catalogue: Catalogue, truth: Truth) -> tuple[float, float | None]:
