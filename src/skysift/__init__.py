@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from skysift.find import find
     from skysift.find.finding import Finding
+    from skysift.flow.injecting import completeness, inject
     from skysift.io.open import open
     from skysift.match import match
     from skysift.score import score
@@ -44,7 +45,9 @@ __all__ = [
     "SkyImage",
     "Tiling",
     "__version__",
+    "completeness",
     "find",
+    "inject",
     "match",
     "open",
     "score",
@@ -63,6 +66,8 @@ _HOMES = {
     "Report": "skysift.score.scorer",
     "SkyImage": "skysift.sky.image",
     "Tiling": "skysift.sky.tiling",
+    "completeness": "skysift.flow.injecting",
+    "inject": "skysift.flow.injecting",
     "open": "skysift.io.open",
     "simulate": "skysift.sim.simulating",
 }

@@ -7,7 +7,8 @@ import pytest
 from astropy.io import fits
 from tests import images
 
-from skysift.base.errors import DataError, FormatError, OptionError, UsageError
+import skysift
+from skysift.base.errors import DataError, FormatError, OptionError, UnknownName, UsageError
 from skysift.base.provenance import Provenance
 from skysift.sim.inject import make_sources, values_at
 from skysift.sim.made import inject, injected_truth, painted
@@ -269,3 +270,24 @@ def test_the_real_templates_conserve_their_flux(data_folder):
 
 def test_completeness_asks_for_more_sources_than_injection():
     assert CompletenessOptions().number > InjectOptions().number
+
+
+def test_the_verb_puts_sources_in_and_the_simulators_point_to_it():
+    image = images.image(np.random.default_rng(1).normal(0, RMS, (200, 200)))
+    full, truth = skysift.inject(image, number=5, snr_low=20)
+    assert len(truth) == 5
+    x, y = (np.round(truth.sources[name]).astype(int) for name in ("x", "y"))
+    assert ((full.read() - image.read())[y, x] > 10 * RMS).all()
+    with pytest.raises(UnknownName, match=r"skysift.inject\(image"):
+        skysift.simulate("inject")
+    with pytest.raises(UsageError, match="go into maps only"):
+        skysift.inject(np.zeros((5, 5)))
+
+
+def test_the_verb_of_completeness_tells_what_the_command_tells():
+    image = images.image(np.random.default_rng(1).normal(0, RMS, (120, 120)))
+    done = skysift.completeness(image, finder_options={"seed": 6.0}, number=20, inverted=False, workers=1)
+    assert done.report.numbers["n_made"] == len(done.made) == 20
+    assert done.recovery.found[done.made.snr > 12].mean() > 0.7
+    with pytest.raises(OptionError, match="did you mean 'number'"):
+        skysift.completeness(image, nmber=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from skysift.base.errors import UnknownName
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
 
@@ -45,6 +46,10 @@ def simulate(
     UnknownName, OptionError
         The simulator or one of its options does not exist, or a value is out of bounds.
     """
+    if simulator == "inject":
+        raise UnknownName(
+            "no such simulator", got=simulator, todo="sources go into a map by skysift.inject(image, ...)"
+        )
     made = Registry[Any]("simulator").make(simulator, **options)
     maps: tuple[tuple[SkyImage, Truth], ...] = made.simulate(
         workers=workers or settings().workers, progress=progress
