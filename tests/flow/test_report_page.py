@@ -12,7 +12,14 @@ from tests.score import worlds
 import skysift
 from skysift.base.provenance import Provenance
 from skysift.flow.report_page import Figure, figures_of_runs, page_of, page_of_runs, plan_of
-from skysift.flow.report_text import common_rule, comparison_text, reports_text, shared_numbers, value_text
+from skysift.flow.report_text import (
+    common_rule,
+    comparison_text,
+    reports_text,
+    shared_numbers,
+    table_rows,
+    value_text,
+)
 
 KINDS = ("counts", "fluxes", "classes", "coco")
 
@@ -79,3 +86,9 @@ def test_what_all_kinds_say_is_said_once(reports):
 def test_values_are_shown_as_people_read_them():
     shown = [value_text(value) for value in (0.123456, 12345, float("nan"), "word", 1e-9, True)]
     assert shown == ["0.1235", "12,345", "-", "word", "1e-09", "True"]
+
+
+def test_empty_bins_are_not_listed():
+    assert table_rows({"snr": [1.0, 2.0, 3.0], "n": [4, 0, 1]})[1] == [("1", "4"), ("3", "1")]
+    assert len(table_rows({"class": ["a", "b"], "n": [0, 0], "n_found": [2, 0]})[1]) == 1
+    assert len(table_rows({"class": ["a", "b"]})[1]) == 2

@@ -97,3 +97,14 @@ def test_nothing_matched_is_told_as_unknown():
     assert np.isnan(report.numbers["flux_bias"])
     assert report.tables["flux"]["n"] == [0]
     assert place.celestial
+
+
+def test_a_scatter_of_few_is_not_told(world):
+    _, truth, found = world
+    few = worlds.catalogue(sources=found.sources.select(np.argsort(-found.sources["snr"])[:4]))
+    report = score(few, truth)
+    assert np.isfinite(report.numbers["flux_bias"])
+    assert np.isnan([report.numbers[f"flux_{name}"] for name in ("scatter", "pull", "pull_width")]).all()
+    table = score(found, truth).tables["flux"]
+    for name in ("scatter", "pull", "pull_width"):
+        assert (np.isfinite(table[name]) == (np.array(table["n"]) >= 5)).all()

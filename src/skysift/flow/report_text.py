@@ -163,9 +163,13 @@ def _with_half(numbers: Mapping[str, Number], name: str) -> str:
 
 
 def table_rows(table: ReportTable) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The heads and the rows of a table as texts, the ends of intervals beside what they are of."""
+    """The heads and the rows of a table as texts, the ends of intervals beside what they are of; no empty bins."""
     names = tuple(name for name in table if not _is_end(name, table))
-    return names, list(zip(*(_shown(table, name) for name in names), strict=True))
+    rows = zip(*(_shown(table, name) for name in names), strict=True)
+    counts = [table[name] for name in ("n", "n_found") if name in table]
+    if not counts:
+        return names, list(rows)
+    return names, [row for row, *n in zip(rows, *counts, strict=True) if any(n)]
 
 
 def _table(table: ReportTable) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.flow.figures import Picture
-from skysift.flow.style import BLUE, INK, ORANGE, blank, colours, plain_numbers, png, quiet, sheet
+from skysift.flow.style import BLUE, INK, ORANGE, blank, colours, plain_numbers, png, prefixed, quiet, sheet
+from skysift.score.fluxes import FEWEST
 from skysift.score.scorer import Report, ReportTable
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ def points(
     label: str = "",
     shift: float = 1.0,
     marker: str = "o",
+    fewest: int = 1,
 ) -> bool:
-    """One column against another, with its intervals and a thin line; whether there was anything to draw."""
+    """One column against another, with its intervals and a thin line; whether there was anything to draw.
+
+    Bins of fewer rows than `fewest` are left out.
+    """
     here, there = column(table, x) * shift, column(table, y)
-    good = np.isfinite(here) & np.isfinite(there) & (column(table, "n") > 0)
+    good = np.isfinite(here) & np.isfinite(there) & (column(table, "n") >= fewest)
     if not good.any():
         return False
     if f"{y}_low" in table:
@@ -94,11 +99,16 @@ def chart_of_shares(
     runs: Runs, table: str, x: str, y: str, x_label: str, y_label: str, caption: str, *, log: bool = True
 ) -> Picture:
     """A share in bins, such as completeness against S/N, for one or several runs."""
+    factor = 1.0
+    if "[Jy]" in x_label:
+        tables = [report.tables[table] for report in runs.values() if table in report.tables]
+        factor, unit = prefixed("Jy", [flux for each in tables for flux in _filled(each, x)])
+        x_label = x_label.replace("[Jy]", f"[{unit}]")
     figure, axes = start(x_label, y_label)
     drawn = False
     for (name, report), colour in zip(runs.items(), _cycle(len(runs)), strict=True):
         if table in report.tables:
-            drawn |= points(axes, report.tables[table], x, y, colour, name if len(runs) > 1 else "")
+            drawn |= points(axes, report.tables[table], x, y, colour, name if len(runs) > 1 else "", factor)
     if not drawn:
         blank(axes, "nothing to count")
         return Picture(png(figure), f"{caption} Nothing to count.")
@@ -124,7 +134,8 @@ def chart_of_spread(
         )
         place = 1.0 + 0.012 * (lines.index((run, table, label)) - (len(lines) - 1) / 2)
         if table in runs[run].tables:
-            drawn |= points(axes, runs[run].tables[table], "snr", y, colour, named, place)
+            drawn |= points(axes, runs[run].tables[table], "snr", y, colour, named, place, fewest=FEWEST)
+    caption = f"{caption} Bins with fewer than {FEWEST} are left out."
     if not drawn:
         blank(axes, "nothing to compare")
         return Picture(png(figure), f"{caption} Nothing to compare.")
@@ -190,13 +201,15 @@ def chart_of_bars(
 
 def chart_of_visibility(table: ReportTable, threshold: float) -> Picture:
     """The area over which a source of each peak could be found."""
-    figure, axes = start("peak [Jy/beam]", "part of the area")
-    peak, share = column(table, "flux_peak"), column(table, "share")
+    factor, unit = prefixed("Jy/beam", column(table, "flux_peak"))
+    figure, axes = start(f"peak [{unit}]", "part of the area")
+    peak, share = column(table, "flux_peak") * factor, column(table, "share")
     if not peak.size:
         blank(axes, "the noise map holds nothing")
         return Picture(png(figure), "Visibility area: the noise map holds nothing.")
     axes.step(np.append(peak, peak[-1] * 1.3), np.append(share, 1.0), where="post", color=BLUE, linewidth=1.5)
     axes.set_xscale("log")
+    plain_numbers(axes.xaxis)
     axes.set_ylim(0, 1.04)
     plain = f"Part of the {column(table, 'area')[-1]:.3g} square degrees searched over which a peak exceeds "
     return Picture(png(figure), plain + f"{threshold:g} times the rms.")
@@ -204,13 +217,14 @@ def chart_of_visibility(table: ReportTable, threshold: float) -> Picture:
 
 def chart_of_counts(table: ReportTable) -> Picture:
     """Euclid-normalised differential source counts: as measured, corrected, and true."""
-    figure, axes = start("flux [Jy]", "S$^{2.5}$ dN/dS [Jy$^{1.5}$ sr$^{-1}$]")
+    factor, unit = prefixed("Jy", _filled(table, "flux"))
+    figure, axes = start(f"flux [{unit}]", "S$^{2.5}$ dN/dS [Jy$^{1.5}$ sr$^{-1}$]")
     n = column(table, "n")
     some = n > 0
     if not some.any() or not np.isfinite(column(table, "euclidean")[some]).any():
         blank(axes, "nothing to count, or no area")
         return Picture(png(figure), "Differential source counts: nothing to count, or the area is not known.")
-    flux = column(table, "flux")
+    flux = column(table, "flux") * factor
     for name, colour, label, move in (
         ("euclidean", BLUE, "as measured", 0.98),
         ("corrected", ORANGE, "corrected", 1.02),
@@ -235,6 +249,7 @@ def chart_of_counts(table: ReportTable) -> Picture:
         axes.plot(flux[good], true[good], color=INK, linewidth=1.0, linestyle="--", label="true")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    plain_numbers(axes.xaxis)
     legend(axes)
     caption = (
         "Euclid-normalised differential source counts. Corrected for completeness, resolution, Eddington bias and "
@@ -286,6 +301,11 @@ def chart_of_calibration(runs: Runs) -> Picture:
     return Picture(
         png(figure), "Calibration: on the dashed line a score is the probability that it claims to be."
     )
+
+
+def _filled(table: ReportTable, name: str) -> list[float]:
+    """The values of a column where there is something in the bin."""
+    return [value for value, n in zip(table[name], table["n"], strict=True) if n > 0]
 
 
 def _cycle(n: int) -> list[str]:

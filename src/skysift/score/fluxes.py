@@ -22,7 +22,7 @@ from skysift.score.sides import Floats
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.truth import Truth
 
-__all__ = ["QUANTITIES", "Deviations", "FluxesScorer", "deviations"]
+__all__ = ["FEWEST", "QUANTITIES", "Deviations", "FluxesScorer", "deviations"]
 
 QUANTITIES: dict[str, str] = {
     "ra": "right ascension, found - true, times cos(dec) [arcsec]",
@@ -35,11 +35,13 @@ QUANTITIES: dict[str, str] = {
     "pa": "position angle with the beam, found - true [deg]",
 }
 
+FEWEST = 5  # pairs, of which a scatter or a pull is told
+
 _RULE = (
     " Found rows that are one of several truths merged are left out here. Medians, and half the 16-84 % range, stand "
     "for bias and scatter; bins are of true S/N. A pull is (found - true) / error of the found row. Position angles are "
     "compared where the true axis ratio with the beam is below {round_above:g}. The numbers are of truths above "
-    "{bright:g} sigma."
+    "{bright:g} sigma. Scatter and pulls of fewer than 5 are not told."
 )
 
 
@@ -127,7 +129,7 @@ def _over(difference: Floats, error: Floats) -> Floats:
 def _numbers(name: str, found: Deviations, rows: np.ndarray) -> dict[str, Number]:
     """The summary of one quantity."""
     apart, pull = spread(found.difference[rows]), spread(found.pull[rows])
-    return {
+    told = {
         f"{name}_bias": apart.median,
         f"{name}_bias_low": apart.median_low,
         f"{name}_bias_high": apart.median_high,
@@ -143,6 +145,11 @@ def _numbers(name: str, found: Deviations, rows: np.ndarray) -> dict[str, Number
         f"{name}_beyond_5": pull.beyond,
         f"{name}_n_with_error": pull.n,
     }
+    few = (
+        *((f"{name}_scatter",) if apart.n < FEWEST else ()),
+        *((f"{name}_pull", f"{name}_pull_width", f"{name}_beyond_5") if pull.n < FEWEST else ()),
+    )
+    return told | dict.fromkeys(few, math.nan)
 
 
 def _table(snr: Floats, edges: Floats, found: Deviations, good: np.ndarray) -> ReportTable:
