@@ -7,6 +7,7 @@ from tests.score import worlds
 from skysift.base.errors import UsageError
 from skysift.score.classes import NOTHING, ClassesScorer, calibration
 from skysift.score.options import ClassesOptions
+from skysift.sky import schema
 
 PLACE = worlds.frame()
 
@@ -88,3 +89,12 @@ def test_a_catalogue_without_classes_cannot_be_scored():
         score(worlds.found_in(truth, place), truth)
     with pytest.raises(UsageError, match="the truth has no column 'morphology'"):
         score(worlds.catalogue(sources=truth.sources[:0]), truth, column="morphology")
+    has = worlds.table(
+        "sources", schema.further("sources", "morphology"), ra=[150.0], dec=[-30.0], morphology=["disc"]
+    )
+    with pytest.raises(UsageError, match=r"no column 'class'.*set classes\.column=morphology"):
+        score(worlds.catalogue(sources=has), truth)
+    with pytest.raises(UsageError, match=r"no column 'object_type'.*; set classes\.column=class"):
+        score(truth.catalogue, truth, column="object_type")
+    with pytest.raises(UsageError, match=r"classify it first"):
+        score(worlds.found_in(truth, place), truth)

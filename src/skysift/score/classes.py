@@ -23,6 +23,7 @@ from skysift.sky.truth import Truth
 
 __all__ = ["NOTHING", "ClassesScorer", "calibration"]
 
+COLUMNS = ("class", "morphology", "object_type")  # those that may hold classes
 NOTHING = "nothing"  # the class of what is missed, and of what is false
 
 _RULE = (
@@ -52,10 +53,11 @@ class ClassesScorer(Scorer[ClassesOptions]):
         options = self.options
         for rows, what in ((table_of(catalogue, options.table), "catalogue"), (truth.sources, "truth")):
             if len(rows) and options.column not in rows:
+                others = [name for name in COLUMNS if name in rows]
                 raise UsageError(
                     f"the {what} has no column {options.column!r}, so its classes cannot be scored",
                     got=repr(rows),
-                    todo="name another column of classes (column=morphology), or classify first",
+                    todo=f"set classes.column={others[0]}" if others else "classify it first",
                 )
         matched = match(catalogue, truth, options)
         true, found = _classes(matched, truth, options.column)
