@@ -175,3 +175,11 @@ def test_shifted_boxes_meet_little():
     place, truth = worlds.sky(300, low=20)
     report = score(worlds.found_in(truth, place), truth)
     assert report.numbers["ap50_box_chance"] < 0.02
+
+
+@pytest.mark.parametrize("shapes", ["ellipses", "islands", "labels"])
+def test_nothing_found_is_a_precision_of_nothing(tmp_path, shapes):
+    _, truth = worlds.sky(3)
+    fits.writeto(tmp_path / "labels.fits", np.zeros(PLACE.shape, dtype=np.int32))
+    report = score(worlds.catalogue(), truth, shapes=shapes, labels=str(tmp_path / "labels.fits"))
+    assert report.numbers["ap_box"] == 0.0

@@ -200,6 +200,8 @@ def _islands(catalogue: Catalogue, options: CocoOptions, kind: str, frame: Frame
         There are no islands, or the map of labels is none, of other pixels than the truth, or of other islands.
     """
     islands = catalogue.islands
+    if not len(islands) and not len(catalogue.sources) and not len(catalogue.components):
+        return Detections.empty(), np.empty(0, dtype=np.int64)  # nothing was found
     if not len(islands):
         raise UsageError("the catalogue has no islands", got=repr(catalogue), todo="set coco.shapes=ellipses")
     if kind == "islands":
