@@ -235,6 +235,62 @@ def test_a_survey_of_another_sky_is_told(two, tmp_path, capsys):
     assert not (tmp_path / "check" / "validation.html").exists()
 
 
+def test_an_empty_field_is_told_as_such(two, tmp_path, capsys):
+    empty = save(field(1)[:0], tmp_path / "empty.fits")
+    line = told(["validate", empty, two[0], "--out", tmp_path / "check"], capsys)
+    assert "empty has no rows: there is no field to compare" in line
+    line = told(["validate", two[0], empty, "--out", tmp_path / "check"], capsys)
+    assert "empty has no rows: there is no reference" in line
+
+
+def test_matching_nothing_says_that_there_are_no_rows(tmp_path, capsys):
+    empty = [save(field(1)[:0], tmp_path / f"{name}.fits") for name in "ab"]
+    assert main(["match", *empty, "--out", str(tmp_path / "o.fits"), "--report"]) == 0
+    out = capsys.readouterr().out
+    assert "b: nothing to match, for want of rows" in out
+    assert "within" not in out
+    page = (tmp_path / "o.html").read_text()
+    assert "data:image/png" not in page
+    assert "for want of rows" in page
+
+
+def test_swapped_arguments_are_suspected(two, tmp_path, capsys):
+    n = 600
+    rng = np.random.default_rng(3)
+    lines = [
+        "ra,dec,flux_mJy",
+        *(f"{ra},{dec},3" for ra, dec in zip(*rng.uniform(-9, 9, (2, n)), strict=True)),
+    ]
+    lines += [f"{ra},{dec},3" for ra, dec in zip(field(1)["ra"], field(1)["dec"], strict=True)]
+    (tmp_path / "wide.csv").write_text("\n".join(lines).replace("\n-", "\n35"))
+    words = ["validate", str(tmp_path / "wide.csv"), two[0], "--set", "trials=3", "--radius", "5"]
+    assert main([*words, "--out", str(tmp_path / "check")]) == 0
+    assert "the arguments may be swapped" in capsys.readouterr().err
+    right = ["validate", two[0], str(tmp_path / "wide.csv"), "--set", "trials=3", "--radius", "5"]
+    assert main([*right, "--out", str(tmp_path / "right")]) == 0
+    assert "swapped" not in capsys.readouterr().err
+
+
+def test_the_spectral_index_is_told_and_the_frequencies_are_missed_where_they_are(two, tmp_path, capsys):
+    words = ["validate", *two, "--set", "trials=3", "--out"]
+    assert main([*words, str(tmp_path / "known")]) == 0
+    captured = capsys.readouterr()
+    assert "  spectral index " in captured.out
+    assert captured.err == ""
+    bare = save(field(2, frequency=np.full(60, np.nan)), tmp_path / "bare.fits")
+    assert main(["validate", two[0], bare, "--set", "trials=3", "--out", str(tmp_path / "unknown")]) == 0
+    assert "not known is the frequency of bare (--reference-frequency gives it)" in capsys.readouterr().err
+
+
+def test_columns_of_a_reference_are_named_by_flags_that_there_are(two, tmp_path, capsys):
+    (tmp_path / "s.csv").write_text("lon,lat,S\n20.1,-10.1,3\n")
+    words = ["validate", two[0], tmp_path / "s.csv", "--out", tmp_path / "check"]
+    assert told(words, capsys).endswith("say it by --ra COLUMN --dec COLUMN")
+    line = told([*words, "--ra", "lon", "--dec", "lat", "--flux", "S"], capsys)
+    assert line.endswith("say it by --flux-unit mJy")
+    assert "skysift convert FILE NEW --from named" in told(["match", *words[1:3]], capsys)
+
+
 def test_islands_need_their_maps(two, tmp_path, capsys):
     alone = Catalogue(Table.empty("islands"), field(1), Table.empty("components"))
     FitsFormat().write(alone, tmp_path / "folder")

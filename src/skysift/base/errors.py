@@ -29,7 +29,7 @@ tile is not allowed: got 3; allowed: 64 or more; leave it out for 1024
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 __all__ = [
     "BusyError",
@@ -107,6 +107,12 @@ class SkysiftError(Exception):
         if self.todo is not None:
             parts.append(self.todo)
         return f"{self.wrong}: {'; '.join(parts)}" if parts else self.wrong
+
+    def advising(self, todo: str) -> Self:
+        """The same error with other advice, where the asker has other means than those who raised it know."""
+        told = type(self)(self.wrong, allowed=self.allowed, todo=todo)
+        told.got = self.got
+        return told
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

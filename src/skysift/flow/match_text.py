@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skysift.flow.style import digits
 from skysift.match.duplicates import Duplicates
+from skysift.match.offsets import median_of
 from skysift.match.result import Join, Match, Tally
 
-__all__ = ["duplicates_lines", "join_lines", "match_lines"]
+__all__ = ["duplicates_lines", "index_of", "join_lines", "match_lines", "pair"]
 
 
 def match_lines(match: Match) -> list[str]:
@@ -18,8 +22,25 @@ def match_lines(match: Match) -> list[str]:
         *(_tally_line(each) for each in match.tallies),
     ]
     for join in match.joins:
-        lines += join_lines(join, by_overlap=match.kind in ("ellipse", "island"))
+        if join.rows and match.tallies[join.number - 1].rows:
+            lines += join_lines(join, by_overlap=match.kind in ("ellipse", "island"))
+        else:
+            lines.append(f"{join.name}: nothing to match, for want of rows")
+    index = index_of(match)
+    if index.size:
+        middle, error, width = median_of(index)
+        lines.append(
+            f"  spectral index {pair(middle, error)}, scatter {digits(width)} ({index.size:,} pairs)"
+        )
     return lines
+
+
+def index_of(match: Match) -> NDArray[np.float64]:
+    """The spectral indices of the pairs of two catalogues; none of more catalogues, or where they are not known."""
+    if "spectral_index" not in match.table or len(match.tallies) > 2:
+        return np.zeros(0)
+    index = match["spectral_index"]
+    return np.asarray(index[np.isfinite(index)])
 
 
 def join_lines(join: Join, *, by_overlap: bool = False) -> list[str]:

@@ -19,7 +19,7 @@ from skysift.flow.match_charts import (
     chart_of_separations,
     pairs_of,
 )
-from skysift.flow.match_text import match_lines, pair
+from skysift.flow.match_text import index_of, match_lines, pair
 from skysift.flow.page import render
 from skysift.flow.style import digits
 from skysift.match.entries import Entries
@@ -27,7 +27,7 @@ from skysift.match.offsets import median_of
 from skysift.match.result import Match
 from skysift.match.sky import separation, unit_vectors
 
-__all__ = ["in_field", "match_page"]
+__all__ = ["in_field", "match_page", "reach_of"]
 
 _LISTED = 20  # of the pairs that are farthest off
 
@@ -78,17 +78,22 @@ def match_page(match: Match, title: str = "", lead: str = "") -> str:
 
 def in_field(reference: Entries, catalogue: Entries, margin: float) -> Entries:
     """The rows of a survey within the circle that holds a catalogue, and `margin` (arcsec) about it."""
-    placed = catalogue.take(catalogue.placed)
-    if not len(placed):
+    if not catalogue.placed.any():
         return reference.take(np.zeros(len(reference), np.bool_))
+    (ra, dec), reach = reach_of(catalogue)
+    with np.errstate(invalid="ignore"):
+        return reference.take(separation(ra, dec, reference.ra, reference.dec) <= reach + margin)
+
+
+def reach_of(catalogue: Entries) -> tuple[tuple[float, float], float]:
+    """The middle (ra, dec; deg) of rows of which one at least has a position, and how far (arcsec) they reach from it."""
+    placed = catalogue.take(catalogue.placed)
     middle = unit_vectors(placed.ra, placed.dec).mean(axis=0)
     ra, dec = (
         math.degrees(math.atan2(middle[1], middle[0])),
         math.degrees(math.atan2(middle[2], math.hypot(*middle[:2]))),
     )
-    reach = float(np.max(separation(ra, dec, placed.ra, placed.dec))) + margin
-    with np.errstate(invalid="ignore"):
-        return reference.take(separation(ra, dec, reference.ra, reference.dec) <= reach)
+    return (ra, dec), float(np.max(separation(ra, dec, placed.ra, placed.dec)))
 
 
 def _section(match: Match, number: int) -> _Section:
@@ -106,6 +111,10 @@ def _section(match: Match, number: int) -> _Section:
     ]
     heads, odd = _odd(match, number, pairs)
     how = "by overlap" if match.kind in ("ellipse", "island") else f"within {digits(join.radius)} arcsec"
+    bare = [each.name for each in (match.tallies[0], match.tallies[number - 1]) if not each.rows]
+    if bare:
+        told = f"Nothing to match, for want of rows in {' and in '.join(bare)}."
+        return _Section(f"{join.name} against {pairs.reference}", told, (), (), (), (), ())
     return _Section(
         f"{join.name} against {pairs.reference}",
         f"Pairs {how}. Medians, errors and scatter are those of the bright pairs "
@@ -150,7 +159,7 @@ def _numbers_table(match: Match, number: int, pairs: Pairs) -> tuple[Fact, ...]:
     ]
     if scale.n_scale and scale.scale != scale.ratio:
         rows.append(("flux scale by the expected index", pair(scale.scale, scale.scale_err)))
-    rows += _index_rows(match, pairs)
+    rows += _index_rows(match)
     for name, fit, error in (
         zip(("east", "north"), sky.plane, sky.plane_err, strict=True) if sky.plane else ()
     ):
@@ -159,12 +168,9 @@ def _numbers_table(match: Match, number: int, pairs: Pairs) -> tuple[Fact, ...]:
     return tuple(rows)
 
 
-def _index_rows(match: Match, pairs: Pairs) -> list[Fact]:
+def _index_rows(match: Match) -> list[Fact]:
     """The spectral index that the pairs of two catalogues have."""
-    if "spectral_index" not in match.table or len(match.tallies) > 2:
-        return []
-    index = match["spectral_index"]
-    index = index[np.isfinite(index)]
+    index = index_of(match)
     if not index.size:
         return []
     middle, error, width = median_of(index)

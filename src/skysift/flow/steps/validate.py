@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import skysift
-from skysift.base.errors import UsageError
+from skysift.base.errors import FormatError, UsageError
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.flow.match_text import match_lines
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, refuse_earlier, size, writing
 from skysift.flow.steps.match import entries_of, read_entries, records
-from skysift.flow.validation import in_field, match_page
+from skysift.flow.validation import in_field, match_page, reach_of
 from skysift.io.layouts.reading import read_any
 from skysift.io.tables import FitsFormat
 from skysift.match.catalogues import match_catalogues
+from skysift.match.entries import Entries
 from skysift.match.matcher import Matcher
 from skysift.match.result import Match
+from skysift.sky.table import Table
 
 __all__ = ["validate_field"]
 
 PAGE, NUMBERS, TABLE = "validation.html", "validation.json", "matches.fits"
+_FLAGS = {"ra": "--ra", "dec": "--dec", "flux_int": "--flux", "flux_unit": "--flux-unit"}  # of the command
+_FAR_WIDER = 3.0  # a field that reaches so many times as far as its reference is none
 
 
 def validate_field(
@@ -62,7 +69,7 @@ def validate_field(
     Raises
     ------
     UsageError
-        A file is not there, or the reference has no row in the field.
+        A file is not there or has no rows, or the reference has no row in the field.
     FormatError
         A file is no catalogue that is known.
     OutputError
@@ -72,14 +79,16 @@ def validate_field(
     refuse_earlier(out, overwrite=overwrite)
     flux = matcher.options.flux
     found = read_entries(catalogue, table, flux, frequency)
-    there = read_any(reference, "named" if columns else None, columns, table)
-    survey = entries_of(there, reference, flux, reference_frequency)
+    survey = entries_of(_reference(reference, columns, table), reference, flux, reference_frequency)
+    for each, what in ((found, "field"), (survey, "reference")):
+        if not len(each):
+            raise UsageError(f"{each.name} has no rows: there is no {what} to compare")
     radius = matcher.radius(survey, found)
     near = in_field(survey, found, radius)
     if not len(near):
         raise UsageError(f"{survey.name} has no row in the field of {found.name}", got="no common sky")
     match = match_catalogues([near, found], matcher)
-    match = replace(match, notes=(*match.notes, *_notes(match)))
+    match = replace(match, notes=(*match.notes, *_notes(match, near, found, survey)))
     names = (PAGE, NUMBERS, TABLE, MANIFEST)
     told = Provenance(
         skysift.__version__,
@@ -112,10 +121,44 @@ def validate_field(
     return match
 
 
-def _notes(match: Match) -> list[str]:
-    """What keeps the flux ratio from being that of the flux scales, where something does."""
+def _reference(path: Path, columns: Mapping[str, object] | None, table: str) -> Table:
+    """The table of the reference.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or no such column.
+    FormatError
+        It is no catalogue that is known; what it says to do are flags of the command.
+    """
+    try:
+        return read_any(path, "named" if columns else None, columns, table)
+    except FormatError as error:
+        wishes = re.findall(r"--set (\w+)=(\w+)", error.todo or "")
+        if not wishes or not all(name in _FLAGS for name, _ in wishes):
+            raise
+        flags = " ".join(f"{_FLAGS[name]} {value}" for name, value in wishes)
+        raise error.advising(f"say it by {flags}") from error
+
+
+def _notes(match: Match, near: Entries, found: Entries, survey: Entries) -> list[str]:
+    """What keeps the flux ratio from being that of the flux scales, and what looks like swapped arguments."""
+    notes = []
     scale = match.joins[0].flux_scale
-    if scale.n and not scale.n_scale:
-        why = "the frequencies differ or are not known, and no expected_index was set"
-        return [f"the flux ratio holds the spectral index: {why}"]
-    return []
+    flags = ((found, "--frequency"), (near, "--reference-frequency"))
+    unknown = [
+        f"the frequency of {each.name} ({flag} gives it)"
+        for each, flag in flags
+        if not np.isfinite(each.frequency).any()
+    ]
+    if scale.n and not scale.n_scale and unknown:
+        notes.append(f"the flux ratio may hold a spectral index: not known is {' nor '.join(unknown)}")
+    if not np.isfinite(found.snr).any() or not np.isfinite(found.frequency).any():
+        (_, wide), (_, narrow) = reach_of(found), reach_of(survey)
+        narrow = max(narrow, 60.0)
+        if wide > _FAR_WIDER * narrow:
+            notes.append(
+                f"{found.name} reaches {wide / narrow:,.0f} times as far over the sky as its reference {survey.name}: "
+                "the arguments may be swapped"
+            )
+    return notes

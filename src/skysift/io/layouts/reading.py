@@ -93,7 +93,9 @@ def read_any(
         f"{path} is no catalogue that is known",
         got=f"the columns {', '.join(names[:6])}" if names else "no named columns",
         allowed=f"a table of skysift, {', '.join(layouts())}",
-        todo="`--from named --set ra=COLUMN --set dec=COLUMN` names the columns" if names else None,
+        todo="`skysift convert FILE NEW --from named --set ra=COLUMN --set dec=COLUMN` names the columns"
+        if names
+        else None,
     )
 
 
