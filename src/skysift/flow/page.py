@@ -163,7 +163,10 @@ def _numbers(finding: Finding, seen: Overview, manifest: Manifest) -> tuple[Fact
         numbers.append((digits(np.nanmax(catalogue.islands["flux_peak"]) * peak), f"brightest, {peak_unit}"))
     scale_y, scale_x = finding.image.frame.scale
     area = seen.n_good * scale_y * scale_x / 3600**2
-    numbers.append((digits(area), "square degrees searched"))
+    if area < 0.01:
+        numbers.append((digits(area * 3600), "square arcminutes searched"))
+    else:
+        numbers.append((digits(area), "square degrees searched"))
     numbers.append((f"{sum(manifest.seconds.values()):.1f}", "seconds to find them"))
     return tuple(numbers)
 
