@@ -31,6 +31,7 @@ from skysift.sky.image import SkyImage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["Page", "chart_bytes", "completeness_page"]
@@ -131,7 +132,10 @@ def _numbers(report: Report) -> tuple[Fact, ...]:
     facts.append((digits(float(n["flux_pull_width"])), "width of the flux pulls, 1 expected"))
     if "reliability" in n:
         facts.append(
-            (_per_cent(n["reliability"]), f"reliable: {n['n_negative']} of {n['n_positive']} upside down")
+            (
+                _per_cent(n["reliability"]),
+                f"reliable: {n['n_negative']} of {n['n_positive']} upside down; too low where sidelobes are",
+            )
         )
     return tuple(facts)
 
@@ -228,6 +232,7 @@ def _draw_curve(axes: Axes, report: Report, against: str) -> None:
         fmt="o", color=BLUE, markersize=4, elinewidth=1.1, label="made sources found",
     )  # fmt: skip
     middle, width, ceiling = (float(numbers[f"{against}_{name}"]) for name in ("middle", "width", "ceiling"))
+    told: list[str] = []
     if math.isfinite(middle):
         along = np.geomspace(values.min(), values.max(), 300)
         axes.plot(
@@ -241,21 +246,26 @@ def _draw_curve(axes: Axes, report: Report, against: str) -> None:
             at = float(numbers[f"{against}_{level}"]) * factor
             if math.isfinite(at) and x.min() <= at <= x.max():
                 axes.plot([at, at], [0.0, level / 100.0], color=INK, linewidth=0.9, linestyle="--")
-                text = f"{level} %: {digits(at)}"
-                axes.annotate(
-                    text,
-                    (at, level / 100.0),
-                    xytext=(7, -30),
-                    textcoords="offset points",
-                    color=INK,
-                    fontsize=9,
-                )
+                told.append(f"{level} %: {digits(at)}{unit and ' ' + unit}")
+    # In the corner that the curve leaves free: beside the lines they would lie on each other.
+    axes.text(0.02, 0.97, "\n".join(told), transform=axes.transAxes, va="top", color=INK, fontsize=9)
     axes.set_xscale("log")
-    plain_numbers(axes.xaxis)
+    _steps(axes.xaxis)
     axes.set_ylim(-0.03, 1.05)
     axes.set_xlabel("S/N" if against == "snr" else f"flux [{unit}]")
     axes.set_ylabel("completeness")
     _legend(axes)
+
+
+def _steps(axis: Axis) -> None:
+    """Label a logarithmic axis at 1, 2, 5, 10, 20 and so on; over more than three decades at powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter  # loaded late: only reports need matplotlib
+
+    plain_numbers(axis)
+    low, high = axis.get_view_interval()
+    if 6.0 * low < high < 1e3 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _flux_chart(recovery: Recovery) -> Picture:
@@ -283,7 +293,7 @@ def _flux_chart(recovery: Recovery) -> Picture:
     axes.axhline(1.0, color=INK, linewidth=0.9, linestyle="--")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    plain_numbers(axes.xaxis)
+    _steps(axes.xaxis)
     plain_numbers(axes.yaxis)
     return _picture(figure, caption)
 
@@ -311,7 +321,7 @@ def _pull_chart(report: Report) -> Picture:
     axes.axhline(1.0, color=INK, linewidth=0.9, linestyle="--")
     axes.set_xscale("log")
     axes.set_ylim(0.0, max(2.0, 1.1 * float(np.nanmax(table["flux_pull_width"]))))
-    plain_numbers(axes.xaxis)
+    _steps(axes.xaxis)
     _legend(axes)
     return _picture(figure, caption)
 
@@ -366,7 +376,7 @@ def _reliability_chart(report: Report) -> Picture:
     axes.fill_between(snr, low, high, color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(snr, share, color=BLUE, marker="o", markersize=4)
     axes.set_xscale("log")
-    plain_numbers(axes.xaxis)
+    _steps(axes.xaxis)
     good = low[np.isfinite(low)]
     axes.set_ylim(min(0.9, float(good.min()) - 0.02 if good.size else 0.9), 1.005)
     return _picture(figure, caption)
