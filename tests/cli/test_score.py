@@ -191,6 +191,27 @@ def test_what_is_odd_is_warned_of(folder, capsys, tmp_path):
     )
 
 
+def test_a_kind_that_cannot_be_scored_leaves_the_others(folder, capsys, tmp_path):
+    truth = worlds.sky(20, side=500)[1]
+    write_truth(truth, tmp_path / "sky" / "truth")
+    FitsFormat().write(truth.catalogue, tmp_path / "plain")
+    words = ("score", tmp_path / "plain", tmp_path / "sky", "--json", "--kind")
+    code, out, err = run(capsys, *words, "counts,classes")
+    assert code == 0
+    assert list(json.loads(out)) == ["counts"]
+    assert err.startswith("skysift: warning: classes is left out: the catalogue has no column 'class'")
+    assert len(err.splitlines()) == 1
+    code, out, err = run(capsys, *words, "classes")
+    assert (code, out) == (2, "")
+    assert "no column 'class'" in err
+    code, _, err = run(capsys, "score", tmp_path / "sky" / "truth", tmp_path / "plain")
+    assert code == 2
+    assert "the other way round" in err
+    written = tmp_path / "scores"
+    assert run(capsys, *words[:3], "--out", written)[0] == 0
+    assert "truth: footprints.fits" in (written / "manifest.json").read_text()
+
+
 def test_runs_stand_side_by_side(folder, capsys, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -57,3 +57,23 @@ def test_the_folder_is_the_verb():
     assert callable(skysift.score)
     assert "kind" in str(skysift.score.__signature__)
     assert isinstance(open_truth(worlds.sky(2)[1].catalogue), Truth)
+
+
+def test_several_scorers_give_a_report_each(world):
+    truth, found = world
+    several = skysift.score(found, truth, ["counts", "fluxes"], bright=20, grid=2)
+    assert [report.kind for report in several] == ["counts", "fluxes"]
+    assert [report.options["bright"] for report in several] == [20, 20]
+    assert len(several[0].tables["map"]["n"]) == 4  # which counts alone has
+    again = skysift.score(found, truth, "counts, fluxes", bright=20, grid=2)
+    assert [report.to_dict() for report in again] == [report.to_dict() for report in several]
+    assert isinstance(skysift.score(found, truth, ["counts"]), tuple)
+    with pytest.raises(OptionError, match="no scorer of counts, fluxes has such an option"):
+        skysift.score(found, truth, "counts,fluxes", nonsense=1)
+    with pytest.raises(UsageError, match="no scorer is named"):
+        skysift.score(found, truth, [])
+
+
+def test_the_names_of_the_package_are_those_it_means():
+    assert not {"TYPE_CHECKING", "annotations", "importlib"} & set(dir(skysift))
+    assert {*skysift.__all__} <= set(dir(skysift))

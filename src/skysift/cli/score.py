@@ -5,19 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import typer
 
 from skysift.base.errors import OptionError, UsageError
-from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.cli.flags import read_file, read_pairs
+from skysift.score.several import Layer, kinds_of, menus_of
 
-__all__ = ["menus_of", "score"]
-
-Layer: TypeAlias = Mapping[str, Mapping[str, object]]
-"""Kind -> option -> value; values for all kinds under an empty name."""
+__all__ = ["score"]
 
 
 def score(
@@ -32,7 +29,8 @@ def score(
         Path,
         typer.Argument(
             metavar="TRUTH",
-            help="A folder of `skysift simulate`, a catalogue taken for true, or a list of a data challenge.",
+            help="An output folder of `skysift simulate` or a truth in it, a catalogue taken for true, or a list of a "
+            "data challenge.",
         ),
     ],
     kinds: Annotated[
@@ -115,20 +113,28 @@ def score(
     from skysift.flow.report_text import reports_text
     from skysift.flow.steps.score import Side, write_scores
     from skysift.score.matching import APART
-    from skysift.score.opening import open_catalogue, open_truth
+    from skysift.score.opening import open_sides, truth_place
     from skysift.score.scorer import reports_to_json
+    from skysift.score.scoring import score_all
 
     if out is not None:
         refuse_earlier(out, overwrite=overwrite)
-    found, there = open_catalogue(catalogue), open_truth(truth)
-    reports = [Registry[Any]("scorer").load(name)(menu).score(found, there) for name, menu in menus.items()]
+    found, there = open_sides(catalogue, truth)
+    reports, refused = score_all(menus, found, there)
+    for name, error in refused.items():
+        print(f"skysift: warning: {name} is left out: {error}", file=sys.stderr)
     notes = dict.fromkeys(note for report in reports for note in report.notes)
     if APART in notes:
         raise UsageError(
             APART, got=f"{catalogue} and {truth}", todo="score it against the truth of its own map"
         )
     if out is not None:
-        write_scores(reports, out, (Side("catalogue", catalogue), Side("truth", truth)), overwrite=overwrite)
+        write_scores(
+            reports,
+            out,
+            (Side("catalogue", catalogue), Side("truth", truth_place(truth))),
+            overwrite=overwrite,
+        )
     for note in notes:
         print(f"skysift: warning: {note}", file=sys.stderr)
     if as_json:
@@ -137,43 +143,9 @@ def score(
         print(reports_text(reports))
 
 
-def menus_of(names: Sequence[str], *layers: Layer) -> dict[str, Options]:
-    """The options of each scorer; of several layers of values a later one wins.
-
-    Parameters
-    ----------
-    names
-        The scorers.
-    layers
-        Kind -> option -> value; values for all kinds that have the option stand under an empty name.
-
-    Raises
-    ------
-    OptionError
-        An option does not exist in any of the scorers, or a value is not allowed.
-    """
-    registry = Registry[Any]("scorer")
-    menus = {name: registry.options(name) for name in names}
-    known = {key for menu in menus.values() for key in menu.model_fields}
-    made = {}
-    for name, menu in menus.items():
-        values: dict[str, object] = {}
-        for layer in layers:
-            for key, value in layer.get("", {}).items():
-                if key not in known:
-                    raise OptionError(
-                        f"no scorer of {', '.join(names)} has such an option", got=key, allowed=sorted(known)
-                    )
-                if key in menu.model_fields:
-                    values[key] = value
-            values |= layer.get(name, {})
-        made[name] = menu.parse(values)
-    return made
-
-
 def _kinds(text: str) -> tuple[str, ...]:
     known = Registry[Any]("scorer").names()
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = kinds_of(text)
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise OptionError(
