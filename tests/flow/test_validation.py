@@ -75,7 +75,7 @@ def test_lines_account_for_every_row():
     right, _ = seen("B", truth, 9, own=10)
     lines = match_lines(skysift.match(left, right, kind="likelihood", offset_model="plane"))
     assert lines[0] == "likelihood: 110 rows, 100 of them in two catalogues or more"
-    assert lines[2] == "  B: 110 rows: 100 matched, 10 alone"
+    assert lines[2] == "  B: 110 rows: 100 matched, 10 alone, 9 of these in the common sky"
     assert any("have a counterpart" in line for line in lines)
     assert any("per degree east, north" in line for line in lines)
 

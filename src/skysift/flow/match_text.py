@@ -98,6 +98,8 @@ def pair(value: float, error: float) -> str:
 
 def _tally_line(tally: Tally) -> str:
     parts = [f"{tally.matched:,} matched", f"{tally.alone:,} alone"]
+    if tally.alone:
+        parts.append(f"{tally.common:,} of these in the common sky")
     if tally.unplaced:
         parts.append(f"{tally.unplaced:,} of these without position")
     if tally.shared:

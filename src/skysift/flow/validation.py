@@ -143,6 +143,10 @@ def _numbers_table(match: Match, number: int, pairs: Pairs) -> tuple[Fact, ...]:
         (f"rows of {mine.name}", f"{mine.rows:,}"),
         (f"rows of {theirs.name}", f"{theirs.rows:,}"),
         ("pairs", f"{pairs.east.size:,}"),
+        *(
+            (f"alone in {each.name}", f"{each.alone:,}, {each.common:,} of these in the common sky")
+            for each in (mine, theirs)
+        ),
         ("radius", f"{digits(join.radius)}\u2033"),
         (
             "expected chance matches",

@@ -21,6 +21,7 @@ from skysift.match.columns import CANDIDATES, EACH, FURTHER, MATCHES, numbered
 from skysift.match.entries import Entries
 from skysift.match.matcher import Candidates, Matcher
 from skysift.match.offsets import Astrometry, FluxScale, astrometry, bright, flux_scale
+from skysift.match.overlap import inside
 from skysift.match.result import Join, Match, ResultTable, Tally
 from skysift.match.sky import count_near, offsets, unit_vectors
 from skysift.match.spectral import index_limits, local_rms, spectra
@@ -89,7 +90,8 @@ def match_catalogues(catalogues: Sequence[Entries], matcher: Matcher[Any], *, co
     declared = tuple(columns)
     table = ResultTable("matches", {each.name: columns[each] for each in declared}, declared)
     joins = tuple(step.join for step in steps)
-    tallies = tuple(_tally(each, mine, rows) for each, mine in zip(used, rows, strict=True))
+    reach = max(join.radius for join in joins)
+    tallies = tuple(_tally(number, used, rows, reach) for number in range(len(used)))
     return Match(
         table,
         tallies,
@@ -288,17 +290,24 @@ def _pick(values: Floats, mine: Ints) -> Floats:
 # -- what is told
 
 
-def _tally(entries: Entries, mine: Ints, rows: Sequence[Ints]) -> Tally:
+def _tally(number: int, used: Sequence[Entries], rows: Sequence[Ints], margin: float) -> Tally:
+    """Where the rows of one catalogue are; `margin` (arcsec) widens the outlines of the others."""
+    entries, mine = used[number], rows[number]
     count = np.sum([each >= 0 for each in rows], axis=0)
     matched = np.zeros(len(entries), np.bool_)
     matched[mine[(mine >= 0) & (count > 1)]] = True
     often = np.bincount(mine[mine >= 0], minlength=len(entries)) > 1
     n = len(entries)
+    alone = entries.take(~matched)
+    among = np.zeros(len(alone), np.bool_)
+    for other in (each for place, each in enumerate(used) if place != number):
+        among |= inside(other, alone.ra, alone.dec, margin)
     return Tally(
         entries.name,
         n,
         int(matched.sum()),
         n - int(matched.sum()),
+        int(among.sum()),
         int((~entries.placed).sum()),
         int(entries.repeated.sum()),
         int(often.sum()),

@@ -114,6 +114,8 @@ class Tally:
         In the catalogue; each is in the table of matches.
     matched, alone
         Rows that another catalogue has too, and rows that none has.
+    common
+        Rows of `alone` within the outline of another catalogue's rows, where a partner could have been.
     unplaced
         Rows without a position, which are part of `alone`.
     repeated
@@ -126,6 +128,7 @@ class Tally:
     rows: int
     matched: int
     alone: int
+    common: int
     unplaced: int
     repeated: int
     shared: int
