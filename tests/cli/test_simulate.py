@@ -41,6 +41,8 @@ def test_the_products_are_there(made):
     page = (made / "report.html").read_text()
     assert "700 MHz" in page
     assert "<script src" not in page
+    assert "700 MHz, 1.4 GHz, changed" in page  # the option as a person says it
+    assert ">None" not in page
 
 
 def test_the_map_says_what_it_is(made):

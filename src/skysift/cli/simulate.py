@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -150,11 +151,12 @@ def _summary(made: Simulated) -> str:
     for image, truth in made.maps:
         snr, rms = truth.sources["snr"][truth.real], truth.sources["rms"]
         factor, unit = prefixed("Jy/beam", rms)
-        typical = sorted(rms.tolist())[len(rms) // 2] if len(rms) else float("nan")
+        known = sorted(value for value in rms.tolist() if math.isfinite(value))
+        noise = f"rms {digits(known[len(known) // 2] * factor)} {unit}" if known else "rms not known"
         counts = f"{len(snr)} objects, {int((snr >= 5).sum())} above 5 sigma, {len(rms) - len(snr)} artefacts"
         lines += [
             f"  {frequency_text(image.frequency, 4)}: {image.shape[1]} x {image.shape[0]} px, beam {image.beam}",
-            f"    {counts}; rms {digits(typical * factor)} {unit}",
+            f"    {counts}; {noise}",
         ]
     spent = made.manifest.seconds
     lines.append(f"  time        {sum(spent.values()):.1f} s")

@@ -28,9 +28,16 @@ COLOURS = {
     "flagged": "#ffb347",
     "spurious": "#ff4fa0",
 }
+_ON_PAPER = {  # for dots on a clear ground, which may be white or near-black
+    "compact": "#2a9fc4",
+    "extended": "#55a83a",
+    "extended-multisland": "#9a6bd6",
+    "flagged": "#d9861a",
+}
 _CLOSE = 400  # pixels along a side of the part that is shown pixel by pixel
 _SHOWN = 5.0  # sigma: fainter objects have no outline
 _MOST = 20_000  # outlines on one picture
+_MOST_CROSSES = 150  # artefacts among them: more would hide the bright sources that they surround
 
 Fact = tuple[str, str]
 
@@ -75,7 +82,7 @@ def simulated_page(maps: Sequence[tuple[SkyImage, Truth]], manifest: Manifest) -
     options = [
         (
             name,
-            f"{value} {menu[name].unit if name in menu else ''}".rstrip()
+            _told(value, menu[name].unit if name in menu else "")
             + (", changed" if name in menu and value != _plain(menu[name].default) else ""),
         )
         for name, value in told.options.items()
@@ -98,6 +105,19 @@ def simulated_page(maps: Sequence[tuple[SkyImage, Truth]], manifest: Manifest) -
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _told(value: object, unit: str) -> str:
+    """An option with its unit; frequencies as 1.4 GHz, a dash for none."""
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_told(each, unit) for each in value) or "\N{EN DASH}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if unit == "Hz" and isinstance(value, int | float):
+        return frequency_text(value, 9)
+    return f"{value} {unit}".rstrip()
 
 
 def _lead(image: SkyImage) -> str:
@@ -127,7 +147,7 @@ def _map(image: SkyImage, truth: Truth) -> MadeMap:
         (f"{int(truth.real.sum()):,}", "objects"),
         (f"{int((truth.real & bright).sum()):,}", f"above {_SHOWN:g} sigma"),
         (f"{int((~truth.real).sum()):,}", "artefacts"),
-        (digits(rms * factor), f"median rms, {unit}"),
+        (digits(rms * factor), f"median rms, {unit}" if np.isfinite(rms) else "median rms, not known"),
     ]
     where = frequency_text(image.frequency, 4)
     return MadeMap(
@@ -143,12 +163,17 @@ def _map(image: SkyImage, truth: Truth) -> MadeMap:
 
 def _picture(shown: Preview, image: SkyImage, sources: Table, rms: float) -> Picture:
     """A part of the map with the outlines of these sources, or of the brightest of them."""
-    some = sources.select(np.sort(np.argsort(-np.abs(sources["flux_peak"]), kind="stable")[:_MOST]))
+    order = np.argsort(-np.abs(sources["flux_peak"]), kind="stable")
+    false = sources["class"][order] == "spurious"
+    n_false = int(false.sum())
+    order = order[~false | (np.cumsum(false) <= _MOST_CROSSES)]
+    some = sources.select(np.sort(order[:_MOST]))
     groups = {name: (COLOURS[name], some["class"] == name) for name in reversed(CLASSES)}
-    which = f"the {_MOST:,} brightest of {len(sources):,}" if len(sources) > _MOST else "all"
+    which = f"the {_MOST:,} brightest of {order.size:,}" if order.size > _MOST else "all"
+    crosses = f": the {_MOST_CROSSES} brightest of {n_false:,}" if n_false > _MOST_CROSSES else ""
     told = (
-        f"Outlines: {which} objects and artefacts above {_SHOWN:g} sigma by their class, beam included (FWHM of the "
-        "second moments); a cross is an artefact."
+        f"Outlines: {which} objects above {_SHOWN:g} sigma by their class, beam included (FWHM of the second "
+        f"moments); a cross is an artefact{crosses}."
     )
     return outlined_picture(shown, image.frame, rms, some, groups, told)
 
@@ -202,7 +227,7 @@ def _chart_of_sizes(truth: Truth) -> Picture:
     sources = truth.sources.select(truth.real)
     size, snr = sources["major_deconv"], sources["snr"]
     good = np.isfinite(size) & np.isfinite(snr) & (snr > 0)
-    for name, colour in COLOURS.items():
+    for name, colour in (COLOURS | _ON_PAPER).items():
         some = good & (sources["class"] == name)
         if some.any():
             axes.plot(snr[some], np.maximum(size[some], 1e-2), ".", color=colour, markersize=2.5, label=name)
