@@ -146,6 +146,8 @@ def test_extended_sources_are_found_by_their_peaks(sky, tmp_path):
     ("arguments", "words"),
     [
         (("--inject", "nmber=4"), "did you mean 'number'"),
+        (("--inject", "seed=4"), "one of the finder classic: got 'seed'; write --set seed=4"),
+        (("--set", "number=90"), "one of the made sources: got 'number'; write --inject number=90"),
         (("--inject", "number"), "--inject takes KEY=VALUE"),
         (("--set", "sed=4"), "did you mean 'seed'"),
         (("--finder", "clasic"), "did you mean 'classic'"),

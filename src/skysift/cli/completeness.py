@@ -12,7 +12,7 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
-from skysift.cli.flags import OptionsFlag, SetFlag, gather
+from skysift.cli.flags import OptionsFlag, SetFlag, gather, read_pairs
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -28,6 +28,7 @@ from skysift.flow.style import digits, prefixed
 from skysift.sim.options import CompletenessOptions
 
 if TYPE_CHECKING:
+    from skysift.base.options import Options
     from skysift.score.scorer import Report
 
 __all__ = ["completeness"]
@@ -100,9 +101,12 @@ def completeness(
     for flag, value, least in (("--workers", workers, 1), ("--tile", tile, SMALLEST_TILE)):
         if value is not None and value < least:
             raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
-    what = gather(CompletenessOptions, made, flag="--inject")
     registry = Registry[Any]("finder")
-    options = gather(registry.options(finder), chosen, options_file)
+    menu = registry.options(finder)
+    _refuse_swapped("--inject", made, CompletenessOptions, "--set", f"the finder {finder}", menu)
+    _refuse_swapped("--set", chosen, menu, "--inject", "the made sources", CompletenessOptions)
+    what = gather(CompletenessOptions, made, flag="--inject")
+    options = gather(menu, chosen, options_file)
     # Loaded late: help and wrong options are told without the compiled code.
     from skysift.flow.steps.completeness import CompletenessStep
     from skysift.io.open import open_image
@@ -127,6 +131,23 @@ def completeness(
         print((Path(out) / "completeness.json").read_text(encoding="utf-8"), end="")
     elif not quiet:
         print(_summary(done.report, Path(out)))
+
+
+def _refuse_swapped(
+    flag: str, pairs: list[str] | None, menu: type[Options], other: str, of: str, other_menu: type[Options]
+) -> None:
+    """Refuse an option that came with the flag of the other menu.
+
+    Raises
+    ------
+    OptionError
+        `menu` has no such option, and `other_menu` has.
+    """
+    for key, value in read_pairs(pairs or (), flag).items():
+        if key not in menu.model_fields and key in other_menu.model_fields:
+            raise OptionError(
+                f"{flag} has no such option: it is one of {of}", got=key, todo=f"write {other} {key}={value}"
+            )
 
 
 def _summary(report: Report, folder: Path) -> str:
