@@ -272,6 +272,18 @@ def test_fluxes_are_divided_by_the_primary_beam():
     assert list(rows["flux"]) == [2e-3, 8e-3, 3e-3]
 
 
+def test_artefacts_of_a_truth_are_not_off_the_primary_beam():
+    more = {
+        "primary_beam": np.array([0.5, np.nan, np.nan]),
+        "class": np.array(["compact", "spurious", "compact"]),
+    }
+    extra = schema.further("sources", *more)
+    assert sdc1_rows(found().with_columns(more, extra))[1] == {
+        "artefacts, which have no primary beam": 1,
+        "without a response of the primary beam": 1,
+    }
+
+
 def test_rows_that_no_list_can_hold_are_counted_by_reason():
     rows, left_out = sdc1_rows(found(ra=np.array([np.nan, 0.0, 1.0]), flux=np.array([1.0, -1.0, np.nan])))
     assert len(rows["id"]) == 0

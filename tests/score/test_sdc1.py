@@ -332,6 +332,13 @@ def test_rows_that_cannot_be_scored_are_told():
     assert report.numbers["N_left_out"] == 2
 
 
+def test_a_truth_of_another_frequency_is_told():
+    catalogue, truth = a_world()
+    notes = Sdc1Scorer(Sdc1Options(frequency="560MHz")).score(catalogue, truth).notes
+    assert notes == ("the truth is of 1400 MHz, and is scored as if of 560MHz",)
+    assert Sdc1Scorer(Sdc1Options(frequency="1400MHz")).score(catalogue, truth).notes == ()
+
+
 def test_the_scorer_is_in_the_index():
     assert isinstance(Registry("scorer").make("sdc1"), Sdc1Scorer)
 

@@ -23,7 +23,7 @@ from skysift.sky import schema
 from skysift.sky.schema import Column
 from skysift.sky.systems import System
 from skysift.sky.table import Table, Values
-from skysift.sky.truth import Truth
+from skysift.sky.truth import SPURIOUS, Truth
 
 __all__ = [
     "SDC1",
@@ -138,15 +138,20 @@ def sdc1_rows(
         return {name: table[there] for name, there in _SDC1_IN_TABLE.items()}, {}
     if table.kind == "islands":
         raise UsageError("islands have no axes, which the list needs", todo="take the sources or components")
-    if response is None and "primary_beam" in table:
+    told = response is None and "primary_beam" in table
+    if told:
         response = table["primary_beam"]
     flux = table["flux"] if response is None else _over(table["flux"], response)
     placed = np.isfinite(table["ra"]) & np.isfinite(table["dec"])
     outside = placed & (np.zeros(len(table), dtype=np.bool_) if response is None else ~(response > 0.0))
+    none = outside & np.isnan(response) if told and response is not None else np.zeros_like(outside)
+    artefact = none & (table["class"] == SPURIOUS) if "class" in table else np.zeros_like(none)
     bright = placed & ~outside & np.isfinite(flux) & (flux > 0.0)
     left_out = {
         "without a position": int(np.sum(~placed)),
-        "outside the primary beam": int(np.sum(outside)),
+        "outside the primary beam": int(np.sum(outside & ~none)),
+        "artefacts, which have no primary beam": int(np.sum(artefact)),
+        "without a response of the primary beam": int(np.sum(none & ~artefact)),
         "without a flux above 0": int(np.sum(placed & ~outside & ~bright)),
     }
     kept = table.select(bright)

@@ -198,6 +198,12 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         """The two lists, what their fluxes are, and what is odd about them."""
         options, table = self.options, catalogue.sources
         notes = []
+        own = truth.frequency / 1e6  # NaN where not known
+        if (
+            options.frequency != "auto"
+            and abs(own / float(options.frequency.removesuffix("MHz")) - 1.0) > 0.02
+        ):
+            notes.append(f"the truth is of {own:g} MHz, and is scored as if of {options.frequency}")
         corrected = is_listed(table) or options.primary_beam is not None or "primary_beam" in table
         apparent = not corrected and not is_listed(truth.sources) and "flux_true" in truth.sources
         fluxes = "those that the map holds" if apparent else "those before the primary beam"
