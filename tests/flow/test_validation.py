@@ -12,7 +12,7 @@ from PIL import Image
 from tests.match.made import seen, sky
 
 import skysift
-from skysift.flow.match_charts import pairs_of
+from skysift.flow.match_charts import chart_of_map, chart_of_offsets, pairs_of
 from skysift.flow.match_text import match_lines, pair
 from skysift.flow.validation import in_field, match_page
 from skysift.match.entries import Entries
@@ -54,6 +54,25 @@ def test_a_field_is_a_circle_of_the_survey():
     near = in_field(survey, field, 60.0)
     assert 40 < len(near) < 120
     assert len(in_field(survey, field.take(np.zeros(50, bool)), 60.0)) == 0
+
+
+def test_far_pairs_do_not_set_the_scale_of_the_charts():
+    rng = np.random.default_rng(8)
+    n = 100
+    ra, dec = 10 + rng.uniform(0, 0.01, n), -30 + np.linspace(0, 2, n)  # a narrow strip
+    north = rng.normal(0, 0.1, n)
+    north[:8] = 20.0
+    left = Entries.from_columns("A", ra, dec, flux=1.0, frequency=1e9, major=60.0, minor=60.0)
+    right = Entries.from_columns(
+        "B", ra + rng.normal(0, 0.1, n) / 3600, dec + north / 3600, flux=1.0, frequency=1e9
+    )
+    match = skysift.match(left, right, radius=30.0)
+    pairs = pairs_of(match, 2)
+    assert "8 pairs lie beyond the edges" in chart_of_offsets(pairs).caption
+    chart = chart_of_map(pairs)
+    assert "8 arrows stand for more than" in chart.caption
+    wide, high = Image.open(io.BytesIO(base64.b64decode(chart.image.split(",")[1]))).size
+    assert 0.5 < wide / high < 2
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ _BINS = 8
 _LEAST = 7  # pairs in a bin whose median is drawn
 _CHI2 = {0.68: 2.2958, 0.95: 5.9915}  # of two degrees of freedom
 _MOST_ARROWS = 400
+_SCATTERS = 6.0  # to which the axes of the offsets reach
+_ARROW = 0.04  # of the field's width: the arrow of a median offset
+_LONGEST = 3.0  # median offsets that an arrow shows at most
+_NARROWEST = 0.6  # of the longer side of the field: the shorter side of its chart
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +134,8 @@ def chart_of_offsets(pairs: Pairs) -> Picture:
         )  # fmt: skip
     axes.axhline(0.0, color=INK, linewidth=0.8)
     axes.axvline(0.0, color=INK, linewidth=0.8)
-    reach = 1.08 * max(float(np.percentile(np.hypot(pairs.east, pairs.north), 99.5)), 1e-3)
+    reach = _reach(pairs)
+    outside = int(np.sum(np.maximum(np.abs(pairs.east), np.abs(pairs.north)) > reach))
     axes.set_xlim(reach, -reach)  # east is left, as on the sky
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal")
@@ -138,6 +143,8 @@ def chart_of_offsets(pairs: Pairs) -> Picture:
     told = (
         f"Offsets of {pairs.join.name} from {pairs.reference} of {pairs.east.size:,} pairs, east to the left."
     )
+    if outside:
+        told += f" {outside:,} pairs lie beyond the edges."
     if sky.n:
         told += (
             f" Median of the {sky.n:,} bright ones: east {pair(sky.east, sky.east_err)}, "
@@ -234,17 +241,21 @@ def chart_of_map(pairs: Pairs) -> Picture:
     ratio = np.nan_to_num(np.log2(pairs.ratio[shown]), nan=0.0)
     middle = float(np.median(ratio))
     limit = max(float(np.percentile(np.abs(ratio - middle), 95)), 0.1)
-    field = max(float(np.ptp(pairs.x)), float(np.ptp(pairs.y)), 1e-6)
-    typical = max(float(np.percentile(pairs.separation, 80)), 1e-9)
-    length = typical / (0.06 * field)  # arcsec of an arrow as long as an arcmin of the field
+    width, height = (float(np.ptp(each)) for each in (pairs.x, pairs.y))
+    field = max(width, height, 1e-6)
+    lengths = np.hypot(pairs.east[shown], pairs.north[shown])
+    typical = max(float(np.median(lengths)), 1e-9)
+    longest = _LONGEST * typical
+    shorter = np.minimum(1.0, longest / np.maximum(lengths, 1e-30))
     arrows = axes.quiver(
-        pairs.x[shown], pairs.y[shown], pairs.east[shown], pairs.north[shown], ratio,
-        angles="xy", scale_units="xy", scale=length, cmap=colours("coolwarm"), width=0.0035,
-        clim=(middle - limit, middle + limit),
+        pairs.x[shown], pairs.y[shown], pairs.east[shown] * shorter, pairs.north[shown] * shorter, ratio,
+        angles="xy", scale_units="xy", scale=typical / (_ARROW * field), cmap=colours("coolwarm"),
+        units="inches", width=0.02, edgecolor=INK, linewidth=0.3, clim=(middle - limit, middle + limit),
     )  # fmt: skip
     axes.set_title(" ")  # room for the key
+    key = _round(2.0 * typical)
     axes.quiverkey(
-        arrows, 0.12, 1.03, typical, f"{digits(typical)} arcsec", labelpos="E", color=INK, labelcolor=INK
+        arrows, 0.14, 1.04, key, f"{key:g} arcsec", labelpos="E", color=INK, labelcolor=INK, angle=0.0
     )
     bar = figure.colorbar(arrows, ax=axes, shrink=0.8)
     ticks = np.linspace(middle - limit, middle + limit, 5)
@@ -253,11 +264,38 @@ def chart_of_map(pairs: Pairs) -> Picture:
     bar.ax.tick_params(colors=INK, labelsize=9)
     bar.outline.set_visible(False)
     axes.set_aspect("equal")
-    axes.margins(0.06)
-    axes.invert_xaxis()
-    many = f" {len(shown):,} of {pairs.east.size:,} pairs are drawn." if step > 1 else ""
-    told = f"Offsets over the field, east to the left, coloured by the flux ratio.{many}"
+    sides = (
+        (pairs.x, max(width, _NARROWEST * field), axes.set_xlim, -1),  # east to the left
+        (pairs.y, max(height, _NARROWEST * field), axes.set_ylim, 1),
+    )
+    for place, side, limits, sign in sides:
+        centre, half = float(place.min() + place.max()) / 2.0, 0.5 * side + (0.03 + _LONGEST * _ARROW) * field
+        limits(centre - sign * half, centre + sign * half)
+    told = "Offsets over the field, east to the left, coloured by the flux ratio."
+    if step > 1:
+        told += f" {len(shown):,} of {pairs.east.size:,} pairs are drawn."
+    cut = int(np.sum(lengths > longest))
+    if cut:
+        told += f" {cut:,} arrows stand for more than the {digits(longest)} arcsec that they show."
     return Picture(png(figure), told)
+
+
+def _round(value: float) -> float:
+    """The largest of 1, 2, 5, 10 ... times a power of ten that is not above a value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return power * max(each for each in (1.0, 2.0, 5.0) if each <= max(value / power, 1.0))
+
+
+def _reach(pairs: Pairs) -> float:
+    """How far the axes of the offsets reach (arcsec): to nearly all pairs, but not beyond six scatters."""
+    sky = pairs.join.astrometry
+    every = 1.08 * max(float(np.percentile(np.hypot(pairs.east, pairs.north), 99.5)), 1e-3)
+    shifted = "positions" not in pairs.join.corrected
+    wide = [
+        (abs(middle) if shifted else 0.0) + _SCATTERS * scatter
+        for middle, scatter in ((sky.east, sky.east_scatter), (sky.north, sky.north_scatter))
+    ]
+    return min(every, max(wide)) if sky.n > 2 and min(wide) > 0 else every
 
 
 def _ellipse(pairs: Pairs, sigmas: float) -> tuple[Floats, Floats]:
