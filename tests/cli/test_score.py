@@ -243,7 +243,12 @@ def test_what_is_no_report_is_told(capsys, tmp_path, content):
     code, _, err = run(capsys, "compare", tmp_path / "report.json")
     assert code == 2
     assert "holds no reports" in err
-    assert run(capsys, "compare", tmp_path / "missing.json")[0] == 2
+    code, _, err = run(capsys, "compare", tmp_path / "missing.json")
+    assert code == 2
+    assert "no such file or folder: got" in err
+    assert "Errno" not in err
+    (tmp_path / "none").mkdir()
+    assert "no report is there" in run(capsys, "compare", tmp_path / "none")[2]
 
 
 def test_runs_have_names_of_their_own(tmp_path):

@@ -20,6 +20,7 @@ from skysift.flow.report_text import (
     table_rows,
     value_text,
 )
+from skysift.score.scorer import Report
 
 KINDS = ("counts", "fluxes", "classes", "coco")
 
@@ -92,3 +93,24 @@ def test_empty_bins_are_not_listed():
     assert table_rows({"snr": [1.0, 2.0, 3.0], "n": [4, 0, 1]})[1] == [("1", "4"), ("3", "1")]
     assert len(table_rows({"class": ["a", "b"], "n": [0, 0], "n_found": [2, 0]})[1]) == 1
     assert len(table_rows({"class": ["a", "b"]})[1]) == 2
+
+
+def test_a_kind_of_another_rule_leaves_the_common_one_said_once(reports):
+    sdc = Report("sdc1", {"M_s": 3.0, "n_found": 5}, rule="SDC1 has a rule of its own.")
+    mixed = [*reports, sdc]
+    assert common_rule(mixed) == common_rule(reports)
+    assert shared_numbers(mixed) == shared_numbers(reports)
+    for text in (reports_text(mixed), page(mixed)):
+        assert text.count("never matches") == 1
+        assert "SDC1 has a rule of its own." in text
+    assert common_rule([reports[0], sdc]) == ""
+
+
+def test_runs_tell_their_rule_and_what_kinds_share_once(reports):
+    one = {each.kind: each for each in reports if each.kind in ("counts", "classes")}
+    text = page_of_runs({"first": one, "second": one}, "now")
+    assert text.count("never matches") == 1
+    assert text.count(">n_found<") == 1
+    told = comparison_text({"first": one, "second": one})
+    assert told.count("n_found ") == 1
+    assert "numbers as above" in told

@@ -50,6 +50,14 @@ def compare(
 
     runs: dict[str, dict[str, Report]] = {}
     for name, file in zip(names, files, strict=True):
+        if not file.is_file():
+            raise UsageError(
+                "no such file or folder"
+                if not file.parent.is_dir() or file.name != _REPORT
+                else "no report is there",
+                got=str(file),
+                todo="`skysift score --out DIR` writes one",
+            )
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

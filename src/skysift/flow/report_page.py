@@ -10,7 +10,7 @@ import skysift
 from skysift.base.provenance import Provenance
 from skysift.flow.figures import Picture
 from skysift.flow.page import render
-from skysift.flow.report_text import SHOWN, common_rule, number_rows, shared_numbers, table_rows
+from skysift.flow.report_text import SHOWN, common_rule, number_rows, of_one_rule, shared_numbers, table_rows
 from skysift.flow.score_charts import (
     chart_of_bars,
     chart_of_calibration,
@@ -169,15 +169,21 @@ def page_of(
         When, ISO 8601 in UTC.
     """
     first = reports[0]
-    rule, shared = common_rule(reports), shared_numbers(reports)
+    rule, shared, alike = common_rule(reports), shared_numbers(reports), of_one_rule(reports)
     sections = tuple(
-        _section(report, tuple(figures.get(report.kind, ())), rule, shared) for report in reports
+        _section(
+            report,
+            tuple(figures.get(report.kind, ())),
+            rule if report in alike else "",
+            shared if report in alike else frozenset(),
+        )
+        for report in reports
     )
     if rule or shared:
-        matching = number_rows({name: value for name, value in first.numbers.items() if name in shared})
+        matching = number_rows({name: value for name, value in alike[0].numbers.items() if name in shared})
         heads = ("", "value", "95 % interval")
         listing = (
-            (_Listing("Rows and matches, the same for all kinds", heads, tuple(matching)),)
+            (_Listing(f"The same for {', '.join(each.kind for each in alike)}", heads, tuple(matching)),)
             if matching
             else ()
         )
@@ -203,15 +209,25 @@ def page_of(
 def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
     """The page that puts the scores of several runs side by side."""
     sections = []
+    every = [report for reports in runs.values() for report in reports.values()]
+    begins = common_rule(every) if len({report.kind for report in every}) > 1 else ""
+    alike = of_one_rule(every) if begins else ()
+    if begins:
+        sections.append(_Section("matching", (), (), begins))
+    said: dict[str, tuple[str, ...]] = {}
     for kind in dict.fromkeys(kind for reports in runs.values() for kind in reports):
         of = {name: reports[kind] for name, reports in runs.items() if kind in reports}
         rules = list(dict.fromkeys(report.rule for report in of.values() if report.rule))
-        rule = (
-            rules[0] if len(rules) == 1 else "These runs were scored by different rules: compare with care."
-        )
-        sections.append(
-            _Section(kind, figures_of_runs(kind, of), (_side_by_side(of),), rule if rules else "")
-        )
+        rule = "These runs were scored by different rules: compare with care."
+        if len(rules) == 1:
+            known = begins if all(report in alike for report in of.values()) else ""
+            rule = rules[0][len(known) :].strip()
+        listing = _side_by_side(of)
+        rows = tuple(row for row in listing.rows if said.get(row[0]) != row[1:])
+        said |= {row[0]: row[1:] for row in listing.rows}
+        title = "Numbers" if len(rows) == len(listing.rows) else "Numbers, those left out that stand above"
+        listing = _Listing(title, listing.heads, rows)
+        sections.append(_Section(kind, figures_of_runs(kind, of), (listing,), rule if rules else ""))
     facts = [(name, next(iter(reports.values())).catalogue) for name, reports in runs.items() if reports]
     return render(
         _Page(

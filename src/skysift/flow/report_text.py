@@ -13,6 +13,7 @@ __all__ = [
     "common_rule",
     "comparison_text",
     "number_rows",
+    "of_one_rule",
     "reports_text",
     "shared_numbers",
     "table_rows",
@@ -55,13 +56,20 @@ def reports_text(reports: Sequence[Report], width: int = 100) -> str:
     """Reports of one catalogue as text, no line of prose longer than `width`; what all of them say comes once."""
     first = reports[0]
     shared, rule = shared_numbers(reports), common_rule(reports)
+    alike = of_one_rule(reports)
     parts = [f"{first.catalogue} against {first.truth}"]
+    if rule or shared:
+        kinds = ", ".join(report.kind for report in alike)
+        parts.append(f"rows and matches{f' of {kinds}' if len(alike) > 1 else ''}")
     if rule:
         parts.append(textwrap.fill(rule, width))
     if shared:
-        parts.append(_columns(number_rows({n: v for n, v in first.numbers.items() if n in shared})))
+        parts.append(_columns(number_rows({n: v for n, v in alike[0].numbers.items() if n in shared})))
     for report in reports:
-        parts += _of_one(report, shared, report.rule[len(rule) :].strip(), width)
+        if report in alike:
+            parts += _of_one(report, shared, report.rule[len(rule) :].strip(), width)
+        else:
+            parts += _of_one(report, (), report.rule, width)
     parts += [f"note: {note}" for note in dict.fromkeys(note for each in reports for note in each.notes)]
     return "\n\n".join(parts)
 
@@ -87,11 +95,19 @@ def _of_one(report: Report, shared: Collection[str], rule: str, width: int) -> l
     ]
 
 
+def of_one_rule(reports: Sequence[Report]) -> tuple[Report, ...]:
+    """The most reports whose rules begin with the same sentence, in their order; the first of them where none do."""
+    starts = [report.rule.partition(". ")[0] for report in reports]
+    start = max(starts, key=starts.count)
+    return tuple(report for report, each in zip(reports, starts, strict=True) if each == start)
+
+
 def shared_numbers(reports: Sequence[Report]) -> frozenset[str]:
-    """The names of the numbers that all of several reports say alike; none of one report alone."""
-    if len(reports) < 2:
+    """The names of the numbers that all of several reports of one rule say alike; none of one report alone."""
+    alike = of_one_rule(reports)
+    if len(alike) < 2:
         return frozenset()
-    first, *others = (report.numbers for report in reports)
+    first, *others = (report.numbers for report in alike)
     return frozenset(
         name
         for name, value in first.items()
@@ -100,11 +116,14 @@ def shared_numbers(reports: Sequence[Report]) -> frozenset[str]:
 
 
 def common_rule(reports: Sequence[Report]) -> str:
-    """The sentences with which the rules of all reports begin."""
+    """The sentences with which the rules of all reports of one rule begin; none of one report beside others."""
+    alike = of_one_rule(reports)
+    if len(alike) < 2 <= len(reports):
+        return ""
     kept = 0
-    whole = reports[0].rule
+    whole = alike[0].rule
     for end in [i + 1 for i in range(len(whole)) if whole[i] == "." and whole[i + 1 : i + 2] in ("", " ")]:
-        if all(report.rule[:end] == whole[:end] for report in reports):
+        if all(report.rule[:end] == whole[:end] for report in alike):
             kept = end
     return whole[:kept]
 
@@ -117,6 +136,7 @@ def comparison_text(runs: Mapping[str, Mapping[str, Report]]) -> str:
     """The numbers of several runs side by side: kind by kind, a row a number and a column a run."""
     names = list(runs)
     parts = []
+    said: dict[str, tuple[str, ...]] = {}
     for kind in dict.fromkeys(kind for reports in runs.values() for kind in reports):
         of = [runs[name].get(kind) for name in names]
         keys = dict.fromkeys(key for each in of if each is not None for key in each.numbers)
@@ -125,7 +145,11 @@ def comparison_text(runs: Mapping[str, Mapping[str, Report]]) -> str:
             for key in keys
             if not any(key.endswith(end) and key.removesuffix(end) in keys for end in _ENDS)
         ]
-        parts.append(_columns([(kind, *names), *rows]))
+        new = [row for row in rows if said.get(row[0]) != row[1:]]  # what an earlier kind said of all runs
+        said |= {row[0]: row[1:] for row in rows}
+        parts.append(_columns([(kind, *names), *new]))
+        if len(new) < len(rows):
+            parts[-1] += f"\n  ... and {len(rows) - len(new)} numbers as above"
     return "\n\n".join(parts)
 
 
