@@ -84,6 +84,14 @@ def test_values_that_are_no_texts_are_taken_as_they_are():
             {"beam": "1,2"},
             "option 'beam' is not allowed: got '1,2'; allowed: [number, number, number] (pixel)",
         ),
+        (
+            {"seed": "4 sigma"},
+            "option 'seed' is not allowed: got '4 sigma'; allowed: number above 0 (sigma); write 4",
+        ),
+        (
+            {"seed": "4Jy"},
+            "option 'seed' is not allowed: got '4Jy'; allowed: number above 0 (sigma); write the number alone, in sigma",
+        ),
         ({"name": 5}, "option 'name' is not allowed: got 5; allowed: text"),
     ],
 )

@@ -10,6 +10,7 @@ Threshold(seed=4.5)
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -247,12 +248,27 @@ def _explain(cls: type[Options], error: ValidationError) -> OptionError:
         return OptionError(fault["msg"].removeprefix("Value error, "))
     field = cls.model_fields[name]
     told = fault["msg"].removeprefix("Value error, ") if fault["type"] == "value_error" else None
-    value = fault["input"]
+    value, unit = fault["input"], _row(name, field).unit
     return OptionError(
         f"option {name!r} is not allowed" if told is None else f"option {name!r}: {told}",
         got=value,
-        allowed=_with_unit(_allowed(field), _row(name, field).unit),
+        allowed=_with_unit(_allowed(field), unit),
+        todo=_without_unit(value, unit),
     )
+
+
+_POWERS = {"hz": "", "khz": "e3", "mhz": "e6", "ghz": "e9"}
+
+
+def _without_unit(value: object, unit: str) -> str | None:
+    """How to write a number that came with its unit; None for what is none."""
+    match = re.fullmatch(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-zA-Z/]+)\s*", str(value))
+    if match is None or not unit:
+        return None
+    number, said = match.groups()
+    if unit == "Hz" and said.lower() in _POWERS:
+        return f"write {number}{_POWERS[said.lower()]}"
+    return f"write {number}" if said == unit else f"write the number alone, in {unit}"
 
 
 def _with_unit(allowed: str, unit: str) -> str:
