@@ -160,7 +160,13 @@ def _summary(report: Report, folder: Path) -> str:
         shown = f"{digits(flux * factor)} {unit}" if math.isfinite(flux) else "never reached"
         lines.append(f"{level} % complete   {shown}, S/N {digits(snr)}")
     if "reliability" in n:
-        lines.append(f"reliability     {100 * n['reliability']:.1f} % (from the inverted map)")
+        share = float(n["reliability"])
+        shown = (
+            f"{100 * share:.1f} %"
+            if math.isfinite(share)
+            else "not known: nothing was found in the map as it is"
+        )
+        lines.append(f"reliability     {shown} (from the inverted map)")
     lines.append(
         f"flux / true     {digits(n['flux_ratio'])} above S/N 10, pulls {digits(n['flux_pull_width'])} wide"
     )
