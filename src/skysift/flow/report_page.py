@@ -214,7 +214,7 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
     alike = of_one_rule(every) if begins else ()
     if begins:
         sections.append(_Section("matching", (), (), begins))
-    said: dict[str, tuple[str, ...]] = {}
+    said: dict[str, dict[str, str]] = {}  # number -> run -> text
     for kind in dict.fromkeys(kind for reports in runs.values() for kind in reports):
         of = {name: reports[kind] for name, reports in runs.items() if kind in reports}
         rules = list(dict.fromkeys(report.rule for report in of.values() if report.rule))
@@ -223,8 +223,12 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
             known = begins if all(report in alike for report in of.values()) else ""
             rule = rules[0][len(known) :].strip()
         listing = _side_by_side(of)
-        rows = tuple(row for row in listing.rows if said.get(row[0]) != row[1:])
-        said |= {row[0]: row[1:] for row in listing.rows}
+        rows = tuple(
+            row
+            for row in listing.rows
+            if not dict(zip(of, row[1:], strict=True)).items() <= said.get(row[0], {}).items()
+        )
+        said |= {row[0]: dict(zip(of, row[1:], strict=True)) for row in rows}
         title = "Numbers" if len(rows) == len(listing.rows) else "Numbers, those left out that stand above"
         listing = _Listing(title, listing.heads, rows)
         sections.append(_Section(kind, figures_of_runs(kind, of), (listing,), rule if rules else ""))
@@ -249,8 +253,8 @@ def _headlines(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
         for name, label in _HEADLINES.get(report.kind, ()):
             value = report.numbers.get(name)
             if value is not None and value == value:  # a number
-                small = 0.0 < abs(value) < 0.01
-                found.append((f"{value:.2g}" if small else digits(float(value)), label))
+                text = f"{value:.2g}" if 0.0 < abs(value) < 0.01 else digits(float(value))
+                found.append((f"{value:,}" if isinstance(value, int) else text, label))
     return tuple(found)
 
 

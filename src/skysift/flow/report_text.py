@@ -145,8 +145,11 @@ def comparison_text(runs: Mapping[str, Mapping[str, Report]]) -> str:
             for key in keys
             if not any(key.endswith(end) and key.removesuffix(end) in keys for end in _ENDS)
         ]
-        new = [row for row in rows if said.get(row[0]) != row[1:]]  # what an earlier kind said of all runs
-        said |= {row[0]: row[1:] for row in rows}
+        here = [i for i, each in enumerate(of, start=1) if each is not None]
+        new = [  # beside what an earlier kind said of these runs
+            row for row in rows if row[0] not in said or any(said[row[0]][i] != row[i] for i in here)
+        ]
+        said |= {row[0]: row for row in new}
         parts.append(_columns([(kind, *names), *new]))
         if len(new) < len(rows):
             parts[-1] += f"\n  ... and {len(rows) - len(new)} numbers as above"
