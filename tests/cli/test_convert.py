@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from tests import catalogues
+from tests.io.fits_maps import noise, write_map
 
 from skysift.cli.main import main
 from skysift.io.tables import FitsFormat, load_table, read_table
@@ -178,3 +179,10 @@ def test_what_cannot_be_converted_is_told_in_one_line(folder, tmp_path, monkeypa
     assert told in err
     assert err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_an_image_is_told_as_such(tmp_path, capsys):
+    image = write_map(tmp_path / "map.fits", noise(20, 30))
+    assert main(["convert", str(image), str(tmp_path / "out.vot")]) == 2
+    assert "map.fits is an image, and no catalogue" in capsys.readouterr().err
+    assert not (tmp_path / "out.vot").exists()

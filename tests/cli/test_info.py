@@ -9,10 +9,13 @@ import pytest
 from tests import catalogues
 from tests.io.fits_maps import NONE, noise, write_map
 
+import skysift
+from skysift.base.errors import UsageError
 from skysift.cli.info import image_facts
 from skysift.cli.main import main
 from skysift.io.layouts.reading import reader
 from skysift.io.open import open_image
+from skysift.io.tables import FitsFormat
 
 
 @pytest.fixture
@@ -196,3 +199,27 @@ def test_a_broken_catalogue_is_told(capsys, tmp_path):
     assert code == 2
     assert "does not tell the unit of the column for flux_int" in err
     assert err.count("\n") == 1
+
+
+def test_a_folder_tells_its_tables(capsys, tmp_path):
+    found = catalogues.catalogue(12, seed=3)
+    FitsFormat().write(found, tmp_path / "field")
+    code, out, err = run(capsys, tmp_path / "field")
+    assert (code, err) == (0, "")
+    assert "a catalogue of skysift" in out
+    for kind in ("islands", "sources", "components"):
+        assert f"{kind:<11} {len(found.table(kind))} rows" in out
+    code, out, _ = run(capsys, "--json", tmp_path / "field")
+    assert [each["table"] for each in json.loads(out)["tables"]] == ["islands", "sources", "components"]
+
+
+def test_the_folder_of_a_made_sky_names_its_truths(capsys, tmp_path):
+    for name in ("truth-1400MHz", "truth-843MHz"):
+        FitsFormat().write(catalogues.catalogue(3, seed=3), tmp_path / "made" / name)
+    code, _, err = run(capsys, tmp_path / "made")
+    assert code == 2
+    assert "is an output folder of `skysift simulate`" in err
+    assert "made/truth-1400MHz" in err
+    assert "made/truth-843MHz" in err
+    with pytest.raises(UsageError, match="name the truth inside it"):
+        skysift.open(tmp_path / "made")

@@ -291,6 +291,19 @@ def test_columns_of_a_reference_are_named_by_flags_that_there_are(two, tmp_path,
     assert "skysift convert FILE NEW --from named" in told(["match", *words[1:3]], capsys)
 
 
+def test_a_radius_is_a_plain_number(two, capsys):
+    line = told(["match", *two, "--radius", "5asec"], capsys)
+    assert "'--radius': a plain number is wanted, without a unit; see" in line
+    assert "Input should" not in line
+
+
+def test_a_file_in_the_way_of_the_folder_is_told(two, tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine")
+    line = told(["validate", *two, "--set", "trials=3", "--out", tmp_path / "taken"], capsys)
+    assert "a file is in the way of the folder" in line
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_islands_need_their_maps(two, tmp_path, capsys):
     alone = Catalogue(Table.empty("islands"), field(1), Table.empty("components"))
     FitsFormat().write(alone, tmp_path / "folder")

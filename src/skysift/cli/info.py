@@ -22,7 +22,7 @@ from skysift.cli.opening import (
     UnitFlag,
     opening,
 )
-from skysift.cli.table_facts import is_catalogue, table_facts, table_lines
+from skysift.cli.table_facts import folder_facts, is_catalogue, table_facts, table_lines
 from skysift.sky.units import frequency_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ _SAMPLED_BANDS = 16
 
 def info(
     maps: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="FITS images, map.fits[SCI] too; catalogues.")
+        list[str],
+        typer.Argument(metavar="FILE...", help="FITS images, map.fits[SCI] too; catalogues, folders."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object, or one a line.")] = False,
     hdu: HduFlag = None,
@@ -81,7 +82,9 @@ def _tell(path: str, asked: Mapping[str, Any], *, as_json: bool, alone: bool) ->
     facts: dict[str, Any] = {"path": path}
     failure: SkysiftError | None = None
     try:
-        if is_catalogue(path):
+        if Path(path).is_dir():
+            facts |= folder_facts(path)
+        elif is_catalogue(path):
             facts |= table_facts(path)
         else:
             facts |= _file_facts(file_of(path))
@@ -224,6 +227,11 @@ def _sexagesimal(ra: float, dec: float) -> str:
 def _text(facts: Mapping[str, Any]) -> str:
     """The facts as lines for a person."""
     lines = [facts["path"], f"  file        {facts['bytes']} bytes"]
+    if "tables" in facts:
+        lines.append(f"  {'folder':<11} {facts['folder']}")
+        lines += [f"  {table['table']:<11} {table['rows']} rows" for table in facts["tables"]]
+        shown = next((each for each in facts["tables"] if each["table"] == "sources"), facts["tables"][0])
+        return "\n".join([*lines, *(f"  {name:<11} {text}" for name, text in table_lines(shown)[1:])])
     if "layout" in facts:
         return "\n".join([*lines, *(f"  {name:<11} {text}" for name, text in table_lines(facts))])
     lines += [f"  {'HDUs' if i == 0 else '':<11} {hdu}" for i, hdu in enumerate(facts["hdus"])]

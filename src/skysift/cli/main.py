@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import inspect
 import os
+import re
 import signal
 import sys
 import threading
@@ -84,6 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+_PARSERS_WORDS = re.compile(  # in which the library that reads flags tells of numbers
+    r"Input should be a valid (number|integer), (?:unable to parse string as an? \w+|got a number with .*)$"
+)
+
+
 def _tell(error: Exception, debug: bool) -> int:
     """The exit code for an error, after it was told to stderr."""
     if debug:
@@ -99,6 +105,7 @@ def _tell(error: Exception, debug: bool) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "skysift"
         message = " ".join(error.format_message().split()).rstrip(".")
+        message = _PARSERS_WORDS.sub("a plain \\1 is wanted, without a unit", message)
         print(f"skysift: error: {message}; see: {path} --help", file=sys.stderr)
         return 2
     hint = "" if debug else "; run it again as `skysift --debug ...` and report what that prints"

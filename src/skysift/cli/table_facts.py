@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["is_catalogue", "table_facts", "table_lines"]
+__all__ = ["folder_facts", "is_catalogue", "table_facts", "table_lines"]
 
 
 _ALL_ROUND = 10.0  # deg: without a wider gap in right ascension, a catalogue goes all round the sky
@@ -30,6 +30,24 @@ def is_catalogue(path: str) -> bool:
         if file.read(9) == b"SIMPLE  =" and any(hdu.has_image for hdu in read_hdus(path)):
             return False
     return bool(layout_of(place))
+
+
+def folder_facts(path: str) -> dict[str, Any]:
+    """What there is to tell about the tables in a folder of ``skysift find`` or of a truth, as JSON-safe values.
+
+    Raises
+    ------
+    UsageError
+        It is the folder of a made sky, which holds truths.
+    FormatError
+        It holds no tables, or broken ones.
+    """
+    from skysift.io.tables import table_files  # late, as above
+    from skysift.io.truth import is_truth
+
+    told = [table_facts(str(file)) for file in table_files(Path(path)).values()]
+    kind = "a truth of `skysift simulate`" if is_truth(path) else "a catalogue of skysift"
+    return {"bytes": sum(each["bytes"] for each in told), "folder": kind, "tables": told}
 
 
 def table_facts(path: str) -> dict[str, Any]:

@@ -256,6 +256,13 @@ def _errno(error: BaseException | None) -> int | None:
 
 def _make(directory: Path) -> list[Path]:
     """Make a folder and its parents; the folders that were missing, outermost first."""
+    for place in (directory, *directory.parents):
+        if _exists(place) and not place.is_dir():
+            raise OutputError(
+                f"cannot write the products to {directory}: a file is in the way of the folder",
+                got=str(place),
+                todo="choose another output folder",
+            )
     missing: list[Path] = []
     folder = directory
     while not _exists(folder):

@@ -266,6 +266,8 @@ def table_files(folder: Path) -> dict[schema.TableName, Path]:
 
     Raises
     ------
+    UsageError
+        It is the folder of a made sky, which holds truths.
     FormatError
         The folder does not hold the three tables in any format.
     """
@@ -273,6 +275,13 @@ def table_files(folder: Path) -> dict[schema.TableName, Path]:
         files = {kind: folder / f"{kind}{each.suffixes[0]}" for kind in schema.TABLES}
         if all(file.is_file() for file in files.values()):
             return files
+    truths = sorted(each.parent.name for each in folder.glob("truth*/sources.fits"))
+    if truths:
+        raise UsageError(
+            f"{folder} is an output folder of `skysift simulate`, and no catalogue",
+            allowed=[str(folder / name) for name in truths],
+            todo="name the truth inside it",
+        )
     raise FormatError(
         f"{folder} is not an output folder of `skysift find`",
         allowed="one that holds islands, sources and components",

@@ -8,6 +8,7 @@ from typing import Any
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.base.registry import Registry
+from skysift.io.cards import read_hdus
 from skysift.io.layouts.containers import sight
 from skysift.io.layouts.declared import recast
 from skysift.io.layouts.layout import Layout
@@ -89,6 +90,12 @@ def read_any(
     if set(sight(place).names) & set(ID_OF.values()):
         return read_table(place)  # nearly ours: it says what is missing
     names = sight(place).names
+    with place.open("rb") as file:
+        is_fits = file.read(9) == b"SIMPLE  ="
+    if is_fits and any(hdu.has_image for hdu in read_hdus(str(place))):
+        raise FormatError(
+            f"{path} is an image, and no catalogue", todo="`skysift find` makes a catalogue of a map"
+        )
     raise FormatError(
         f"{path} is no catalogue that is known",
         got=f"the columns {', '.join(names[:6])}" if names else "no named columns",
