@@ -114,3 +114,11 @@ def test_runs_tell_their_rule_and_what_kinds_share_once(reports):
     told = comparison_text({"first": one, "second": one})
     assert told.count("n_found ") == 1
     assert "numbers as above" in told
+
+
+def test_notes_of_runs_stand_beside_each_other():
+    noted = Report("counts", {"completeness": 1.0}, rule="A rule.", notes=("nothing is known",))
+    plain = Report("counts", {"completeness": 1.0}, rule="A rule.")
+    text = page_of_runs({"first": {"counts": noted}, "second": {"counts": plain}}, "now")
+    assert "<li>first: nothing is known</li>" in text
+    assert "second: " not in text

@@ -238,7 +238,14 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
             title="Runs side by side",
             lead=", ".join(runs),
             numbers=(),
-            notes=(),
+            notes=tuple(
+                dict.fromkeys(
+                    f"{name}: {note}"
+                    for name, reports in runs.items()
+                    for report in reports.values()
+                    for note in report.notes
+                )
+            ),
             sections=tuple(sections),
             facts=tuple(facts),
             footer=f"Made by skysift {skysift.__version__}, {started}.",
