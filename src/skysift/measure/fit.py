@@ -249,8 +249,9 @@ def fit_components(
                 )
             add_gaussians(x, y, part, 0, part.shape[0], -1.0, rest)
             for m in range(members.shape[0]):
-                p[members[m]] = part[m]
                 bounded[members[m]] = part_bounded[m]
+                for a in range(6):
+                    p[members[m], a] = part[m, a]
         chi2 = 0.0
         for i in range(x.shape[0]):
             chi2 += w[i] * rest[i] * rest[i]
