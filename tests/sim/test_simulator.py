@@ -250,3 +250,20 @@ def test_a_huge_map_costs_nothing_until_it_is_read():
     assert most < 2e8  # bytes; the map itself would be 1.1e9
     assert len(truth) > 0
     assert corner.std() == pytest.approx(np.median(truth.sources["rms"]), rel=0.1)
+
+
+def test_a_corrected_map_has_true_fluxes_noise_that_grows_and_blanks():
+    field = {"array": "none", "n_pixels": 256, "pixel": 20.0, "beam": 60.0, "rms": 1e-4, "rms_spread": 0.0}
+    ((image, truth),) = skysift.simulate(primary_beam="dish", diameter=25.0, corrected=True, **field)
+    inside = truth.sources["primary_beam"] > 0.1
+    assert inside.any()
+    assert np.allclose(truth.sources["flux"], truth.sources["flux_true"], rtol=1e-6)
+    assert np.allclose(truth.sources["rms"][inside], 1e-4 / truth.sources["primary_beam"][inside], rtol=0.05)
+    pixels = image.read()
+    assert np.isnan(pixels[0, 0])
+    assert np.isfinite(pixels[128, 128])
+
+
+def test_nothing_is_corrected_for_no_primary_beam():
+    with pytest.raises(OptionError, match="corrected needs a primary_beam"):
+        skysift.simulate(corrected=True, n_pixels=64)

@@ -202,6 +202,12 @@ class InstrumentOptions(Options):
         3.0, unit="sigma", above=0.0, doc="Artefacts brighter than this are labelled as such."
     )
 
+    @model_validator(mode="after")
+    def _there_is_a_beam_to_correct_for(self) -> Self:
+        if self.corrected and self.primary_beam == "none":
+            raise ValueError("corrected needs a primary_beam: dish, mosaic or footprint")
+        return self
+
 
 class FieldOptions(Options):
     """The field: where it lies, its pixels, beam, noise, and the seed of everything that is drawn."""
