@@ -182,7 +182,7 @@ def test_a_region_is_what_products_and_page_show(tmp_path):
     )
     text = (tmp_path / "part" / "report.html").read_text()
     assert "the region 30,140,20,150" in text
-    assert f"<b>{130 * 110 * 4 / 3600**2:.5f}</b><span>square degrees searched" in text
+    assert f"<b>{130 * 110 * 4 / 3600:.1f}</b><span>square arcminutes searched" in text
     Tags(text)
 
 
