@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skysift.sim.options import InstrumentOptions
-from skysift.sim.primary_beam import LIGHT, half_power_width, mosaic_centres, primary_beam
+from skysift.sim.primary_beam import half_power_width, mosaic_centres, primary_beam
+from skysift.sky.units import LIGHT
 
 ARCSEC = np.pi / 180 / 3600
 

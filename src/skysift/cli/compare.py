@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from skysift.base.errors import OptionError, UsageError
+from skysift.cli.flags import OverwriteFlag
 
 __all__ = ["compare", "run_names"]
 
@@ -28,9 +29,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write compare.json and compare.html there.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier comparison, on success.")
-    ] = False,
+    overwrite: OverwriteFlag = False,
 ) -> None:
     r"""Put the scores of several runs side by side: a column a run, and figures with a line for each.
 

@@ -12,7 +12,18 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
-from skysift.cli.flags import OptionsFlag, SetFlag, gather, read_pairs
+from skysift.cli.flags import (
+    OptionsFlag,
+    OverwriteFlag,
+    QuietFlag,
+    SetFlag,
+    TileFlag,
+    WorkersFlag,
+    at_least,
+    folder_of,
+    gather,
+    read_pairs,
+)
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -51,17 +62,10 @@ def completeness(
             "`skysift options completeness` lists them.",
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option("--tile", metavar="N", help="Pixels along a tile's side; the numbers are the same."),
-    ] = None,
+    workers: WorkersFlag = None,
+    tile: TileFlag = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report instead of a summary.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
-    ] = False,
+    overwrite: OverwriteFlag = False,
     hdu: HduFlag = None,
     plane: PlaneFlag = None,
     beam: BeamFlag = None,
@@ -69,9 +73,7 @@ def completeness(
     pixel_scale: PixelScaleFlag = None,
     unit: UnitFlag = None,
     frequency: FrequencyFlag = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     r"""Measure the completeness of a finder on a map: put made sources in, find them, draw the curve.
 
@@ -87,8 +89,7 @@ def completeness(
     (curves.csv), every made source with what was found of it (injections.csv) and manifest.json.
     The map is searched again for every round of sources: it takes some ten times as long as `skysift find`.
     """
-    if not out.strip():
-        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
+    folder = folder_of(out)
     task = opening(
         hdu=hdu,
         plane=plane,
@@ -98,9 +99,8 @@ def completeness(
         unit=unit,
         frequency=frequency,
     )
-    for flag, value, least in (("--workers", workers, 1), ("--tile", tile, SMALLEST_TILE)):
-        if value is not None and value < least:
-            raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
+    at_least("--workers", workers, 1)
+    at_least("--tile", tile, SMALLEST_TILE)
     registry = Registry[Any]("finder")
     menu = registry.options(finder)
     _refuse_swapped("--inject", made, CompletenessOptions, "--set", f"the finder {finder}", menu)
@@ -120,7 +120,7 @@ def completeness(
         done = CompletenessStep(what).run(
             image,
             searcher,
-            Path(out),
+            folder,
             name=finder,
             overwrite=overwrite,
             workers=workers or settings().workers,
@@ -128,9 +128,9 @@ def completeness(
             progress=watch,
         )
     if as_json:
-        print((Path(out) / "completeness.json").read_text(encoding="utf-8"), end="")
+        print((folder / "completeness.json").read_text(encoding="utf-8"), end="")
     elif not quiet:
-        print(_summary(done.report, Path(out)))
+        print(_summary(done.report, folder))
 
 
 def _refuse_swapped(

@@ -13,7 +13,17 @@ import typer
 from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
-from skysift.cli.flags import OptionsFlag, SetFlag, gather
+from skysift.cli.flags import (
+    OptionsFlag,
+    OverwriteFlag,
+    QuietFlag,
+    SetFlag,
+    TileFlag,
+    WorkersFlag,
+    at_least,
+    folder_of,
+    gather,
+)
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -50,13 +60,8 @@ def find(
     ] = "classic",
     chosen: SetFlag = None,
     options_file: OptionsFlag = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option("--tile", metavar="N", help="Pixels along a tile's side; the catalogue is the same."),
-    ] = None,
+    workers: WorkersFlag = None,
+    tile: TileFlag = None,
     region: Annotated[
         str | None,
         typer.Option(
@@ -73,9 +78,7 @@ def find(
         typer.Option("--maps", metavar="none|all|LIST", help="Maps: background,rms,model,residual,labels."),
     ] = "all",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
-    ] = False,
+    overwrite: OverwriteFlag = False,
     hdu: HduFlag = None,
     plane: PlaneFlag = None,
     beam: BeamFlag = None,
@@ -83,9 +86,7 @@ def find(
     pixel_scale: PixelScaleFlag = None,
     unit: UnitFlag = None,
     frequency: FrequencyFlag = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     r"""Find the sources of radio maps; write catalogues, maps and a page.
 
@@ -102,8 +103,7 @@ def find(
     report.html (open it first) and manifest.json. Nothing shows there before all of it is written.
     Flags that describe the map (--hdu, --plane, --beam, --unit, ...) hold for all maps of the call.
     """
-    if not out.strip():
-        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
+    folder = folder_of(out)
     registry = Registry[Any]("finder")
     task = _Task(
         name=finder,
@@ -121,16 +121,16 @@ def find(
         maps=_maps(products),
         report=report,
         overwrite=overwrite,
-        workers=_at_least("--workers", workers, 1) or settings().workers,
-        tile=_at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
+        workers=at_least("--workers", workers, 1) or settings().workers,
+        tile=at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
         quiet=quiet,
     )
     options = gather(registry.options(finder), chosen, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code
     if len(maps) == 1:
-        task.run(maps[0], made, Path(out))
+        task.run(maps[0], made, folder)
     else:
-        _run_all(maps, made, Path(out), task)
+        _run_all(maps, made, folder, task)
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,3 @@ def _listed(flag: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
             f"{flag} names something unknown", got=unknown[0] if unknown else text, allowed=allowed
         )
     return names
-
-
-def _at_least(flag: str, value: int | None, least: int) -> int | None:
-    if value is not None and value < least:
-        raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
-    return value

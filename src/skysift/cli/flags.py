@@ -12,7 +12,21 @@ import yaml
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options
 
-__all__ = ["OptionsFlag", "SetFlag", "gather", "read_file", "read_pairs"]
+__all__ = [
+    "OptionsFlag",
+    "OverwriteFlag",
+    "QuietFlag",
+    "RadiusFlag",
+    "SetFlag",
+    "TableFlag",
+    "TileFlag",
+    "WorkersFlag",
+    "at_least",
+    "folder_of",
+    "gather",
+    "read_file",
+    "read_pairs",
+]
 
 Menu = TypeVar("Menu", bound=Options)
 
@@ -32,6 +46,27 @@ OptionsFlag: TypeAlias = Annotated[
         metavar="FILE",
         help="Read options from a YAML file, or a manifest.json; --set wins.",
     ),
+]
+
+WorkersFlag: TypeAlias = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
+]
+TileFlag: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--tile", metavar="N", help="Pixels along a tile's side; the catalogue is the same."),
+]
+OverwriteFlag: TypeAlias = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
+]
+QuietFlag: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
+]
+RadiusFlag: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--radius", metavar="ARCSEC", help="How near; half the median FWHM by default."),
+]
+TableFlag: TypeAlias = Annotated[
+    str, typer.Option("--table", metavar="TABLE", help="sources, components or islands of a folder.")
 ]
 
 
@@ -60,6 +95,32 @@ def gather(
     """
     from_file: Mapping[str, object] = {} if file is None else read_file(file)
     return menu.parse({**from_file, **read_pairs(pairs or (), flag)})
+
+
+def folder_of(out: str) -> Path:
+    """The folder that --out names; an empty text, as an unset variable of a shell gives, is none.
+
+    Raises
+    ------
+    OptionError
+        The text is empty.
+    """
+    if not out.strip():
+        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
+    return Path(out)
+
+
+def at_least(flag: str, value: int | None, least: int) -> int | None:
+    """The value of a flag, None where it was not given.
+
+    Raises
+    ------
+    OptionError
+        The value is too small.
+    """
+    if value is not None and value < least:
+        raise OptionError(f"{flag} is too small", got=value, allowed=f"a whole number, {least} or more")
+    return value
 
 
 def read_pairs(pairs: Sequence[str], flag: str = "--set") -> dict[str, str]:

@@ -12,7 +12,7 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
-from skysift.cli.flags import OptionsFlag, gather
+from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather
 from skysift.cli.opening import frequencies_of
 from skysift.sky import schema
 
@@ -36,10 +36,7 @@ def match(
         str,
         typer.Option("--kind", metavar="KIND", help="nearest, one-to-one, ellipse, island or likelihood."),
     ] = "one-to-one",
-    radius: Annotated[
-        float | None,
-        typer.Option("--radius", metavar="ARCSEC", help="How near; half the median FWHM by default."),
-    ] = None,
+    radius: RadiusFlag = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,9 +46,7 @@ def match(
         ),
     ] = None,
     options_file: OptionsFlag = None,
-    table: Annotated[
-        str, typer.Option("--table", metavar="TABLE", help="sources, components or islands of a folder.")
-    ] = "sources",
+    table: TableFlag = "sources",
     frequency: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +76,7 @@ def match(
     report: Annotated[
         bool, typer.Option("--report", help="Draw a page beside FILE: offsets, flux ratios, numbers.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    overwrite: OverwriteFlag = False,
 ) -> None:
     r"""Match catalogues: one table of who is who, with offsets, flux ratios and spectral indices.
 

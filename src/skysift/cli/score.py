@@ -11,7 +11,7 @@ import typer
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.registry import Registry
-from skysift.cli.flags import read_file, read_pairs
+from skysift.cli.flags import OverwriteFlag, read_file, read_pairs
 from skysift.score.several import Layer, kinds_of, menus_of
 
 __all__ = ["score"]
@@ -81,9 +81,7 @@ def score(
         str | None, typer.Option("--frequency", metavar="F", help="Of SDC1: 560MHz, 1400MHz or 9200MHz.")
     ] = None,
     train: Annotated[bool, typer.Option("--train", help="SDC1 inside the training area only.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the reports of an earlier run, on success.")
-    ] = False,
+    overwrite: OverwriteFlag = False,
 ) -> None:
     r"""Say how good a catalogue is, against the truth: numbers with intervals, tables, figures.
 

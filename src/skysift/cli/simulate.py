@@ -12,7 +12,7 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
-from skysift.cli.flags import gather
+from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, folder_of, gather
 from skysift.cli.progress import Watch
 from skysift.flow.style import digits, prefixed
 from skysift.sky.units import frequency_text
@@ -47,9 +47,7 @@ def simulate(
             help="Read options from a YAML file, or a manifest.json; --set wins.",
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
-    ] = None,
+    workers: WorkersFlag = None,
     formats: Annotated[
         str | None,
         typer.Option(
@@ -57,12 +55,8 @@ def simulate(
         ),
     ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")
-    ] = False,
+    overwrite: OverwriteFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     r"""Make a sky: maps as a telescope sees it, and the truth that they were made from.
 
@@ -79,16 +73,14 @@ def simulate(
     report.html (open it first) and manifest.json. The same options give the same bytes, with any --workers.
     inject gives map.fits, the folder truth and manifest.json.
     """
-    if not out.strip():
-        raise OptionError("--out is empty", allowed="a folder; --out . is the current one")
-    if workers is not None and workers < 1:
-        raise OptionError("--workers is too small", got=workers, allowed="a whole number, 1 or more")
+    folder = folder_of(out)
+    at_least("--workers", workers, 1)
     forms = tuple(dict.fromkeys(name.strip() for name in (formats or "").split(",") if name.strip()))
     unknown = [name for name in forms if name not in _FORMS]
     if unknown:
         raise OptionError("--format names something unknown", got=unknown[0], allowed=_FORMS)
     if kind == "inject":
-        _inject(path, out, chosen, options_file, workers, overwrite=overwrite, quiet=quiet)
+        _inject(path, folder, chosen, options_file, workers, overwrite=overwrite, quiet=quiet)
         return
     if path is not None:
         raise OptionError(f"{kind} takes no map", got=path, todo="only `skysift simulate inject MAP` does")
@@ -100,7 +92,7 @@ def simulate(
     with Watch(kind, quiet=quiet) as watch:
         made = simulate_products(
             simulator,
-            out,
+            folder,
             formats=forms,
             report=report,
             overwrite=overwrite,
@@ -115,7 +107,7 @@ def simulate(
 
 def _inject(
     path: str | None,
-    out: str,
+    out: Path,
     chosen: list[str] | None,
     options_file: Path | None,
     workers: int | None,

@@ -11,7 +11,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.base.registry import Registry
-from skysift.cli.flags import OptionsFlag, gather
+from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather
 from skysift.cli.opening import frequencies_of
 from skysift.sky import schema
 
@@ -32,10 +32,7 @@ def validate(
     kind: Annotated[
         str, typer.Option("--kind", metavar="KIND", help="nearest, one-to-one, ellipse or likelihood.")
     ] = "one-to-one",
-    radius: Annotated[
-        float | None,
-        typer.Option("--radius", metavar="ARCSEC", help="How near; half the median FWHM by default."),
-    ] = None,
+    radius: RadiusFlag = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,9 +42,7 @@ def validate(
         ),
     ] = None,
     options_file: OptionsFlag = None,
-    table: Annotated[
-        str, typer.Option("--table", metavar="TABLE", help="sources, components or islands of a folder.")
-    ] = "sources",
+    table: TableFlag = "sources",
     frequency: Annotated[
         str | None, typer.Option("--frequency", metavar="HZ", help="Of the field, where it tells none.")
     ] = None,
@@ -66,7 +61,7 @@ def validate(
     flux_unit: Annotated[
         str | None, typer.Option("--flux-unit", metavar="UNIT", help="Of the reference, where it tells none.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    overwrite: OverwriteFlag = False,
 ) -> None:
     r"""Validate a field: a page of astrometry and flux ratios against a reference catalogue.
 

@@ -22,7 +22,7 @@ import numpy as np
 from skysift.base.errors import HeaderError, OptionError
 from skysift.io.cards import Hdu, Header
 from skysift.sky.frame import BeamPlane, CardValue, Frame
-from skysift.sky.units import RADIO
+from skysift.sky.units import LIGHT, RADIO
 
 __all__ = [
     "Plane",
@@ -37,7 +37,6 @@ _LONGITUDES, _LATITUDES = ("RA", "GLON", "ELON", "SLON"), ("DEC", "GLAT", "ELAT"
 _FREQUENCY_CARDS = ("RESTFRQ", "RESTFREQ", "FREQ", "OBSFREQ", "FREQUENC", "CENTFREQ", "REFFREQ", "FREQR")
 _TELESCOPE_FREQUENCY = {"MOST": 843e6}  # Hz; telescopes of one frequency, whose maps (SUMSS) do not tell it
 _PREFIX = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
-_LIGHT = 299792458.0  # m/s
 _SYSTEMS = {
     "J2000": "FK5",
     "B1950": "FK4",
@@ -439,12 +438,12 @@ def _frequency_candidates(header: Header, plane: Plane) -> list[tuple[str, float
         if kind == "FREQ":
             found.append((f"axis {axis}", value * _PREFIX.get(unit, 1.0)))
         elif kind in ("VRAD", "VELO", "VOPT", "FELO") and rest:
-            beta = value * (1e3 if unit == "km/s" else 1.0) / _LIGHT
+            beta = value * (1e3 if unit == "km/s" else 1.0) / LIGHT
             found.append(
                 (f"axis {axis}", rest * (1.0 - beta) if kind in ("VRAD", "VELO") else rest / (1.0 + beta))
             )
         elif kind in ("WAVE", "AWAV") and value > 0:
-            found.append((f"axis {axis}", _LIGHT / value))
+            found.append((f"axis {axis}", LIGHT / value))
     for key in _FREQUENCY_CARDS:
         value = header.number(key)
         if value is not None and math.isfinite(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -63,7 +64,7 @@ class Candidates:
         return len(self.pairs)
 
 
-class Matcher(Generic[Menu]):
+class Matcher(ABC, Generic[Menu]):
     """What pairs the rows of two catalogues: the plug-ins of the kind ``matcher``.
 
     Parameters
@@ -109,6 +110,7 @@ class Matcher(Generic[Menu]):
         """The matcher with what it has to learn from the two catalogues first; itself where that is nothing."""
         return self
 
+    @abstractmethod
     def candidates(self, left: Entries, right: Entries, radius: float) -> Candidates:
         """The pairs that can be matches, those that are chosen among them, in the order (left, right).
 
@@ -119,7 +121,6 @@ class Matcher(Generic[Menu]):
         radius
             How far apart a pair can be (arcsec).
         """
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.options!r})"

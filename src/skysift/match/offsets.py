@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.match.entries import Entries
-from skysift.match.sky import ARCSEC, offset_by, offsets, unit_vectors
+from skysift.match.sky import offset_by, offsets, unit_vectors
+from skysift.sky.units import ARCSEC
 
 __all__ = ["Astrometry", "FluxScale", "astrometry", "flux_scale", "median_of", "robust_scatter"]
 

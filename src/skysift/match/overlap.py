@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from skysift.match.entries import Entries
-from skysift.match.sky import ARCSEC, unit_vectors
+from skysift.match.sky import unit_vectors
+from skysift.sky.units import ARCSEC
 
 __all__ = ["inside"]
 

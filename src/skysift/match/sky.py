@@ -12,8 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skysift.sky.units import ARCSEC
+
 __all__ = [
-    "ARCSEC",
     "Pairs",
     "count_near",
     "nearest",
@@ -26,7 +27,6 @@ __all__ = [
     "within",
 ]
 
-ARCSEC = np.pi / 180.0 / 3600.0  # radians
 _ZONES = 1 << 20  # at most so many, however small the radius
 _ROUNDING = 1.0 + 1e-12  # a pair exactly at the radius counts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -101,7 +102,7 @@ class Report:
         )
 
 
-class Scorer(Generic[Menu]):
+class Scorer(ABC, Generic[Menu]):
     """What scores a catalogue against a truth: the plug-ins of the kind ``scorer``.
 
     Parameters
@@ -115,6 +116,7 @@ class Scorer(Generic[Menu]):
     def __init__(self, options: Menu) -> None:
         self.options = options
 
+    @abstractmethod
     def score(self, catalogue: Catalogue, truth: Truth) -> Report:
         """What there is to say of the catalogue.
 
@@ -123,7 +125,6 @@ class Scorer(Generic[Menu]):
         UsageError
             Catalogue and truth lack what the score needs.
         """
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.options!r})"

@@ -31,13 +31,13 @@ from skysift.score.sdc_terms import (
 )
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.truth import Truth
+from skysift.sky.units import LIGHT
 
 __all__ = ["Sdc2Scorer", "score_sdc2"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
 _REST = 1.420405752e9  # Hz, of the HI line
-_LIGHT = 299792458.0  # m/s
 _BAND = (0.95e9, 1.15e9)  # Hz
 _BEAM = 7.0  # arcsec
 _CENTRE = (180.0, -30.0)  # deg, of the field
@@ -138,7 +138,7 @@ def _prepared(rows: Columns) -> tuple[NDArray[np.int64], dict[str, Floats]]:
     distance = _angular_distance(_REST / frequency - 1.0)
     east, north = _offsets(columns["ra"], columns["dec"])
     size = np.hypot(columns["hi_size"], _BEAM)
-    width = columns["w20"] * 1000.0 / (_LIGHT * _REST / frequency**2)
+    width = columns["w20"] * 1000.0 / (LIGHT * _REST / frequency**2)
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = distance - _angular_distance(_REST / (frequency + width) - 1.0)
     return kept, columns | {
@@ -157,7 +157,7 @@ def _angular_distance(z: Floats) -> Floats:
     total = np.zeros(z.shape)
     for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
         total += weight / np.sqrt(_MATTER * (1.0 + z * node) ** 3 + _VACUUM)
-    return np.asarray(_LIGHT / 1000.0 / _HUBBLE * total * z / (1.0 + z))
+    return np.asarray(LIGHT / 1000.0 / _HUBBLE * total * z / (1.0 + z))
 
 
 def _offsets(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:

@@ -24,13 +24,13 @@ from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.frame import Frame
 from skysift.sky.table import Table
 from skysift.sky.truth import Truth
+from skysift.sky.units import ARCSEC
 
 __all__ = ["Floats", "Ints", "Rows", "Truths", "found_rows", "true_objects"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-_ARCSEC = math.pi / 180.0 / 3600.0
 NUMBERS = (
     *("ra_err", "dec_err", "flux_peak", "flux_peak_err", "flux_int", "flux_int_err", "flux", "flux_err"),
     *(
@@ -243,7 +243,7 @@ def _merged(rows: Rows, radius: float) -> tuple[Rows, Ints]:
     n = len(rows)
     group = np.arange(n, dtype=np.int64)
     if radius > 0.0 and n > 1:
-        chord = 2.0 * math.sin(min(radius * _ARCSEC, math.pi) / 2.0)
+        chord = 2.0 * math.sin(min(radius * ARCSEC, math.pi) / 2.0)
         pairs = cKDTree(unit_vectors(rows.ra, rows.dec)).query_pairs(chord, output_type="ndarray")
         links = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
         group = connected_components(links, directed=False)[1].astype(np.int64)

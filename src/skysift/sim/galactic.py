@@ -40,6 +40,7 @@ from skysift.sim.templates import Shape
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.sky.systems import System, sky_of, vectors
+from skysift.sky.units import ARCSEC
 
 __all__ = ["KINDS", "GalacticSimulator", "Kind"]
 
@@ -49,7 +50,6 @@ Rectangle = tuple[float, float, float, float]
 _KELVIN = 1.415e-6  # Jy/arcsec^2 of 1 K at 1.4 GHz, 2 k T nu^2 / c^2
 _GREEN = 1e26 * 2.3504e-11  # Jy/arcsec^2 of 1 W/m2/Hz/sr
 _CELL = 3600.0  # arcsec; width of the cells in which objects are drawn
-_ARCSEC = math.pi / 648000.0
 _GALACTIC = System.of("GLON", "", math.nan)
 
 
@@ -227,7 +227,7 @@ class GalacticSimulator(Simulator[GalacticOptions]):
         a, b = math.radians(lon), math.radians(lat)
         to_east = np.array([-math.sin(a), math.cos(a), 0.0])
         to_north = np.array([-math.sin(b) * math.cos(a), -math.sin(b) * math.sin(a), math.cos(b)])
-        place = vectors(np.array([lon]), np.array([lat])) + _ARCSEC * (east * to_east + north * to_north)
+        place = vectors(np.array([lon]), np.array([lat])) + ARCSEC * (east * to_east + north * to_north)
         return _GALACTIC.to_icrs(*sky_of(place))
 
 

@@ -19,15 +19,15 @@ from skysift.sim.counts import COUNTS, REFERENCE
 from skysift.sim.objects import Elements, Objects
 from skysift.sim.options import PopulationOptions
 from skysift.sim.shapes import Shape, shapes
+from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.systems import sky_of, vectors
+from skysift.sky.units import ARCSEC
 
 __all__ = ["REFERENCE", "cells_of", "draw"]
 
 Floats = NDArray[np.float64]
 Rectangle = tuple[float, float, float, float]
 
-ARCSEC = math.pi / 648000.0
-FWHM = math.sqrt(8.0 * math.log(2.0))
 MOST = 5_000_000  # objects; each costs some 5 kB of memory, its rows of the truth among them
 FARTHEST = 108000.0  # arcsec from the centre: beyond thirty degrees the tangent plane is no map of the sky
 
@@ -203,7 +203,7 @@ def _axes(ee: Floats, en: Floats, nn: Floats) -> tuple[Floats, Floats, Floats]:
     """FWHM of the two axes (arcsec) and position angle (deg, in [0, 180)) of covariances; 0 for what is round."""
     mean, half = 0.5 * (ee + nn), 0.5 * (nn - ee)
     radius = np.hypot(half, en)
-    major = FWHM * np.sqrt(np.maximum(mean + radius, 0.0))
-    minor = FWHM * np.sqrt(np.maximum(mean - radius, 0.0))
+    major = FWHM_PER_SIGMA * np.sqrt(np.maximum(mean + radius, 0.0))
+    minor = FWHM_PER_SIGMA * np.sqrt(np.maximum(mean - radius, 0.0))
     pa = np.degrees(0.5 * np.arctan2(en, half)) % 180.0
     return major, minor, np.where(pa >= 180.0, 0.0, pa)

@@ -22,13 +22,12 @@ from scipy.special import j1
 
 from skysift.sim.arrays import array
 from skysift.sim.options import InstrumentOptions
+from skysift.sky.units import ARCSEC, LIGHT
 
-__all__ = ["LIGHT", "dish_diameter", "half_power_width", "mosaic_centres", "primary_beam"]
+__all__ = ["dish_diameter", "half_power_width", "mosaic_centres", "primary_beam"]
 
 Floats = NDArray[np.float64]
 
-LIGHT = 299_792_458.0  # m/s
-_ARCSEC = math.pi / 180.0 / 3600.0
 _WIDTHS = {"airy": 1.028993969962188, "cosine": 1.13, "gaussian": 1.09}  # wavelengths over diameter
 _AIRY_HALF = 1.61633994831070  # where (2 J1(z) / z)^2 = 1/2
 _BEAMS = 6  # of a phased-array feed, along each side
@@ -45,7 +44,7 @@ def dish_diameter(options: InstrumentOptions) -> float:
 def half_power_width(options: InstrumentOptions, frequency: float) -> float:
     """FWHM (arcsec) of the power pattern of one dish or of one beam of a phased-array feed at a frequency (Hz)."""
     pattern = "gaussian" if options.primary_beam == "footprint" else options.pattern
-    return _WIDTHS[pattern] * LIGHT / frequency / dish_diameter(options) / _ARCSEC
+    return _WIDTHS[pattern] * LIGHT / frequency / dish_diameter(options) / ARCSEC
 
 
 def primary_beam(options: InstrumentOptions, frequency: float, east: ArrayLike, north: ArrayLike) -> Floats:

@@ -21,9 +21,9 @@ from skysift.sim.arrays import Array, array
 from skysift.sim.gridding import count_samples, sum_errors
 from skysift.sim.noise import gaussian_kernel, unit_power
 from skysift.sim.options import InstrumentOptions
-from skysift.sim.primary_beam import LIGHT
 from skysift.sim.weighting import main_lobe, offsets, tapered, weighted
 from skysift.sky.beam import Beam
+from skysift.sky.units import ARCSEC, LIGHT
 
 __all__ = [
     "Coverage",
@@ -39,7 +39,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_ARCSEC = math.pi / 180.0 / 3600.0
 _CHANNELS = 7  # of the band
 _FLAG_INTERVAL = 0.5  # hours that an antenna is lost at once
 _LARGEST_SCALE = 0.6  # lambda over the shortest spacing, as the ALMA technical handbook defines it
@@ -172,7 +171,7 @@ def uv_coverage(
     if options.stretch:
         # first to about the right size, then by what the weights make of it
         antennas = antennas.stretch(
-            LIGHT / frequency / (beam.minor * _ARCSEC) / float(antennas.spacings.max())
+            LIGHT / frequency / (beam.minor * ARCSEC) / float(antennas.spacings.max())
         )
         found = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
         lobe = main_lobe(weighted(options, found[0], wanted))
@@ -212,7 +211,7 @@ def dirty_beam(coverage: Coverage) -> Floats:
 
 def largest_scale(coverage: Coverage) -> float:
     """The largest angular size that the array recovers (arcsec): 0.6 wavelengths over its shortest spacing."""
-    return _LARGEST_SCALE / coverage.shortest / _ARCSEC
+    return _LARGEST_SCALE / coverage.shortest / ARCSEC
 
 
 def hole(coverage: Coverage) -> float:
@@ -220,7 +219,7 @@ def hole(coverage: Coverage) -> float:
 
     The hole is modelled as ``exp(-2 pi^2 C q^2)`` over baselines q and is half filled at the shortest spacing.
     """
-    return math.log(2.0) / (2.0 * math.pi**2 * (coverage.shortest * _ARCSEC) ** 2)
+    return math.log(2.0) / (2.0 * math.pi**2 * (coverage.shortest * ARCSEC) ** 2)
 
 
 def lost(coverage: Coverage, ee: Floats, en: Floats, nn: Floats) -> Floats:
@@ -354,7 +353,7 @@ def _gridded(
 ) -> tuple[Floats, Samples]:
     """Samples in each cell of the grid, and what they were counted from."""
     channels = np.linspace(-0.5, 0.5, _CHANNELS) * options.bandwidth if options.bandwidth else np.zeros(1)
-    cells = frequency * (1.0 + channels) / LIGHT * size * pixel_scale * _ARCSEC
+    cells = frequency * (1.0 + channels) / LIGHT * size * pixel_scale * ARCSEC
     interval = np.floor((hours - hours[0]) / _FLAG_INTERVAL + 1e-9).astype(np.int64)
     rng = generator(random_seed, "telescope", "flagged")
     used = rng.uniform(size=(len(antennas), int(interval[-1]) + 1)) >= options.flagged

@@ -9,14 +9,23 @@ from dataclasses import dataclass
 from skysift.base.errors import HeaderError, OptionError
 from skysift.sky.beam import Beam
 
-__all__ = ["KNOWN_UNITS", "RADIO", "Conversion", "frequency_text", "jansky_per_beam", "radio_frequency"]
+__all__ = [
+    "ARCSEC",
+    "KNOWN_UNITS",
+    "LIGHT",
+    "RADIO",
+    "Conversion",
+    "frequency_text",
+    "jansky_per_beam",
+    "radio_frequency",
+]
 
 KNOWN_UNITS = ("Jy/beam", "Jy/pixel", "Jy/arcsec2", "Jy/sr", "K")
 RADIO = (1e6, 1e13)  # Hz; a number outside is no radio frequency, whoever says it
 
+LIGHT = 299792458.0  # m/s
+ARCSEC = math.pi / 180.0 / 3600.0  # rad
 _BOLTZMANN = 1.380649e-23  # J/K
-_LIGHT = 299792458.0  # m/s
-_ARCSEC = math.pi / 180.0 / 3600.0  # rad
 _PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 _SPELLED = {"µ": "u", "μ": "u", "micro": "u", "milli": "m"}
 _AREAS = {
@@ -25,7 +34,7 @@ _AREAS = {
     "sr": ("sr", "sterad"),
     "arcsec2": ("sqarcsec",),
 }
-_SQUARE_ARCSEC = {"sr": 1.0 / _ARCSEC**2, "arcsec2": 1.0}
+_SQUARE_ARCSEC = {"sr": 1.0 / ARCSEC**2, "arcsec2": 1.0}
 
 
 def radio_frequency(hertz: float) -> float:
@@ -92,7 +101,7 @@ def jansky_per_beam(
     if base == "Jy/beam":
         factor = scale
     elif base == "K":
-        factor = scale * _per_kelvin(text, frequency) * beam.area * _ARCSEC**2
+        factor = scale * _per_kelvin(text, frequency) * beam.area * ARCSEC**2
     elif base == "Jy/pixel":
         factor = scale * beam.area / pixel_area
     else:
@@ -113,7 +122,7 @@ def _per_kelvin(text: str, frequency: float) -> float:
             got=f"unit {text!r} and no frequency",
             todo="give it by --frequency HZ",
         )
-    return 2.0 * _BOLTZMANN * (frequency / _LIGHT) ** 2 * 1e26
+    return 2.0 * _BOLTZMANN * (frequency / LIGHT) ** 2 * 1e26
 
 
 def _parsed(text: str) -> tuple[str, str]:
