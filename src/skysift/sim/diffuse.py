@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from skysift.sim.noise import drawn, unit_power
+from skysift.sim.splines import over_box
 from skysift.sky.box import Box
 
 __all__ = ["DiffuseLayer", "power_law_kernel"]
@@ -101,25 +102,7 @@ class DiffuseLayer:
 
     def paint(self, box: Box) -> Floats:
         """The emission (y, x) over one cell of the lattice (Jy/beam)."""
-        first_y, weight_y = self._weights(np.arange(box.y0, box.y1, dtype=np.float64))
-        first_x, weight_x = self._weights(np.arange(box.x0, box.x1, dtype=np.float64))
-        low_y, low_x = int(first_y.min()), int(first_x.min())
-        nodes = self._nodes(Box(low_y, int(first_y.max()) + 4, low_x, int(first_x.max()) + 4))
-        along = np.zeros((nodes.shape[0], first_x.size))  # (node row, x)
-        for k in range(4):
-            along += weight_x[:, k] * nodes[:, first_x - low_x + k]
-        out = np.zeros((first_y.size, first_x.size))
-        for k in range(4):
-            out += weight_y[:, k, np.newaxis] * along[first_y - low_y + k]
-        return out
-
-    def _weights(self, position: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """The first of four nodes of each position, and their weights (n, 4), which add up to 1."""
-        place = position / self.step
-        first = np.floor(place)
-        t = place - first
-        parts = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-        return first.astype(np.int64) - 1, np.stack(parts, axis=1) / 6.0
+        return over_box(box, self.step, self._nodes)
 
     def _nodes(self, window: Box) -> Floats:
         """The emission on the nodes of a window (Jy/beam)."""

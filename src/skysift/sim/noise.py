@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from skysift.base.random import generator
+from skysift.sim.splines import over_box, weights
 from skysift.sky.box import Box
 
 __all__ = ["Level", "NoiseLayer", "SmoothLevel", "gaussian_kernel", "unit_power"]
@@ -84,46 +85,26 @@ class SmoothLevel:
         """The values (y, x) over a box."""
         if self.spread == 0.0:
             return np.full(box.shape, self.value)
-        first_y, weight_y = self._weights(np.arange(box.y0, box.y1, dtype=np.float64))
-        first_x, weight_x = self._weights(np.arange(box.x0, box.x1, dtype=np.float64))
-        low_y, low_x = int(first_y.min()), int(first_x.min())
-        nodes = self._nodes(low_y, int(first_y.max()) + 4, low_x, int(first_x.max()) + 4)
-        along = np.zeros((nodes.shape[0], first_x.size))  # (node row, x)
-        for k in range(4):
-            along += weight_x[:, k] * nodes[:, first_x - low_x + k]
-        out = np.zeros((first_y.size, first_x.size))
-        for k in range(4):
-            out += weight_y[:, k, np.newaxis] * along[first_y - low_y + k]
+        out = over_box(box, self.spacing, self._nodes, steady=True)
         return np.asarray(self.value * np.exp(self.spread * out))
 
     def at(self, x: Floats, y: Floats) -> Floats:
         """The values at positions (pixel)."""
         if self.spread == 0.0 or x.size == 0:
             return np.full(x.shape, self.value)
-        first_y, weight_y = self._weights(y)
-        first_x, weight_x = self._weights(x)
+        first_y, weight_y = weights(y, self.spacing, steady=True)
+        first_x, weight_x = weights(x, self.spacing, steady=True)
         low_y, low_x = int(first_y.min()), int(first_x.min())
-        nodes = self._nodes(low_y, int(first_y.max()) + 4, low_x, int(first_x.max()) + 4)
+        nodes = self._nodes(Box(low_y, int(first_y.max()) + 4, low_x, int(first_x.max()) + 4))
         out = np.zeros(x.shape)
         for j in range(4):
             for i in range(4):
                 out += weight_y[:, j] * weight_x[:, i] * nodes[first_y - low_y + j, first_x - low_x + i]
         return np.asarray(self.value * np.exp(self.spread * out))
 
-    def _weights(self, position: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """The first of four nodes of each position, and their weights (n, 4), whose squares add up to 1."""
-        place = position / self.spacing
-        first = np.floor(place)
-        t = place - first
-        weight = np.stack(
-            [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1
-        )
-        weight /= np.sqrt(np.sum(weight**2, axis=1))[:, np.newaxis]
-        return first.astype(np.int64) - 1, weight
-
-    def _nodes(self, y0: int, y1: int, x0: int, x1: int) -> Floats:
+    def _nodes(self, window: Box) -> Floats:
         """The numbers on the nodes of a window, block by block."""
-        return drawn(Box(y0, y1, x0, x1), NODES, self.random_seed, *self.names)
+        return drawn(window, NODES, self.random_seed, *self.names)
 
 
 @dataclass(frozen=True, eq=False)
