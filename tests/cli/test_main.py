@@ -238,8 +238,9 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_an_interrupted_process_ends_with_130():
     code = textwrap.dedent(
         """
-        import sys, time
+        import signal, sys, time
         import skysift.cli.options as module
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is behind & without it
         def wait():
             print("begun", flush=True)
             time.sleep(60)
