@@ -10,21 +10,26 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from skysift.base.errors import UsageError
 from skysift.base.registry import Registry
 
-__all__ = ["Executor", "Progress", "map_tasks", "serial", "threads"]
+__all__ = ["ALONE", "Crew", "Executor", "Kept", "Progress", "StageProgress", "map_tasks", "serial", "threads"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called as progress(done, total), in the thread that asks for the results."""
+
+StageProgress: TypeAlias = Callable[[str, int, int], None]
+"""Called as progress(stage, done, total), in the thread that asks for the results."""
 
 Executor: TypeAlias = Callable[[Callable[[Task], Result], Sequence[Task], int], Iterator[Result]]
 """executor(function, tasks, workers): the results in the order of the tasks, lazily."""
@@ -90,6 +95,52 @@ def _watched(results: Iterator[Result], total: int, progress: Progress | None) -
         if progress is not None:
             progress(done, total)
         yield result
+
+
+class Kept(Protocol):
+    """Results of a run that are kept while it goes on, so that a broken run can be continued."""
+
+    def read(self, stage: str, key: Hashable) -> tuple[bool, Any]:
+        """Whether the result of a task is there, and the result."""
+        ...
+
+    def write(self, stage: str, key: Hashable, result: Any) -> None:
+        """Keep the result of a task."""
+        ...
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the tasks of a run: the machine's affair, no number depends on it.
+
+    Parameters
+    ----------
+    workers
+        How many tasks run at once.
+    tile
+        Pixels along the side of what a task reads at once.
+    progress
+        Called after each task, as progress(stage, done, total).
+    executor
+        As for `map_tasks`.
+    kept
+        Where results are kept, so that a broken run can be continued; nowhere where it is None.
+    """
+
+    workers: int = 1
+    tile: int = 1024
+    progress: StageProgress | None = None
+    executor: str | Executor[Any, Any] | None = None
+    kept: Kept | None = None
+
+    def map(self, stage: str, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+        """The results of `function` over `tasks`, in the order of the tasks, lazily; see `map_tasks`."""
+        report = None if self.progress is None else partial(self.progress, stage)
+        return map_tasks(function, tasks, workers=self.workers, executor=self.executor, progress=report)
+
+
+ALONE = Crew()
+"""One worker, no progress."""
 
 
 def serial(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:

@@ -1,6 +1,5 @@
 """Objects become rows: read once more in pieces, resolved, measured, put in map order, joined to sources."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skysift.base.parallel import map_tasks
+from skysift.base.parallel import ALONE, Crew
 from skysift.find.finder import Finder
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
@@ -28,7 +27,6 @@ from skysift.sky.tiling import NoisyTile, Piece
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
 
 SPIKE = 0.3  # of the area that a point source of an island's brightness covers: less is no source
 SEAM = 64  # pixels beyond its own that a segment of a giant is fitted on
@@ -41,9 +39,7 @@ def measure_objects(
     objects: Detections,
     n_inside: int,
     area: Box,
-    *,
-    workers: int = 1,
-    progress: Progress | None = None,
+    crew: Crew = ALONE,
 ) -> Measured:
     """
     Components and sums of all objects, in map order.
@@ -56,6 +52,8 @@ def measure_objects(
         How many are to be measured; the others only keep their pixels from them.
     area
         The part of the map that was asked for; objects that reach beyond it are flagged.
+    crew
+        Who does it.
     """
     if not n_inside:
         return nothing()
@@ -67,8 +65,7 @@ def measure_objects(
     work = partial(_measure, image, noise, finder, segments, sign, beams, windows)
     major, _ = image.frame.beam_pixels(image.beam)
     reads = share_reads(segments, n, np.ceil(windows * major).astype(np.int64) + 2, image.shape)
-    report = None if progress is None else partial(progress, "fits")
-    parts = list(map_tasks(work, reads, workers=workers, progress=report))
+    parts = list(crew.map("fits", work, reads))
     inside = objects.select(np.arange(n_inside))
     return _assemble(parts, inside, replace(segments, owner=segments.owner[:n]), area, image, finder)
 

@@ -1,6 +1,6 @@
 """The noise of a map, measured once for every finder: two passes over a mesh that tiling cannot move."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.errors import UsageError
-from skysift.base.parallel import map_tasks
+from skysift.base.parallel import ALONE, Crew
 from skysift.io.open import open as open_product
 from skysift.measure import noise as mesh
 from skysift.measure.background import cell_statistics, correlate, mask_bright
@@ -19,7 +19,6 @@ from skysift.sky.image import SkyImage
 from skysift.sky.tiling import NoisyTile, Tiling
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 CORRELATED_CELLS = 100  # about so many cells measure the autocorrelation
 
@@ -164,13 +163,6 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     return _CellResult(first, stats, fine, tuple(products))
 
 
-def _pass(
-    work: _Cells, boxes: list[Box], stage: str, workers: int, progress: Progress | None
-) -> list[_CellResult]:
-    report = None if progress is None else partial(progress, stage)
-    return list(map_tasks(partial(_measure_cells, work), boxes, workers=workers, progress=report))
-
-
 def _collect(parts: Iterable[tuple[tuple[int, int], Floats]], shape: tuple[int, int]) -> Floats:
     """Statistics ``(row, column, 5)`` of all cells from parts that begin at (row, column)."""
     stats = np.full((*shape, 5), np.nan)
@@ -183,10 +175,7 @@ def _collect(parts: Iterable[tuple[tuple[int, int], Floats]], shape: tuple[int, 
 def measure_noise(
     image: SkyImage,
     options: NoiseOptions,
-    *,
-    workers: int = 1,
-    tile: int = 1024,
-    progress: Progress | None = None,
+    crew: Crew = ALONE,
 ) -> Noise:
     """
     Background, rms and noise autocorrelation of a map, the same for any tile size and number of workers.
@@ -210,11 +199,12 @@ def measure_noise(
     shape = (-(-image.shape[0] // cell), -(-image.shape[1] // cell))
     enough = min(0.1 * cell * cell, 20.0 * area)
     whole = Box(0, image.shape[0], 0, image.shape[1])
-    boxes = list(Tiling(whole, tile, anchor=cell))
+    boxes = list(Tiling(whole, crew.tile, anchor=cell))
 
     work = _Cells(image, cell, stride, options.clip)
     first = _collect(
-        ((r.first, r.stats) for r in _pass(work, boxes, "noise, first pass", workers, progress)), shape
+        ((r.first, r.stats) for r in crew.map("noise, first pass", partial(_measure_cells, work), boxes)),
+        shape,
     )
     rms = mesh.smooth_rms(first, enough)
     level = mesh.fill(np.where(np.isfinite(first[..., mesh.LEVEL]), first[..., mesh.LEVEL], np.nan))
@@ -228,7 +218,7 @@ def measure_noise(
     work = replace(
         work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every, near=near
     )
-    results = _pass(work, boxes, "noise, second pass", workers, progress)
+    results = list(crew.map("noise, second pass", partial(_measure_cells, work), boxes))
     stats = _collect(((r.first, r.stats) for r in results), shape)
     stats[..., mesh.PEAK] = first[..., mesh.PEAK]
     rms = mesh.smooth_rms(stats, enough)

@@ -1,8 +1,7 @@
 """`search` and `find`: tile, noise, detect, merge, resolve, measure, group: what all finders share."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import skysift
 from skysift.base.compiled import announce_compilation
 from skysift.base.errors import UsageError
-from skysift.base.parallel import map_tasks
+from skysift.base.parallel import Crew, Executor, Kept, StageProgress
 from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.find.area import area_of
@@ -33,7 +32,6 @@ from skysift.sky.tiling import Tiling
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
 
 HISTOGRAM_BINS = 4000
 
@@ -45,7 +43,7 @@ def find(
     workers: int = 1,
     tile: int = 1024,
     region: Region | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     **options: Any,
 ) -> Catalogue:
     """
@@ -99,12 +97,21 @@ def search(
     workers: int = 1,
     tile: int = 1024,
     region: Region | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
+    executor: str | Executor[Any, Any] | None = None,
+    kept: Kept | None = None,
 ) -> Finding:
     """
     All that a finder finds in a map, with the noise and the labels it was found with.
 
-    The result is the same, byte for byte, for any tile size from 64 up and any number of workers.
+    The result is the same, byte for byte, for any tile size from 64 up, any number of workers and any executor.
+
+    Parameters
+    ----------
+    image, finder, name, region
+        What is searched by what; the name stands in the provenance.
+    workers, tile, progress, executor, kept
+        The machine's affair; see `skysift.base.parallel.Crew`.
 
     Raises
     ------
@@ -117,8 +124,8 @@ def search(
     clock = _Clock()
     whole = Box.of(image.shape)
     area = area_of(region, image.frame)
-    run = _Run(image, finder, workers, tile, progress)
-    noise = measure_noise(image, finder.options, workers=workers, tile=tile, progress=progress)
+    crew = Crew(workers, tile, progress, executor, kept)
+    noise = measure_noise(image, finder.options, crew)
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     used = finder
@@ -127,14 +134,11 @@ def search(
         objects, measured = Detections.empty(), nothing()
     else:
         if finder.wants_histogram:
-            used = finder.calibrate(run.histogram(noise, whole))
-            run = _Run(image, used, workers, tile, progress)
-        objects = run.detect(noise, whole)
+            used = finder.calibrate(_histogram(image, noise, whole, crew))
+        objects = _detect(image, noise, used, whole, crew)
         objects, n_inside = _inside_first(objects, area)
         clock.lap("islands")
-        measured = measure_objects(
-            image, noise, used, objects, n_inside, area, workers=workers, progress=progress
-        )
+        measured = measure_objects(image, noise, used, objects, n_inside, area, crew)
         objects = objects.select(np.arange(n_inside))
         clock.lap("fits")
     provenance = Provenance(
@@ -172,41 +176,26 @@ class _Clock:
         self.last = now
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """One search: the image, the finder and the machine's affair."""
-
-    image: SkyImage
-    finder: Finder[Any]
-    workers: int
-    tile: int
-    progress: Progress | None
-
-    def _map(self, stage: str, function: Callable[[Any], Any], tasks: list[Any]) -> list[Any]:
-        report = None if self.progress is None else partial(self.progress, stage)
-        return list(map_tasks(function, tasks, workers=self.workers, progress=report))
-
-    def histogram(self, noise: Noise, area: Box) -> Ints:
-        """Counts of the map's signal-to-noise, whole numbers, so that no order of tiles can show."""
-        parts = self._map("histogram", partial(_histogram, self.image, noise), list(Tiling(area, self.tile)))
-        return np.asarray(np.add.reduce(parts), np.int64)
-
-    def detect(self, noise: Noise, area: Box) -> Detections:
-        """Merged objects of an area."""
-        parts = self._map(
-            "islands", partial(_detect, self.image, noise, self.finder), list(Tiling(area, self.tile))
-        )
-        return merge_fragments(parts, self.finder.reach)
+def _histogram(image: SkyImage, noise: Noise, area: Box, crew: Crew) -> Ints:
+    """Counts of the map's signal-to-noise, whole numbers, so that no order of tiles can show."""
+    parts = list(crew.map("histogram", partial(_histogram_of, image, noise), list(Tiling(area, crew.tile))))
+    return np.asarray(np.add.reduce(parts), np.int64)
 
 
-def _histogram(image: SkyImage, noise: Noise, box: Box) -> Ints:
+def _histogram_of(image: SkyImage, noise: Noise, box: Box) -> Ints:
     tile = noise.tile(image, box)
     result = np.zeros(HISTOGRAM_BINS, np.int64)
     significance_histogram(tile.data, tile.level, tile.rms, HISTOGRAM_STEP, result)
     return result
 
 
-def _detect(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> Detections:
+def _detect(image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, crew: Crew) -> Detections:
+    """Merged objects of an area."""
+    work = partial(_detect_in, image, noise, finder)
+    return merge_fragments(list(crew.map("islands", work, list(Tiling(area, crew.tile)))), finder.reach)
+
+
+def _detect_in(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> Detections:
     if not finder.halo:
         return finder.detect(noise.tile(image, box))
     return finder.detect(noise.tile(image, box.expand(finder.halo).intersect(Box.of(image.shape))))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import skysift
+from skysift.base.parallel import Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.random import generator
 from skysift.base.settings import settings
@@ -123,7 +124,7 @@ class CompletenessStep:
         """
         options = self.options
         run = partial(search, finder=finder, workers=workers, tile=tile)
-        noise = measure_noise(image, finder.options, workers=workers, tile=tile, progress=progress)
+        noise = measure_noise(image, finder.options, Crew(workers, tile, progress))
         rms = rms_reader(image, noise)
         rounds = _rounds(image, rms, options)
         made = _spread_fluxes(rounds, options)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import skysift
+from skysift.base.parallel import Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.settings import settings
 from skysift.find.noise import Noise, measure_noise
@@ -83,7 +84,7 @@ class InjectStep:
         UsageError
             The map holds no data, has no room for so many sources, or a template cannot be used.
         """
-        noise = measure_noise(image, NoiseOptions(), workers=workers, progress=progress)
+        noise = measure_noise(image, NoiseOptions(), Crew(workers, progress=progress))
         made = make_sources(image, rms_reader(image, noise), self.options)
         told = Provenance(
             skysift.__version__,
