@@ -1,10 +1,22 @@
 """Which objects are measured together, and where giants are cut."""
 
+import pickle
+
 import numpy as np
 import pytest
 from tests import images
 
-from skysift.find.pieces import GIANT, LATTICE, NARROWEST, cut_giants, fit_windows, sampled_beams, share_reads
+from skysift.find.pieces import (
+    GIANT,
+    LATTICE,
+    NARROWEST,
+    SEAM,
+    Reads,
+    cut_giants,
+    fit_windows,
+    sampled_beams,
+    share_reads,
+)
 from skysift.sky.box import Box
 from skysift.sky.mask import Mask
 
@@ -111,3 +123,41 @@ def test_a_beam_narrower_than_a_pixel_is_widened_along_its_narrow_axis(beam):
     before, axes = np.linalg.eigh([[beam[0], beam[1]], [beam[1], beam[2]]])
     after = axes.T @ np.array([[xx, xy], [xy, yy]]) @ axes
     np.testing.assert_allclose(after, np.diag(np.maximum(before, NARROWEST**2)), atol=1e-9)
+
+
+def reads_of(given: Mask) -> Reads:
+    segments = cut_giants(given)
+    n = len(segments.boxes)
+    places = share_reads(segments, n, np.full(n, 5), given.shape)
+    rng = np.random.default_rng(2)
+    return Reads(places, segments, rng.choice([-1, 1], n), rng.normal(size=(n, 3)), rng.normal(size=n))
+
+
+def test_a_read_carries_all_that_is_known_of_its_members():
+    reads = reads_of(mask(*scattered(200, (3000, 4000))))
+    assert len(reads) > 5
+    for read, (box, members) in zip(reads, reads.places, strict=True):
+        assert not read.giant
+        assert read.box == box
+        np.testing.assert_array_equal(read.members, members)
+        np.testing.assert_array_equal(read.mask.paint(box), reads.segments.mask.paint(box))
+        np.testing.assert_array_equal(read.boxes, reads.segments.boxes[members])
+        np.testing.assert_array_equal(read.pixels, reads.segments.mask.area[members])
+        for name in ("sign", "beams", "windows"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(reads, name)[members])
+
+
+def test_the_segments_of_a_giant_see_all_labels_around_them():
+    reads = reads_of(mask((100, 140, 300, 320), (200, 1800, 700, 2900), (1900, 1910, 800, 830)))
+    giants = [read for read in reads if read.giant]
+    assert len(giants) == 1
+    for y0, y1, x0, x1 in giants[0].boxes.tolist():
+        box = Box(y0, y1, x0, x1).expand(2 * SEAM).intersect(Box.of((3000, 4000)))
+        np.testing.assert_array_equal(giants[0].mask.paint(box), reads.segments.mask.paint(box))
+
+
+def test_a_read_is_small_however_many_objects_the_map_has():
+    reads = reads_of(mask(*scattered(1000, (3000, 4000))))
+    whole = len(pickle.dumps(reads.segments))
+    assert max(len(pickle.dumps(read)) for read in reads) < whole / 8
+    assert len(reads[1:3]) == 2

@@ -148,3 +148,15 @@ def test_joined_runs_cover_the_same_pixels_once(runs):
     assert set(covered) == truth
     order = list(zip(index.tolist(), row.tolist(), start.tolist(), strict=True))
     assert order == sorted(order)
+
+
+def test_the_runs_near_a_box_are_all_that_it_paints():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, (30, 40)) * (rng.random((30, 40)) < 0.4)
+    whole = Mask.from_labels(labels)
+    for box in (Box(3, 9, 5, 20), Box(-4, 2, 30, 60), Box(0, 30, 0, 40), Box(40, 50, 0, 9)):
+        near = whole.near(box)
+        np.testing.assert_array_equal(near.paint(box), whole.paint(box))
+        assert near.shape == whole.shape
+    assert len(whole.near(Box(3, 9, 5, 20)).row) < len(whole.row) / 3
+    assert not len(whole.near(Box(40, 50, 0, 9)))

@@ -11,7 +11,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.finder import Finder
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
-from skysift.find.pieces import Segments, beams_at, cut_giants, fit_windows, share_reads
+from skysift.find.pieces import SEAM, Read, Reads, Segments, beams_at, cut_giants, fit_windows, share_reads
 from skysift.match.group import group_components, source_peaks
 from skysift.measure import island as row
 from skysift.measure.characterise import Measured
@@ -29,7 +29,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 SPIKE = 0.3  # of the area that a point source of an island's brightness covers: less is no source
-SEAM = 64  # pixels beyond its own that a segment of a giant is fitted on
 
 
 def measure_objects(
@@ -62,10 +61,10 @@ def measure_objects(
     beams = beams_at(image, segments.boxes)
     sign = objects["sign"][segments.owner]
     windows = fit_windows(image, segments.boxes, finder.options.window)
-    work = partial(_measure, image, noise, finder, segments, sign, beams, windows)
     major, _ = image.frame.beam_pixels(image.beam)
-    reads = share_reads(segments, n, np.ceil(windows * major).astype(np.int64) + 2, image.shape)
-    parts = list(crew.map("fits", work, reads))
+    places = share_reads(segments, n, np.ceil(windows * major).astype(np.int64) + 2, image.shape)
+    reads = Reads(places, segments, sign, beams, windows)
+    parts = list(crew.map("fits", partial(_measure, image, noise, finder), reads))
     inside = objects.select(np.arange(n_inside))
     return _assemble(parts, inside, replace(segments, owner=segments.owner[:n]), area, image, finder)
 
@@ -81,61 +80,41 @@ class _Part:
     blank: npt.NDArray[np.bool_]
 
 
-def _measure(
-    image: SkyImage,
-    noise: Noise,
-    finder: Finder[Any],
-    segments: Segments,
-    sign: Ints,
-    beams: Floats,
-    windows: Floats,
-    read: tuple[Box, Ints],
-) -> _Part:
+def _measure(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> _Part:
     """Resolve and measure the members of one read; segments of a giant one after the other."""
-    box, members = read
-    if len(members) > 1 and segments.owner[members[0]] == segments.owner[members[-1]]:
-        return _measure_giant(image, noise, finder, segments, sign, beams, members)
-    tile = noise.tile(image, box)
-    labels = np.ascontiguousarray(segments.mask.paint(box))
-    piece = Piece(tile, labels, members + 1, segments.boxes[members], sign[members], beams[members])
-    return _measure_piece(piece, noise, finder, segments, windows[members])
+    if read.giant:
+        return _measure_giant(image, noise, finder, read)
+    tile = noise.tile(image, read.box)
+    labels = np.ascontiguousarray(read.mask.paint(read.box))
+    piece = Piece(tile, labels, read.members + 1, read.boxes, read.sign, read.beams)
+    return _measure_piece(piece, noise, finder, read.pixels, read.windows)
 
 
-def _measure_giant(
-    image: SkyImage,
-    noise: Noise,
-    finder: Finder[Any],
-    segments: Segments,
-    sign: Ints,
-    beams: Floats,
-    members: Ints,
-) -> _Part:
+def _measure_giant(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> _Part:
     """
     Rows of a giant's segments: each is fitted to what the earlier ones leave, and on a margin of its neighbours.
 
     So the Gaussians of two segments do not describe the same pixels twice. Sums are those of the map itself.
     """
-    giant = segments.owner[members[0]]
     painted = np.empty((0, 6))
     parts = []
-    for member in members.tolist():
-        y0, y1, x0, x1 = segments.boxes[member].tolist()
+    for number, member in enumerate(read.members.tolist()):
+        y0, y1, x0, x1 = read.boxes[number].tolist()
         box = Box(y0, y1, x0, x1).expand(2 * SEAM).intersect(Box.of(image.shape))
         tile = noise.tile(image, box)
-        labels = segments.mask.paint(box)
+        labels = read.mask.paint(box)
         own = labels == member + 1
-        kin = np.append(-1, segments.owner)[labels] == giant
+        kin = np.isin(labels, read.members + 1)
         labels = np.where(kin & ~own, 0, labels).astype(np.int32)
         model = np.zeros(box.shape)
         paint_gaussians(painted, box.y0, box.x0, model)
         rest = replace(tile, data=(tile.data - model).astype(np.float32))
-        one = np.array([member])
-        piece = Piece(rest, labels, one + 1, segments.boxes[one], sign[one], beams[one])
-        widest = 2.3548 * float(np.sqrt(beams[member, [0, 2]].max()))
-        part = _measure_piece(
-            piece, noise, finder, segments, np.array([max(finder.options.window, SEAM / widest)])
-        )
-        _sum_pixels(tile, own, box, int(sign[member]), part.islands[0])
+        one = slice(number, number + 1)
+        piece = Piece(rest, labels, read.members[one] + 1, read.boxes[one], read.sign[one], read.beams[one])
+        widest = 2.3548 * float(np.sqrt(read.beams[number, [0, 2]].max()))
+        window = np.array([max(finder.options.window, SEAM / widest)])
+        part = _measure_piece(piece, noise, finder, read.pixels[one], window)
+        _sum_pixels(tile, own, box, int(read.sign[number]), part.islands[0])
         painted = np.concatenate([painted, part.components[:, row.AMPLITUDE : row.YY + 1]])
         parts.append(part)
     offsets = np.cumsum([0, *(len(part.components) for part in parts)])
@@ -143,7 +122,7 @@ def _measure_giant(
         part.components[:, row.ISLAND] = number
         part.pairs[:, :2] += offsets[number]
     return _Part(
-        members,
+        read.members,
         np.concatenate([part.components for part in parts]),
         np.concatenate([part.pairs for part in parts]),
         np.concatenate([part.islands for part in parts]),
@@ -165,9 +144,7 @@ def _sum_pixels(tile: NoisyTile, own: npt.NDArray[np.bool_], box: Box, sign: int
     out[row.I_PEAK], out[row.I_XPEAK], out[row.I_YPEAK] = value[peak], x[peak] + box.x0, y[peak] + box.y0
 
 
-def _measure_piece(
-    piece: Piece, noise: Noise, finder: Finder[Any], segments: Segments, windows: Floats
-) -> _Part:
+def _measure_piece(piece: Piece, noise: Noise, finder: Finder[Any], pixels: Ints, windows: Floats) -> _Part:
     """Rows of the members of a piece."""
     touches = np.zeros(int(piece.labels.max()) + 1, np.bool_)
     mark_edges(piece.labels, piece.tile.data, touches)
@@ -186,7 +163,7 @@ def _measure_piece(
             float(one),
             noise,
             finder.options,
-            segments,
+            pixels[chosen],
             windows[chosen],
         )
         parts.append(rows)
@@ -201,7 +178,7 @@ def _kernel(
     sign: float,
     noise: Noise,
     options: Any,
-    segments: Segments,
+    pixels: Ints,
     windows: Floats,
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """Rows of the members of one sign."""
@@ -210,7 +187,6 @@ def _kernel(
     area = (
         2.0 * np.pi * np.sqrt(piece.beams[chosen, 0] * piece.beams[chosen, 2] - piece.beams[chosen, 1] ** 2)
     )
-    pixels = segments.mask.area[piece.members[chosen] - 1]
     room = np.maximum(np.diff(first), 1) + 1 + (2.0 * pixels / np.maximum(area, 1.0)).astype(np.int64)
     limits = np.minimum(room, options.max_components)
     components = np.zeros((int(limits.sum()), row.N_COMPONENT))

@@ -1,6 +1,8 @@
 """Objects are measured in pieces: neighbours share one read of the map, giants are cut into segments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ LATTICE = 512  # pixels; science, not machine: it decides where a giant is cut
 NARROWEST = 0.5  # pixels (sigma) of a beam's axis as it is fitted: what a pixel makes of a point
 SHARED = (128, 8192)  # rows and columns of a cell whose objects share a read
 GIANT = 1024  # an object wider than this is measured by segments
+SEAM = 64  # pixels beyond its own that a segment of a giant is fitted on
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,85 @@ class Segments:
     mask: Mask
     boxes: Ints
     owner: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """
+    Objects that are measured from one read of the map: all that a task needs to know of them, and no pixel.
+
+    Attributes
+    ----------
+    box
+        What is read.
+    members
+        ``(member,)``: numbers of the segments, from 0, ascending; their labels are one more.
+    giant
+        Whether they are the segments of one giant.
+    mask
+        Runs of all segments that lie in the box or near it, with their labels.
+    boxes, sign, beams, windows
+        Of the members: boxes ``(member, 4)``, 1 or -1, covariances of the beam ``(member, 3)``, how far the fit
+        looks (beams).
+    pixels
+        ``(member,)``: how many pixels each has.
+    """
+
+    box: Box
+    members: Ints
+    giant: bool
+    mask: Mask
+    boxes: Ints
+    sign: Ints
+    beams: Floats
+    windows: Floats
+    pixels: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Reads(Sequence[Read]):
+    """
+    The reads that a map's segments are measured from, each made when it is asked for.
+
+    Attributes
+    ----------
+    places
+        Box and members of each read; see `share_reads`.
+    segments, sign, beams, windows
+        Of all segments of the map.
+    """
+
+    places: Sequence[tuple[Box, Ints]]
+    segments: Segments
+    sign: Ints
+    beams: Floats
+    windows: Floats
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Read: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Reads": ...
+
+    def __getitem__(self, index: int | slice) -> "Read | Reads":
+        if isinstance(index, slice):
+            return Reads(self.places[index], self.segments, self.sign, self.beams, self.windows)
+        (box, members), owner = self.places[index], self.segments.owner
+        giant = len(members) > 1 and bool(owner[members[0]] == owner[members[-1]])
+        return Read(
+            box,
+            members,
+            giant,
+            self.segments.mask.near(box.expand(2 * SEAM) if giant else box),
+            self.segments.boxes[members],
+            self.sign[members],
+            self.beams[members],
+            self.windows[members],
+            self.segments.mask.area[members],
+        )
 
 
 def cut_giants(mask: Mask) -> Segments:
