@@ -21,10 +21,31 @@ Conventions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
 from skysift.base.errors import UnknownName
+from skysift.sky.column import (
+    FLUX,
+    MAJOR,
+    MINOR,
+    OF_C,
+    OF_CI,
+    OF_CS,
+    OF_CSI,
+    OF_I,
+    OF_S,
+    OF_SI,
+    PEAK,
+    Column,
+    Kind,
+    TableName,
+    angle,
+    arcsec,
+    brightness,
+    degrees,
+    flux,
+    integer,
+    pixel,
+)
+from skysift.sky.further import FURTHER
 
 __all__ = [
     "COLUMNS",
@@ -39,99 +60,17 @@ __all__ = [
     "names",
 ]
 
-TableName: TypeAlias = Literal["components", "sources", "islands"]
-Kind: TypeAlias = Literal["int64", "float64", "bool", "str"]
-
 TABLES: tuple[TableName, ...] = ("islands", "sources", "components")
-
-_C: tuple[TableName, ...] = ("components",)
-_S: tuple[TableName, ...] = ("sources",)
-_I: tuple[TableName, ...] = ("islands",)
-_CS: tuple[TableName, ...] = ("components", "sources")
-_CI: tuple[TableName, ...] = ("components", "islands")
-_SI: tuple[TableName, ...] = ("sources", "islands")
-_CSI: tuple[TableName, ...] = ("components", "sources", "islands")
-
-
-@dataclass(frozen=True)
-class Column:
-    """The declaration of one column.
-
-    Parameters
-    ----------
-    name
-        Its name, the same in every table and every format.
-    dtype
-        ``int64``, ``float64``, ``bool`` or ``str``.
-    unit
-        A VOUnit string; empty for a number without unit.
-    ucd
-        What kind of quantity it is, as UCD1+.
-    meaning
-        One sentence.
-    tables
-        The tables that have it.
-    display
-        How a person sees one value: a format specification of Python.
-    """
-
-    name: str
-    dtype: Kind
-    unit: str
-    ucd: str
-    meaning: str
-    tables: tuple[TableName, ...]
-    display: str = ""
-
-    def show(self, value: object) -> str:
-        """One value as a person reads it; what is not a number shows as a dash."""
-        if self.dtype == "float64":
-            return "-" if value != value else format(value, self.display)  # NaN is not itself
-        return str(value)
-
-
-def _integer(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...], unit: str = "") -> Column:
-    return Column(name, "int64", unit, ucd, meaning, tables, "d")
-
-
-def _pixel(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CSI) -> Column:
-    return Column(name, "float64", "pixel", ucd, meaning, tables, ".3f")
-
-
-def _degrees(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CSI) -> Column:
-    return Column(name, "float64", "deg", ucd, meaning, tables, ".6f")
-
-
-def _angle(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CS) -> Column:
-    return Column(name, "float64", "deg", ucd, meaning, tables, ".1f")
-
-
-def _arcsec(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CS) -> Column:
-    return Column(name, "float64", "arcsec", ucd, meaning, tables, ".3f")
-
-
-def _brightness(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CSI) -> Column:
-    return Column(name, "float64", "Jy/beam", ucd, meaning, tables, ".4g")
-
-
-def _flux(name: str, ucd: str, meaning: str, tables: tuple[TableName, ...] = _CS) -> Column:
-    return Column(name, "float64", "Jy", ucd, meaning, tables, ".4g")
-
-
-_PEAK = "phot.flux.density;stat.max;em.radio"
-_FLUX = "phot.flux.density;em.radio"
-_MAJOR = "phys.angSize.smajAxis"
-_MINOR = "phys.angSize.sminAxis"
 
 # The order here is the order of the columns in every table.
 COLUMNS: tuple[Column, ...] = (
-    _integer("component_id", "meta.id", "Number of the component in this catalogue, from 1.", _C),
-    _integer("source_id", "meta.id", "Number of the source in this catalogue, from 1.", _CS),
-    _integer(
+    integer("component_id", "meta.id", "Number of the component in this catalogue, from 1.", OF_C),
+    integer("source_id", "meta.id", "Number of the source in this catalogue, from 1.", OF_CS),
+    integer(
         "island_id",
         "meta.id",
         "Number of the island in this catalogue and its label in the label map, from 1.",
-        _CI,
+        OF_CI,
     ),
     Column(
         "name",
@@ -139,114 +78,118 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "meta.id;meta.main",
         "Name by the position, truncated to the digits that its error bears.",
-        _CSI,
+        OF_CSI,
     ),
-    _pixel(
+    pixel(
         "x", "pos.cartesian.x", "Position along the first FITS axis, 0-based, pixel centres at whole numbers."
     ),
-    _pixel(
+    pixel(
         "y",
         "pos.cartesian.y",
         "Position along the second FITS axis, 0-based, pixel centres at whole numbers.",
     ),
-    _pixel("x_err", "stat.error;pos.cartesian.x", "Error of x.", _CS),
-    _pixel("y_err", "stat.error;pos.cartesian.y", "Error of y.", _CS),
-    _degrees("ra", "pos.eq.ra;meta.main", "Right ascension, ICRS."),
-    _degrees("dec", "pos.eq.dec;meta.main", "Declination, ICRS."),
-    _arcsec(
+    pixel("x_err", "stat.error;pos.cartesian.x", "Error of x.", OF_CS),
+    pixel("y_err", "stat.error;pos.cartesian.y", "Error of y.", OF_CS),
+    degrees("ra", "pos.eq.ra;meta.main", "Right ascension, ICRS."),
+    degrees("dec", "pos.eq.dec;meta.main", "Declination, ICRS."),
+    arcsec(
         "ra_err", "stat.error;pos.eq.ra", "Error of the right ascension times cos(dec), in arcsec on the sky."
     ),
-    _arcsec("dec_err", "stat.error;pos.eq.dec", "Error of the declination, in arcsec."),
-    _arcsec(
+    arcsec("dec_err", "stat.error;pos.eq.dec", "Error of the declination, in arcsec."),
+    arcsec(
         "position_cal_err",
         "stat.error.sys;pos.eq",
         "Calibration error of the position per axis, by the option `position_error`; part of no other error.",
     ),
-    _integer("x_min", "pos.cartesian.x;stat.min", "First pixel column of the island, 0-based.", _I, "pixel"),
-    _integer(
+    integer("x_min", "pos.cartesian.x;stat.min", "First pixel column of the island, 0-based.", OF_I, "pixel"),
+    integer(
         "x_max",
         "pos.cartesian.x;stat.max",
         "Last pixel column of the island, 0-based, inclusive.",
-        _I,
+        OF_I,
         "pixel",
     ),
-    _integer("y_min", "pos.cartesian.y;stat.min", "First pixel row of the island, 0-based.", _I, "pixel"),
-    _integer(
-        "y_max", "pos.cartesian.y;stat.max", "Last pixel row of the island, 0-based, inclusive.", _I, "pixel"
+    integer("y_min", "pos.cartesian.y;stat.min", "First pixel row of the island, 0-based.", OF_I, "pixel"),
+    integer(
+        "y_max",
+        "pos.cartesian.y;stat.max",
+        "Last pixel row of the island, 0-based, inclusive.",
+        OF_I,
+        "pixel",
     ),
-    _integer("n_pixels", "meta.number;instr.pixel", "Number of pixels in the island.", _I),
+    integer("n_pixels", "meta.number;instr.pixel", "Number of pixels in the island.", OF_I),
     Column(
-        "n_beams", "float64", "", "meta.number;instr.beam", "Area of the island in beam areas.", _I, ".2f"
+        "n_beams", "float64", "", "meta.number;instr.beam", "Area of the island in beam areas.", OF_I, ".2f"
     ),
-    _brightness(
+    brightness(
         "flux_peak",
-        _PEAK,
+        PEAK,
         "Peak brightness above the background: of the Gaussian fitted, with the beam's shape where unresolved; "
         "of a source's components together; of an island's brightest pixel.",
     ),
-    _brightness("flux_peak_err", f"stat.error;{_PEAK}", "Error of the peak brightness.", _CS),
-    _flux(
+    brightness("flux_peak_err", f"stat.error;{PEAK}", "Error of the peak brightness.", OF_CS),
+    flux(
         "flux_int",
-        _FLUX,
+        FLUX,
         "Integrated flux density: of the Gaussian fitted, of a source's components together, "
         "of an island's pixels summed.",
-        _CSI,
+        OF_CSI,
     ),
-    _flux("flux_int_err", f"stat.error;{_FLUX}", "Error of the integrated flux density.", _CSI),
-    _flux(
+    flux("flux_int_err", f"stat.error;{FLUX}", "Error of the integrated flux density.", OF_CSI),
+    flux(
         "flux_beam",
-        f"{_FLUX};instr.beam",
+        f"{FLUX};instr.beam",
         "Flux density of a fit with the shape held at that of the beam.",
-        _C,
+        OF_C,
     ),
-    _flux("flux_beam_err", f"stat.error;{_FLUX};instr.beam", "Error of the beam-shaped flux density.", _C),
-    _flux(
+    flux("flux_beam_err", f"stat.error;{FLUX};instr.beam", "Error of the beam-shaped flux density.", OF_C),
+    flux(
         "flux",
-        f"{_FLUX};meta.main",
+        f"{FLUX};meta.main",
         "Flux density to use: the beam-shaped one where the source is unresolved, else the integrated one.",
     ),
-    _flux("flux_err", f"stat.error;{_FLUX};meta.main", "Error of the flux density to use."),
-    _flux(
+    flux("flux_err", f"stat.error;{FLUX};meta.main", "Error of the flux density to use."),
+    flux(
         "flux_cal_err",
-        f"stat.error.sys;{_FLUX}",
+        f"stat.error.sys;{FLUX}",
         "Calibration error of the flux density, by the option `flux_scale_error`; part of no other error.",
     ),
-    _arcsec(
+    arcsec(
         "major",
-        _MAJOR,
+        MAJOR,
         "Major axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments.",
     ),
-    _arcsec(
+    arcsec(
         "minor",
-        _MINOR,
+        MINOR,
         "Minor axis (FWHM) as fitted, beam included; of several Gaussians, from their second moments.",
     ),
-    _angle(
+    angle(
         "pa", "pos.posAng", "Position angle of the major axis, from ICRS north through east at the source."
     ),
-    _arcsec("major_err", f"stat.error;{_MAJOR}", "Error of the major axis."),
-    _arcsec("minor_err", f"stat.error;{_MINOR}", "Error of the minor axis."),
-    _angle("pa_err", "stat.error;pos.posAng", "Error of the position angle."),
-    _arcsec(
+    arcsec("major_err", f"stat.error;{MAJOR}", "Error of the major axis."),
+    arcsec("minor_err", f"stat.error;{MINOR}", "Error of the minor axis."),
+    angle("pa_err", "stat.error;pos.posAng", "Error of the position angle."),
+    arcsec(
         "major_deconv",
-        f"{_MAJOR};meta.modelled",
+        f"{MAJOR};meta.modelled",
         "Major axis (FWHM) with the beam deconvolved; 0 where nothing is left.",
     ),
-    _arcsec(
+    arcsec(
         "minor_deconv",
-        f"{_MINOR};meta.modelled",
+        f"{MINOR};meta.modelled",
         "Minor axis (FWHM) with the beam deconvolved; 0 where nothing is left.",
     ),
-    _angle(
+    angle(
         "pa_deconv",
         "pos.posAng;meta.modelled",
         "Position angle of the deconvolved major axis, from ICRS north through east.",
     ),
-    _arcsec(
-        "major_deconv_err", f"stat.error;{_MAJOR};meta.modelled", "Error of the deconvolved major axis.", _C
+    arcsec(
+        "major_deconv_err", f"stat.error;{MAJOR};meta.modelled", "Error of the deconvolved major axis.", OF_C
     ),
-    _arcsec(
-        "minor_deconv_err", f"stat.error;{_MINOR};meta.modelled", "Error of the deconvolved minor axis.", _C
+    arcsec(
+        "minor_deconv_err", f"stat.error;{MINOR};meta.modelled", "Error of the deconvolved minor axis.", OF_C
     ),
     Column(
         "resolved",
@@ -254,18 +197,18 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "meta.code;phys.angSize",
         "True where the source is larger than the beam beyond what noise explains.",
-        _CS,
+        OF_CS,
     ),
-    _brightness("rms", f"stat.stdev;{_FLUX}", "Noise of the map at the position."),
-    _brightness("background", "instr.background", "Background level of the map at the position."),
-    Column("snr", "float64", "", "stat.snr", "Signal to noise: flux_peak / rms.", _CSI, ".1f"),
+    brightness("rms", f"stat.stdev;{FLUX}", "Noise of the map at the position."),
+    brightness("background", "instr.background", "Background level of the map at the position."),
+    Column("snr", "float64", "", "stat.snr", "Signal to noise: flux_peak / rms.", OF_CSI, ".1f"),
     Column(
         "residual_rms",
         "float64",
         "",
         "stat.fit.residual;stat.stdev",
         "Root mean square of the island's residual, in units of the map's rms.",
-        _CSI,
+        OF_CSI,
         ".2f",
     ),
     Column(
@@ -274,141 +217,26 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "stat.fit.residual;stat.max",
         "Residual of the island that is furthest from zero, with its sign, in units of the map's rms.",
-        _CSI,
+        OF_CSI,
         ".2f",
     ),
-    _integer("n_components", "meta.number", "Number of Gaussian components.", _SI),
-    _integer("n_islands", "meta.number", "Number of islands over which the source extends.", _S),
-    _integer("n_sources", "meta.number", "Number of sources in the island.", _I),
+    integer("n_components", "meta.number", "Number of Gaussian components.", OF_SI),
+    integer("n_islands", "meta.number", "Number of islands over which the source extends.", OF_S),
+    integer("n_sources", "meta.number", "Number of sources in the island.", OF_I),
     Column(
         "structure",
         "str",
         "",
         "meta.code.class;src.morph",
         "S: one Gaussian alone in its island; C: one Gaussian that shares its island; M: several Gaussians.",
-        _CS,
+        OF_CS,
     ),
-    Column("frequency", "float64", "Hz", "em.freq", "Frequency of the map.", _CSI, ".6g"),
-    _integer(
-        "flags", "meta.code.qual", "Sum of the quality bits that are set; 0 where nothing odd was met.", _CSI
-    ),
-)
-
-# Columns that a table has where what made it knows them; the order is that in which they follow the others.
-FURTHER: tuple[Column, ...] = (
-    Column(
-        "foreign_id",
-        "str",
-        "",
-        "meta.id",
-        "Identifier of the row in the catalogue of another program that it was read from.",
-        _CSI,
-    ),
-    Column(
-        "class",
-        "str",
-        "",
-        "meta.code.class;src.class",
-        "Class for detectors: spurious, compact, extended, extended-multisland or flagged.",
-        _S,
-    ),
-    Column(
-        "morphology",
-        "str",
-        "",
-        "src.morph.type",
-        "Finer class of the shape, such as point, disc, FRI, FRII, head-tail, shell, filament.",
-        _S,
-    ),
-    Column(
-        "object_type",
-        "str",
-        "",
-        "src.class",
-        "Astronomical class, such as SFG, SS-AGN, FS-AGN, SNR, HII, PN, star, pulsar.",
-        _S,
-    ),
-    _flux(
-        "flux_true",
-        f"{_FLUX};meta.modelled",
-        "Intrinsic flux density at the frequency of the map: before the primary beam and the losses of the uv coverage.",
-        _S,
-    ),
-    Column(
-        "primary_beam",
-        "float64",
-        "",
-        "instr.sensitivity;arith.ratio",
-        "Response of the primary beam at the position, 1 on the axis.",
-        _S,
-        ".4f",
-    ),
-    Column(
-        "spectral_index",
-        "float64",
-        "",
-        "spect.index;em.radio",
-        "Spectral index alpha, with S ~ frequency^alpha.",
-        _CS,
-        ".2f",
-    ),
-    Column(
-        "spectral_index_err",
-        "float64",
-        "",
-        "stat.error;spect.index",
-        "Error of the spectral index.",
-        _CS,
-        ".2f",
-    ),
-    Column(
-        "core_fraction",
-        "float64",
-        "",
-        f"{_FLUX};arith.ratio",
-        "Part of the flux density that is in the core.",
-        _S,
-        ".3f",
-    ),
-    _arcsec("angular_size", "phys.angSize", "Largest angular size without the beam.", _S),
-    _brightness(
-        "mask_level", f"{_FLUX};stat.min", "Brightness of the isophote that bounds the true mask.", _S
-    ),
-    # of the lists of the SKA Science Data Challenges, digit by digit
-    _integer(
-        "list_id", "meta.id", "Number of the row in the list that it was read from; may come twice.", _S
-    ),
-    _degrees("ra_list", "pos.eq.ra", "Right ascension of the centroid as the list has it, FK5.", _S),
-    _degrees("dec_list", "pos.eq.dec", "Declination of the centroid as the list has it, FK5.", _S),
-    _degrees("ra_core", "pos.eq.ra", "Right ascension of the core as the list has it, FK5.", _S),
-    _degrees("dec_core", "pos.eq.dec", "Declination of the core as the list has it, FK5.", _S),
-    _arcsec("b_maj", _MAJOR, "Major axis as the list has it: what it is of the source tells size_id.", _S),
-    _arcsec("b_min", _MINOR, "Minor axis as the list has it: what it is of the source tells size_id.", _S),
-    _angle("pa_west", "pos.posAng", "Angle of the major axis as the list has it: from west clockwise.", _S),
-    _integer(
-        "size_id",
-        "meta.code;phys.angSize",
-        "What the axes of the list are: 1 largest angular size, 2 FWHM of a Gaussian, 3 exponential scale length.",
-        _S,
-    ),
-    _integer(
-        "class_id",
-        "meta.code.class;src.class",
-        "Class in the list: 1 AGN of steep spectrum, 2 AGN of flat spectrum, 3 star-forming galaxy.",
-        _S,
-    ),
-    _arcsec("hi_size", _MAJOR, "Diameter of the HI disc at 1 solar mass a square parsec.", _S),
-    Column("line_flux", "float64", "Jy.Hz", "phot.flux;spect.line", "Flux of the line.", _S, ".4g"),
-    Column("line_frequency", "float64", "Hz", "em.freq;spect.line", "Centre of the line.", _S, ".9g"),
-    _angle(
-        "pa_kinematic",
-        "pos.posAng;spect.dopplerVeloc",
-        "Position angle of the receding side of the disc, in [0, 360).",
-        _S,
-    ),
-    _angle("inclination", "src.orbital.inclination", "Angle between line of sight and axis of the disc.", _S),
-    Column(
-        "w20", "float64", "km.s-1", "spect.line.width", "Width of the line at a fifth of its peak.", _S, ".1f"
+    Column("frequency", "float64", "Hz", "em.freq", "Frequency of the map.", OF_CSI, ".6g"),
+    integer(
+        "flags",
+        "meta.code.qual",
+        "Sum of the quality bits that are set; 0 where nothing odd was met.",
+        OF_CSI,
     ),
 )
 

@@ -1,0 +1,147 @@
+"""Columns that a table has only where what made it knows them; read through `skysift.sky.schema`."""
+
+from __future__ import annotations
+
+from skysift.sky.column import (
+    FLUX,
+    MAJOR,
+    MINOR,
+    OF_CS,
+    OF_CSI,
+    OF_S,
+    Column,
+    angle,
+    arcsec,
+    brightness,
+    degrees,
+    flux,
+    integer,
+)
+
+__all__ = ["FURTHER"]
+
+# Columns that a table has where what made it knows them; the order is that in which they follow the others.
+FURTHER: tuple[Column, ...] = (
+    Column(
+        "foreign_id",
+        "str",
+        "",
+        "meta.id",
+        "Identifier of the row in the catalogue of another program that it was read from.",
+        OF_CSI,
+    ),
+    Column(
+        "class",
+        "str",
+        "",
+        "meta.code.class;src.class",
+        "Class for detectors: spurious, compact, extended, extended-multisland or flagged.",
+        OF_S,
+    ),
+    Column(
+        "morphology",
+        "str",
+        "",
+        "src.morph.type",
+        "Finer class of the shape, such as point, disc, FRI, FRII, head-tail, shell, filament.",
+        OF_S,
+    ),
+    Column(
+        "object_type",
+        "str",
+        "",
+        "src.class",
+        "Astronomical class, such as SFG, SS-AGN, FS-AGN, SNR, HII, PN, star, pulsar.",
+        OF_S,
+    ),
+    flux(
+        "flux_true",
+        f"{FLUX};meta.modelled",
+        "Intrinsic flux density at the frequency of the map: before the primary beam and the losses of the uv coverage.",
+        OF_S,
+    ),
+    Column(
+        "primary_beam",
+        "float64",
+        "",
+        "instr.sensitivity;arith.ratio",
+        "Response of the primary beam at the position, 1 on the axis.",
+        OF_S,
+        ".4f",
+    ),
+    Column(
+        "spectral_index",
+        "float64",
+        "",
+        "spect.index;em.radio",
+        "Spectral index alpha, with S ~ frequency^alpha.",
+        OF_CS,
+        ".2f",
+    ),
+    Column(
+        "spectral_index_err",
+        "float64",
+        "",
+        "stat.error;spect.index",
+        "Error of the spectral index.",
+        OF_CS,
+        ".2f",
+    ),
+    Column(
+        "core_fraction",
+        "float64",
+        "",
+        f"{FLUX};arith.ratio",
+        "Part of the flux density that is in the core.",
+        OF_S,
+        ".3f",
+    ),
+    arcsec("angular_size", "phys.angSize", "Largest angular size without the beam.", OF_S),
+    brightness(
+        "mask_level", f"{FLUX};stat.min", "Brightness of the isophote that bounds the true mask.", OF_S
+    ),
+    # of the lists of the SKA Science Data Challenges, digit by digit
+    integer(
+        "list_id", "meta.id", "Number of the row in the list that it was read from; may come twice.", OF_S
+    ),
+    degrees("ra_list", "pos.eq.ra", "Right ascension of the centroid as the list has it, FK5.", OF_S),
+    degrees("dec_list", "pos.eq.dec", "Declination of the centroid as the list has it, FK5.", OF_S),
+    degrees("ra_core", "pos.eq.ra", "Right ascension of the core as the list has it, FK5.", OF_S),
+    degrees("dec_core", "pos.eq.dec", "Declination of the core as the list has it, FK5.", OF_S),
+    arcsec("b_maj", MAJOR, "Major axis as the list has it: what it is of the source tells size_id.", OF_S),
+    arcsec("b_min", MINOR, "Minor axis as the list has it: what it is of the source tells size_id.", OF_S),
+    angle("pa_west", "pos.posAng", "Angle of the major axis as the list has it: from west clockwise.", OF_S),
+    integer(
+        "size_id",
+        "meta.code;phys.angSize",
+        "What the axes of the list are: 1 largest angular size, 2 FWHM of a Gaussian, 3 exponential scale length.",
+        OF_S,
+    ),
+    integer(
+        "class_id",
+        "meta.code.class;src.class",
+        "Class in the list: 1 AGN of steep spectrum, 2 AGN of flat spectrum, 3 star-forming galaxy.",
+        OF_S,
+    ),
+    arcsec("hi_size", MAJOR, "Diameter of the HI disc at 1 solar mass a square parsec.", OF_S),
+    Column("line_flux", "float64", "Jy.Hz", "phot.flux;spect.line", "Flux of the line.", OF_S, ".4g"),
+    Column("line_frequency", "float64", "Hz", "em.freq;spect.line", "Centre of the line.", OF_S, ".9g"),
+    angle(
+        "pa_kinematic",
+        "pos.posAng;spect.dopplerVeloc",
+        "Position angle of the receding side of the disc, in [0, 360).",
+        OF_S,
+    ),
+    angle(
+        "inclination", "src.orbital.inclination", "Angle between line of sight and axis of the disc.", OF_S
+    ),
+    Column(
+        "w20",
+        "float64",
+        "km.s-1",
+        "spect.line.width",
+        "Width of the line at a fifth of its peak.",
+        OF_S,
+        ".1f",
+    ),
+)
