@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skysift.base.errors import UnknownName
 from skysift.find.noise import Noise
+from skysift.match.result import ResultTable
 from skysift.measure.gaussian import paint_gaussians
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
@@ -43,6 +44,8 @@ class Finding:
         Counts, decisions about the noise, seconds per stage.
     notes
         What was odd about the map.
+    tables
+        Tables beside those of the catalogue, by name.
     """
 
     image: SkyImage
@@ -53,6 +56,7 @@ class Finding:
     area: Box
     facts: Mapping[str, object] = field(repr=False)
     notes: tuple[str, ...] = ()
+    tables: Mapping[str, ResultTable] = field(default_factory=dict, repr=False)
 
     def read(self, name: MapName, box: Box) -> npt.NDArray[np.float32] | npt.NDArray[np.int32]:
         """

@@ -1,7 +1,8 @@
 """`search` and `find`: tile, noise, detect, merge, resolve, measure, group: what all finders share."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from skysift.base.parallel import Crew, Executor, Kept, StageProgress
 from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.find.area import area_of
+from skysift.find.beside import Beside
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.measuring import measure_objects, nothing
@@ -44,6 +46,7 @@ def find(
     tile: int = 1024,
     region: Region | None = None,
     progress: StageProgress | None = None,
+    beside: Sequence[Beside] = (),
     **options: Any,
 ) -> Catalogue:
     """
@@ -61,6 +64,8 @@ def find(
         Part of the map to look at; noise is measured on the whole map.
     progress
         Called as ``progress(stage, done, total)``.
+    beside
+        Further maps on which the sources are measured.
     options
         Options of the finder, such as ``seed=4.5``.
 
@@ -79,7 +84,14 @@ def find(
             todo="give the name of a finder instead",
         )
     return search(
-        image, finder, name=name, workers=workers, tile=tile, region=region, progress=progress
+        image,
+        finder,
+        name=name,
+        workers=workers,
+        tile=tile,
+        region=region,
+        progress=progress,
+        beside=beside,
     ).catalogue
 
 
@@ -100,6 +112,7 @@ def search(
     progress: StageProgress | None = None,
     executor: str | Executor[Any, Any] | None = None,
     kept: Kept | None = None,
+    beside: Sequence[Beside] = (),
 ) -> Finding:
     """
     All that a finder finds in a map, with the noise and the labels it was found with.
@@ -112,16 +125,22 @@ def search(
         What is searched by what; the name stands in the provenance.
     workers, tile, progress, executor, kept
         The machine's affair; see `skysift.base.parallel.Crew`.
+    beside
+        Further maps on which the sources are measured.
 
     Raises
     ------
     UsageError
-        Where the tile is too small, or a given background map does not fit.
+        Where the tile is too small, or a given background map or a further map does not fit.
     RegionError
         Where the region does not meet the map.
     """
     announce_compilation()
     clock = _Clock()
+    opened = []
+    for one in beside:
+        opened.append(one.open(image))
+        image = opened[-1].image
     whole = Box.of(image.shape)
     area = area_of(region, image.frame)
     crew = Crew(workers, tile, progress, executor, kept)
@@ -160,7 +179,11 @@ def search(
     }
     mask = objects.to_mask(image.shape) if len(objects) else Mask.empty(image.shape)
     rows = np.ascontiguousarray(measured.components[:, row.AMPLITUDE : row.YY + 1])
-    return Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes))
+    finding = Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes))
+    for one, maps in zip(beside, opened, strict=True):
+        finding = maps.add(finding, finder.options, crew)
+        clock.lap(one.name)
+    return replace(finding, facts={**finding.facts, "seconds": dict(clock.laps)})
 
 
 class _Clock:

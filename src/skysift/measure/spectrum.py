@@ -85,11 +85,12 @@ def power_laws(
             continue
         weight = np.where(used[rows], 1.0 / np.where(used[rows], flux_err[rows], 1.0), 0.0)
         scaled = np.where(used[rows], flux[rows], 0.0) * weight
-        found, errors, chi2 = _fit(scaled, weight, x, terms)
+        found, errors, rest = _fit(scaled, weight, x, terms)
         for k in range(terms):
             result[2 * k][rows], result[2 * k + 1][rows] = found[:, k], errors[:, k]
-        result[6][rows] = chi2
-    return PowerLaws(*result, points)
+        result[6][rows] = rest
+    first, err, index, index_err, bend, bend_err, chi2 = result
+    return PowerLaws(first, err, index, index_err, bend, bend_err, chi2, points)
 
 
 def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaws:
@@ -114,9 +115,7 @@ def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaw
         if terms > 2:
             second = flux[:, 2] / i0
             curvature = second - 0.5 * index * (index - 1.0)
-            bend = np.stack(
-                [(index * (index - 0.5) - second) / i0, (0.5 - index) / i0, 1.0 / i0], axis=1
-            )
+            bend = np.stack([(index * (index - 0.5) - second) / i0, (0.5 - index) / i0, 1.0 / i0], axis=1)
             curvature_err = np.sqrt(np.einsum("si,sij,sj->s", bend, covariance, bend))
     points = np.isfinite(flux).sum(axis=1).astype(np.int64)
     return PowerLaws(

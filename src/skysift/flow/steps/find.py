@@ -18,16 +18,18 @@ from skysift.base.errors import OptionError, UnknownName
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
+from skysift.find.beside import Beside
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
 from skysift.find.run import search
 from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.io.format import FileFormat
 from skysift.io.regions import write_crtf, write_ds9
 from skysift.measure.characterise import counts
 from skysift.sky.box import Box, PixelRegion, Region
-from skysift.sky.catalogue import Catalogue, TableFormat
+from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
@@ -66,6 +68,7 @@ def find_products(
     region: Region | None = None,
     progress: Progress | None = None,
     started: datetime | None = None,
+    beside: Sequence[Beside] = (),
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
 
@@ -96,6 +99,8 @@ def find_products(
         Called as progress(stage, done, total).
     started
         When the run began; now by default.
+    beside
+        Further maps on which the sources are measured; what they tell of them becomes columns and tables.
 
     Raises
     ------
@@ -111,10 +116,19 @@ def find_products(
     begun = started or datetime.now(UTC)
     workers = workers or settings().workers
     tile = tile or settings().tile
-    names = product_names(formats, maps, report=report)
+    names = product_names(
+        formats, maps, report=report, tables=[name for one in beside for name in one.tables]
+    )
     with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
         finding = search(
-            image, finder, name=name, workers=workers, tile=tile, region=region, progress=progress
+            image,
+            finder,
+            name=name,
+            workers=workers,
+            tile=tile,
+            region=region,
+            progress=progress,
+            beside=beside,
         )
         made = write_products(
             finding,
@@ -131,7 +145,9 @@ def find_products(
     return made
 
 
-def product_names(formats: Sequence[str], maps: Sequence[str], *, report: bool) -> tuple[str, ...]:
+def product_names(
+    formats: Sequence[str], maps: Sequence[str], *, report: bool, tables: Sequence[str] = ()
+) -> tuple[str, ...]:
     """File names of all products of a run, the manifest last.
 
     Raises
@@ -146,9 +162,13 @@ def product_names(formats: Sequence[str], maps: Sequence[str], *, report: bool) 
         raise UnknownName("no such map", got=unknown[0], allowed=("none", "all", *MAPS))
     if not formats:
         raise OptionError("no format for the tables", todo="name at least one, such as fits")
-    tables = [f"{table}{_format(name).suffixes[0]}" for name in dict.fromkeys(formats) for table in TABLES]
+    files = [
+        f"{table}{_format(name).suffixes[0]}"
+        for name in dict.fromkeys(formats)
+        for table in (*TABLES, *tables)
+    ]
     return (
-        *tables,
+        *files,
         *REGIONS,
         *(file_of(name) for name in MAPS if name in maps),
         *([REPORT] * report),
@@ -243,8 +263,8 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _format(name: str) -> TableFormat:
-    made: TableFormat = Registry[TableFormat]("format").make(name)
+def _format(name: str) -> FileFormat:
+    made: FileFormat = Registry[FileFormat]("format").make(name)
     return made
 
 
@@ -253,6 +273,9 @@ def _write_tables(finding: Finding, folder: ProductFolder, formats: Sequence[str
         writer = _format(name)
         for table in TABLES:
             writer.write(finding.catalogue, folder.path(f"{table}{writer.suffixes[0]}"), table)
+        for extra, rows in finding.tables.items():
+            place = folder.path(f"{extra}{writer.suffixes[0]}")
+            writer.write_table(rows, place, finding.catalogue.provenance)
     write_ds9(folder.path("regions.reg"), finding.catalogue.components, finding.image.frame)
     write_crtf(folder.path("regions.crtf"), finding.catalogue.components, finding.image.frame)
 

@@ -1,0 +1,183 @@
+"""Maps beside the searched one: what is measured on them at the places that a search found.
+
+Each kind of such maps (Taylor terms, channels, Stokes Q, U and V) is a `Beside`: it opens and checks its maps
+before anything is computed, may say which map is to be searched in place of the one given (the same seen through
+another beam, say), and afterwards adds columns, tables, notes and inputs to the finding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.errors import UsageError
+from skysift.base.parallel import Crew
+from skysift.find.finding import Finding
+from skysift.find.options import FinderOptions
+from skysift.io.open import open_image
+from skysift.match.result import ResultTable
+from skysift.sky.box import Box
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.image import SkyImage
+from skysift.sky.schema import TABLES, TableName, further
+
+__all__ = ["Beside", "MapLike", "Opened", "extended", "has_data", "open_map", "recorded", "same_grid"]
+
+MapLike = SkyImage | str | os.PathLike[str]
+"""A map, or the path of a FITS map."""
+
+_ROWS = 256  # read at once where only a look at the pixels is wanted
+_APART = 0.1  # pixels; grids that differ by more are not one
+
+
+class Opened(Protocol):
+    """Maps that are open and fit the searched one."""
+
+    @property
+    def image(self) -> SkyImage:
+        """The map to be searched."""
+        ...
+
+    def add(self, finding: Finding, options: FinderOptions, crew: Crew) -> Finding:
+        """The finding with what these maps tell of it."""
+        ...
+
+
+class Beside(Protocol):
+    """One kind of maps beside the searched one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called among the stages of a run."""
+        ...
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that it adds to a finding; their files are called so."""
+        ...
+
+    def open(self, image: SkyImage) -> Opened:
+        """The maps opened and checked against the map that is to be searched."""
+        ...
+
+
+def open_map(given: MapLike, **opening: Any) -> SkyImage:
+    """A map as it is, or the map in a file."""
+    return given if isinstance(given, SkyImage) else open_image(given, **opening)
+
+
+def same_grid(image: SkyImage, other: SkyImage, what: str) -> None:
+    """Refuse a map whose pixels do not lie where those of the searched map lie.
+
+    Parameters
+    ----------
+    image
+        The searched map.
+    other
+        The map beside it.
+    what
+        What the other is, for the message: ``tt1``.
+
+    Raises
+    ------
+    UsageError
+        It has another shape, or its pixels lie elsewhere on the sky.
+    """
+    if other.shape != image.shape:
+        raise UsageError(
+            f"{what} ({other.name}) does not lie on the pixels of {image.name}",
+            got=f"{other.shape[0]} x {other.shape[1]} pixels (y, x)",
+            allowed=f"{image.shape[0]} x {image.shape[1]}",
+            todo="regrid it to the searched map",
+        )
+    if not (image.frame.celestial and other.frame.celestial):
+        return
+    y = np.repeat(np.linspace(0.0, image.shape[0] - 1.0, 5), 5)
+    x = np.tile(np.linspace(0.0, image.shape[1] - 1.0, 5), 5)
+    there = np.stack(other.frame.to_pixel(*image.frame.to_sky(x, y)))
+    known = np.isfinite(there).all(axis=0)
+    apart = float(np.max(np.hypot(*(there - np.stack([x, y]))[:, known]), initial=0.0))
+    if apart > _APART or not known.any():
+        raise UsageError(
+            f"{what} ({other.name}) does not lie on the pixels of {image.name}",
+            got=f"a WCS that puts them up to {apart:.3g} pixels apart",
+            allowed=f"{_APART:g} pixels",
+            todo="regrid it to the searched map",
+        )
+
+
+def has_data(image: SkyImage) -> bool:
+    """Whether a map has a pixel that is neither blank nor zero."""
+    for y in range(0, image.shape[0], _ROWS):
+        band = image.read(Box(y, min(y + _ROWS, image.shape[0]), 0, image.shape[1]))
+        if np.any(np.isfinite(band) & (band != 0.0)):
+            return True
+    return False
+
+
+def extended(catalogue: Catalogue, columns: Mapping[TableName, Mapping[str, npt.NDArray[Any]]]) -> Catalogue:
+    """The catalogue with further columns of the schema.
+
+    Parameters
+    ----------
+    catalogue
+        Islands, sources, components.
+    columns
+        Table -> name -> values; the names stand in `skysift.sky.schema.FURTHER`.
+    """
+    tables = {name: catalogue.table(name) for name in TABLES}
+    for name, values in columns.items():
+        declared = [each for each in further(name, *values) if each.name not in tables[name]]
+        tables[name] = tables[name].with_columns(values, declared)
+    return Catalogue(**tables, provenance=catalogue.provenance)
+
+
+def recorded(
+    finding: Finding,
+    *,
+    catalogue: Catalogue,
+    images: Sequence[SkyImage],
+    notes: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
+    options: Mapping[str, object] | None = None,
+    tables: Mapping[str, ResultTable] | None = None,
+) -> Finding:
+    """The finding with another catalogue, whose provenance names the further maps as inputs.
+
+    Parameters
+    ----------
+    finding, catalogue
+        What was found, and the catalogue with its new columns.
+    images
+        The further maps.
+    notes
+        What was odd, one line each.
+    facts
+        What was measured on the way.
+    options
+        What was chosen beside the options of the finder.
+    tables
+        Tables beside those of the catalogue, by name.
+    """
+    told = catalogue.provenance
+    notes = tuple(note for note in dict.fromkeys(notes) if note not in finding.notes)
+    if told is not None:
+        inputs = dict.fromkeys((*told.inputs, *(image.input_record() for image in images)))
+        told = replace(
+            told,
+            inputs=tuple(inputs),
+            notes=(*told.notes, *notes),
+            options={**told.options, **(options or {})},
+        )
+    return replace(
+        finding,
+        catalogue=replace(catalogue, provenance=told),
+        notes=(*finding.notes, *notes),
+        facts={**finding.facts, **(facts or {})},
+        tables={**finding.tables, **(tables or {})},
+    )
