@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "dateutil": "python-dateutil",
     "faster_coco_eval": "faster-coco-eval",
     "PIL": "pillow",
+    "radio_beam": "radio-beam",
 }
 
 
