@@ -41,6 +41,11 @@ def test_values_never_change():
         "off_island": 32768,
         "no_errors": 65536,
         "off_sky": 131072,
+        "outside_map": 262144,
+        "no_data": 524288,
+        "coincident": 1048576,
+        "blended": 2097152,
+        "held": 4194304,
     }
 
 

@@ -192,7 +192,7 @@ def _kernel(
     components = np.zeros((int(limits.sum()), row.N_COMPONENT))
     pairs = np.empty((int((limits * np.minimum(limits, JOINT)).sum()), 3))
     islands = np.zeros((n, row.N_ISLAND))
-    lags, correlation = _lags(noise.mesh.correlation)
+    lags, correlation = correlated_lags(noise.mesh.correlation)
     n_components, n_pairs = measure_islands(
         tile.data, tile.level, tile.rms, piece.labels, tile.box.y0, tile.box.x0, piece.members[chosen],
         piece.boxes[chosen], sign, piece.beams[chosen], np.ascontiguousarray(seeds), first, limits, windows,
@@ -321,7 +321,7 @@ def _object_flags(
     return flags
 
 
-def _lags(correlation: Floats) -> tuple[Ints, Floats]:
+def correlated_lags(correlation: Floats) -> tuple[Ints, Floats]:
     """Offsets (dy, dx) where the noise is correlated, and by how much."""
     n_y, n_x = correlation.shape[0] // 2, correlation.shape[1] // 2
     y, x = np.nonzero(np.abs(correlation) > 1e-3)

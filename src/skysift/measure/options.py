@@ -100,3 +100,48 @@ class FitOptions(Options):
         doc="Overlapping components join one source where the dip between them is within this.",
     )
     acronym: str = option("SKYSIFT", doc="First word of the source names.")
+
+
+class ForcedOptions(Options):
+    """Measuring at known places: what is held, what is fitted, which pixels count."""
+
+    fit: Literal["flux", "position", "shape"] = option(
+        "flux",
+        doc="What is fitted at each place: its flux, its position too, or its shape too.",
+    )
+    window: float = option(
+        0.75,
+        unit="beam",
+        at_least=0.25,
+        at_most=5.0,
+        doc="Pixels within this radius of a place are used, in FWHM of what is fitted there.",
+    )
+    group: float = option(
+        3.0,
+        unit="beam",
+        at_least=0.0,
+        at_most=10.0,
+        doc="Places nearer to each other than this are solved together, in FWHM of what is fitted there.",
+    )
+    min_good: float = option(
+        0.5, above=0.0, at_most=1.0, doc="Share of the pixels of a window that must hold data."
+    )
+    reach: float = option(
+        0.5,
+        unit="beam",
+        above=0.0,
+        at_most=2.0,
+        doc="How far a fitted position may move from where it was given.",
+    )
+    free_snr: float = option(
+        5.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="Positions and shapes are fitted where the flux exceeds its error by this factor, held elsewhere.",
+    )
+    limit: float = option(
+        3.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="Upper limits: the flux, or zero if it is negative, and so many errors.",
+    )

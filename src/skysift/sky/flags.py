@@ -77,9 +77,20 @@ FLAGS: tuple[Flag, ...] = (
     Flag("off_island", 15, "The centre of the component lies outside of its island."),
     Flag("no_errors", 16, "The errors could not be computed and are NaN."),
     Flag("off_sky", 17, "The position lies outside of the map's projection and has no sky coordinates."),
+    Flag("outside_map", 18, "The place lies outside of the map; nothing was measured."),
+    Flag("no_data", 19, "Too few pixels around the place hold data; nothing was measured."),
+    Flag(
+        "coincident",
+        20,
+        "Another place lies so near that the two were measured as one; each has all its flux.",
+    ),
+    Flag(
+        "blended", 21, "Neighbours at least double the error of the flux, which is hard to tell from theirs."
+    ),
+    Flag("held", 22, "Too faint for a free position or shape: both were held as they were given."),
 )
 
-REMARKS = ("reseeded", "no_wcs", "undersampled")
+REMARKS = ("reseeded", "no_wcs", "undersampled", "held")
 """Flags that say how a row came about or tell of the whole map, not that something is wrong with the row."""
 
 _BY_NAME = {each.name: each for each in FLAGS}
