@@ -7,8 +7,9 @@ import pytest
 from tests import images
 
 from skysift.base.errors import UsageError
-from skysift.find.beside import extended, has_data, open_map, recorded, same_grid
+from skysift.find.beside import extended, open_map, recorded, same_grid
 from skysift.find.run import find, make_finder, search
+from skysift.io.planes import has_data
 from skysift.sky.image import SkyImage
 
 PLACE = {"centre": (180.0, -30.0)}
@@ -57,7 +58,7 @@ def test_a_search_opens_first_and_adds_last():
 def test_another_grid_is_refused_in_one_line():
     image = images.painted((60, 60), **PLACE)
     same_grid(image, images.painted((60, 60), seed=1, **PLACE), "tt1")
-    with pytest.raises(UsageError, match=r"tt1 \(array\) does not lie on the pixels of array: got 50 x 60"):
+    with pytest.raises(UsageError, match=r"tt1 \(array\) does not lie on the pixels of array: got '50 x 60"):
         same_grid(image, images.painted((50, 60), **PLACE), "tt1")
     with pytest.raises(UsageError, match="pixels apart"):
         same_grid(image, images.painted((60, 60), centre=(180.0, -30.01)), "tt1")

@@ -17,21 +17,20 @@ import numpy.typing as npt
 
 from skysift.base.errors import UsageError
 from skysift.base.parallel import Crew
+from skysift.base.provenance import InputRecord
 from skysift.find.finding import Finding
 from skysift.find.options import FinderOptions
 from skysift.io.open import open_image
 from skysift.match.result import ResultTable
-from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES, TableName, further
 
-__all__ = ["Beside", "MapLike", "Opened", "extended", "has_data", "open_map", "recorded", "same_grid"]
+__all__ = ["Beside", "MapLike", "Opened", "extended", "open_map", "recorded", "same_grid"]
 
 MapLike = SkyImage | str | os.PathLike[str]
 """A map, or the path of a FITS map."""
 
-_ROWS = 256  # read at once where only a look at the pixels is wanted
 _APART = 0.1  # pixels; grids that differ by more are not one
 
 
@@ -111,15 +110,6 @@ def same_grid(image: SkyImage, other: SkyImage, what: str) -> None:
         )
 
 
-def has_data(image: SkyImage) -> bool:
-    """Whether a map has a pixel that is neither blank nor zero."""
-    for y in range(0, image.shape[0], _ROWS):
-        band = image.read(Box(y, min(y + _ROWS, image.shape[0]), 0, image.shape[1]))
-        if np.any(np.isfinite(band) & (band != 0.0)):
-            return True
-    return False
-
-
 def extended(catalogue: Catalogue, columns: Mapping[TableName, Mapping[str, npt.NDArray[Any]]]) -> Catalogue:
     """The catalogue with further columns of the schema.
 
@@ -167,10 +157,9 @@ def recorded(
     told = catalogue.provenance
     notes = tuple(note for note in dict.fromkeys(notes) if note not in finding.notes)
     if told is not None:
-        inputs = dict.fromkeys((*told.inputs, *(image.input_record() for image in images)))
         told = replace(
             told,
-            inputs=tuple(inputs),
+            inputs=_inputs(told.inputs, images),
             notes=(*told.notes, *notes),
             options={**told.options, **(options or {})},
         )
@@ -181,3 +170,13 @@ def recorded(
         facts={**finding.facts, **(facts or {})},
         tables={**finding.tables, **(tables or {})},
     )
+
+
+def _inputs(known: Sequence[InputRecord], images: Sequence[SkyImage]) -> tuple[InputRecord, ...]:
+    """The inputs with those of further maps; several planes of one cube are one input."""
+    records = list(dict.fromkeys(image.input_record() for image in images))
+    wholes = [replace(each, plane=()) for each in records]
+    further = [
+        whole if wholes.count(whole) > 1 else each for each, whole in zip(records, wholes, strict=True)
+    ]
+    return tuple(dict.fromkeys((*known, *further)))

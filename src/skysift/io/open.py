@@ -19,7 +19,7 @@ from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
 from skysift.sky.units import frequency_text, jansky_per_beam, radio_frequency
 
-__all__ = ["file_of", "open", "open_image"]
+__all__ = ["chosen_hdu", "file_of", "open", "open_image"]
 
 _OTHER_BEAM = 1.2  # times as wide or as narrow: fluxes change by its square
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
@@ -164,6 +164,20 @@ def _catalogue(path: Path) -> Catalogue | None:
     from skysift.io.tables import is_table, read_catalogue  # heavy: maps do without tables and their formats
 
     return read_catalogue(path) if path.is_dir() or is_fits or is_table(path) else None
+
+
+def chosen_hdu(path: str | os.PathLike[str]) -> Hdu:
+    """The HDU that is opened for a path: the one that ``map.fits[SCI]`` names, or the first image with data.
+
+    Raises
+    ------
+    UsageError
+        There is no such file or HDU.
+    FormatError
+        The file is not FITS, or holds no image.
+    """
+    name, inside = _split(os.fspath(path))
+    return _choose_hdu(read_hdus(name), inside, name)[0]
 
 
 def file_of(path: str | os.PathLike[str]) -> str:
