@@ -42,7 +42,7 @@ def test_a_map_without_a_spectral_axis_is_one_plane(tmp_path):
 
 def test_a_cube_of_something_else_is_refused(tmp_path):
     path = write_map(tmp_path / "cube.fits", cube(), CTYPE3="TIME")
-    with pytest.raises(HeaderError, match="no spectral axis: got .*TIME"):
+    with pytest.raises(HeaderError, match=r"no spectral axis: got .*TIME"):
         open_planes(path)
 
 

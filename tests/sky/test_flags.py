@@ -46,6 +46,7 @@ def test_values_never_change():
         "coincident": 1048576,
         "blended": 2097152,
         "held": 4194304,
+        "uv_mismatch": 8388608,
     }
 
 

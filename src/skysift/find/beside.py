@@ -118,11 +118,13 @@ def extended(catalogue: Catalogue, columns: Mapping[TableName, Mapping[str, npt.
     catalogue
         Islands, sources, components.
     columns
-        Table -> name -> values; the names stand in `skysift.sky.schema.FURTHER`.
+        Table -> name -> values; what the table has is replaced, the rest stands in
+        `skysift.sky.schema.FURTHER`.
     """
     tables = {name: catalogue.table(name) for name in TABLES}
     for name, values in columns.items():
-        declared = [each for each in further(name, *values) if each.name not in tables[name]]
+        new = [each for each in values if each not in tables[name]]
+        declared = further(name, *new) if new else ()
         tables[name] = tables[name].with_columns(values, declared)
     return Catalogue(**tables, provenance=catalogue.provenance)
 

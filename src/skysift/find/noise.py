@@ -85,7 +85,7 @@ class _CellResult:
     correlations: tuple[tuple[int, int, Floats, Floats], ...] = ()
 
 
-def _disc(beam: tuple[float, float, float]) -> npt.NDArray[np.int64]:
+def pixels_within(beam: tuple[float, float, float]) -> npt.NDArray[np.int64]:
     """Pixel offsets ``(n, 2)`` (dy, dx) within one beam (FWHM as radius) of a pixel."""
     xx, xy, yy = beam
     reach_y, reach_x = int(np.ceil(mesh.FWHM * np.sqrt(yy))), int(np.ceil(mesh.FWHM * np.sqrt(xx)))
@@ -97,7 +97,7 @@ def _disc(beam: tuple[float, float, float]) -> npt.NDArray[np.int64]:
 def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     """Statistics of the cells in a box that starts and ends at cell borders or the map's edge."""
     shape = work.image.shape
-    offsets = _disc(work.beam)
+    offsets = pixels_within(work.beam)
     halo = int(np.abs(offsets).max()) if work.before is not None else 0
     wide = box.expand(halo).intersect(Box(0, shape[0], 0, shape[1]))
     data = work.image.read(wide)

@@ -145,3 +145,16 @@ class ForcedOptions(Options):
         at_least=0.0,
         doc="Upper limits: the flux, or zero if it is negative, and so many errors.",
     )
+
+
+class SpectraOptions(Options):
+    """Spectra from Taylor terms or channels beside the searched map."""
+
+    spectral_curvature: bool = option(
+        False, doc="Fit a curved spectrum to three channels or more; Taylor terms to tt2 always give it."
+    )
+    spectral_beams: float = option(
+        1.5,
+        at_least=1.0,
+        doc="Channels whose beams differ by more than this factor, in width, see an extended source differently.",
+    )

@@ -38,9 +38,9 @@ class PowerLaws:
     index, index_err
         alpha, at the reference frequency where the spectrum is curved; (n,).
     curvature, curvature_err
-        beta; NaN where it was not fitted; (n,).
+        beta; NaN where it was not fitted, None where it was not asked for; (n,).
     chi2
-        Weighted sum of squared residuals; NaN for Taylor terms; (n,).
+        Weighted sum of squared residuals; None for Taylor terms; (n,).
     points
         Number of fluxes used; (n,).
     """
@@ -49,9 +49,9 @@ class PowerLaws:
     flux_err: Floats
     index: Floats
     index_err: Floats
-    curvature: Floats
-    curvature_err: Floats
-    chi2: Floats
+    curvature: Floats | None
+    curvature_err: Floats | None
+    chi2: Floats | None
     points: NDArray[np.int64]
 
 
@@ -90,6 +90,8 @@ def power_laws(
             result[2 * k][rows], result[2 * k + 1][rows] = found[:, k], errors[:, k]
         result[6][rows] = rest
     first, err, index, index_err, bend, bend_err, chi2 = result
+    if not curved:
+        return PowerLaws(first, err, index, index_err, None, None, chi2, points)
     return PowerLaws(first, err, index, index_err, bend, bend_err, chi2, points)
 
 
@@ -104,23 +106,21 @@ def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaw
         Of the noise of the terms; (term, term).
     """
     n, terms = flux.shape
-    nothing = np.full(n, np.nan)
+    curvature: Floats | None = None
+    curvature_err: Floats | None = None
     with np.errstate(divide="ignore", invalid="ignore"):
         i0 = flux[:, 0]
         index = flux[:, 1] / i0
         covariance = flux_err[:, :, None] * correlation * flux_err[:, None, :]
         slope = np.stack([-index / i0, 1.0 / i0, *([np.zeros(n)] * (terms - 2))], axis=1)
         index_err = np.sqrt(np.einsum("si,sij,sj->s", slope, covariance, slope))
-        curvature, curvature_err = nothing, nothing.copy()
         if terms > 2:
             second = flux[:, 2] / i0
             curvature = second - 0.5 * index * (index - 1.0)
             bend = np.stack([(index * (index - 0.5) - second) / i0, (0.5 - index) / i0, 1.0 / i0], axis=1)
             curvature_err = np.sqrt(np.einsum("si,sij,sj->s", bend, covariance, bend))
     points = np.isfinite(flux).sum(axis=1).astype(np.int64)
-    return PowerLaws(
-        i0, flux_err[:, 0], index, index_err, curvature, curvature_err, np.full(n, np.nan), points
-    )
+    return PowerLaws(i0, flux_err[:, 0], index, index_err, curvature, curvature_err, None, points)
 
 
 def _distinct(x: Floats, used: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -88,10 +88,15 @@ FLAGS: tuple[Flag, ...] = (
         "blended", 21, "Neighbours at least double the error of the flux, which is hard to tell from theirs."
     ),
     Flag("held", 22, "Too faint for a free position or shape: both were held as they were given."),
+    Flag(
+        "uv_mismatch",
+        23,
+        "The maps behind the spectral index see structures of this size differently; the index is not to be trusted.",
+    ),
 )
 
-REMARKS = ("reseeded", "no_wcs", "undersampled", "held")
-"""Flags that say how a row came about or tell of the whole map, not that something is wrong with the row."""
+REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch")
+"""Flags that say how a row came about, or tell of the whole map or of the spectrum, not that the row is wrong."""
 
 _BY_NAME = {each.name: each for each in FLAGS}
 

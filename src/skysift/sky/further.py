@@ -88,6 +88,36 @@ FURTHER: tuple[Column, ...] = (
         ".2f",
     ),
     Column(
+        "spectral_curvature",
+        "float64",
+        "",
+        "spect.index;em.radio;arith",
+        "Curvature beta, with ln S ~ alpha ln frequency + beta (ln frequency)^2 about the reference frequency.",
+        OF_CS,
+        ".2f",
+    ),
+    Column(
+        "spectral_curvature_err",
+        "float64",
+        "",
+        "stat.error;spect.index;em.radio;arith",
+        "Error of the spectral curvature.",
+        OF_CS,
+        ".2f",
+    ),
+    Column(
+        "spectral_chi2",
+        "float64",
+        "",
+        "stat.fit.chi2;spect.index",
+        "Chi squared of the spectrum that was fitted to the channels.",
+        OF_CS,
+        ".1f",
+    ),
+    integer(
+        "n_channels", "meta.number;em.freq", "Number of channels that the spectrum was fitted to.", OF_CS
+    ),
+    Column(
         "core_fraction",
         "float64",
         "",
