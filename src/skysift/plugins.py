@@ -77,5 +77,6 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "executor": {
         "serial": ("skysift.base.parallel:serial", ""),
         "threads": ("skysift.base.parallel:threads", ""),
+        "dask": ("skysift.base.cluster:dask", ""),
     },
 }

@@ -21,6 +21,8 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "pydantic_core": "pydantic",
     "dateutil": "python-dateutil",
+    "distributed": "dask",
+    "radio_beam": "radio-beam",
     "faster_coco_eval": "faster-coco-eval",
     "PIL": "pillow",
     "radio_beam": "radio-beam",

@@ -6,6 +6,7 @@ variable               what                                               defaul
 SKYSIFT_CACHE          folder for what can be made again                  ~/.cache/skysift
 SKYSIFT_WORKERS        how many tasks run at once                         usable cores
 SKYSIFT_TILE           pixels along the side of a tile                    1024
+SKYSIFT_SCHEDULER      address of a Dask scheduler whose workers serve    none: threads of this machine
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
 =====================  =================================================  ==============================
 """
@@ -35,6 +36,7 @@ class Settings:
     workers: int
     tile: int = USUAL_TILE
     log_level: str = "warning"
+    scheduler: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -55,6 +57,7 @@ class Settings:
             workers=_whole(given, "SKYSIFT_WORKERS", usable_cores(), at_least=1),
             tile=_whole(given, "SKYSIFT_TILE", USUAL_TILE, at_least=SMALLEST_TILE),
             log_level=level,
+            scheduler=given.get("SKYSIFT_SCHEDULER", "").strip() or None,
         )
 
 

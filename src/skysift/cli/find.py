@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
@@ -17,6 +18,7 @@ from skysift.cli.flags import (
     OptionsFlag,
     OverwriteFlag,
     QuietFlag,
+    SchedulerFlag,
     SetFlag,
     TileFlag,
     WorkersFlag,
@@ -61,6 +63,7 @@ def find(
     chosen: SetFlag = None,
     options_file: OptionsFlag = None,
     workers: WorkersFlag = None,
+    scheduler: SchedulerFlag = None,
     tile: TileFlag = None,
     region: Annotated[
         str | None,
@@ -121,7 +124,8 @@ def find(
         maps=_maps(products),
         report=report,
         overwrite=overwrite,
-        workers=at_least("--workers", workers, 1) or settings().workers,
+        workers=at_least("--workers", workers, 1),
+        scheduler=None if scheduler is None else cluster(scheduler).address,
         tile=at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
         quiet=quiet,
     )
@@ -144,7 +148,8 @@ class _Task:
     maps: tuple[str, ...]
     report: bool
     overwrite: bool
-    workers: int
+    workers: int | None
+    scheduler: str | None
     tile: int
     quiet: bool
 
@@ -169,6 +174,7 @@ class _Task:
                 report=self.report,
                 overwrite=self.overwrite,
                 workers=self.workers,
+                scheduler=self.scheduler,
                 tile=self.tile,
                 region=self.region,
                 progress=watch,

@@ -17,6 +17,7 @@ __all__ = [
     "OverwriteFlag",
     "QuietFlag",
     "RadiusFlag",
+    "SchedulerFlag",
     "SetFlag",
     "TableFlag",
     "TileFlag",
@@ -50,6 +51,14 @@ OptionsFlag: TypeAlias = Annotated[
 
 WorkersFlag: TypeAlias = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Threads; the usable cores by default.")
+]
+SchedulerFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let a Dask cluster do the work: tcp://HOST:PORT of its scheduler.",
+    ),
 ]
 TileFlag: TypeAlias = Annotated[
     int | None,

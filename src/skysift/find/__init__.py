@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from skysift.base.cluster import hands
 from skysift.base.errors import RegionError, UsageError
 from skysift.base.settings import settings
 
@@ -29,6 +30,7 @@ def find(
     tile: int | None = None,
     region: Region | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    scheduler: str | None = None,
     **options: Any,
 ) -> Catalogue:
     """The catalogue of a map: islands, sources, components.
@@ -49,6 +51,9 @@ def find(
         The part of the map to search, as text: ``x0,x1,y0,y1`` in pixels (half-open) or ``RA,DEC,RADIUS``.
     progress
         Called as ``progress(stage, done, total)``.
+    scheduler
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers do the work instead of
+        threads of this machine. They read the map themselves, at the same path or URL.
     options
         Options of the finder, such as ``seed=4.5``; ``skysift options`` lists them.
 
@@ -60,6 +65,8 @@ def find(
         The region cannot be read, or does not meet the map.
     UnknownName, OptionError
         The finder or one of its options does not exist, or a value is out of bounds.
+    TransientError
+        The scheduler does not answer, or has no workers.
     """
     # late: astropy and the compiled code, which the menus of this folder do without
     from skysift.find.run import find as search
@@ -84,13 +91,15 @@ def find(
             got=region,
             allowed="such as '0,400,0,300' (x0,x1,y0,y1) or '49.5,-36,10arcmin'",
         )
+    executor, workers = hands(scheduler, workers, travels=image.origin is not None)
     return search(
         image,
         finder,
-        workers=workers or settings().workers,
+        workers=workers,
         tile=tile or settings().tile,
         region=region,
         progress=progress,
+        executor=executor,
         **options,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import skysift
+from skysift.base.cluster import Cluster
 from skysift.base.compiled import announce_compilation
 from skysift.base.errors import UsageError
 from skysift.base.parallel import Crew, Executor, Kept, StageProgress
@@ -47,6 +48,7 @@ def find(
     region: Region | None = None,
     progress: StageProgress | None = None,
     beside: Sequence[Beside] = (),
+    executor: str | Executor[Any, Any] | None = None,
     **options: Any,
 ) -> Catalogue:
     """
@@ -66,6 +68,8 @@ def find(
         Called as ``progress(stage, done, total)``.
     beside
         Further maps on which the sources are measured.
+    executor
+        As for `search`.
     options
         Options of the finder, such as ``seed=4.5``.
 
@@ -92,6 +96,7 @@ def find(
         region=region,
         progress=progress,
         beside=beside,
+        executor=executor,
     ).catalogue
 
 
@@ -131,10 +136,17 @@ def search(
     Raises
     ------
     UsageError
-        Where the tile is too small, or a given background map or a further map does not fit.
+        Where the tile is too small, a given background map or a further map does not fit, or a map in memory is
+        to be searched by a cluster.
     RegionError
         Where the region does not meet the map.
     """
+    if isinstance(executor, Cluster) and image.origin is None:
+        raise UsageError(
+            "a cluster cannot search a map in memory: its workers read the file themselves",
+            got=image.name,
+            todo="write the map as FITS where all workers see it, or leave the scheduler out",
+        )
     announce_compilation()
     clock = _Clock()
     opened = []

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from skysift.base.cluster import hands
 from skysift.base.errors import OptionError, UnknownName
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
@@ -69,6 +70,7 @@ def find_products(
     progress: Progress | None = None,
     started: datetime | None = None,
     beside: Sequence[Beside] = (),
+    scheduler: str | None = None,
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
 
@@ -101,6 +103,9 @@ def find_products(
         When the run began; now by default.
     beside
         Further maps on which the sources are measured; what they tell of them becomes columns and tables.
+    scheduler
+        Address of a Dask scheduler whose workers find and measure; that of the settings by default, if there
+        is one, else threads of this machine.
 
     Raises
     ------
@@ -112,9 +117,11 @@ def find_products(
         The folder cannot be written, or holds earlier products and `overwrite` is off.
     StorageError
         The disk is full.
+    TransientError
+        The scheduler does not answer, or has no workers.
     """
     begun = started or datetime.now(UTC)
-    workers = workers or settings().workers
+    executor, workers = hands(scheduler, workers, travels=image.origin is not None)
     tile = tile or settings().tile
     names = product_names(
         formats, maps, report=report, tables=[name for one in beside for name in one.tables]
@@ -129,6 +136,7 @@ def find_products(
             region=region,
             progress=progress,
             beside=beside,
+            executor=executor,
         )
         made = write_products(
             finding,
