@@ -22,7 +22,6 @@ DISTRIBUTIONS = {
     "pydantic_core": "pydantic",
     "dateutil": "python-dateutil",
     "distributed": "dask",
-    "radio_beam": "radio-beam",
     "faster_coco_eval": "faster-coco-eval",
     "PIL": "pillow",
     "radio_beam": "radio-beam",
