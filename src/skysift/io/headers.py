@@ -25,7 +25,9 @@ from skysift.sky.frame import BeamPlane, CardValue, Frame
 from skysift.sky.units import LIGHT, RADIO
 
 __all__ = [
+    "STOKES",
     "Plane",
+    "axis_value",
     "choose_plane",
     "map_frame",
     "map_frequency",
@@ -46,7 +48,7 @@ _SYSTEMS = {
     "ICRS": "ICRS",
 }
 _NEEDED = ("CRVAL", "CRPIX")
-_STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY"}
+STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY"}
 DEGREES = {
     "": 1.0,
     "DEG": 1.0,
@@ -174,13 +176,13 @@ def _plane_index(plane: int | Sequence[int] | None, sizes: tuple[int, ...]) -> t
 
 
 def _stokes_notes(header: Header, axis: int, index: int) -> list[str]:
-    value = _axis_value(header, axis, index)
+    value = axis_value(header, axis, index)
     if value is None or value == 1.0:
         return []
-    return [f"the plane is Stokes {_STOKES.get(int(value), f'{value:g}')}, not I"] if value in _STOKES else []
+    return [f"the plane is Stokes {STOKES.get(int(value), f'{value:g}')}, not I"] if value in STOKES else []
 
 
-def _axis_value(header: Header, axis: int, index: int) -> float | None:
+def axis_value(header: Header, axis: int, index: int) -> float | None:
     """The world value at a 0-based index of a linear axis."""
     value = header.number(f"CRVAL{axis}")
     if value is None:
@@ -431,7 +433,7 @@ def _frequency_candidates(header: Header, plane: Plane) -> list[tuple[str, float
     rest = header.number("RESTFRQ") or header.number("RESTFREQ")
     for axis in range(1, 8):
         kind = header.text(f"CTYPE{axis}").upper()[:4]
-        value = _axis_value(header, axis, plane.along(axis))
+        value = axis_value(header, axis, plane.along(axis))
         if value is None or not math.isfinite(value):
             continue
         unit = header.text(f"CUNIT{axis}").lower()

@@ -93,9 +93,14 @@ FLAGS: tuple[Flag, ...] = (
         23,
         "The maps behind the spectral index see structures of this size differently; the index is not to be trusted.",
     ),
+    Flag(
+        "leakage",
+        24,
+        "Stokes V or linear polarisation is above the noise, but not above what may have leaked from Stokes I.",
+    ),
 )
 
-REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch")
+REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch", "leakage")
 """Flags that say how a row came about, or tell of the whole map or of the spectrum, not that the row is wrong."""
 
 _BY_NAME = {each.name: each for each in FLAGS}

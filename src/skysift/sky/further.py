@@ -6,6 +6,7 @@ from skysift.sky.column import (
     FLUX,
     MAJOR,
     MINOR,
+    OF_C,
     OF_CS,
     OF_CSI,
     OF_S,
@@ -19,6 +20,12 @@ from skysift.sky.column import (
 )
 
 __all__ = ["FURTHER"]
+
+
+def _share(name: str, ucd: str, meaning: str) -> Column:
+    """A part of the flux density."""
+    return Column(name, "float64", "", ucd, meaning, OF_CS, ".4f")
+
 
 # Columns that a table has where what made it knows them; the order is that in which they follow the others.
 FURTHER: tuple[Column, ...] = (
@@ -173,5 +180,123 @@ FURTHER: tuple[Column, ...] = (
         "Width of the line at a fifth of its peak.",
         OF_S,
         ".1f",
+    ),
+    # of linear and circular polarisation, measured at the places of Stokes I
+    flux(
+        "flux_q",
+        f"{FLUX};phys.polarization.stokes.Q",
+        "Flux density in Stokes Q, of the shape seen in Stokes I.",
+    ),
+    flux(
+        "flux_q_err",
+        f"stat.error;{FLUX};phys.polarization.stokes.Q",
+        "Error of the flux density in Stokes Q.",
+    ),
+    flux(
+        "flux_u",
+        f"{FLUX};phys.polarization.stokes.U",
+        "Flux density in Stokes U, of the shape seen in Stokes I.",
+    ),
+    flux(
+        "flux_u_err",
+        f"stat.error;{FLUX};phys.polarization.stokes.U",
+        "Error of the flux density in Stokes U.",
+    ),
+    flux(
+        "flux_v",
+        f"{FLUX};phys.polarization.stokes.V",
+        "Flux density in Stokes V, of the shape seen in Stokes I.",
+    ),
+    flux(
+        "flux_v_err",
+        f"stat.error;{FLUX};phys.polarization.stokes.V",
+        "Error of the flux density in Stokes V.",
+    ),
+    flux(
+        "flux_p",
+        f"{FLUX};phys.polarization.linear",
+        "Linearly polarised flux density, freed of the bias by noise.",
+    ),
+    flux(
+        "flux_p_err",
+        f"stat.error;{FLUX};phys.polarization.linear",
+        "Error of the linearly polarised flux density.",
+    ),
+    flux(
+        "flux_p_leakage_err",
+        f"stat.error.sys;{FLUX};phys.polarization.linear",
+        "What may have leaked from Stokes I into linear polarisation, by the option `leakage_p`; part of no other error.",
+    ),
+    Column(
+        "snr_p",
+        "float64",
+        "",
+        "stat.snr;phys.polarization.linear",
+        "Signal to noise of linear polarisation, bias included: noise exceeds s with the chance exp(-s^2 / 2).",
+        OF_CS,
+        ".1f",
+    ),
+    _share("fraction_p", "phys.polarization.linear", "Degree of linear polarisation: flux_p / flux."),
+    _share(
+        "fraction_p_err", "stat.error;phys.polarization.linear", "Error of the degree of linear polarisation."
+    ),
+    _share(
+        "fraction_p_limit",
+        "phys.polarization.linear;stat.max",
+        "Upper limit of the degree of linear polarisation, leakage included; NaN where it is detected.",
+    ),
+    angle(
+        "angle_p",
+        "phys.polarization.linear;pos.posAng",
+        "Angle of the electric vector, from ICRS north through east, in [0, 180).",
+    ),
+    angle(
+        "angle_p_err",
+        "stat.error;phys.polarization.linear;pos.posAng",
+        "Error of the angle of the electric vector.",
+    ),
+    flux(
+        "flux_v_leakage_err",
+        f"stat.error.sys;{FLUX};phys.polarization.stokes.V",
+        "What may have leaked from Stokes I into V, by the option `leakage_v`; part of no other error.",
+    ),
+    _share(
+        "fraction_v",
+        "phys.polarization.circular",
+        "Degree of circular polarisation with the sign of V: V / I; NaN where I is not above zero.",
+    ),
+    _share(
+        "fraction_v_err",
+        "stat.error;phys.polarization.circular",
+        "Error of the degree of circular polarisation.",
+    ),
+    _share(
+        "fraction_v_limit",
+        "phys.polarization.circular;stat.max",
+        "Upper limit of the size of V / I, leakage included; NaN where V is detected.",
+    ),
+    # of the table of what was found in Stokes V
+    integer(
+        "stokes_i_id",
+        "meta.id.cross",
+        "Number of the component of Stokes I on which the one of Stokes V lies; 0 where there is none.",
+        OF_C,
+    ),
+    arcsec("stokes_i_separation", "pos.angDistance", "Distance from that component.", OF_C),
+    flux("flux_i", f"{FLUX};phys.polarization.stokes.I", "Flux density in Stokes I at the place.", OF_C),
+    flux(
+        "flux_i_err",
+        f"stat.error;{FLUX};phys.polarization.stokes.I",
+        "Error of the flux density in Stokes I.",
+        OF_C,
+    ),
+    Column(
+        "fraction_v_lower",
+        "float64",
+        "",
+        "phys.polarization.circular;stat.min",
+        "Lower limit of the size of V / I where I is not detected; above 1 it tells of an artefact.",
+        OF_C,
+        ".3f",
     ),
 )
