@@ -14,6 +14,7 @@ from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
+from skysift.cli.beside import Besides, StokesFlag, besides
 from skysift.cli.flags import (
     OptionsFlag,
     OverwriteFlag,
@@ -89,6 +90,7 @@ def find(
     pixel_scale: PixelScaleFlag = None,
     unit: UnitFlag = None,
     frequency: FrequencyFlag = None,
+    stokes: StokesFlag = None,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Find the sources of radio maps; write catalogues, maps and a page.
@@ -100,6 +102,7 @@ def find(
       skysift find a.fits b.fits --out survey --format fits,votable --maps rms,residual
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
+      skysift find i.fits --out pol --stokes q.fits --stokes u.fits --stokes v.fits --set leakage_v=0.002
 
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
@@ -128,6 +131,7 @@ def find(
         scheduler=None if scheduler is None else cluster(scheduler).address,
         tile=at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
         quiet=quiet,
+        beside=besides(maps, stokes=stokes),
     )
     options = gather(registry.options(finder), chosen, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code
@@ -152,6 +156,7 @@ class _Task:
     scheduler: str | None
     tile: int
     quiet: bool
+    beside: Besides
 
     def run(self, path: str, finder: Finder[Any], out: Path) -> Products:
         """Find the sources of one map and tell what was made."""
@@ -178,6 +183,7 @@ class _Task:
                 tile=self.tile,
                 region=self.region,
                 progress=watch,
+                beside=self.beside.of(image, self.opening),
             )
         for note in made.manifest.warnings:
             if note not in image.notes:

@@ -15,6 +15,7 @@ from skysift.base.settings import settings
 
 if TYPE_CHECKING:
     from skysift.find.finder import Finder
+    from skysift.find.stokes import StokesGiven
     from skysift.sky.box import Region
     from skysift.sky.catalogue import Catalogue
     from skysift.sky.image import SkyImage
@@ -31,6 +32,7 @@ def find(
     region: Region | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     scheduler: str | None = None,
+    stokes: StokesGiven | None = None,
     **options: Any,
 ) -> Catalogue:
     """The catalogue of a map: islands, sources, components.
@@ -54,6 +56,10 @@ def find(
     scheduler
         Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers do the work instead of
         threads of this machine. They read the map themselves, at the same path or URL.
+    stokes
+        Maps of Stokes Q, U and V, on the pixels of the map, to measure what was found on: a list of paths (``"Q=q.fits"``
+        where the header does not tell), a cube, ``"same"`` for the other planes of the map's own cube, or a mapping
+        from ``Q``, ``U``, ``V`` to maps.
     options
         Options of the finder, such as ``seed=4.5``; ``skysift options`` lists them.
 
@@ -70,6 +76,7 @@ def find(
     """
     # late: astropy and the compiled code, which the menus of this folder do without
     from skysift.find.run import find as search
+    from skysift.find.stokes import StokesMaps
     from skysift.io.open import open_image
     from skysift.sky.box import PixelRegion, SkyRegion, parse_region
     from skysift.sky.image import SkyImage
@@ -100,6 +107,7 @@ def find(
         region=region,
         progress=progress,
         executor=executor,
+        beside=() if stokes is None else (StokesMaps.of(stokes, image),),
         **options,
     )
 

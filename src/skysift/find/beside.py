@@ -25,6 +25,7 @@ from skysift.match.result import ResultTable
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES, TableName, further
+from skysift.sky.table import Table
 
 __all__ = ["Beside", "MapLike", "Opened", "extended", "open_map", "recorded", "same_grid"]
 
@@ -137,7 +138,7 @@ def recorded(
     notes: Sequence[str] = (),
     facts: Mapping[str, object] | None = None,
     options: Mapping[str, object] | None = None,
-    tables: Mapping[str, ResultTable] | None = None,
+    tables: Mapping[str, ResultTable | Table] | None = None,
 ) -> Finding:
     """The finding with another catalogue, whose provenance names the further maps as inputs.
 

@@ -144,9 +144,7 @@ def _near(x: Floats, y: Floats, reach: Floats, at_x: Floats, at_y: Floats) -> tu
 
 def _for_v(options: FinderOptions) -> ClassicOptions:
     """The options of the search of Stokes V: those of Stokes I, both signs, the noise of the map itself."""
-    named = {
-        name: getattr(options, name) for name in ClassicOptions.model_fields if hasattr(options, name)
-    }
+    named = {name: getattr(options, name) for name in ClassicOptions.model_fields if hasattr(options, name)}
     level = "mesh" if options.background == "file" else options.background
     return ClassicOptions(
         **named | {"negative": True, "background": level, "background_file": None, "rms_file": None}
@@ -164,7 +162,9 @@ def _with_total(
     mine = owner[matched]
     total[matched], total_err[matched] = components["flux"][mine], components["flux_err"][mine]
     number[matched] = components.ids[mine]
-    offset = np.stack([rows["x"][matched] - components["x"][mine], rows["y"][matched] - components["y"][mine]], 1)
+    offset = np.stack(
+        [rows["x"][matched] - components["x"][mine], rows["y"][matched] - components["y"][mine]], 1
+    )
     tangent = found.image.frame.tangent(rows["x"][matched], rows["y"][matched])
     apart[matched] = np.hypot(*np.einsum("nij,nj->in", tangent, offset))
     alone = np.flatnonzero(~matched)

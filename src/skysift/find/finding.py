@@ -15,6 +15,7 @@ from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
+from skysift.sky.table import Table
 
 MapName = Literal["background", "rms", "model", "residual", "labels"]
 MAPS: tuple[MapName, ...] = get_args(MapName)
@@ -56,7 +57,7 @@ class Finding:
     area: Box
     facts: Mapping[str, object] = field(repr=False)
     notes: tuple[str, ...] = ()
-    tables: Mapping[str, ResultTable] = field(default_factory=dict, repr=False)
+    tables: Mapping[str, ResultTable | Table] = field(default_factory=dict, repr=False)
 
     def read(self, name: MapName, box: Box) -> npt.NDArray[np.float32] | npt.NDArray[np.int32]:
         """

@@ -58,7 +58,7 @@ def columns_of(
 def _summed(fluxes: Fluxes, row: npt.NDArray[np.int64], n: int) -> Fluxes:
     """Fluxes of sources from those of their components."""
     variance = np.bincount(row, np.square(fluxes.error), n)
-    return Fluxes(np.bincount(row, fluxes.flux, n), np.sqrt(variance))
+    return Fluxes(np.asarray(np.bincount(row, fluxes.flux, n), np.float64), np.sqrt(variance))
 
 
 def _columns(
@@ -118,9 +118,7 @@ def turn_of_north(system: System | None, ra: Floats, dec: Floats) -> Floats:
         return turn
     lon, lat = system.from_icrs(ra[good], dec[good])
     way = np.where(lat > 0.0, -1.0, 1.0)  # never across a pole
-    ahead = way[:, None] * (
-        vectors(*system.to_icrs(lon, lat + way * _STEP)) - vectors(ra[good], dec[good])
-    )
+    ahead = way[:, None] * (vectors(*system.to_icrs(lon, lat + way * _STEP)) - vectors(ra[good], dec[good]))
     a, b = np.radians(ra[good]), np.radians(dec[good])
     east = ahead[:, 1] * np.cos(a) - ahead[:, 0] * np.sin(a)
     north = ahead[:, 2] * np.cos(b) - np.sin(b) * (ahead[:, 0] * np.cos(a) + ahead[:, 1] * np.sin(a))

@@ -25,7 +25,7 @@ from skysift.io.stokes import LETTERS, StokesPlane, is_cosmo, refuse_untold, sto
 from skysift.measure.options import NoiseOptions
 from skysift.sky.image import SkyImage
 
-__all__ = ["SAME", "OpenedStokes", "StokesMaps", "V_TABLE", "others_noise"]
+__all__ = ["SAME", "V_TABLE", "OpenedStokes", "StokesGiven", "StokesMaps", "others_noise"]
 
 SAME = "same"
 """Said in place of a path: the other planes of the searched map's own file."""
@@ -56,9 +56,7 @@ class StokesMaps:
     opening: Mapping[str, Any]
 
     @classmethod
-    def of(
-        cls, given: StokesGiven, image: SkyImage, opening: Mapping[str, Any] | None = None
-    ) -> StokesMaps:
+    def of(cls, given: StokesGiven, image: SkyImage, opening: Mapping[str, Any] | None = None) -> StokesMaps:
         """
         The Stokes maps among what was given.
 
@@ -123,7 +121,9 @@ class StokesMaps:
             opened[letter] = there
         if ("Q" in opened) != ("U" in opened):
             lacking = "U" if "Q" in opened else "Q"
-            notes.append(f"there is no map of Stokes {lacking}: linear polarisation is not made from one alone")
+            notes.append(
+                f"there is no map of Stokes {lacking}: linear polarisation is not made from one alone"
+            )
         return OpenedStokes(image, opened, tuple(self.maps), tuple(notes))
 
 
@@ -138,7 +138,9 @@ class OpenedStokes:
 
     def add(self, finding: Finding, options: FinderOptions, crew: Crew) -> Finding:
         """The finding with columns of polarisation, and with the table of what was found in Stokes V."""
-        crew = replace(crew, kept=None)  # the stages of these maps have the names of those of the searched one
+        crew = replace(
+            crew, kept=None
+        )  # the stages of these maps have the names of those of the searched one
         chosen = others_noise(options)
         found_v: VFinding | None = None
         if "V" in self.asked:
@@ -161,7 +163,8 @@ class OpenedStokes:
         if found_v is not None:
             facts |= found_v.facts
             notes += found_v.notes
-        columns = columns_of(finding.catalogue, fluxes, options)
+        system = self.maps["Q"].frame.system if "Q" in self.maps else None
+        columns = columns_of(finding.catalogue, fluxes, options, system)
         return recorded(
             finding,
             catalogue=extended(finding.catalogue, columns),

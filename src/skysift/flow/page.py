@@ -21,7 +21,9 @@ from skysift.flow.charts import (
 from skysift.flow.figures import Picture, background_picture, residual_picture, rms_picture, sky_picture
 from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
 from skysift.flow.overview import Overview, Reader, overview
+from skysift.flow.polarisation import polarisation_section
 from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
+from skysift.flow.section import Section
 from skysift.flow.style import digits, prefixed
 from skysift.sky.flags import REMARKS, doubtful
 from skysift.sky.units import frequency_text
@@ -45,6 +47,7 @@ class Page:
     sky: Picture
     noise: tuple[Picture, ...]
     charts: tuple[Picture, ...]
+    sections: tuple[Section, ...]
     brightest: tuple[Exhibit, ...]
     complex: tuple[Exhibit, ...]
     flags: tuple[FlagRow, ...]
@@ -93,6 +96,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
             chart_of_fits(catalogue.islands),
             chart_of_structure(sources),
         ),
+        sections=sections_of(finding),
         brightest=tuple(shown[row] for row in first),
         complex=tuple(shown[row] for row in more),
         flags=flag_rows(catalogue),
@@ -103,6 +107,12 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         footer=f"Made by skysift {manifest.provenance.version}, {manifest.started}.",
     )
     return render(page)
+
+
+def sections_of(finding: Finding) -> tuple[Section, ...]:
+    """The parts of the page that not every run has."""
+    found = (polarisation_section(finding),)
+    return tuple(each for each in found if each is not None)
 
 
 def render(page: object, template: str = "report.html.jinja") -> str:

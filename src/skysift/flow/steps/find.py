@@ -23,6 +23,7 @@ from skysift.find.beside import Beside
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
 from skysift.find.run import search
+from skysift.find.stokes import V_TABLE
 from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
@@ -34,11 +35,14 @@ from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
+from skysift.sky.table import Table
 
 __all__ = ["REPORT", "Products", "find_products", "product_names", "write_products"]
 
 REPORT = "report.html"
 REGIONS = ("regions.reg", "regions.crtf")
+DRAWN = (V_TABLE,)
+"""Tables beside those of the catalogue that are written as regions too."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called as progress(stage, done, total)."""
@@ -178,6 +182,7 @@ def product_names(
     return (
         *files,
         *REGIONS,
+        *(f"{table}.{suffix}" for table in tables if table in DRAWN for suffix in ("reg", "crtf")),
         *(file_of(name) for name in MAPS if name in maps),
         *([REPORT] * report),
         MANIFEST,
@@ -286,6 +291,10 @@ def _write_tables(finding: Finding, folder: ProductFolder, formats: Sequence[str
             writer.write_table(rows, place, finding.catalogue.provenance)
     write_ds9(folder.path("regions.reg"), finding.catalogue.components, finding.image.frame)
     write_crtf(folder.path("regions.crtf"), finding.catalogue.components, finding.image.frame)
+    for name, found in finding.tables.items():
+        if name in DRAWN and isinstance(found, Table):
+            write_ds9(folder.path(f"{name}.reg"), found, finding.image.frame)
+            write_crtf(folder.path(f"{name}.crtf"), found, finding.image.frame)
 
 
 @contextmanager
