@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests import skies
 from tests.docs import pages
@@ -30,13 +31,23 @@ MAPS = {
     "faint.fits": {"size": 600, "n_points": 4, "n_extended": 0, "n_doubles": 0, "seed": 5},
     "nobeam.fits": {"cards": NO_BEAM},
     "plain.fits": {"cards": NO_SKY},
+    **{f"{letter}.fits": {"stokes": letter} for letter in "quv"},
     "bare.fits": {"cards": NOTHING},
 }
 
 
-def paint(path, *, size=300, n_points=40, n_extended=6, n_doubles=4, seed=3, cards=None):
+def paint(path, *, size=300, n_points=40, n_extended=6, n_doubles=4, seed=3, stokes="", cards=None):
     counts = {"n_points": n_points, "n_extended": n_extended, "n_doubles": n_doubles}
     sources = skies.population((size, size), BEAM, **counts, snr=(5, 500), seed=seed)
+    if stokes:  # of map.fits: 10 % linear, every fourth source circular, and one source in V alone
+        number = " iquv".index(stokes)
+        shares = (np.cos(1.0) / 10, np.sin(1.0) / 10, np.where(np.arange(len(sources)) % 4, 0.0, -0.3))
+        sources["total"] *= shares[number - 2]
+        alone = np.zeros(1, skies.SOURCE)
+        alone["kind"], alone["x"], alone["y"], alone["total"] = "point", 20, 280, 2e-4 * (stokes == "v")
+        sources, seed = np.concatenate([sources, alone]), seed + 100 * number
+        axis = {"CTYPE3": "STOKES", "CRVAL3": float(number), "CRPIX3": 1.0, "CDELT3": 1.0, "WCSAXES": 3}
+        cards = axis | (cards or {})
     image, _ = skies.paint((size, size), BEAM, sources=sources, seed=seed)
     skies.write(path, image, BEAM, **(cards or {}))
 

@@ -65,7 +65,7 @@ def polarisation_section(finding: Finding) -> Section | None:
         by_snr = np.argsort(-np.abs(np.nan_to_num(found["snr"])), kind="stable")[:LISTED]
         listings.append(("Found in Stokes V itself", v_listing(found, by_snr)))
     lead = (
-        f"Stokes {', '.join(letters)} at the positions and with the shapes of Stokes I, each with the noise of its own map. "
+        f"Stokes {', '.join(letters)} at the positions and with the shapes of Stokes I, each with the noise of its map. "
         "Errors are statistical, 1 sigma; polarised intensity is freed of its bias by noise."
     )
     return Section("polarisation", "Polarisation", lead, tuple(numbers), tuple(charts), tuple(listings))
@@ -167,7 +167,7 @@ def circular_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
         f"I [{unit}]": _pair(some, "flux", factor),
         f"V [{unit}]": _pair(some, "flux_v", factor),
         "V / I": _pair(some, "fraction_v"),
-        "limit of |V| / I": lambda row: Cell(_short(some["fraction_v_limit"][row])),
+        "limit of |V| / I": _plain(some, "fraction_v_limit"),
     }
     return _listing(some, columns)
 
@@ -181,7 +181,7 @@ def v_listing(found: Table, rows: NDArray[np.int64]) -> Listing:
         "S/N": lambda row: Cell(f"{some['snr'][row]:.1f}".replace("-", _MINUS)),
         f"I [{unit}]": _pair(some, "flux_i", factor),
         "V / I": _pair(some, "fraction_v"),
-        "|V| / I at least": lambda row: Cell(_short(some["fraction_v_lower"][row])),
+        "|V| / I at least": _plain(some, "fraction_v_lower"),
         "component of I": lambda row: Cell(str(some["stokes_i_id"][row] or _DASH)),
     }
     return _listing(some, columns)
@@ -202,15 +202,9 @@ def _listing(some: Table, columns: Mapping[str, Callable[[int], Cell]]) -> Listi
             if on_sky
             else (f"{some['x'][row]:.2f}", f"{some['y'][row]:.2f}")
         )
-        cells = [make(row) for make in columns.values()]
-        listed.append(
-            (
-                Cell(str(some["name"][row])),
-                *(Cell(each) for each in place),
-                *cells,
-                Marks(tuple(describe(int(some["flags"][row])))),
-            )  # fmt: skip
-        )
+        cells = [Cell(str(some["name"][row])), *(Cell(each) for each in place)]
+        cells += [make(row) for make in columns.values()]
+        listed.append((*cells, Marks(tuple(describe(int(some["flags"][row]))))))
     return Listing(heads, tuple(listed))
 
 
@@ -224,8 +218,14 @@ def _pair(some: Table, name: str, factor: float = 1.0) -> Callable[[int], Cell]:
     return cell
 
 
-def _short(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else _DASH
+def _plain(some: Table, name: str) -> Callable[[int], Cell]:
+    """A value of a row to three digits."""
+
+    def cell(row: int) -> Cell:
+        value = float(some[name][row])
+        return Cell(f"{value:.3g}" if np.isfinite(value) else _DASH)
+
+    return cell
 
 
 def _detected(sources: Table, what: str) -> NDArray[np.bool_]:
