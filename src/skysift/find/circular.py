@@ -17,6 +17,7 @@ from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
 from skysift.find.places import Places
 from skysift.find.run import search
+from skysift.find.spectra import plain_noise
 from skysift.measure.polarisation import fraction, standing
 from skysift.sky.box import PixelRegion
 from skysift.sky.flags import flag
@@ -145,10 +146,7 @@ def _near(x: Floats, y: Floats, reach: Floats, at_x: Floats, at_y: Floats) -> tu
 def _for_v(options: FinderOptions) -> ClassicOptions:
     """The options of the search of Stokes V: those of Stokes I, both signs, the noise of the map itself."""
     named = {name: getattr(options, name) for name in ClassicOptions.model_fields if hasattr(options, name)}
-    level = "mesh" if options.background == "file" else options.background
-    return ClassicOptions(
-        **named | {"negative": True, "background": level, "background_file": None, "rms_file": None}
-    )
+    return ClassicOptions(**named | plain_noise(options).to_dict() | {"negative": True})
 
 
 def _with_total(

@@ -12,7 +12,7 @@ import numpy as np
 
 from skysift.base.errors import HeaderError, UsageError
 from skysift.base.parallel import Crew
-from skysift.find.beside import MapLike, extended, has_data, recorded, same_grid
+from skysift.find.beside import MapLike, extended, recorded, same_grid
 from skysift.find.circular import VFinding, search_v
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
@@ -20,12 +20,13 @@ from skysift.find.noise import measure_noise
 from skysift.find.options import FinderOptions
 from skysift.find.places import Places
 from skysift.find.polarised import Fluxes, columns_of
+from skysift.find.spectra import plain_noise
 from skysift.io.open import open_image
+from skysift.io.planes import has_data
 from skysift.io.stokes import LETTERS, StokesPlane, is_cosmo, refuse_untold, stokes_planes
-from skysift.measure.options import NoiseOptions
 from skysift.sky.image import SkyImage
 
-__all__ = ["SAME", "V_TABLE", "OpenedStokes", "StokesGiven", "StokesMaps", "others_noise"]
+__all__ = ["SAME", "V_TABLE", "OpenedStokes", "StokesGiven", "StokesMaps"]
 
 SAME = "same"
 """Said in place of a path: the other planes of the searched map's own file."""
@@ -141,7 +142,7 @@ class OpenedStokes:
         crew = replace(
             crew, kept=None
         )  # the stages of these maps have the names of those of the searched one
-        chosen = others_noise(options)
+        chosen = plain_noise(options)
         found_v: VFinding | None = None
         if "V" in self.asked:
             found_v = search_v(self.maps.get("V"), finding, options, crew)
@@ -159,7 +160,8 @@ class OpenedStokes:
             lost = int(np.sum(~np.isfinite(forced.flux_int)))
             if lost:
                 notes.append(f"Stokes {letter} has no data at {lost} of {len(forced)} components")
-            facts[letter] = {"map": image.name, "rms_median": _median(noise.mesh.rms)}
+            plane = list(image.origin.plane) if image.origin is not None else []
+            facts[letter] = {"map": image.name, "plane": plane, "rms_median": _median(noise.mesh.rms)}
         if found_v is not None:
             facts |= found_v.facts
             notes += found_v.notes
@@ -173,13 +175,6 @@ class OpenedStokes:
             facts={"stokes": facts},
             tables={} if found_v is None else {V_TABLE: found_v.table},
         )
-
-
-def others_noise(options: NoiseOptions) -> NoiseOptions:
-    """The options of the noise of another map: maps of background and rms that were given belong to the searched one."""
-    named = {name: getattr(options, name) for name in NoiseOptions.model_fields}
-    level = "mesh" if options.background == "file" else options.background
-    return NoiseOptions(**named | {"background": level, "background_file": None, "rms_file": None})
 
 
 def _places(finding: Finding, image: SkyImage) -> Places:

@@ -36,9 +36,7 @@ class StokesPlane:
     plane: tuple[int, ...]
 
 
-def stokes_planes(
-    path: str | os.PathLike[str], *, beside: Sequence[int] = ()
-) -> tuple[StokesPlane, ...]:
+def stokes_planes(path: str | os.PathLike[str], *, beside: Sequence[int] = ()) -> tuple[StokesPlane, ...]:
     """The planes of a file that are Stokes I, Q, U or V; none where its header tells of none.
 
     Parameters
