@@ -7,20 +7,25 @@ carry it.
 from __future__ import annotations
 
 import contextvars
+import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from skysift.base.errors import UsageError
+from skysift.base.fingerprint import fingerprint
+from skysift.base.log import get_logger
 from skysift.base.registry import Registry
 
 __all__ = ["ALONE", "Crew", "Executor", "Kept", "Progress", "StageProgress", "map_tasks", "serial", "threads"]
+
+_log = get_logger(__name__)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -100,11 +105,21 @@ def _watched(results: Iterator[Result], total: int, progress: Progress | None) -
 class Kept(Protocol):
     """Results of a run that are kept while it goes on, so that a broken run can be continued."""
 
-    def read(self, stage: str, key: Hashable) -> tuple[bool, Any]:
-        """Whether the result of a task is there, and the result."""
+    def has(self, stage: str, key: str) -> bool:
+        """Whether the result of a task is there."""
         ...
 
-    def write(self, stage: str, key: Hashable, result: Any) -> None:
+    def read(self, stage: str, key: str) -> Any:
+        """The result of a task.
+
+        Raises
+        ------
+        KeyError
+            It is not there, or was damaged since.
+        """
+        ...
+
+    def write(self, stage: str, key: str, result: Any) -> None:
         """Keep the result of a task."""
         ...
 
@@ -134,9 +149,74 @@ class Crew:
     kept: Kept | None = None
 
     def map(self, stage: str, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """The results of `function` over `tasks`, in the order of the tasks, lazily; see `map_tasks`."""
+        """The results of `function` over `tasks`, in the order of the tasks, lazily; see `map_tasks`.
+
+        Results that `kept` holds are read from there and not made again. A result belongs to its stage, to all
+        that `function` holds (a `partial` of a map, its noise, options ...) and to its task: where any of these
+        differs, it is made anew.
+        """
         report = None if self.progress is None else partial(self.progress, stage)
+        if self.kept is not None and (keys := _keys(function, tasks)) is not None:
+            return self._continued(self.kept, stage, function, tasks, keys)
         return map_tasks(function, tasks, workers=self.workers, executor=self.executor, progress=report)
+
+    def _continued(
+        self,
+        kept: Kept,
+        stage: str,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+        keys: Sequence[str],
+    ) -> Iterator[Result]:
+        """The results in order: those that are kept, and those that are made and then kept."""
+        there = [kept.has(stage, key) for key in keys]
+        rest = _Chosen(tasks, [row for row, known in enumerate(there) if not known])
+        _log.info("%s: %d of %d tasks are kept", stage, len(tasks) - len(rest), len(tasks))
+        made = map_tasks(function, rest, workers=self.workers, executor=self.executor)
+        for row, (key, known) in enumerate(zip(keys, there, strict=True)):
+            if known:
+                try:
+                    result = kept.read(stage, key)
+                except KeyError:  # damaged while this run went on
+                    result = next(map_tasks(function, [tasks[row]], executor=self.executor))
+                    kept.write(stage, key, result)
+            else:
+                result = next(made)
+                kept.write(stage, key, result)
+            if self.progress is not None:
+                self.progress(stage, row + 1, len(tasks))
+            yield result
+
+
+class _Chosen(Sequence[Task]):
+    """Some of the tasks, each asked for when its turn comes."""
+
+    def __init__(self, tasks: Sequence[Task], rows: Sequence[int]) -> None:
+        self._tasks, self._rows = tasks, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Task]: ...
+
+    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+        if isinstance(index, slice):
+            return _Chosen(self._tasks, self._rows[index])
+        return self._tasks[self._rows[index]]
+
+
+def _keys(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[str] | None:
+    """What names the result of each task; None where the work cannot be named, and so cannot be kept."""
+    try:
+        work = fingerprint(function)
+        return [fingerprint((work, task)) for task in tasks]
+    except (pickle.PicklingError, AttributeError, TypeError, ValueError) as error:
+        _log.info("results are not kept: %s", error)
+        return None
 
 
 ALONE = Crew()

@@ -7,6 +7,7 @@ SKYSIFT_CACHE          folder for what can be made again                  ~/.cac
 SKYSIFT_WORKERS        how many tasks run at once                         usable cores
 SKYSIFT_TILE           pixels along the side of a tile                    1024
 SKYSIFT_SCHEDULER      address of a Dask scheduler whose workers serve    none: threads of this machine
+SKYSIFT_KEEP           seconds of work that a run keeps at once           10
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
 =====================  =================================================  ==============================
 """
@@ -37,6 +38,7 @@ class Settings:
     tile: int = USUAL_TILE
     log_level: str = "warning"
     scheduler: str | None = None
+    keep: int = 10
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -58,6 +60,7 @@ class Settings:
             tile=_whole(given, "SKYSIFT_TILE", USUAL_TILE, at_least=SMALLEST_TILE),
             log_level=level,
             scheduler=given.get("SKYSIFT_SCHEDULER", "").strip() or None,
+            keep=_whole(given, "SKYSIFT_KEEP", 10, at_least=0),
         )
 
 

@@ -16,6 +16,7 @@ from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
 from skysift.cli.beside import Besides, StokesFlag, besides
 from skysift.cli.flags import (
+    FreshFlag,
     OptionsFlag,
     OverwriteFlag,
     QuietFlag,
@@ -43,7 +44,7 @@ from skysift.sky.box import Region, parse_region
 
 if TYPE_CHECKING:
     from skysift.find.finder import Finder
-    from skysift.flow.steps.find import Products
+    from skysift.flow.kept import FinishedMaps
 
 __all__ = ["find"]
 
@@ -83,6 +84,7 @@ def find(
     ] = "all",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
     overwrite: OverwriteFlag = False,
+    fresh: FreshFlag = False,
     hdu: HduFlag = None,
     plane: PlaneFlag = None,
     beam: BeamFlag = None,
@@ -107,6 +109,7 @@ def find(
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
     report.html (open it first) and manifest.json. Nothing shows there before all of it is written.
+    A run that is broken off keeps its work in DIR/.partial: the same command goes on from there.
     Flags that describe the map (--hdu, --plane, --beam, --unit, ...) hold for all maps of the call.
     """
     folder = folder_of(out)
@@ -129,6 +132,7 @@ def find(
         overwrite=overwrite,
         workers=at_least("--workers", workers, 1),
         scheduler=None if scheduler is None else cluster(scheduler).address,
+        fresh=fresh,
         tile=at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
         quiet=quiet,
         beside=besides(maps, stokes=stokes),
@@ -154,17 +158,26 @@ class _Task:
     overwrite: bool
     workers: int | None
     scheduler: str | None
+    fresh: bool
     tile: int
     quiet: bool
     beside: Besides
 
-    def run(self, path: str, finder: Finder[Any], out: Path) -> Products:
-        """Find the sources of one map and tell what was made."""
+    def run(self, path: str, finder: Finder[Any], out: Path, finished: FinishedMaps | None = None) -> None:
+        """Find the sources of one map and tell what was made; a map that is finished already is left as it is."""
         # Loaded late: help and wrong options are told without astropy.
-        from skysift.flow.steps.find import find_products
+        from skysift.flow.steps.find import find_products, product_names, run_key
         from skysift.io.open import open_image
 
         image = open_image(path, **self.opening)
+        key: tuple[object, ...] = ()
+        if finished is not None:
+            names = product_names(self.formats, self.maps, report=self.report)
+            key = (run_key(image, finder, name=self.name, region=self.region), names)
+            if finished.has(out.name, key) and all((out / name).exists() for name in names):
+                if not self.quiet:
+                    print(f"skysift: {image.name}: finished before the run was broken off", file=sys.stderr)
+                return
         for note in image.notes:
             if " was given: " not in note:  # the flags of this call
                 _warn(image.name, note)
@@ -184,26 +197,31 @@ class _Task:
                 region=self.region,
                 progress=watch,
                 beside=self.beside.of(image, self.opening),
+                fresh=self.fresh,
+                say=watch.say,
             )
         for note in made.manifest.warnings:
             if note not in image.notes:
                 _warn(image.name, note)
+        if finished is not None:
+            finished.add(out.name, key)
         if not self.quiet:
             print(summary(made))
-        return made
 
 
 def _run_all(paths: Sequence[str], finder: Finder[Any], out: Path, task: _Task) -> None:
     """Every map in its own folder; a map that fails does not keep the others from being done."""
-    from skysift.flow.products import folder_names, locked  # late, as in _Task.run
+    from skysift.flow.kept import FinishedMaps  # late, as in _Task.run
+    from skysift.flow.products import PART, folder_names, locked
 
     failed: list[tuple[str, SkysiftError]] = []
-    with locked(out):
+    with locked(out), FinishedMaps(out / PART, fresh=task.fresh) as finished:
         for path, name in zip(paths, folder_names(paths), strict=True):
             try:
-                task.run(path, finder, out / name)
+                task.run(path, finder, out / name, finished)
             except SkysiftError as error:
-                print(f"skysift: error: {path}: {error}", file=sys.stderr)
+                told = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+                print(f"skysift: error: {path}: {error}{told}", file=sys.stderr)
                 failed.append((path, error))
     if failed:
         names = ", ".join(path for path, _ in failed)

@@ -13,6 +13,7 @@ from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options
 
 __all__ = [
+    "FreshFlag",
     "OptionsFlag",
     "OverwriteFlag",
     "QuietFlag",
@@ -66,6 +67,9 @@ TileFlag: TypeAlias = Annotated[
 ]
 OverwriteFlag: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")
+]
+FreshFlag: TypeAlias = Annotated[
+    bool, typer.Option("--fresh", help="Discard what a broken-off run keeps in DIR; begin anew.")
 ]
 QuietFlag: TypeAlias = Annotated[
     bool, typer.Option("--quiet", help="No progress and no summary; warnings stay.")

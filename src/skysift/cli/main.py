@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except typer.Exit as done:
         return done.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("skysift: interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        print(f"skysift: interrupted{_notes(error)}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- the interpreter flushes it when it ends
@@ -95,11 +95,14 @@ def _tell(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.errno in FULL:
+        noted = getattr(error, "__notes__", ())
         error = StorageError(
             f"the disk is full ({error.filename or 'while writing'})", todo="make room and run again"
         )
+        for note in noted:
+            error.add_note(note)
     if isinstance(error, SkysiftError):
-        print(f"skysift: error: {error}", file=sys.stderr)
+        print(f"skysift: error: {error}{_notes(error)}", file=sys.stderr)
         return exit_code(error.kind)
     if isinstance(error, typer.TyperException):  # a flag or argument that the parser does not take
         context = getattr(error, "ctx", None)
@@ -108,11 +111,17 @@ def _tell(error: Exception, debug: bool) -> int:
         message = _PARSERS_WORDS.sub("a plain \\1 is wanted, without a unit", message)
         print(f"skysift: error: {message}; see: {path} --help", file=sys.stderr)
         return 2
-    hint = "" if debug else "; run it again as `skysift --debug ...` and report what that prints"
+    hint = _notes(error)
+    hint += "" if debug else "; run it again as `skysift --debug ...` and report what that prints"
     print(
         f"skysift: our fault: {type(error).__name__}: {' '.join(str(error).split())}{hint}", file=sys.stderr
     )
     return 1
+
+
+def _notes(error: BaseException) -> str:
+    """What was noted on an error on its way, such as that a run can be continued."""
+    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
 
 
 def _show_warning(

@@ -60,6 +60,15 @@ class Watch:
         if self._bar is not None:
             self._bar.stop()
 
+    def say(self, line: str) -> None:
+        """Tell something about the work beside its progress."""
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(f"{self._name}: {line}", highlight=False)
+        else:
+            print(f"skysift: {self._name}: {line}", file=sys.stderr)
+
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show that `done` of `total` parts of a stage are done."""
         if self._quiet:

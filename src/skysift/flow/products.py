@@ -1,8 +1,11 @@
 """Where a run writes its products: nothing of them shows until all of them are there.
 
-A run writes into the hidden folder ``DIR/.skysift-part`` and, when everything is written, moves the files
-into ``DIR`` by renames. A crash, an interrupt or a full disk therefore leaves what was in ``DIR`` as it was.
+A run writes into the hidden folder ``DIR/.partial`` and, when everything is written, moves the files into
+``DIR`` by renames. A crash, an interrupt or a full disk therefore leaves the products in ``DIR`` as they were.
 A process that is killed in the middle of those renames leaves a journal; the next run undoes them first.
+
+A run that can be continued keeps the results of its tasks in ``DIR/.partial`` too (`skysift.flow.kept`). They
+stay when it is broken off, and go with its success or with an error that a repetition would meet again.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from types import FrameType, TracebackType
 from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
+from skysift.base.settings import settings
+from skysift.flow.kept import RUN, KeptResults, Key, refuse_kept
 from skysift.io.output import FULL
 
 __all__ = [
@@ -37,7 +42,8 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 LOCK = ".skysift.lock"
-PART = ".skysift-part"
+PART = ".partial"
+HALF, JOURNAL = "journal.part", "journal.json"
 
 _MAP_SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".gz", ".bz2", ".image")
 
@@ -56,22 +62,41 @@ class ProductFolder:
         Names of all products that the run is going to write, files or folders, the manifest included.
     overwrite
         Whether the products of an earlier run are replaced, on success.
+    key
+        What decides the results of this run, where it can be continued.
+    fresh
+        Whether what a broken-off run has kept is discarded.
+
+    Attributes
+    ----------
+    kept
+        Where the run keeps its results; None where it has no key.
 
     Raises
     ------
     BusyError
         When another run is writing into the folder.
     OutputError
-        When the folder cannot be written, holds earlier products and `overwrite` is off, or holds a file
-        that no run made under a name that this run needs.
+        When the folder cannot be written, holds earlier products and `overwrite` is off, holds a file that no
+        run made under a name that this run needs, or keeps the results of another command.
     StorageError
         When the disk is full.
     """
 
-    def __init__(self, directory: Path, *, names: Sequence[str], overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        names: Sequence[str],
+        overwrite: bool = False,
+        key: Key | None = None,
+        fresh: bool = False,
+    ) -> None:
         self.directory = directory
         self.names = tuple(names)
         self.overwrite = overwrite
+        self.kept: KeptResults | None = None
+        self._key, self._fresh = key, fresh
         self._made: list[Path] = []
         self._lock: FileLock | None = None
         self._old: frozenset[str] = frozenset()
@@ -89,16 +114,20 @@ class ProductFolder:
                 _undo(self.directory)
                 self._old = _earlier(self.directory)
                 self._refuse()
+                self._keep()
                 (self.directory / PART / "new").mkdir(parents=True)
         except BaseException:
-            self._leave()
+            self._leave(keep=True)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        told = self.kept.close() if self.kept is not None and error is not None and _passes(error) else ""
+        self._leave(keep=bool(told))
+        if told and error is not None:
+            error.add_note(told)
 
     def path(self, name: str) -> Path:
         """Path under which product `name` is written until it is committed.
@@ -124,9 +153,9 @@ class ProductFolder:
             for name in new:
                 _flush(part / "new" / name)
             (part / "old").mkdir()
-            (part / "journal.part").write_text(json.dumps({"new": new}), encoding="utf-8")
-            _flush(part / "journal.part")
-            (part / "journal.part").rename(part / "journal.json")
+            (part / HALF).write_text(json.dumps({"new": new}), encoding="utf-8")
+            _flush(part / HALF)
+            (part / HALF).rename(part / JOURNAL)
             try:
                 for name in sorted(self._old):
                     with suppress(FileNotFoundError):  # somebody removed an earlier product: nothing to keep
@@ -136,7 +165,9 @@ class ProductFolder:
             except BaseException:
                 _undo(self.directory)
                 raise
-            (part / "journal.json").unlink()
+            (part / JOURNAL).unlink()
+            if self.kept is not None:
+                self.kept.discard()
         self._made = []
 
     def _refuse(self) -> None:
@@ -149,9 +180,23 @@ class ProductFolder:
             )
         refuse_earlier(self.directory, self._old, overwrite=self.overwrite)
 
-    def _leave(self) -> None:
+    def _keep(self) -> None:
+        part = self.directory / PART
+        if self._key is None:
+            refuse_kept(self.directory, part)
+            return
+        every = settings().keep
+        self.kept = KeptResults(part, self.directory, self._key, every=every, fresh=self._fresh)
+
+    def _leave(self, *, keep: bool) -> None:
+        """Unlock the folder and remove what the run has written, but what is kept for the next if so wanted."""
         if self._lock is not None:
-            shutil.rmtree(self.directory / PART, ignore_errors=True)
+            part = self.directory / PART
+            for name in ("new", "old", JOURNAL):
+                with suppress(OSError):
+                    _remove(part / name)
+            if not keep or not (part / RUN).exists():
+                shutil.rmtree(part, ignore_errors=True)
             _unlock(self._lock)
             self._lock = None
         for folder in reversed(self._made):
@@ -345,15 +390,30 @@ def _plain(name: str) -> bool:
 def _undo(directory: Path) -> None:
     """Take back renames that were not completed and remove the hidden folder of a run that is gone."""
     part = directory / PART
-    journal = part / "journal.json"
+    journal = part / JOURNAL
     if journal.is_file() and (part / "old").is_dir():
         for name in json.loads(journal.read_text(encoding="utf-8"))["new"]:
             if _plain(name) and not _exists(part / "new" / name):
                 (directory / name).replace(part / "new" / name)
         for entry in (part / "old").iterdir():
             entry.replace(directory / entry.name)
-    if part.is_dir():
+    for name in ("new", "old", JOURNAL, HALF):
+        _remove(part / name)
+    if part.is_dir() and not (part / RUN).exists():
         shutil.rmtree(part)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether a repetition can get further: not where the request or the data cannot be used."""
+    return not (isinstance(error, SkysiftError) and error.kind in ("usage", "data"))
 
 
 def _flush(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.errors import FormatError, RegionError, UsageError
+from skysift.base.fingerprint import file_sha256
 from skysift.base.provenance import InputRecord
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -320,15 +320,8 @@ def file_checksum(path: str) -> tuple[str, int]:
     """
     try:
         state = Path(path).stat()
-        return _checksum(path, state.st_size, state.st_mtime_ns), state.st_size
+        return file_sha256(path, state.st_size, state.st_mtime_ns), state.st_size
     except OSError as error:
         raise FormatError(
             "the map cannot be read any more", got=path, todo=error.strerror or str(error)
         ) from error
-
-
-@lru_cache(maxsize=64)
-def _checksum(path: str, size: int, changed: int) -> str:
-    """Size and time of change are there to ask again when the file has changed."""
-    with Path(path).open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,10 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from skysift.base.cluster import hands
+import skysift
+from skysift.base.compiled import source_hash
 from skysift.base.errors import OptionError, UnknownName
+from skysift.base.fingerprint import fingerprint
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
+from skysift.find.area import area_of
 from skysift.find.beside import Beside
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
@@ -33,7 +37,7 @@ from skysift.measure.characterise import counts
 from skysift.sky.box import Box, PixelRegion, Region
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
-from skysift.sky.image import SkyImage
+from skysift.sky.image import SkyImage, file_checksum
 from skysift.sky.schema import TABLES
 from skysift.sky.table import Table
 
@@ -75,8 +79,13 @@ def find_products(
     started: datetime | None = None,
     beside: Sequence[Beside] = (),
     scheduler: str | None = None,
+    fresh: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
+
+    A run that is broken off keeps what its tasks gave in the folder, and the same call goes on from there: the
+    same map, finder, options and region with the same version; tiles, workers, formats and maps may differ.
 
     Parameters
     ----------
@@ -110,6 +119,10 @@ def find_products(
     scheduler
         Address of a Dask scheduler whose workers find and measure; that of the settings by default, if there
         is one, else threads of this machine.
+    fresh
+        Whether what a broken-off run keeps in the folder is discarded.
+    say
+        Is given a line to tell, where a broken-off run is continued.
 
     Raises
     ------
@@ -118,7 +131,8 @@ def find_products(
     BusyError
         Another run is writing into the folder.
     OutputError
-        The folder cannot be written, or holds earlier products and `overwrite` is off.
+        The folder cannot be written, holds earlier products and `overwrite` is off, or keeps what another
+        command has done before it was broken off.
     StorageError
         The disk is full.
     TransientError
@@ -130,7 +144,13 @@ def find_products(
     names = product_names(
         formats, maps, report=report, tables=[name for one in beside for name in one.tables]
     )
-    with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
+    key = run_key(image, finder, name=name, region=region, beside=beside)
+    with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
+        kept = folder.kept
+        if kept is not None:
+            progress = kept.watch(progress)
+            if kept.found and say is not None:
+                say(f"continuing a run that was broken off at {kept.found}")
         finding = search(
             image,
             finder,
@@ -139,6 +159,7 @@ def find_products(
             tile=tile,
             region=region,
             progress=progress,
+            kept=kept,
             beside=beside,
             executor=executor,
         )
@@ -155,6 +176,50 @@ def find_products(
         )
         folder.commit()
     return made
+
+
+def run_key(
+    image: SkyImage,
+    finder: Finder[Any],
+    *,
+    name: str = "",
+    region: Region | None = None,
+    beside: Sequence[Beside] = (),
+) -> dict[str, Any]:
+    """What decides the results of a run, JSON-safe: of two runs with one key, one can continue the other.
+
+    Parameters
+    ----------
+    image, finder, name, region, beside
+        As for `find_products`.
+
+    Raises
+    ------
+    FormatError
+        The map cannot be read any more.
+    """
+    record = image.input_record()
+    given = [finder.options.to_dict().get(option) for option in ("background_file", "rms_file")]
+    contents = {str(path): file_checksum(str(path))[0] for path in given if path and Path(path).is_file()}
+    return {
+        "command": "skysift find",
+        "version": skysift.__version__,
+        "code": source_hash(),
+        "finder": name or type(finder).__name__,
+        "option": finder.options.to_dict(),
+        "region": "the whole map" if region is None else str(PixelRegion(area_of(region, image.frame))),
+        "map": {
+            "content": f"{record.checksum}, HDU {record.hdu}, plane {list(record.plane)}",
+            **contents,
+            "beam": repr(image.beam),
+            "pixel scale": list(image.frame.scale),
+            "factor to Jy/beam": image.factor,
+            "frequency": None if not np.isfinite(image.frequency) else image.frequency,
+            "geometry": fingerprint(image.frame),
+        },
+        "beside": {one.name: fingerprint(one) for one in beside},
+        "library": library_versions(),
+    }
 
 
 def product_names(
