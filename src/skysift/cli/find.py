@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,6 +145,9 @@ def find(
         _run_all(maps, made, folder, task)
 
 
+_MACHINE = ("overwrite", "fresh", "workers", "tile", "quiet")  # of a task: no product depends on them
+
+
 @dataclass(frozen=True)
 class _Task:
     """All that is done to one map, checked before any file is touched."""
@@ -173,7 +176,8 @@ class _Task:
         key: tuple[object, ...] = ()
         if finished is not None:
             names = product_names(self.formats, self.maps, report=self.report)
-            key = (run_key(image, finder, name=self.name, region=self.region), names)
+            asked = [getattr(self, each.name) for each in fields(self) if each.name not in _MACHINE]
+            key = (run_key(image, finder, name=self.name, region=self.region), *asked)
             if finished.has(out.name, key) and all((out / name).exists() for name in names):
                 if not self.quiet:
                     print(f"skysift: {image.name}: finished before the run was broken off", file=sys.stderr)
