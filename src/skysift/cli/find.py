@@ -145,7 +145,14 @@ def find(
         _run_all(maps, made, folder, task)
 
 
-_MACHINE = ("overwrite", "fresh", "workers", "tile", "quiet")  # of a task: no product depends on them
+_MACHINE = (
+    "overwrite",
+    "fresh",
+    "workers",
+    "scheduler",
+    "tile",
+    "quiet",
+)  # of a task: no product depends on them
 
 
 @dataclass(frozen=True)

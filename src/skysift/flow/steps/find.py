@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from skysift.base.cluster import hands
 import skysift
+from skysift.base.cluster import hands
 from skysift.base.compiled import source_hash
 from skysift.base.errors import OptionError, UnknownName
 from skysift.base.fingerprint import fingerprint
