@@ -214,3 +214,22 @@ def test_a_given_map_must_fit_the_image(tmp_path):
         noise_of(plane((150, 180)), background="file")
     with pytest.raises(UsageError, match="no such file"):
         noise_of(plane((150, 180)), rms_file=str(tmp_path / "missing.fits"))
+
+
+def test_negative_sources_are_left_out_where_a_map_is_signed():
+    sources = skies.population(
+        (600, 600), images.ROUND, n_extended=100, rms=RMS, snr=(20, 200), lattice=50, margin=20
+    )
+    sources["total"] *= -1.0
+    data, _ = skies.paint((600, 600), images.ROUND, rms=RMS, sources=sources)
+    image = images.image(data)
+    signed, plain = (
+        read(measure_noise(image, ClassicOptions(), signed=each), data.shape)[1].mean()
+        for each in (True, False)
+    )
+    assert signed == pytest.approx(RMS, rel=0.05)
+    assert plain > 1.1 * signed
+    mirrored = images.image(-data)
+    assert read(measure_noise(mirrored, ClassicOptions(), signed=True), data.shape)[
+        1
+    ].mean() == pytest.approx(signed)

@@ -75,6 +75,7 @@ class _Cells:
     lags: tuple[int, int] = (0, 0)
     every: int = 0
     near: npt.NDArray[np.bool_] | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,8 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     if work.before is not None:
         level, rms = work.before.read(wide)
         mask_bright(data, level, rms, work.mask_level, offsets, masked)
+        if work.signed:
+            mask_bright(-data, -level, rms, work.mask_level, offsets, masked)
     first = (box.y0 // work.cell, box.x0 // work.cell)
     cut = mesh.truncation(work.clip)
     everywhere = np.ones((rows, columns), np.bool_)
@@ -176,6 +179,8 @@ def measure_noise(
     image: SkyImage,
     options: NoiseOptions,
     crew: Crew = ALONE,
+    *,
+    signed: bool = False,
 ) -> Noise:
     """
     Background, rms and noise autocorrelation of a map, the same for any tile size and number of workers.
@@ -183,6 +188,14 @@ def measure_noise(
     A first pass takes clipped statistics in cells of `mesh` beams. A second leaves out pixels above
     `mask_level` and one beam around them, measures the autocorrelation in cells spread over the map, and, near
     sources brighter than `bright`, cells three times finer.
+
+    Parameters
+    ----------
+    image, options, crew
+        The map, how its noise is measured, and who does it.
+    signed
+        Whether sources may be negative, as in Stokes Q, U and V or in a Taylor term: pixels below -`mask_level` are
+        left out too.
 
     Raises
     ------
@@ -201,7 +214,7 @@ def measure_noise(
     whole = Box(0, image.shape[0], 0, image.shape[1])
     boxes = list(Tiling(whole, crew.tile, anchor=cell))
 
-    work = _Cells(image, cell, stride, options.clip)
+    work = _Cells(image, cell, stride, options.clip, signed=signed)
     first = _collect(
         ((r.first, r.stats) for r in crew.map("noise, first pass", partial(_measure_cells, work), boxes)),
         shape,
