@@ -87,7 +87,9 @@ def search_v(image: SkyImage | None, finding: Finding, options: FinderOptions, c
         tile=crew.tile,
         progress=crew.progress,
         executor=crew.executor,
+        kept=crew.kept,
         region=region,
+        signed=True,
     )
     rows = found.catalogue.components
     owner = owners(

@@ -118,6 +118,7 @@ def search(
     executor: str | Executor[Any, Any] | None = None,
     kept: Kept | None = None,
     beside: Sequence[Beside] = (),
+    signed: bool = False,
 ) -> Finding:
     """
     All that a finder finds in a map, with the noise and the labels it was found with.
@@ -132,6 +133,8 @@ def search(
         The machine's affair; see `skysift.base.parallel.Crew`.
     beside
         Further maps on which the sources are measured.
+    signed
+        Whether the map is one of positive and negative sources, as Stokes V is; neither are noise then.
 
     Raises
     ------
@@ -156,7 +159,7 @@ def search(
     whole = Box.of(image.shape)
     area = area_of(region, image.frame)
     crew = Crew(workers, tile, progress, executor, kept)
-    noise = measure_noise(image, finder.options, crew)
+    noise = measure_noise(image, finder.options, crew, signed=signed)
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     used = finder

@@ -153,7 +153,7 @@ class OpenedStokes:
             noise = (
                 found_v.noise
                 if letter == "V" and found_v is not None and found_v.noise is not None
-                else measure_noise(image, chosen, crew)
+                else measure_noise(image, chosen, crew, signed=True)
             )
             forced = measure_at(image, noise, _places(finding, image), crew=crew)
             fluxes[letter] = Fluxes(forced.flux_int, forced.flux_int_err)
