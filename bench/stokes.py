@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from tests import images, polarised
 
@@ -50,7 +48,6 @@ def intensity(size: float, seed: int) -> list[str]:
     level = np.asarray(LEVELS)[np.arange(n) % len(LEVELS)]
     angle = rng.uniform(0, 180, n)
     total = np.full(n, 0.1 if size == 0 else 0.6)
-    begun = time.process_time()
     plain = polarised.sky(shape, x, y, total, size=size, beam_px=BEAM, seed=seed)  # the errors, to scale by
     error = np.median(found_in(plain).catalogue.components["flux_q_err"])
     sky = polarised.sky(
@@ -66,21 +63,13 @@ def intensity(size: float, seed: int) -> list[str]:
     lines = []
     for each in LEVELS:
         some = good & (level == each)
-        told = width(off[some]) if each else float("nan")
-        pulls = width((p[some] - each) / p_err[some])
-        lines.append(
-            row(
-                name,
-                f"{each:g}",
-                int(some.sum()),
-                f"{raw[some].mean() - each:+.3f}",
-                f"{p[some].mean() - each:+.3f}",
-                f"{1 / np.sqrt(some.sum()):.3f}",
-                f"{pulls:.2f}",
-                "-" if each == 0 else f"{told:.2f}",
-            )  # fmt: skip
+        bias = [f"{values[some].mean() - each:+.3f}" for values in (raw, p)]
+        chance = f"{1 / np.sqrt(some.sum()):.3f}"
+        widths = (
+            f"{width((p[some] - each) / p_err[some]):.2f}",
+            "-" if each == 0 else f"{width(off[some]):.2f}",
         )
-    print(f"<!-- {name}: {time.process_time() - begun:.0f} CPU s -->")
+        lines.append(row(name, f"{each:g}", int(some.sum()), *bias, chance, *widths))
     return lines
 
 
@@ -106,10 +95,9 @@ def pulls(kind: str, seed: int) -> str:
     rows = found_in(sky).catalogue.components
     at, good = rows_of(rows, sky)
     cells = []
-    for name, truth in (
-        *((f"flux_{each.lower()}", sky.truth[each]) for each in "QUV"),
-        ("fraction_v", sky.truth["V"] / total),
-    ):
+    truths = {f"flux_{letter.lower()}": sky.truth[letter] for letter in "QUV"}
+    truths["fraction_v"] = sky.truth["V"] / total
+    for name, truth in truths.items():
         pull = ((rows[name][at] - truth) / rows[f"{name}_err"][at])[good]
         pull = pull[np.isfinite(pull)]
         cells.append(f"{np.median(pull):+.2f}, {width(pull):.2f}")
@@ -151,8 +139,8 @@ def main() -> None:
     """The tables."""
     print("## Polarisation\n")
     print(
-        "Made skies in I, Q, U and V, beam 6 x 3.5 px, independent noise with the autocorrelation of white noise convolved "
-        "with the beam. Bias of the polarised intensity in units of its error, for `flux_p` and for the root of "
+        "Made skies in I, Q, U and V, beam 6 x 3.5 px, independent noise: white noise convolved with the beam. "
+        "Bias of the polarised intensity in units of its error, for `flux_p` and for the root of "
         "the summed squares; 1 / sqrt(n) is what chance allows.\n"
     )
     print(
