@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from skysift.find import find
     from skysift.find.finding import Finding
     from skysift.flow.injecting import completeness, inject
+    from skysift.flow.measurements import Measurements
+    from skysift.flow.measuring import measure_at
     from skysift.io.open import open
     from skysift.match import match
     from skysift.score import score
@@ -41,6 +43,7 @@ __all__ = [
     "Finding",
     "Frame",
     "Mask",
+    "Measurements",
     "Report",
     "SkyImage",
     "Tiling",
@@ -49,6 +52,7 @@ __all__ = [
     "find",
     "inject",
     "match",
+    "measure_at",
     "open",
     "score",
     "simulate",
@@ -63,11 +67,13 @@ _HOMES = {
     "Finding": "skysift.find.finding",
     "Frame": "skysift.sky.frame",
     "Mask": "skysift.sky.mask",
+    "Measurements": "skysift.flow.measurements",
     "Report": "skysift.score.scorer",
     "SkyImage": "skysift.sky.image",
     "Tiling": "skysift.sky.tiling",
     "completeness": "skysift.flow.injecting",
     "inject": "skysift.flow.injecting",
+    "measure_at": "skysift.flow.measuring",
     "open": "skysift.io.open",
     "simulate": "skysift.sim.simulating",
 }

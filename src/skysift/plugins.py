@@ -43,9 +43,11 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.flow.steps.completeness:CompletenessStep",
             "skysift.sim.options:CompletenessOptions",
         ),
+        "measure": ("skysift.flow.steps.measure:MeasureStep", "skysift.measure.options:MeasureOptions"),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),
+        "measure": ("skysift.cli.measure:measure", ""),
         "simulate": ("skysift.cli.simulate:simulate", ""),
         "info": ("skysift.cli.info:info", ""),
         "options": ("skysift.cli.options:options", ""),

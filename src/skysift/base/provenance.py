@@ -23,6 +23,7 @@ _CARDS = {
     "finder": ("FINDER", "source finder"),
     "simulator": ("SIMULATR", "simulator of skies"),
     "matcher": ("MATCHER", "how rows were paired"),
+    "step": ("STEP", "what was done"),
 }
 _HISTORY_WIDTH = 72  # characters of text in one HISTORY card
 
@@ -70,7 +71,7 @@ class Provenance:
     version
         Of skysift.
     finder
-        Its name in the index; that of a simulator for a made sky, of a matcher for matched catalogues.
+        Its name in the index; that of a simulator for a made sky, of a matcher for matched catalogues, of a step.
     options
         Every option, defaults included, JSON-safe.
     inputs
@@ -78,7 +79,7 @@ class Provenance:
     notes
         What was odd about the input, one line each.
     kind
-        Of what `finder` names in the index: ``finder``, ``simulator`` or ``matcher``.
+        Of what `finder` names in the index: ``finder``, ``simulator``, ``matcher`` or ``step``.
     """
 
     version: str

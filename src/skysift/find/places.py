@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from skysift.find.pieces import beams_at
 from skysift.measure.ellipse import FWHM, shape_transform
 from skysift.sky.image import SkyImage
+from skysift.sky.shapes import covariances
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -65,7 +66,10 @@ def places_on(
         were seen with taken out; what is not given or NaN is a point.
     """
     x, y = image.frame.to_pixel(ra, dec)
-    return places_at(image, x, y, sky_covariances(np.asarray(x).size, major, minor, pa))
+    if major is None:
+        return places_at(image, x, y)
+    axes = (major, major if minor is None else minor, 0.0 if pa is None else pa)
+    return places_at(image, x, y, covariances(*axes))
 
 
 def places_at(image: SkyImage, x: Floats, y: Floats, intrinsic: Floats | None = None) -> Places:
@@ -96,41 +100,6 @@ def places_at(image: SkyImage, x: Floats, y: Floats, intrinsic: Floats | None = 
         lost = ~np.isfinite(shape).all(axis=1)
         shape[lost] = beam[lost]
     return Places(x, y, np.ascontiguousarray(shape), np.ascontiguousarray(beam))
-
-
-def sky_covariances(
-    n: int, major: Floats | None, minor: Floats | None = None, pa: Floats | None = None
-) -> Floats:
-    """
-    Covariances ``(n, 3)`` (east-east, east-north, north-north; arcsec^2) of axes (FWHM) and position angles.
-
-    What is NaN or below zero counts as zero: a point, a line, an angle of zero.
-    """
-
-    def known(values: Floats | None) -> Floats:
-        given = np.zeros(n) if values is None else np.asarray(values, np.float64)
-        return np.where(np.isfinite(given), given, 0.0)
-
-    a, b = np.maximum(known(major), 0.0) / FWHM, np.maximum(known(minor), 0.0) / FWHM
-    angle = np.radians(known(pa))
-    sin, cos = np.sin(angle), np.cos(angle)
-    a, b = a * a, b * b
-    return np.stack([a * sin**2 + b * cos**2, (a - b) * sin * cos, a * cos**2 + b * sin**2], axis=1)
-
-
-def deconvolved(seen: Floats, beam: Floats) -> Floats:
-    """Covariances ``(n, 3)`` of shapes less those of the beam that they were seen with; no axis below zero."""
-    ee, en, nn = (seen - beam).T
-    mean, half = 0.5 * (ee + nn), 0.5 * (ee - nn)
-    radius = np.hypot(half, en)
-    floor = 1e-9 * (seen[:, 0] + seen[:, 2])  # rounding of a shape that is the beam
-    large, small = mean + radius, np.maximum(mean - radius, 0.0)
-    large = np.where(large > floor, large, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosine, sine = np.where(radius > 0, half / radius, 0.0), np.where(radius > 0, en / radius, 0.0)
-    mean, half = 0.5 * (large + small), 0.5 * (large - small)
-    left: Floats = np.stack([mean + half * cosine, half * sine, mean - half * cosine], axis=1)
-    return np.where((large > 0.0)[:, None], left, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -158,3 +158,44 @@ class SpectraOptions(Options):
         at_least=1.0,
         doc="Channels whose beams differ by more than this factor, in width, see an extended source differently.",
     )
+
+
+class MeasureOptions(NoiseOptions, ForcedOptions):
+    """Fluxes at the places of a catalogue on one map or on many, with limits, spectra and light curves."""
+
+    shape: Literal["catalogue", "point"] = option(
+        "catalogue",
+        doc="What is fitted: the catalogue's shapes with their beam taken out and that of the map put on, or points.",
+    )
+    catalogue_beam: tuple[float, float, float] | None = option(
+        None,
+        doc="Beam to take out of the catalogue's fitted sizes, instead of its deconvolved ones: MAJ,MIN,PA in arcsec "
+        "and degrees.",
+    )
+    apertures: tuple[float, ...] = option(
+        (), unit="arcsec", doc="Radii of round apertures whose pixels are summed around each place."
+    )
+    annulus: tuple[float, float] | None = option(
+        None,
+        unit="arcsec",
+        doc="Inner and outer radius of a ring around each place whose median is taken off the apertures.",
+    )
+    series_flux: Literal["flux_int", "flux_peak"] = option(
+        "flux_int", doc="The flux that light curves and spectra are made of."
+    )
+
+    @model_validator(mode="after")
+    def _sizes_are_sizes(self) -> Self:
+        if any(not 0.0 < radius < 1e6 for radius in self.apertures):
+            raise ValueError("apertures are radii above 0 arcsec")
+        if self.annulus is not None and not 0.0 <= self.annulus[0] < self.annulus[1] < 1e6:
+            raise ValueError("annulus is an inner and a larger outer radius in arcsec")
+        if self.annulus is not None and not self.apertures:
+            raise ValueError("annulus is used by apertures only")
+        if self.catalogue_beam is not None and not (
+            self.catalogue_beam[1] > 0.0
+            and self.catalogue_beam[0] > 0.0
+            and abs(self.catalogue_beam[2]) <= 360.0
+        ):
+            raise ValueError("catalogue_beam is two axes above 0 arcsec and an angle in degrees")
+        return self
