@@ -15,7 +15,7 @@ from scipy.stats import chi2 as chi2_law
 from skysift.find.beside import extended
 from skysift.find.finding import Finding
 from skysift.find.options import FinderOptions
-from skysift.find.places import Places, places_at, places_on, sky_covariances
+from skysift.find.places import Places, places_at, places_on
 from skysift.match.result import ResultTable
 from skysift.measure.forced import Forced
 from skysift.measure.options import NoiseOptions
@@ -25,6 +25,7 @@ from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import Column, TableName, column
+from skysift.sky.shapes import covariances
 from skysift.sky.table import Table
 
 __all__ = [
@@ -51,7 +52,7 @@ def component_places(finding: Finding, image: SkyImage) -> Places:
     major, minor = (np.where(resolved, rows[name], 0.0) for name in ("major_deconv", "minor_deconv"))
     if finding.image.frame.celestial and image.frame.celestial:
         return places_on(image, rows["ra"], rows["dec"], major, minor, rows["pa_deconv"])
-    shapes = sky_covariances(len(rows), major, minor, rows["pa_deconv"])
+    shapes = covariances(major, minor, rows["pa_deconv"])
     return places_at(image, rows["x"], rows["y"], shapes)
 
 

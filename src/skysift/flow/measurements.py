@@ -208,7 +208,8 @@ def _series(known: Known, table: ResultTable, done: Sequence[OnMap], options: Me
     alpha, alpha_err, alpha_chi2 = (np.full(n, np.nan) for _ in range(3))
     if len(np.unique(band)) > 1 and known_frequency.size:
         law = power_laws(flux, error, frequency, reference=middle)
-        alpha, alpha_err, alpha_chi2 = law.index, law.index_err, law.chi2
+        alpha, alpha_err = law.index, law.index_err
+        alpha_chi2 = alpha_chi2 if law.chi2 is None else law.chi2
         mean, mean_err = (
             np.where(np.isfinite(law.index), ours, other)
             for ours, other in ((law.flux, mean), (law.flux_err, mean_err))
