@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -323,13 +324,7 @@ def _named(crew: Crew, name: str, n_maps: int) -> Crew:
     report = crew.progress
     if report is None or n_maps == 1:
         return crew
-    return Crew(
-        crew.workers,
-        crew.tile,
-        lambda stage, done, total: report(f"{name}, {stage}", done, total),
-        crew.executor,
-        crew.kept,
-    )
+    return replace(crew, progress=lambda stage, done, total: report(f"{name}, {stage}", done, total))
 
 
 def _odd(found: OnMap, name: str) -> list[str]:
