@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skysift.base.errors import FormatError, RegionError, UsageError
+from skysift.base.store import checksum
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
-from skysift.sky.image import ArraySource, Origin, PixelSource, SkyImage, file_checksum
+from skysift.sky.image import ArraySource, Origin, PixelSource, SkyImage
 
 DATA = np.arange(30 * 40, dtype=np.float32).reshape(30, 40)
 
@@ -115,7 +116,7 @@ def test_the_record_of_a_file_is_that_of_its_bytes(tmp_path):
     assert record.checksum == "sha256:" + hashlib.sha256(b"one").hexdigest()
     assert (record.name, record.hdu, record.plane, record.size) == ("map.fits", 1, (0,), 3)
     path.write_bytes(b"three")
-    assert file_checksum(str(path))[0] == "sha256:" + hashlib.sha256(b"three").hexdigest()
+    assert checksum(str(path))[0] == "sha256:" + hashlib.sha256(b"three").hexdigest()
     path.unlink()
     with pytest.raises(FormatError, match="any more"):
         made.input_record()

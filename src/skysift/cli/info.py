@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skysift.base.errors import HeaderError, SkysiftError, exit_code
+from skysift.base.store import size_of
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -106,7 +107,7 @@ def _file_facts(path: str) -> dict[str, Any]:
     from skysift.io.cards import read_hdus  # late, as above
 
     hdus = read_hdus(path)
-    return {"bytes": Path(path).stat().st_size, "hdus": [str(hdu) for hdu in hdus]}
+    return {"bytes": size_of(path), "hdus": [str(hdu) for hdu in hdus]}
 
 
 def _map_facts(path: str, asked: Mapping[str, Any]) -> dict[str, Any]:

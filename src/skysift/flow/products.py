@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
 from skysift.base.settings import settings
+from skysift.base.store import name_of
 from skysift.flow.kept import RUN, KeptResults, Key, refuse_kept
 from skysift.io.output import FULL
 
@@ -451,7 +452,7 @@ def _uninterrupted() -> Iterator[None]:
 def _stem(name: str) -> str:
     match = re.fullmatch(r"(.*?)\[([^\[\]]*)\]", name)
     base, extension = (match.group(1), match.group(2)) if match else (name, "")
-    stem = Path(base).name
+    stem = name_of(base)
     while stem.casefold().endswith(_MAP_SUFFIXES):
         stem = stem[: stem.rindex(".")]
     stem = stem if not extension else f"{stem}-{re.sub(r'[^A-Za-z0-9_.+]', '-', extension)}"

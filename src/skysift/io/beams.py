@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skysift.base.errors import HeaderError
+from skysift.base.store import is_url
 from skysift.io.cards import Hdu, Header
 from skysift.io.headers import DEGREES, Plane
 from skysift.sky.beam import Beam
@@ -120,7 +121,7 @@ def _beam_of_table(path: str, table: Hdu, header: Header, plane: Plane) -> tuple
     """The beam of the plane in the table of beams (CASA), and what to tell."""
     from astropy.io import fits  # heavy: only maps with a table of beams need it
 
-    with fits.open(path, memmap=False) as hdus:
+    with fits.open(path, memmap=False, use_fsspec=is_url(path)) as hdus:
         rows, columns = hdus[table.index].data, hdus[table.index].columns
         names = [str(name).upper() for name in columns.names]
         wanted = np.ones(len(rows), dtype=bool)

@@ -8,14 +8,13 @@ and lists the rest.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, TypeAlias
 
-from skysift.base.errors import FormatError, UsageError
+from skysift.base.errors import FormatError
+from skysift.base.store import Bytes, reading
 
 __all__ = ["CardText", "Hdu", "Header", "read_hdus"]
 
@@ -151,40 +150,26 @@ def read_hdus(path: str) -> tuple[Hdu, ...]:
         There is no such file, it is a directory, or it may not be read.
     FormatError
         The file is empty, not FITS, or ends within its first header.
+    TransientError
+        The server of a URL does not answer.
     """
-    fd = _opened(path)
-    try:
-        file_size = os.fstat(fd).st_size
-        _check_first_bytes(os.pread(fd, 512, 0), path)
+    with reading(path) as file:
+        _check_first_bytes(file.read(512, 0), path)
         hdus: list[Hdu] = []
         start = 0
-        while start < file_size and (not hdus or os.pread(fd, 8, start) == b"XTENSION"):
-            block = _header_block(fd, start)
+        while start < file.size and (not hdus or file.read(8, start) == b"XTENSION"):
+            block = _header_block(file, start)
             if block is None:
                 if not hdus:
                     raise FormatError(
                         "the FITS header has no end",
-                        got=f"{path} ({file_size} bytes)",
+                        got=f"{path} ({file.size} bytes)",
                         todo="the file is truncated: fetch it again",
                     )
                 break  # what comes after a broken header cannot be found
-            hdus.append(_hdu(len(hdus), block, start + len(block), file_size))
+            hdus.append(_hdu(len(hdus), block, start + len(block), file.size))
             start = hdus[-1].start + -(-hdus[-1].size // _BLOCK) * _BLOCK
         return tuple(hdus)
-    finally:
-        os.close(fd)
-
-
-def _opened(path: str) -> int:
-    """A file descriptor to read from."""
-    if Path(path).is_dir():
-        raise UsageError("a map is a file, not a directory", got=path)
-    try:
-        return os.open(path, os.O_RDONLY)
-    except FileNotFoundError as error:
-        raise UsageError("there is no such file", got=path) from error
-    except OSError as error:
-        raise UsageError("the file cannot be read", got=path, todo=error.strerror or str(error)) from error
 
 
 def _check_first_bytes(first: bytes, path: str) -> None:
@@ -206,11 +191,11 @@ def _check_first_bytes(first: bytes, path: str) -> None:
     raise FormatError("the file is not FITS", got=f"{path}, which begins with the {begin}")
 
 
-def _header_block(fd: int, start: int) -> bytes | None:
+def _header_block(file: Bytes, start: int) -> bytes | None:
     """The blocks of one header up to END; None where the file ends first."""
     block = b""
     while len(block) < _LONGEST_HEADER:
-        more = os.pread(fd, _BLOCK, start + len(block))
+        more = file.read(_BLOCK, start + len(block))
         for i in range(0, len(more), 80):
             if more[i : i + 80].rstrip() == b"END":
                 return block + more.ljust(_BLOCK)

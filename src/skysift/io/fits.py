@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, OutputError, StorageError, UsageError
 from skysift.base.provenance import Provenance
+from skysift.base.store import is_url, local_copy, read_ranges
 from skysift.io.output import FULL
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -27,6 +28,8 @@ __all__ = ["CompressedSource", "FitsSource", "write_image"]
 
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _BAND_ROWS = 64  # rows unpacked at once from an fpack'd map, at least
+_SPARSE = 4  # a box behind a URL wider than this part of its map is read with what lies beside it
+_SMALL = 2**20  # bytes that are always asked for at once
 _KEPT_BYTES = 64 * 2**20  # unpacked bands kept ready per fpack'd map
 
 
@@ -34,10 +37,12 @@ _KEPT_BYTES = 64 * 2**20  # unpacked bands kept ready per fpack'd map
 class FitsSource:
     """A plane of an uncompressed FITS image, read by plain `pread`: any thread, no open file, no memory map.
 
+    Behind a URL, the bytes of a box are asked for: all at once where it is about as wide as the map, else by rows.
+
     Parameters
     ----------
     path
-        The file.
+        The file, or its URL.
     shape
         Rows and columns, (ny, nx).
     start
@@ -75,7 +80,11 @@ class FitsSource:
             The file ends before the box does.
         StorageError
             The disk does not give the bytes.
+        TransientError
+            The server does not answer.
         """
+        if is_url(self.path):
+            return _as_float32(self._fetched(box), self.bscale, self.bzero, self.blank)
         raw = np.empty(box.shape, dtype=_DTYPES[self.bitpix])
         try:
             fd = os.open(self.path, os.O_RDONLY)
@@ -88,6 +97,21 @@ class FitsSource:
                 "the map cannot be read", got=self.path, todo=error.strerror or str(error)
             ) from error
         return _as_float32(raw, self.bscale, self.bzero, self.blank)
+
+    def _fetched(self, box: Box) -> NDArray[Any]:
+        """The stored numbers of a box behind a URL."""
+        dtype = np.dtype(_DTYPES[self.bitpix])
+        (ny, nx), width = box.shape, self.shape[1]
+        first = self.start + (box.y0 * width + box.x0) * dtype.itemsize
+        span = ((ny - 1) * width + nx) * dtype.itemsize  # from the first pixel to the last
+        if nx * _SPARSE >= width or span <= _SMALL:
+            (data,) = read_ranges(self.path, [(first, first + span)])
+            flat = np.zeros(ny * width, dtype)
+            flat[: span // dtype.itemsize] = np.frombuffer(data, dtype)
+            return flat.reshape(ny, width)[:, :nx]
+        starts = [first + row * width * dtype.itemsize for row in range(ny)]
+        rows = read_ranges(self.path, [(start, start + nx * dtype.itemsize) for start in starts])
+        return np.frombuffer(b"".join(rows), dtype).reshape(ny, nx)
 
     def _fill(self, raw: NDArray[Any], box: Box, fd: int) -> None:
         """Read rows into an array; a box as wide as the map in one go."""
@@ -130,10 +154,12 @@ def _as_float32(raw: NDArray[Any], bscale: float, bzero: float, blank: int | Non
 class CompressedSource:
     """A plane of an fpack'd FITS image, unpacked in bands by astropy under a lock; the last bands are kept.
 
+    What lies behind a URL is fetched once, as a whole, into the cache of the machine that reads it.
+
     Parameters
     ----------
     path
-        The file.
+        The file, or its URL.
     hdu
         Number of the HDU.
     shape
@@ -218,11 +244,12 @@ class _Bands:
         return band
 
     def _unpack(self, rows: slice) -> NDArray[np.float32]:
+        local = local_copy(self._path) if self._hdus is None else self._path
         try:
             if self._hdus is None:
                 from astropy.io import fits  # heavy: only fpack'd maps need it
 
-                self._hdus = fits.open(self._path, mode="readonly")
+                self._hdus = fits.open(local, mode="readonly")
                 weakref.finalize(self, self._hdus.close)
             raw = np.asarray(self._hdus[self._hdu].section[(*self._plane, rows, slice(None))])
         except Exception as error:

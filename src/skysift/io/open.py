@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skysift.base.errors import FormatError, HeaderError, OptionError, UsageError
+from skysift.base.store import is_url, name_of, place_of
 from skysift.io.beams import map_beam
 from skysift.io.cards import Hdu, read_hdus
 from skysift.io.fits import CompressedSource, FitsSource
@@ -41,7 +42,7 @@ def open_image(
     Parameters
     ----------
     path
-        The file; ``map.fits[SCI]`` and ``map.fits[1]`` name an HDU.
+        The file, or its URL (http, https, s3); ``map.fits[SCI]`` and ``map.fits[1]`` name an HDU.
     hdu
         Number or name of the HDU; the first image with data by default.
     plane
@@ -67,6 +68,8 @@ def open_image(
         The file is not FITS, is truncated, or holds no image.
     HeaderError
         The header has no beam, no size of a pixel, or a unit that cannot be converted.
+    TransientError
+        The server of a URL does not answer.
     """
     name, inside = _split(os.fspath(path))
     if inside is not None and hdu is not None:
@@ -84,7 +87,7 @@ def open_image(
     said = () if unit is None else (f"the unit was given: {unit}",)
     if beam_plane is not None:
         said = (*said, f"where the beam keeps its shape was given: {beam_plane}")
-    place = str(Path(name).absolute())  # the pixels may be read while the program is in another folder
+    place = place_of(name)  # the pixels may be read while the program is in another folder
     more_notes = (*beam_notes, *frequency_notes, *said, *conversion.notes, *sampling_notes(frame, seen))
     return SkyImage(
         _source(chosen, where, place),
@@ -131,7 +134,8 @@ def open(
     HeaderError
         The header of the map does not tell what is needed.
     """
-    if all(said is None for said in (hdu, plane, beam, unit, frequency, beam_plane, pixel_scale)):
+    as_it_is = all(said is None for said in (hdu, plane, beam, unit, frequency, beam_plane, pixel_scale))
+    if as_it_is and not is_url(os.fspath(path)):
         catalogue = _catalogue(Path(path))
         if catalogue is not None:
             return catalogue
@@ -188,7 +192,7 @@ def file_of(path: str | os.PathLike[str]) -> str:
 def _split(path: str) -> tuple[str, int | str | None]:
     """The file and the HDU of ``map.fits[SCI]``; a file with brackets in its own name is taken as it is."""
     match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path, flags=re.DOTALL)
-    if match is None or Path(path).exists():
+    if match is None or (not is_url(path) and Path(path).exists()):
         return path, None
     inside = match.group(2).strip()
     return match.group(1), int(inside) if re.fullmatch(r"\d+", inside) else inside
@@ -318,4 +322,4 @@ def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:
 
 def _stem(path: str) -> str:
     """The name of a file without what tells its format."""
-    return re.sub(r"(?<=.)(\.(fits|fit|fts|fz))+$", "", Path(path).name, flags=re.IGNORECASE)
+    return re.sub(r"(?<=.)(\.(fits|fit|fts|fz))+$", "", name_of(path), flags=re.IGNORECASE)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skysift.base.errors import FormatError, RegionError, UsageError
-from skysift.base.fingerprint import file_sha256
+from skysift.base.errors import RegionError, UsageError
 from skysift.base.provenance import InputRecord
+from skysift.base.store import checksum, name_of
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import BeamPlane, Frame
@@ -22,7 +21,7 @@ from skysift.sky.units import frequency_text, jansky_per_beam
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage", "file_checksum"]
+__all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage"]
 
 UNDERSAMPLED = 2.0  # pixels across the beam's minor axis below which a Gaussian is not sampled
 _HASHED_ROWS = 256  # of an array, read at once for its checksum
@@ -282,13 +281,13 @@ class SkyImage:
             The file has gone or cannot be read any more.
         """
         if self.origin is None:
-            digest, (ny, nx) = hashlib.sha256(), self.pixels.shape
+            running, (ny, nx) = hashlib.sha256(), self.pixels.shape
             for y in range(0, ny, _HASHED_ROWS):
                 band = self.pixels.read(Box(y, min(y + _HASHED_ROWS, ny), 0, nx))
-                digest.update(np.ascontiguousarray(band, dtype="<f4").data)
-            return InputRecord(self.name, "sha256:" + digest.hexdigest(), None, (), 4 * ny * nx)
-        checksum, size = file_checksum(self.origin.path)
-        return InputRecord(Path(self.origin.path).name, checksum, self.origin.hdu, self.origin.plane, size)
+                running.update(np.ascontiguousarray(band, dtype="<f4").data)
+            return InputRecord(self.name, "sha256:" + running.hexdigest(), None, (), 4 * ny * nx)
+        digest, size = checksum(self.origin.path)
+        return InputRecord(name_of(self.origin.path), digest, self.origin.hdu, self.origin.plane, size)
 
     def __repr__(self) -> str:
         place = f", {frequency_text(self.frequency)}" if math.isfinite(self.frequency) else ""
@@ -308,20 +307,3 @@ def sampling_notes(frame: Frame, beam: Beam) -> tuple[str, ...]:
         "sizes and errors of faint sources are not to be trusted"
     )
     return (note,)
-
-
-def file_checksum(path: str) -> tuple[str, int]:
-    """The sha256 of a file as ``sha256:...``, and its size in bytes; read once while the file stays as it is.
-
-    Raises
-    ------
-    FormatError
-        The file has gone or cannot be read any more.
-    """
-    try:
-        state = Path(path).stat()
-        return file_sha256(path, state.st_size, state.st_mtime_ns), state.st_size
-    except OSError as error:
-        raise FormatError(
-            "the map cannot be read any more", got=path, todo=error.strerror or str(error)
-        ) from error

@@ -22,6 +22,8 @@ from skysift.base.fingerprint import fingerprint
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
+from skysift.base.store import checksum as content_sum
+from skysift.base.store import is_url
 from skysift.find.area import area_of
 from skysift.find.beside import Beside
 from skysift.find.finder import Finder
@@ -37,7 +39,7 @@ from skysift.measure.characterise import counts
 from skysift.sky.box import Box, PixelRegion, Region
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
-from skysift.sky.image import SkyImage, file_checksum
+from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
 from skysift.sky.table import Table
 
@@ -200,7 +202,11 @@ def run_key(
     """
     record = image.input_record()
     given = [finder.options.to_dict().get(option) for option in ("background_file", "rms_file")]
-    contents = {str(path): file_checksum(str(path))[0] for path in given if path and Path(path).is_file()}
+    contents = {
+        str(path): content_sum(str(path))[0]
+        for path in given
+        if path and (is_url(str(path)) or Path(path).is_file())
+    }
     return {
         "command": "skysift find",
         "version": skysift.__version__,
