@@ -78,6 +78,9 @@ def test_a_negative_source_has_an_index_too_and_pure_noise_no_nonsense():
     finite = np.isfinite(found.index)
     assert (np.abs(found.index[finite]) < 12).all()
     assert (found.index_err[finite] > 0).all()
+    assert (found.index_err[finite] < 5).all()
+    terms = taylor_laws(noise[:, :2], np.ones((200, 2)), np.eye(2))
+    assert np.isnan(terms.index[~(terms.index_err < 5)]).all()
 
 
 def test_taylor_terms_give_index_and_curvature():

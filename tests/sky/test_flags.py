@@ -47,6 +47,7 @@ def test_values_never_change():
         "blended": 2097152,
         "held": 4194304,
         "uv_mismatch": 8388608,
+        "leakage": 16777216,
     }
 
 

@@ -14,7 +14,14 @@ from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.registry import Registry
 from skysift.base.settings import SMALLEST_TILE, settings
-from skysift.cli.beside import Besides, StokesFlag, besides
+from skysift.cli.beside import (
+    Besides,
+    ChannelFrequenciesFlag,
+    ChannelsFlag,
+    StokesFlag,
+    TaylorFlag,
+    besides,
+)
 from skysift.cli.flags import (
     FreshFlag,
     OptionsFlag,
@@ -93,6 +100,9 @@ def find(
     unit: UnitFlag = None,
     frequency: FrequencyFlag = None,
     stokes: StokesFlag = None,
+    taylor: TaylorFlag = None,
+    channels: ChannelsFlag = None,
+    channel_frequencies: ChannelFrequenciesFlag = None,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Find the sources of radio maps; write catalogues, maps and a page.
@@ -104,6 +114,8 @@ def find(
       skysift find a.fits b.fits --out survey --format fits,votable --maps rms,residual
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
+      skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
+      skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
       skysift find i.fits --out pol --stokes q.fits --stokes u.fits --stokes v.fits --set leakage_v=0.002
 
     \b
@@ -135,7 +147,9 @@ def find(
         fresh=fresh,
         tile=at_least("--tile", tile, SMALLEST_TILE) or settings().tile,
         quiet=quiet,
-        beside=besides(maps, stokes=stokes),
+        beside=besides(
+            maps, stokes=stokes, taylor=taylor, channels=channels, channel_frequencies=channel_frequencies
+        ),
     )
     options = gather(registry.options(finder), chosen, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from skysift.base.errors import RegionError, UsageError
 from skysift.base.settings import settings
 
 if TYPE_CHECKING:
+    from skysift.find.beside import Beside, MapLike
     from skysift.find.finder import Finder
     from skysift.find.stokes import StokesGiven
     from skysift.sky.box import Region
@@ -33,6 +34,8 @@ def find(
     progress: Callable[[str, int, int], None] | None = None,
     scheduler: str | None = None,
     stokes: StokesGiven | None = None,
+    taylor: MapLike | Sequence[MapLike] | None = None,
+    channels: MapLike | Sequence[MapLike] | None = None,
     **options: Any,
 ) -> Catalogue:
     """The catalogue of a map: islands, sources, components.
@@ -60,6 +63,10 @@ def find(
         Maps of Stokes Q, U and V, on the pixels of the map, to measure what was found on: a list of paths (``"Q=q.fits"``
         where the header does not tell), a cube, ``"same"`` for the other planes of the map's own cube, or a mapping
         from ``Q``, ``U``, ``V`` to maps.
+    taylor
+        The Taylor term tt1 of the map, or tt1 and tt2, on its pixels: they give spectral indices.
+    channels
+        Cubes along frequency, or maps of one frequency, to fit spectra to; the map itself where it is to be one.
     options
         Options of the finder, such as ``seed=4.5``; ``skysift options`` lists them.
 
@@ -71,12 +78,16 @@ def find(
         The region cannot be read, or does not meet the map.
     UnknownName, OptionError
         The finder or one of its options does not exist, or a value is out of bounds.
+    HeaderError
+        A further map has no beam, or a channel no frequency.
     TransientError
         The scheduler does not answer, or has no workers.
     """
     # late: astropy and the compiled code, which the menus of this folder do without
+    from skysift.find.channels import Channels
     from skysift.find.run import find as search
     from skysift.find.stokes import StokesMaps
+    from skysift.find.taylor import TaylorTerms
     from skysift.io.open import open_image
     from skysift.sky.box import PixelRegion, SkyRegion, parse_region
     from skysift.sky.image import SkyImage
@@ -98,6 +109,13 @@ def find(
             got=region,
             allowed="such as '0,400,0,300' (x0,x1,y0,y1) or '49.5,-36,10arcmin'",
         )
+    beside: list[Beside] = []
+    if taylor is not None:
+        beside.append(TaylorTerms(_several(taylor)))
+    if channels is not None:
+        beside.append(Channels(_several(channels)))
+    if stokes is not None:
+        beside.append(StokesMaps.of(stokes, image))
     executor, workers = hands(scheduler, workers, travels=image.origin is not None)
     return search(
         image,
@@ -107,9 +125,16 @@ def find(
         region=region,
         progress=progress,
         executor=executor,
-        beside=() if stokes is None else (StokesMaps.of(stokes, image),),
+        beside=beside,
         **options,
     )
+
+
+def _several(given: MapLike | Sequence[MapLike]) -> tuple[MapLike, ...]:
+    """The maps of a list, or the one that was given."""
+    if isinstance(given, list | tuple):
+        return tuple(given)
+    return (given,)  # type: ignore[return-value]
 
 
 class _FindFolder(ModuleType):

@@ -122,7 +122,10 @@ class OpenTerms:
 
     def add(self, finding: Finding, options: FinderOptions, crew: Crew) -> Finding:
         """The finding with spectral indices, curvatures and the table of the terms."""
-        noises = [finding.noise, *(measure_noise(each, plain_noise(options), crew) for each in self.terms)]
+        noises = [
+            finding.noise,
+            *(measure_noise(each, plain_noise(options), crew, signed=True) for each in self.terms),
+        ]
         maps = (finding.image, *self.terms)
         correlation = noise_correlation(maps, noises, crew)
         places = component_places(finding, self.image)

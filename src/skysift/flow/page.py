@@ -24,6 +24,7 @@ from skysift.flow.overview import Overview, Reader, overview
 from skysift.flow.polarisation import polarisation_section
 from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
 from skysift.flow.section import Section
+from skysift.flow.spectra import spectra_section
 from skysift.flow.style import digits, prefixed
 from skysift.sky.flags import REMARKS, doubtful
 from skysift.sky.units import frequency_text
@@ -111,7 +112,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
 
 def sections_of(finding: Finding) -> tuple[Section, ...]:
     """The parts of the page that not every run has."""
-    found = (polarisation_section(finding),)
+    found = (spectra_section(finding), polarisation_section(finding))
     return tuple(each for each in found if each is not None)
 
 

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 _DISTINCT = 0.003  # of ln frequency; what is closer is one frequency
 _STEEPEST = 12.0  # an index beyond that is no measurement
+_VAGUE = 5.0  # nor is one with a larger error
 _STARTS = np.linspace(-4.0, 4.0, 17)  # indices tried before the first step
 _STEPS = 40
 _DONE = 1e-9  # of an index; a smaller step is the last
@@ -29,7 +30,7 @@ _DONE = 1e-9  # of an index; a smaller step is the last
 
 @dataclass(frozen=True, eq=False)
 class PowerLaws:
-    """Spectra of sources; NaN where there are too few frequencies or no fit holds.
+    """Spectra of sources; NaN where there are too few frequencies, no fit holds, or the index errs by more than 5.
 
     Parameters
     ----------
@@ -119,6 +120,10 @@ def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaw
             curvature = second - 0.5 * index * (index - 1.0)
             bend = np.stack([(index * (index - 0.5) - second) / i0, (0.5 - index) / i0, 1.0 / i0], axis=1)
             curvature_err = np.sqrt(np.einsum("si,sij,sj->s", bend, covariance, bend))
+        vague = ~((index_err < _VAGUE) & (np.abs(index) < _STEEPEST))
+        index[vague], index_err[vague] = np.nan, np.nan
+        if curvature is not None and curvature_err is not None:
+            curvature[vague], curvature_err[vague] = np.nan, np.nan
     points = np.isfinite(flux).sum(axis=1).astype(np.int64)
     return PowerLaws(i0, flux_err[:, 0], index, index_err, curvature, curvature_err, None, points)
 
@@ -179,9 +184,9 @@ def _fit(scaled: Floats, weight: Floats, x: Floats, terms: int) -> tuple[Floats,
     covariance = np.linalg.inv(np.where(good[:, None, None], normal, eye))
     p, covariance = _at_reference(p, covariance, middle)
     errors = np.sqrt(np.einsum("sii->si", covariance))
-    bad = ~good
+    bad = ~good | ~(errors[:, 1] < _VAGUE)
     p[bad], errors[bad] = np.nan, np.nan
-    return p, errors, np.where(good, best, np.nan)
+    return p, errors, np.where(bad, np.nan, best)
 
 
 def _starts(scaled: Floats, weight: Floats, d: Floats, terms: int) -> Floats:
