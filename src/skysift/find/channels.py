@@ -33,6 +33,9 @@ from skysift.sky.units import frequency_text
 __all__ = ["Channels"]
 
 _DISTINCT = 0.003  # of a frequency; what is closer is one
+_CUBE = 5  # planes from which on a cube tells which beams are usual in it
+_ODD = 1.5  # times as wide as usual: a channel of which little is left
+_TOLD = 5  # notes of single channels that are told
 _OF_PLANES = "the beam of the plane is read from the table"
 
 
@@ -94,25 +97,44 @@ class Channels:
         common = common_beam(own)
         low, high = min(each.frequency for each in planes), max(each.frequency for each in planes)
         band = f"{len(planes)} channels from {frequency_text(low)} to {frequency_text(high)}"
-        if all(same_beam(beam, common) for beam in own):
-            notes.append(f"{band}, all with the beam {common}")
-        else:
+        if not all(same_beam(beam, common) for beam in own):
             widest = max(own, key=lambda beam: beam.area)
             narrowest = min(own, key=lambda beam: beam.area)
             notes.append(f"{band} with beams from {narrowest} to {widest}: all are convolved to {common}")
-        notes += [
-            note for each in planes for note in each.notes if not note.startswith((_OF_PLANES, "the map has"))
-        ]
+        odd = [note for each in planes for note in each.notes if not note.startswith(_OF_PLANES)]
+        odd = [note for note in dict.fromkeys(odd) if note not in image.notes]
+        notes += odd[:_TOLD]
+        if len(odd) > _TOLD:
+            notes.append(f"{len(odd) - _TOLD} more notes of channels are left out")
         return OpenChannels(image, tuple(planes), common, tuple(dict.fromkeys(notes)))
 
 
 def _planes(given: MapLike) -> tuple[tuple[SkyImage, ...], tuple[str, ...]]:
     """The planes with data of one of the maps, and notes."""
     if not isinstance(given, SkyImage):
-        return open_planes(given)
+        return _without_odd_beams(*open_planes(given))
     if has_data(given):
         return (given,), ()
     return (), (f"{given.name} holds no data: it is left out",)
+
+
+def _without_odd_beams(
+    planes: tuple[SkyImage, ...], notes: tuple[str, ...]
+) -> tuple[tuple[SkyImage, ...], tuple[str, ...]]:
+    """The planes of a cube less those whose beam is far wider than those of the others at their frequency.
+
+    Little is left of the data of such a channel after flagging, and all others would have to be convolved to its beam.
+    """
+    if len(planes) < _CUBE:
+        return planes, notes
+    # the beam of one array is as wide as the wavelength
+    width = np.array([each.beam.major * each.frequency for each in planes])
+    odd = width > _ODD * np.median(width)
+    if not odd.any():
+        return planes, notes
+    names = ", ".join(each.name.rsplit(", ", 1)[-1] for each, bad in zip(planes, odd, strict=True) if bad)
+    told = f"{planes[0].name.rsplit(', ', 1)[0]}: beams much wider than those of the other planes: {names} left out"
+    return tuple(each for each, bad in zip(planes, odd, strict=True) if not bad), (*notes, told)
 
 
 def _check_frequencies(planes: Sequence[SkyImage]) -> None:
@@ -172,6 +194,10 @@ class OpenChannels:
             catalogue=with_spectra(finding, measured, law, own, options.spectral_beams),
             images=self.planes,
             notes=notes,
-            facts={"channels": len(used), "reference frequency of the spectra": reference},
+            facts={
+                "channels": len(used),
+                "beam of the channels": str(self.common),
+                "reference frequency of the spectra": reference,
+            },
             tables={"spectra": spectra_table(finding, measured, list(frequency), taylor=False)},
         )

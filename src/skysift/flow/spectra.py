@@ -49,7 +49,7 @@ def spectra_section(finding: Finding) -> Section | None:
         if channels
         else "S ~ frequency^alpha, from the ratio of the Taylor terms at the places of the components."
     )
-    charts = [chart_of_indices(sources), chart_of_errors(sources)]
+    charts = [chart_of_indices(sources), chart_of_counts(sources)]
     if channels:
         charts.append(chart_of_spectra(finding.catalogue.components, table))
     return Section(
@@ -95,7 +95,7 @@ def chart_of_indices(sources: Table) -> Picture:
     return Picture(png(figure), f"{caption}; those with an error below 1.")
 
 
-def chart_of_errors(sources: Table) -> Picture:
+def chart_of_counts(sources: Table) -> Picture:
     """How many sources there are of which index."""
     figure = sheet(*SIZE)
     axes = figure.add_subplot()
