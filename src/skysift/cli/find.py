@@ -90,6 +90,20 @@ def find(
         typer.Option("--maps", metavar="none|all|LIST", help="Maps: background,rms,model,residual,labels."),
     ] = "all",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
+    primary_beam: Annotated[
+        str | None,
+        typer.Option(
+            "--primary-beam",
+            metavar="MAP",
+            help="Response of the primary beam, to correct for; short for --set primary_beam=MAP.",
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            "--weight", metavar="MAP", help="Weights of a mosaic of true fluxes; short for --set weight=MAP."
+        ),
+    ] = None,
     overwrite: OverwriteFlag = False,
     fresh: FreshFlag = False,
     hdu: HduFlag = None,
@@ -113,6 +127,7 @@ def find(
       skysift find map.fits --out deep --set seed=4.5 --set grow=2.5 --overwrite
       skysift find a.fits b.fits --out survey --format fits,votable --maps rms,residual
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
+      skysift find pointing.fits --out field --primary-beam beam.fits
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
       skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
@@ -151,7 +166,9 @@ def find(
             maps, stokes=stokes, taylor=taylor, channels=channels, channel_frequencies=channel_frequencies
         ),
     )
-    options = gather(registry.options(finder), chosen, options_file)
+    short = {"primary_beam": primary_beam, "weight": weight}
+    pairs = [*(chosen or ()), *(f"{name}={path}" for name, path in short.items() if path is not None)]
+    options = gather(registry.options(finder), pairs, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code
     if len(maps) == 1:
         task.run(maps[0], made, folder)

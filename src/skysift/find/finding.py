@@ -63,6 +63,8 @@ class Finding:
         """
         One of the maps in a box: float32 ``(y, x)`` in Jy/beam, NaN where there are no data; labels are int32.
 
+        All of them are in true units: those of a map that was corrected for its primary beam.
+
         Raises
         ------
         UnknownName
@@ -82,6 +84,10 @@ class Finding:
             model = self._model(box)
             values = (model if name == "model" else tile.data - tile.level - model).astype(np.float32)
         return np.where(blank, np.float32(np.nan), values)
+
+    def data(self, box: Box) -> npt.NDArray[np.float32]:
+        """The map in a box: float32 ``(y, x)`` in Jy/beam, corrected for the primary beam where that is known."""
+        return self.noise.data(self.image, box)
 
     def _model(self, box: Box) -> npt.NDArray[np.float64]:
         out = np.zeros(box.shape)

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
+from skysift.find.response import response_of
 from skysift.io.open import open as open_product
 from skysift.measure import noise as mesh
 from skysift.measure.background import cell_statistics, correlate, mask_bright
 from skysift.measure.noise import NoiseMesh
 from skysift.measure.options import NoiseOptions
+from skysift.measure.response import Response
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
 from skysift.sky.tiling import NoisyTile, Tiling
@@ -33,27 +35,50 @@ class Noise:
     mesh
         What was measured; its autocorrelation serves the errors in any case.
     level_map, rms_map
-        Given maps, on the pixels of the image, or None.
+        Given maps, on the pixels of the image and in its units, or None.
+    response
+        What part of the flux the image shows, by where; None where nothing is known of a primary beam. The mesh is
+        that of the image with even noise; everything that is read from here is in true units.
     """
 
     mesh: NoiseMesh
     level_map: SkyImage | None = None
     rms_map: SkyImage | None = None
+    response: Response | None = None
 
     @property
     def given(self) -> tuple[SkyImage, ...]:
         """The maps that a user gave."""
-        return tuple(one for one in (self.level_map, self.rms_map) if one is not None)
+        beam = () if self.response is None else self.response.maps
+        return tuple(one for one in (self.level_map, self.rms_map, *beam) if one is not None)
+
+    def data(self, image: SkyImage, box: Box) -> npt.NDArray[np.float32]:
+        """Pixels of a box of the image in true units; blank where the response is below its cut-off."""
+        pixels = image.read(box)
+        if self.response is None:
+            return pixels
+        response = self.response.read(box)
+        return np.where(
+            np.isnan(response), response, pixels if self.response.corrected else pixels / response
+        )
 
     def tile(self, image: SkyImage, box: Box) -> NoisyTile:
-        """Pixels of a box of the image with their noise; blank where the noise is unknown."""
+        """Pixels of a box of the image with their noise, in true units; blank where the noise is unknown."""
         data = image.read(box)
         level, rms = self.mesh.read(box)
+        seen = None if self.response is None else self.response.read(box)
+        divided = self.response is not None and self.response.corrected
+        if seen is not None and divided:  # the mesh is of even noise, all other maps are in true units
+            level, rms = level / seen, rms / seen
         if self.level_map is not None:
             level = self.level_map.read(box)
         if self.rms_map is not None:
             rms = self.rms_map.read(box)
+        if seen is not None and not divided:
+            data, level, rms = data / seen, level / seen, rms / seen
         bad = ~(rms > 0.0) | ~np.isfinite(level) | self.mesh.padded(box)
+        if seen is not None:
+            bad |= np.isnan(seen)
         if bad.any():
             data = np.where(bad, np.float32(np.nan), data)
             rms = np.where(bad, np.float32(1.0), rms)
@@ -200,9 +225,13 @@ def measure_noise(
     Raises
     ------
     UsageError
-        Where a background or rms map is asked for but not given, or does not have the image's shape.
+        Where a background or rms map is asked for but not given, or does not have the image's shape; where a primary
+        beam does not fit the image.
     """
-    maps = _given_maps(image, options)
+    response = response_of(image, options, crew)
+    maps = replace(_given_maps(image, options), response=response)
+    if response is not None:
+        image = response.flat(image)
     covariance = np.asarray(image.frame.beam_covariance(image.beam, *_centre(image.shape)))[0]
     beam = (float(covariance[0]), float(covariance[1]), float(covariance[2]))
     area = 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] ** 2)
@@ -303,7 +332,8 @@ def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
                 f"{path} does not fit the map", got=got, allowed=f"an image of shape {image.shape}"
             )
         opened.append(given)
-    return Noise(empty, *opened)
+    level_map, rms_map = opened
+    return Noise(empty, level_map, rms_map)
 
 
 def _centre(shape: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -183,10 +183,11 @@ def search(
         tuple(notes),
     )
     error = _level_error(noise, image)
-    catalogue = characterise(measured, image, error, finder.options, provenance)
+    catalogue = characterise(measured, image, error, finder.options, provenance, noise.response)
     clock.lap("catalogue")
     facts: dict[str, object] = {
         **noise.mesh.facts,
+        **({} if noise.response is None else noise.response.facts),
         "counts": dict(counts(catalogue)),
         **used.facts(),
         "background": finder.options.background,

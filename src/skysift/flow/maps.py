@@ -61,7 +61,7 @@ def write_maps(
     """
     image, area = finding.image, finding.area
     frame = image.frame.crop(area)
-    read: dict[str, Reader] = {"data": image.read}
+    read: dict[str, Reader] = {"data": finding.data}
     for name in MAPS:
         read[name] = partial(finding.read, name)
     names = [name for name in MAPS if name in wanted]

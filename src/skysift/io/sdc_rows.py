@@ -124,8 +124,9 @@ def sdc1_rows(
     table
         Sources or components. A table that was read from a list gives its rows as they were.
     response
-        Of the primary beam at the rows, by which fluxes are divided, NaN outside its map; without it the
-        column `primary_beam` of the table, and without that fluxes stay as they are.
+        Of the primary beam at the rows, by which apparent fluxes are divided, NaN outside its map; without it the
+        column `primary_beam` of the table, and without that fluxes stay as they are. Fluxes that were corrected
+        when they were measured (the table has `flux_apparent`) stay as they are without it.
     class_id, core_fraction
         For rows of tables that have no such column.
 
@@ -138,10 +139,15 @@ def sdc1_rows(
         return {name: table[there] for name, there in _SDC1_IN_TABLE.items()}, {}
     if table.kind == "islands":
         raise UsageError("islands have no axes, which the list needs", todo="take the sources or components")
+    measured = "flux_apparent" in table
     told = response is None and "primary_beam" in table
     if told:
         response = table["primary_beam"]
-    flux = table["flux"] if response is None else _over(table["flux"], response)
+    if measured and told:
+        flux = table["flux"]
+    else:
+        apparent = table["flux_apparent" if measured else "flux"]
+        flux = apparent if response is None else _over(apparent, response)
     placed = np.isfinite(table["ra"]) & np.isfinite(table["dec"])
     outside = placed & (np.zeros(len(table), dtype=np.bool_) if response is None else ~(response > 0.0))
     none = outside & np.isnan(response) if told and response is not None else np.zeros_like(outside)

@@ -12,6 +12,8 @@ from skysift.measure import island as row
 from skysift.measure.condon import condon_errors
 from skysift.measure.ellipse import FWHM, Ellipses, ellipses, shape_transform
 from skysift.measure.options import FitOptions
+from skysift.measure.response import Response, apparent_columns
+from skysift.sky import schema
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
@@ -58,7 +60,12 @@ class Measured:
 
 
 def characterise(
-    measured: Measured, image: SkyImage, level_error: float, options: FitOptions, provenance: Provenance
+    measured: Measured,
+    image: SkyImage,
+    level_error: float,
+    options: FitOptions,
+    provenance: Provenance,
+    response: Response | None = None,
 ) -> Catalogue:
     """
     The catalogue of what was measured.
@@ -75,9 +82,11 @@ def characterise(
         Criterion for `resolved`, kind of errors, calibration terms, acronym.
     provenance
         The story that the catalogue carries.
+    response
+        Of the primary beam that the pixels were corrected for; None where they were not.
     """
     if not len(measured.components):
-        return Catalogue.empty(provenance)
+        return Catalogue.empty(provenance) if response is None else _nothing(provenance, response)
     components, shape, shape_cov = _components(measured, image, options)
     sources = _sources(measured, components, shape, shape_cov, image, options)
     components["structure"] = _structure(measured)
@@ -85,12 +94,29 @@ def characterise(
     islands["n_sources"] = _count_pairs(
         measured.components[:, row.ISLAND], measured.source, len(measured.islands)
     )
+    if response is not None:
+        for columns in (islands, sources, components):
+            columns.update(apparent_columns(columns, response))
     return Catalogue(
-        Table.from_columns("islands", islands),
-        Table.from_columns("sources", sources),
-        Table.from_columns("components", components),
-        provenance,
+        _table("islands", islands), _table("sources", sources), _table("components", components), provenance
     )
+
+
+def _table(kind: schema.TableName, columns: Columns) -> Table:
+    """The table of these columns, those of `FURTHER` among them."""
+    own = schema.names(kind)
+    extra = [name for name in columns if name not in own]
+    return Table.from_columns(kind, columns, schema.further(kind, *extra) if extra else ())
+
+
+def _nothing(provenance: Provenance, response: Response) -> Catalogue:
+    """A corrected catalogue of no rows."""
+    empty = Catalogue.empty(provenance)
+    islands, sources, components = (
+        _table(table.kind, {**table.columns, **apparent_columns(table.columns, response)})
+        for table in (empty.islands, empty.sources, empty.components)
+    )
+    return Catalogue(islands, sources, components, provenance)
 
 
 def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tuple[Columns, Floats, Floats]:

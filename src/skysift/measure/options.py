@@ -7,7 +7,62 @@ from pydantic import model_validator
 from skysift.base.options import Options, option
 
 
-class NoiseOptions(Options):
+class CorrectionOptions(Options):
+    """What part of a source's flux the map shows, by where it lies; without any of these the map is taken as it is."""
+
+    primary_beam: str | None = option(
+        None, doc="FITS map of the response of the primary beam, 1 at most, on the pixels of the map."
+    )
+    weight: str | None = option(
+        None,
+        doc="FITS map of weights (inverse variance, any scale) of a mosaic, whose fluxes are true already.",
+    )
+    dish: float | None = option(
+        None,
+        unit="m",
+        above=0.0,
+        doc="Diameter of the dishes, whose pattern is the response; beside a map of a mosaic: only how wide a beam is.",
+    )
+    pattern: Literal["cosine", "airy", "gaussian"] = option(
+        "cosine", doc="Power pattern of a dish: of a tapered or an evenly lit aperture, or a Gaussian."
+    )
+    pointing: tuple[float, float] | None = option(
+        None,
+        unit="deg",
+        doc="Right ascension and declination (ICRS) where the dishes point; left out, those of the header.",
+    )
+    corrected: bool = option(
+        False, doc="The map was divided by `primary_beam`, or by the beam of the `dish`, before."
+    )
+    primary_beam_cutoff: float = option(
+        0.1, at_least=0.001, below=1.0, doc="Where the response is lower, the map counts as blank."
+    )
+    primary_beam_error: float = option(
+        0.0,
+        at_least=0.0,
+        below=1.0,
+        doc="Relative error of the width of the primary beam; its own column, never mixed in.",
+    )
+
+    @model_validator(mode="after")
+    def _there_is_one_beam(self) -> Self:
+        if self.primary_beam is not None and self.weight is not None:
+            raise ValueError("primary_beam and weight are two ways to say one thing: give one of them")
+        if self.primary_beam is None and self.dish is None and self.corrected and self.weight is None:
+            raise ValueError("corrected needs the beam: give primary_beam or dish")
+        if self.pointing is not None and self.dish is None:
+            raise ValueError("pointing is of a dish: give dish")
+        if (
+            self.primary_beam_error
+            and self.primary_beam is None
+            and self.weight is None
+            and self.dish is None
+        ):
+            raise ValueError("primary_beam_error needs the beam: give primary_beam, weight or dish")
+        return self
+
+
+class NoiseOptions(CorrectionOptions):
     """Background level and rms noise of a map."""
 
     background: Literal["mesh", "zero", "file"] = option(

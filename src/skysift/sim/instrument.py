@@ -20,7 +20,7 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.frame import Frame
 
-__all__ = ["Instrument", "rms_of"]
+__all__ = ["Instrument", "response_at", "rms_of"]
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,14 @@ def rms_of(options: SkyOptions, frequency: float) -> float:
         return made
     first = options.frequencies[0]
     return options.rms * made / radiometer(options.array, first, options.hours, options.bandwidth)
+
+
+def response_at(options: SkyOptions, frame: Frame, frequency: float, x: Floats, y: Floats) -> Floats:
+    """The response of the primary beam at pixels (x, y) of a map at a frequency (Hz)."""
+    (a, b), (c, d) = frame.jacobian
+    x0, y0 = frame.reference
+    dx, dy = x - x0, y - y0
+    return primary_beam(options, frequency, a * dx + b * dy, c * dx + d * dy)
 
 
 class Instrument:
@@ -87,10 +95,7 @@ class Instrument:
 
     def response(self, x: Floats, y: Floats) -> Floats:
         """The response of the primary beam at pixels (x, y)."""
-        (a, b), (c, d) = self.frame.jacobian
-        x0, y0 = self.frame.reference
-        dx, dy = x - x0, y - y0
-        return primary_beam(self.options, self.frequency, a * dx + b * dy, c * dx + d * dy)
+        return response_at(self.options, self.frame, self.frequency, x, y)
 
     def blank(self, x: Floats, y: Floats) -> NDArray[np.bool_]:
         """Where a map that is divided by the primary beam is blank; nowhere in others."""

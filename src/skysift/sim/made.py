@@ -9,6 +9,7 @@ with the peak S. What the map's imaging did to real sources (CLEAN bias, smearin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,9 +143,25 @@ def painted(gaussians: Floats, box: Box) -> Floats:
     return out
 
 
-def inject(image: SkyImage, sources: MadeSources) -> SkyImage:
-    """The map with the sources in it; nothing is painted before it is read."""
-    pixels = InjectedSource(image, sources.gaussians)
+def inject(
+    image: SkyImage, sources: MadeSources, shown: Callable[[Floats, Floats], Floats] | None = None
+) -> SkyImage:
+    """The map with the sources in it; nothing is painted before it is read.
+
+    Parameters
+    ----------
+    image
+        The map.
+    sources
+        What goes into it.
+    shown
+        What part of a true flux the map shows at pixels (x, y), as the primary beam has it; all of it where None.
+    """
+    gaussians = sources.gaussians
+    if shown is not None:
+        gaussians = gaussians.copy()
+        gaussians[:, 0] *= shown(gaussians[:, 1], gaussians[:, 2])
+    pixels = InjectedSource(image, gaussians)
     return replace(image, pixels=pixels, origin=None, factor=1.0, unit="Jy/beam")
 
 

@@ -6,10 +6,7 @@ flux S then stands at ``S sum A^2 / sum A^2`` over noise that goes as ``1 / sqrt
 Brouw 1996, A&AS 120, 375). The response of a mosaic is therefore ``sqrt(sum A^2)``, 1 where it is largest: that is
 what a map of even noise shows of the flux, and a map divided by it has noise that grows as 1 / response.
 
-Widths at half power, in wavelengths over diameter: 1.029 of an evenly lit aperture (Airy's pattern); 1.13 of a tapered
-one, MeerKAT's 57.5 arcmin at 1.5 GHz for 13.5 m, with the cosine-tapered pattern of Mauch et al. (2020, ApJ 888, 61,
-eq. 3); 1.09 for ASKAP's beams, taken as Gaussians (Hotan et al. 2021, PASA 38, e009). Beams are round and the same for
-all dishes, and do not turn with the sky.
+Patterns and widths of single beams are those of `skysift.sky.power_pattern`.
 """
 
 from __future__ import annotations
@@ -18,18 +15,15 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import j1
 
 from skysift.sim.arrays import array
 from skysift.sim.options import InstrumentOptions
-from skysift.sky.units import ARCSEC, LIGHT
+from skysift.sky.power_pattern import half_power, power
 
 __all__ = ["dish_diameter", "half_power_width", "mosaic_centres", "primary_beam"]
 
 Floats = NDArray[np.float64]
 
-_WIDTHS = {"airy": 1.028993969962188, "cosine": 1.13, "gaussian": 1.09}  # wavelengths over diameter
-_AIRY_HALF = 1.61633994831070  # where (2 J1(z) / z)^2 = 1/2
 _BEAMS = 6  # of a phased-array feed, along each side
 _DIAMETER = 15.0  # m, of a dish of no array
 
@@ -44,7 +38,7 @@ def dish_diameter(options: InstrumentOptions) -> float:
 def half_power_width(options: InstrumentOptions, frequency: float) -> float:
     """FWHM (arcsec) of the power pattern of one dish or of one beam of a phased-array feed at a frequency (Hz)."""
     pattern = "gaussian" if options.primary_beam == "footprint" else options.pattern
-    return _WIDTHS[pattern] * LIGHT / frequency / dish_diameter(options) / ARCSEC
+    return half_power(pattern, frequency, dish_diameter(options))
 
 
 def primary_beam(options: InstrumentOptions, frequency: float, east: ArrayLike, north: ArrayLike) -> Floats:
@@ -64,7 +58,7 @@ def primary_beam(options: InstrumentOptions, frequency: float, east: ArrayLike, 
         return np.ones(e.shape)
     width = half_power_width(options, frequency)
     if options.primary_beam == "dish":
-        return _power(options.pattern, np.hypot(e, n) / width)
+        return power(options.pattern, np.hypot(e, n) / width)
     pattern = "gaussian" if options.primary_beam == "footprint" else options.pattern
     centres = mosaic_centres(options)
     total = _summed(pattern, centres, width, e, n) / _largest(pattern, centres, width)
@@ -89,24 +83,11 @@ def mosaic_centres(options: InstrumentOptions) -> Floats:
     return np.stack([(column - column.mean()) * step, (row - row.mean()) * step], axis=1)
 
 
-def _power(pattern: str, rho: Floats) -> Floats:
-    """Power pattern at distances in FWHM."""
-    if pattern == "gaussian":
-        return np.asarray(np.exp(-4.0 * math.log(2.0) * rho**2))
-    if pattern == "airy":
-        z = np.maximum(2.0 * _AIRY_HALF * rho, 1e-9)
-        return np.asarray(np.minimum((2.0 * j1(z) / z) ** 2, 1.0))
-    z = 1.18896478 * rho
-    below = 1.0 - 4.0 * z * z
-    safe = np.where(np.abs(below) < 1e-7, 1.0, below)
-    return np.asarray(np.where(np.abs(below) < 1e-7, math.pi / 4.0, np.cos(math.pi * z) / safe) ** 2)
-
-
 def _summed(pattern: str, centres: Floats, width: float, east: Floats, north: Floats) -> Floats:
     """Sum of the squared patterns of all pointings."""
     total = np.zeros(np.shape(east))
     for e, n in centres:
-        total += _power(pattern, np.hypot(east - e, north - n) / width) ** 2
+        total += power(pattern, np.hypot(east - e, north - n) / width) ** 2
     return total
 
 

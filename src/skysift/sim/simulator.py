@@ -16,7 +16,7 @@ from skysift.base.provenance import Provenance
 from skysift.sim.apparent import appear
 from skysift.sim.drawn import DrawnSource, Layer
 from skysift.sim.field import area_of, beam_of, frame_of
-from skysift.sim.instrument import Instrument
+from skysift.sim.instrument import Instrument, response_at
 from skysift.sim.masks import true_masks
 from skysift.sim.objects import Elements, Objects
 from skysift.sim.options import SkyOptions
@@ -71,6 +71,14 @@ class Simulator(ABC, Generic[M]):
     def frame(self) -> Frame:
         """The frame of all maps: SIN around the middle, north up."""
         return frame_of(self.options)
+
+    def primary_beam(self, frequency: float) -> SkyImage | None:
+        """The response of the primary beam at a frequency (Hz), on the pixels of the maps; None where there is none."""
+        if self.options.primary_beam == "none":
+            return None
+        frame, beam = self.frame(), beam_of(self.options, frequency)
+        pixels = _Response(self.options, frame, frequency)
+        return SkyImage(pixels, frame, beam, "", frequency, f"{self.name}-primary-beam")
 
     def layers(self, frame: Frame, frequency: float) -> tuple[Layer, ...]:
         """What else there is that is no object, such as diffuse emission, before the primary beam; by default nothing."""
@@ -187,6 +195,23 @@ class _Seen:
             return painted
         y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
         return np.asarray(painted * self.instrument.response(x, y))
+
+
+@dataclass(frozen=True, eq=False)
+class _Response:
+    """The response of the primary beam, pixel by pixel."""
+
+    options: SkyOptions
+    frame: Frame
+    frequency: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.frame.shape
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
+        return response_at(self.options, self.frame, self.frequency, x, y).astype(np.float32)
 
 
 def _any_corner(

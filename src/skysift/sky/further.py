@@ -73,8 +73,31 @@ FURTHER: tuple[Column, ...] = (
         "",
         "instr.sensitivity;arith.ratio",
         "Response of the primary beam at the position, 1 on the axis.",
-        OF_S,
+        OF_CSI,
         ".4f",
+    ),
+    brightness(
+        "flux_peak_apparent",
+        PEAK,
+        "Peak brightness before the correction for the primary beam: flux_peak times primary_beam.",
+    ),
+    flux(
+        "flux_int_apparent",
+        FLUX,
+        "Integrated flux density before the correction for the primary beam: flux_int times primary_beam.",
+        OF_CSI,
+    ),
+    flux(
+        "flux_apparent",
+        FLUX,
+        "Flux density to use before the correction for the primary beam: flux times primary_beam.",
+    ),
+    flux(
+        "flux_pb_err",
+        f"stat.error.sys;{FLUX}",
+        "Error of the flux density from the width of the primary beam, by the option `primary_beam_error`; "
+        "part of no other error.",
+        OF_CSI,
     ),
     Column(
         "spectral_index",

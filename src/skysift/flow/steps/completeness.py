@@ -126,6 +126,7 @@ class CompletenessStep:
         run = partial(search, finder=finder, workers=workers, tile=tile)
         noise = measure_noise(image, finder.options, Crew(workers, tile, progress))
         rms = rms_reader(image, noise)
+        shown = None if noise.response is None else noise.response.shown
         rounds = _rounds(image, rms, options)
         made = _spread_fluxes(rounds, options)
         _tell(progress, "search", 0, len(rounds) + 1 + options.inverted)
@@ -134,7 +135,7 @@ class CompletenessStep:
         parts = []
         for k, sources in enumerate(made):
             _tell(progress, "search", k + 1, len(rounds) + 1 + options.inverted)
-            after = _Rows.of(run(inject(image, sources)).catalogue.table(options.table), image)
+            after = _Rows.of(run(inject(image, sources, shown)).catalogue.table(options.table), image)
             parts.append(_recover(image, sources, after, before, options))
         negative = None
         if options.inverted and getattr(finder.options, "background", "mesh") != "file":

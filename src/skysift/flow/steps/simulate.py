@@ -67,6 +67,8 @@ def simulate_products(
 ) -> Simulated:
     """The products of a simulator, written into a folder: ``map-NMHz.fits``, ``truth-NMHz``, a page, a manifest.
 
+    With a primary beam, its response stands beside each map as ``primary_beam-NMHz.fits``.
+
     Parameters
     ----------
     simulator
@@ -104,7 +106,9 @@ def simulate_products(
     workers = workers or settings().workers
     told = progress or _nothing
     frequencies = simulator.options.frequencies
-    names = _names([map_name(each) for each in frequencies], formats, report=report)
+    seen = {each: simulator.primary_beam(each) for each in frequencies}
+    beams = [map_name(each) for each in frequencies if seen[each] is not None]
+    names = _names([map_name(each) for each in frequencies], beams, formats, report=report)
     seconds: dict[str, float] = {}
     with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
         with _timed(seconds, "sky"):
@@ -117,6 +121,9 @@ def simulate_products(
                     _write_map(
                         image, truth, folder.path(f"map-{name}.fits"), workers, partial(told, f"map {name}")
                     )
+                    response = seen[frequency]
+                    if response is not None:
+                        _write_response(response, truth, folder.path(f"primary_beam-{name}.fits"), workers)
                 with _timed(seconds, "truths"):
                     told(f"truth {name}", 0, 1)
                     write_truth(truth, folder.path(f"truth-{name}"))
@@ -153,10 +160,13 @@ def simulate_products(
     )
 
 
-def _names(maps: Sequence[str], formats: Sequence[str], *, report: bool) -> tuple[str, ...]:
+def _names(
+    maps: Sequence[str], beams: Sequence[str], formats: Sequence[str], *, report: bool
+) -> tuple[str, ...]:
     """Names of all products, the manifest last."""
     return (
         *(f"map-{name}.fits" for name in maps),
+        *(f"primary_beam-{name}.fits" for name in beams),
         *(f"truth-{name}" for name in maps),
         *(f"truth-{name}-{form}.txt" for form in dict.fromkeys(formats) for name in maps),
         *([REPORT] * report),
@@ -177,6 +187,21 @@ def _write_map(
         unit=image.unit,
         frequency=image.frequency,
         title="Intensity",
+        provenance=truth.catalogue.provenance,
+    )
+
+
+def _write_response(image: SkyImage, truth: Truth, path: Path, workers: int) -> None:
+    """The response of the primary beam as FITS."""
+    write_image(
+        path,
+        image.shape,
+        _rows(image, workers, lambda done, total: None),
+        frame=image.frame,
+        beam=image.beam,
+        unit="",
+        frequency=image.frequency,
+        title="response of the primary beam",
         provenance=truth.catalogue.provenance,
     )
 

@@ -1,0 +1,225 @@
+"""`response_of`: the response of the primary beam that the options name, opened and checked against the map."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.errors import HeaderError, UsageError
+from skysift.base.parallel import ALONE, Crew
+from skysift.io.cards import Header, read_hdus
+from skysift.io.open import open_image
+from skysift.measure.options import CorrectionOptions
+from skysift.measure.response import DishResponse, MapResponse, Response, ResponseSource
+from skysift.sky.beam import Beam
+from skysift.sky.box import Box
+from skysift.sky.frame import Frame
+from skysift.sky.image import SkyImage
+from skysift.sky.power_pattern import half_power
+from skysift.sky.systems import System
+from skysift.sky.tiling import Tiling
+from skysift.sky.units import frequency_text
+
+__all__ = ["response_of"]
+
+Floats = npt.NDArray[np.float64]
+
+HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
+APART = 0.1  # pixels that the corners of the two maps may lie apart
+
+
+def response_of(image: SkyImage, options: CorrectionOptions, crew: Crew = ALONE) -> Response | None:
+    """
+    The response over a map; None where the options tell of no primary beam.
+
+    Raises
+    ------
+    UsageError
+        The map of the beam has another shape or lies elsewhere on the sky, or is no response.
+    HeaderError
+        The pattern of a dish is wanted, and the frequency of the map is not known.
+    """
+    path = options.primary_beam or options.weight
+    if path is None and options.dish is None:
+        return None
+    source: ResponseSource
+    if path is None:
+        source, told = _dish(image, options)
+        maps: tuple[SkyImage, ...] = ()
+    else:
+        given = _opened(path, image)
+        maps = (given,)
+        source, told = _of_map(given, path, image, options, crew)
+    response = Response(
+        source,
+        options.corrected or options.weight is not None,
+        options.primary_beam_cutoff,
+        options.primary_beam_error,
+        maps,
+    )
+    boxes = list(Tiling(image.box, crew.tile))
+    kept, lost = np.sum(
+        list(crew.map("response, area", partial(_areas, image, response), boxes)), axis=0
+    ).tolist()
+    return replace(response, facts=_facts(response, told, kept, lost, image.frame))
+
+
+def _facts(response: Response, told: str, kept: int, lost: int, frame: Frame) -> dict[str, object]:
+    square = frame.pixel_area / 3600.0**2
+    return {
+        "primary_beam": {
+            "response": told,
+            "map": "true fluxes" if response.corrected else "apparent fluxes",
+            "cutoff": response.cutoff,
+            "area_deg2": kept * square,
+            "area_lost_deg2": lost * square,
+            "area_lost": lost / (kept + lost) if kept + lost else 0.0,
+        }
+    }
+
+
+def _areas(image: SkyImage, response: Response, box: Box) -> tuple[int, int]:
+    """How many pixels of a box hold data above the cut-off, and how many below it or where there is no response."""
+    below = np.isnan(response.read(box))
+    data = np.isfinite(image.read(box))
+    return int((data & ~below).sum()), int((data & below).sum())
+
+
+# -- maps
+
+
+def _opened(path: str, image: SkyImage) -> SkyImage:
+    """The map of a response or of weights, on the pixels of the image."""
+    # such a map has neither beam nor unit, which others must have; what is given here is not used
+    given = open_image(path, beam=Beam(1.0, 1.0), unit="Jy/beam", pixel_scale=1.0)
+    if given.shape != image.shape:
+        raise UsageError(
+            f"{path} does not fit the map",
+            got=f"shape {given.shape}",
+            allowed=f"shape {image.shape} (y, x)",
+            todo="regrid it onto the pixels of the map",
+        )
+    if given.frame.celestial and image.frame.celestial:
+        ny, nx = image.shape
+        x, y = (
+            np.array([0.0, nx - 1, 0, nx - 1, (nx - 1) / 2]),
+            np.array([0.0, 0, ny - 1, ny - 1, (ny - 1) / 2]),
+        )
+        u, v = given.frame.to_pixel(*image.frame.to_sky(x, y))
+        apart = np.hypot(u - x, v - y)
+        worst = float(apart[np.isfinite(apart)].max(initial=0.0))
+        if worst > APART:
+            raise UsageError(
+                f"{path} does not fit the map: it lies elsewhere on the sky",
+                got=f"{worst:.3g} pixels apart",
+                allowed=f"{APART:g} pixels at most at the corners",
+                todo="regrid it onto the pixels of the map",
+            )
+    return replace(given, notes=())  # they tell of the beam and the unit that stood in
+
+
+def _of_map(
+    given: SkyImage, path: str, image: SkyImage, options: CorrectionOptions, crew: Crew
+) -> tuple[MapResponse, str]:
+    """The response that a map tells, and what to say of it."""
+    boxes = list(Tiling(given.box, crew.tile))
+    ends = list(crew.map("response, range", partial(_range, given), boxes))
+    low, (high, y, x) = (
+        min(each[0] for each in ends),
+        max((each[1] for each in ends), key=lambda e: (e[0], -e[1], -e[2])),
+    )
+    if not high > 0.0:
+        raise UsageError(
+            f"{path} holds no value above 0", got=f"at most {high:g}" if math.isfinite(high) else "blanks"
+        )
+    if options.weight is not None:
+        if low < 0.0:
+            raise UsageError(f"{path} holds weights below 0", got=f"{low:g}", allowed="0 or more")
+        source, told = MapResponse(given, high), f"root of the weights of {given.name} over {high:.6g}"
+    else:
+        if high > HIGHEST or low < LOWEST:
+            raise UsageError(
+                f"{path} is no response of a primary beam",
+                got=f"values from {low:g} to {high:g}",
+                allowed="0 to 1",
+                todo="give a map of weights by weight (--weight)",
+            )
+        source, told = MapResponse(given), f"map {given.name}"
+    if options.dish is None:
+        return source, told
+    width = _half_power(image, options, pattern="gaussian")
+    scale_y, scale_x = image.frame.scale
+    source = replace(source, width=(width / scale_y, width / scale_x))
+    top = float(source.mosaic(np.array([float(x)]), np.array([float(y)]))[0])
+    return replace(
+        source, top=top if math.isfinite(top) else 0.0
+    ), f"{told}, of beams {width / 60.0:.4g} arcmin wide"
+
+
+def _range(given: SkyImage, box: Box) -> tuple[float, tuple[float, int, int]]:
+    """The smallest value in a box, and the largest with its pixel (y, x)."""
+    pixels = given.read(box)
+    if np.isnan(pixels).all():
+        return math.inf, (-math.inf, box.y0, box.x0)
+    y, x = np.unravel_index(int(np.nanargmax(pixels)), pixels.shape)
+    return float(np.nanmin(pixels)), (float(pixels[y, x]), box.y0 + int(y), box.x0 + int(x))
+
+
+# -- dishes
+
+
+def _half_power(image: SkyImage, options: CorrectionOptions, pattern: str) -> float:
+    """FWHM (arcsec) of the pattern of the dish at the frequency of the map."""
+    assert options.dish is not None  # asked where there is one
+    if not image.frequency > 0.0:
+        raise HeaderError(
+            "the width of the primary beam needs the frequency of the map",
+            got="none in the header",
+            todo="give --frequency, such as --frequency 1.4GHz",
+        )
+    return half_power(pattern, image.frequency, options.dish)
+
+
+def _dish(image: SkyImage, options: CorrectionOptions) -> tuple[DishResponse, str]:
+    """The pattern of a dish over the map, and what to say of it."""
+    width = _half_power(image, options, options.pattern)
+    frame = image.frame
+    if not frame.celestial:
+        if options.pointing is not None:
+            raise UsageError(
+                "a pointing on the sky needs a map with sky coordinates",
+                got="a map in pixels",
+                todo="leave pointing out: the middle of the map is taken",
+            )
+        centre, where = frame.reference, "the middle of the map"
+    else:
+        centre, where = (options.pointing, "as given") if options.pointing else _pointing(image)
+    told = (
+        f"{options.pattern} pattern of a dish of {options.dish:g} m at {frequency_text(image.frequency)}, "
+        f"{width / 60.0:.4g} arcmin wide (FWHM), pointing: {where}"
+    )
+    return DishResponse(frame, options.pattern, width, centre), told
+
+
+def _pointing(image: SkyImage) -> tuple[tuple[float, float], str]:
+    """Where the telescope pointed (ICRS, deg): OBSRA and OBSDEC, else the reference point of the map."""
+    header = _header(image)
+    ra, dec = (None, None) if header is None else (header.number("OBSRA"), header.number("OBSDEC"))
+    if header is not None and ra is not None and dec is not None and abs(dec) <= 90.0:
+        equinox = header.number("EQUINOX")
+        system = System.of("RA", header.text("RADESYS"), math.nan if equinox is None else equinox)
+        lon, lat = system.to_icrs(np.array([ra]), np.array([dec]))
+        return (float(lon[0]), float(lat[0])), "OBSRA, OBSDEC of the header"
+    ra_there, dec_there = image.frame.to_sky(*image.frame.reference)
+    return (float(ra_there), float(dec_there)), "the reference point of the map"
+
+
+def _header(image: SkyImage) -> Header | None:
+    """The header of the HDU that the image was read from."""
+    if image.origin is None:
+        return None
+    return next((hdu.header for hdu in read_hdus(image.origin.path) if hdu.index == image.origin.hdu), None)
