@@ -328,7 +328,7 @@ def test_what_is_no_response_is_refused(tmp_path):
 
 def test_a_dish_needs_the_frequency():
     image = images.image(np.zeros(SHAPE), **PLACE)
-    with pytest.raises(HeaderError, match="needs the frequency.*--frequency"):
+    with pytest.raises(HeaderError, match=r"needs the frequency.*--frequency"):
         images.finding(image, dish=13.5)
 
 

@@ -202,7 +202,7 @@ def _bilinear(values: Floats, x: Floats, y: Floats) -> Floats:
     nearest = values[
         np.minimum(np.rint(y).astype(np.int64), ny - 1), np.minimum(np.rint(x).astype(np.int64), nx - 1)
     ]
-    return np.where(np.isfinite(out), out, nearest)
+    return np.asarray(np.where(np.isfinite(out), out, nearest))
 
 
 @dataclass(frozen=True)
