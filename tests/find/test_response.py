@@ -313,7 +313,7 @@ def wrong(tmp_path, kind="primary_beam", data=None, place=None, **options):
 
 
 def test_another_shape_or_place_is_refused(tmp_path):
-    assert "shape (40, 340)" in wrong(tmp_path, data=gaussian()[:40])
+    assert "got (40, 340)" in wrong(tmp_path, data=gaussian()[:40])
     assert "elsewhere on the sky" in wrong(tmp_path, place={"centre": (150.001, 30.0)})
     assert "elsewhere on the sky" in wrong(tmp_path, place={"centre": (150.0, 30.0), "rotation": 1.0})
 

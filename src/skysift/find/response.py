@@ -99,7 +99,7 @@ def _opened(path: str, image: SkyImage) -> SkyImage:
     if given.shape != image.shape:
         raise UsageError(
             f"{path} does not fit the map",
-            got=f"shape {given.shape}",
+            got=given.shape,
             allowed=f"shape {image.shape} (y, x)",
             todo="regrid it onto the pixels of the map",
         )
