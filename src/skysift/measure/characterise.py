@@ -1,7 +1,7 @@
 """Measured islands and components become a catalogue: every column filled, the same hand for every finder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,8 @@ def characterise(
     """
     if not len(measured.components):
         return Catalogue.empty(provenance) if response is None else _nothing(provenance, response)
+    if response is not None:
+        measured = _undistorted(measured, image, response)
     components, shape, shape_cov = _components(measured, image, options)
     sources = _sources(measured, components, shape, shape_cov, image, options)
     components["structure"] = _structure(measured)
@@ -107,6 +109,27 @@ def _table(kind: schema.TableName, columns: Columns) -> Table:
     own = schema.names(kind)
     extra = [name for name in columns if name not in own]
     return Table.from_columns(kind, columns, schema.further(kind, *extra) if extra else ())
+
+
+def _undistorted(measured: Measured, image: SkyImage, response: Response) -> Measured:
+    """
+    Components without what the division by the response did to their places and fluxes.
+
+    The primary beam weakens a source before the synthesised beam (covariance B) widens it, and is divided out
+    after: where its logarithm has the gradient g, a Gaussian of any shape is moved by ``-B g`` and grows by ``exp(g B g / 2)``.
+    """
+    c = measured.components.copy()
+    slope = response.slope(c[:, row.X], c[:, row.Y], max(1.0, image.frame.beam_pixels(image.beam)[0]))
+    island = c[:, row.ISLAND].astype(np.int64)
+    xx, xy, yy = measured.islands[island, row.I_XX : row.I_YY + 1].T
+    moved = np.stack([xx * slope[:, 0] + xy * slope[:, 1], xy * slope[:, 0] + yy * slope[:, 1]], axis=1)
+    c[:, row.X] += moved[:, 0]
+    c[:, row.Y] += moved[:, 1]
+    factor = np.exp(-0.5 * (slope * moved).sum(axis=1))
+    for column in (row.AMPLITUDE, row.FLUX, row.BEAM_FLUX):
+        c[:, column] *= factor
+    peak = measured.source_peak * np.bincount(measured.source, factor) / np.bincount(measured.source)
+    return replace(measured, components=c, source_peak=peak)
 
 
 def _nothing(provenance: Provenance, response: Response) -> Catalogue:

@@ -14,7 +14,7 @@ w^2 / (16 ln 2)``; less the same where R is largest, for what is common to the m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -99,6 +99,21 @@ class Response:
             return np.zeros(np.shape(x))
         return np.abs(self.source.steepness(x, y)) * self.width_error
 
+    def slope(self, x: Floats, y: Floats, step: float) -> Floats:
+        """Gradient (n, 2) of the logarithm of the response along x and y (per pixel); 0 where it is not known.
+
+        Parameters
+        ----------
+        x, y
+            Positions (pixel).
+        step
+            Pixels to each side, over which it is taken.
+        """
+        west, east, south, north = _around(self.at, x, y, step, step)[1:]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.stack([np.log(east / west), np.log(north / south)], axis=1) / (2.0 * step)
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 0.0)
+
     def flat(self, image: SkyImage) -> SkyImage:
         """The map with even noise: as it is, or times the response where it was divided by it."""
         if not self.corrected:
@@ -180,15 +195,20 @@ class MapResponse:
         ny, nx = self.image.shape
         step_y, step_x = (max(1.0, _STENCIL * each) for each in self.width)
         x, y = np.clip(x, step_x, nx - 1.0 - step_x), np.clip(y, step_y, ny - 1.0 - step_y)
-        squares = [
-            self.at(x + i * step_x, y + j * step_y) ** 2
-            for i, j in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
-        ]
-        middle, west, east, south, north = squares
+        middle, west, east, south, north = _around(self.at, x, y, step_x, step_y) ** 2
         variance_y, variance_x = (each**2 / (16.0 * math.log(2.0)) for each in self.width)
         bend = variance_x * (west - 2.0 * middle + east) / step_x**2
         bend += variance_y * (south - 2.0 * middle + north) / step_y**2
         return np.asarray(1.0 + bend / (2.0 * middle))
+
+
+def _around(
+    at: Callable[[Floats, Floats], Floats], x: Floats, y: Floats, step_x: float, step_y: float
+) -> Floats:
+    """Values (5, n) at positions and west, east, south and north of them, all read at once."""
+    i, j = np.array([0.0, -1.0, 1.0, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, -1.0, 1.0])
+    u, v = x + step_x * i[:, np.newaxis], y + step_y * j[:, np.newaxis]
+    return at(u.ravel(), v.ravel()).reshape(u.shape)
 
 
 def _bilinear(values: Floats, x: Floats, y: Floats) -> Floats:

@@ -10,6 +10,7 @@ from skysift.sky.column import (
     OF_CS,
     OF_CSI,
     OF_S,
+    PEAK,
     Column,
     angle,
     arcsec,
