@@ -116,7 +116,8 @@ def _undistorted(measured: Measured, image: SkyImage, response: Response) -> Mea
     Components without what the division by the response did to their places and fluxes.
 
     The primary beam weakens a source before the synthesised beam (covariance B) widens it, and is divided out
-    after: where its logarithm has the gradient g, a Gaussian of any shape is moved by ``-B g`` and grows by ``exp(g B g / 2)``.
+    after: where its logarithm has the gradient g, a Gaussian of any shape is moved by ``-B g`` and grows by
+    ``exp(g B g / 2)``.
     """
     c = measured.components.copy()
     slope = response.slope(c[:, row.X], c[:, row.Y], max(1.0, image.frame.beam_pixels(image.beam)[0]))
