@@ -97,7 +97,7 @@ def mosaic(folder: Path, seed: int, wider: float, kind: str, size: int = SIZE) -
     nearest = apart.argmin(axis=0)
     near = apart[nearest, np.arange(x.size)] < 2.0
     out = {"response": footprint(size, x, y), "true": flux, "x_true": x, "y_true": y}
-    for name in ("flux", "flux_err", "flux_pb_err", "primary_beam", "x", "y", "x_err", "y_err"):
+    for name in ("flux", "flux_err", "flux_pb_cal_err", "primary_beam", "x", "y", "x_err", "y_err"):
         out[name] = np.where(near, rows[name][nearest], np.nan)
     return out
 
@@ -150,9 +150,9 @@ def pulls(found: dict[str, np.ndarray]) -> list[list[str]]:
         alone = (
             -2.0 * np.log(np.minimum(found["primary_beam"][good], 1.0)) * WIDTH_ERROR * found["flux"][good]
         )
-        errors = (0.0, alone, found["flux_pb_err"][good])
+        errors = (0.0, alone, found["flux_pb_cal_err"][good])
         width = [np.sqrt(np.mean((off / np.hypot(found["flux_err"][good], each)) ** 2)) for each in errors]
-        share = 100 * np.median(found["flux_pb_err"][good] / found["flux"][good])
+        share = 100 * np.median(found["flux_pb_cal_err"][good] / found["flux"][good])
         lines.append([name, str(good.sum()), f"{share:.1f}", *(f"{each:.2f}" for each in width)])
     return lines
 
@@ -187,13 +187,13 @@ Beams as wide as supposed, {one} mosaics of each kind: found over true. Aim: wit
 Beams wider than supposed by a normal error of {100 * WIDTH_ERROR:g} %, one a mosaic, {several} mosaics, half of them
 of each kind; the errors are the quantiles of the normal distribution, so that their scatter is the one supposed.
 Root mean square of the pulls without the term of the beam, with 2 |ln A| as for one Gaussian beam, and with
-`flux_pb_err` where `dish` tells how wide one beam is. Aim of the last: 0.9 to 1.1.
+`flux_pb_cal_err` where `dish` tells how wide one beam is. Aim of the last: 0.9 to 1.1.
 """
     heads = ["response", "found", "mean - 1, %", "median - 1, %", "pull of flux", "pull of position"]
     parts = [intro]
     for kind, said in zip(KINDS, ("apparent map, `--primary-beam`", "true map, `--weight`"), strict=True):
         parts += [f"{said}:\n", table(heads, bias(exact[kind]))]
-    heads = ["response", "n", "flux_pb_err, % (median)", "without", "2 ln A", "flux_pb_err"]
+    heads = ["response", "n", "flux_pb_cal_err, % (median)", "without", "2 ln A", "flux_pb_cal_err"]
     parts += [outro, table(heads, pulls(other))]
     (HERE / "corrected.md").write_text("\n".join(parts).rstrip() + "\n")
     print((HERE / "corrected.md").read_text())

@@ -95,7 +95,7 @@ def test_what_is_apparent_is_true_times_the_response(sky, corrected):
         for name in ("flux_peak", "flux_int", "flux"):
             if name in table:
                 assert table[f"{name}_apparent"] == pytest.approx(table[name] * seen)
-        assert (table["flux_pb_err"] == 0).all()
+        assert (table["flux_pb_cal_err"] == 0).all()
 
 
 def test_noise_grows_as_the_response_falls(sky, corrected):
@@ -224,7 +224,7 @@ def test_a_dish_is_its_map(sky, corrected):
     rows, others = finding.catalogue.components, corrected.catalogue.components
     assert len(rows) == len(others)
     assert rows["flux"] == pytest.approx(others["flux"], rel=2e-3)
-    assert rows["flux_pb_err"] == pytest.approx(
+    assert rows["flux_pb_cal_err"] == pytest.approx(
         -2 * np.log(rows["primary_beam"]) * 0.02 * np.abs(rows["flux"]), rel=1e-5
     )
     assert rows["flux_err"] == pytest.approx(others["flux_err"], rel=1e-2)  # no part of it

@@ -325,4 +325,4 @@ def apparent_columns(
         if name in columns
     }
     main = np.abs(np.asarray(columns["flux" if "flux" in columns else "flux_int"], np.float64))
-    return {**made, "flux_pb_err": main * response.error(x, y), "primary_beam": seen}
+    return {**made, "flux_pb_cal_err": main * response.error(x, y), "primary_beam": seen}

@@ -94,7 +94,7 @@ FURTHER: tuple[Column, ...] = (
         "Flux density to use before the correction for the primary beam: flux times primary_beam.",
     ),
     flux(
-        "flux_pb_err",
+        "flux_pb_cal_err",
         f"stat.error.sys;{FLUX}",
         "Error of the flux density from the width of the primary beam, by the option `primary_beam_error`; "
         "part of no other error.",
