@@ -78,6 +78,8 @@ def test_cubes_bring_their_own(maps, tmp_path):
     ("words", "said"),
     [
         (["plain.fits"], "does not tell which Stokes parameter it holds"),
+        (["i.fits"], "holds no Stokes Q, U or V: got 'Stokes I'"),
+        (["same"], "i.fits[0] holds no Stokes Q, U or V: got 'Stokes I'"),
         (["missing.fits"], "there is no such file"),
         (["W=v.fits"], "no such Stokes map"),
         (["v.fits", "V=plain.fits"], "Stokes V is given twice"),

@@ -227,7 +227,7 @@ def _planes(letter: str, one: MapLike, image: SkyImage) -> list[tuple[str, SkyIm
         (each.letter, each) for each in found if each.letter in LETTERS
     ]
     if not polarised:
-        raise refuse_untold(one)
+        raise refuse_untold(place, found)
     return polarised
 
 

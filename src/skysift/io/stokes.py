@@ -88,10 +88,17 @@ def is_cosmo(path: str | os.PathLike[str]) -> bool:
     return any(header.text(card).upper() == "COSMO" for card in ("POLCCONV", "POLCONV"))
 
 
-def refuse_untold(path: str | os.PathLike[str]) -> UsageError:
-    """The error for a file whose header does not tell a Stokes parameter."""
+def refuse_untold(path: str | os.PathLike[str], found: Sequence[StokesPlane] = ()) -> UsageError:
+    """The error for a file whose header tells of no Stokes Q, U or V, with what it tells of."""
+    place = os.fspath(path)
+    if found:
+        return UsageError(
+            f"{place} holds no Stokes Q, U or V",
+            got=", ".join(f"Stokes {each.letter}" for each in found),
+            allowed="maps of Stokes Q, U, V, or a cube of them",
+        )
     return UsageError(
-        f"the header of {os.fspath(path)} does not tell which Stokes parameter it holds",
+        f"the header of {place} does not tell which Stokes parameter it holds",
         got="no STOKES axis of Q, U or V",
         allowed="maps of Stokes Q, U, V",
         todo="name it: Q=PATH, U=PATH or V=PATH",
