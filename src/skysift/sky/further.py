@@ -38,6 +38,32 @@ FURTHER: tuple[Column, ...] = (
         "Identifier of the row in the catalogue of another program that it was read from.",
         OF_CSI,
     ),
+    # of a survey of many fields
+    Column("field", "str", "", "meta.id;obs.field", "Name of the field that the row was found in.", OF_CSI),
+    Column(
+        "epoch", "float64", "d", "time.epoch;obs", "When the field was observed: MJD (UTC).", OF_CSI, ".5f"
+    ),
+    Column(
+        "date_obs", "str", "", "time.epoch;obs", "When the field was observed, as its header says it.", OF_CSI
+    ),
+    Column(
+        "primary",
+        "bool",
+        "",
+        "meta.code",
+        "True where the row counts: of a source in several fields, that of the field with the lowest rms there.",
+        OF_CSI,
+    ),
+    integer(
+        "duplicate_of",
+        "meta.id.cross",
+        "The source_id of the row that counts instead of this one; 0 where this one counts.",
+        OF_S,
+    ),
+    integer("n_fields_covering", "meta.number;obs.field", "Number of fields that searched the place.", OF_S),
+    integer(
+        "n_fields_detected", "meta.number;obs.field", "Number of fields that have rows of the source.", OF_S
+    ),
     Column(
         "class",
         "str",

@@ -83,6 +83,7 @@ def find_products(
     scheduler: str | None = None,
     fresh: bool = False,
     say: Callable[[str], None] | None = None,
+    also: Callable[[Finding], None] | None = None,
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
 
@@ -125,6 +126,8 @@ def find_products(
         Whether what a broken-off run keeps in the folder is discarded.
     say
         Is given a line to tell, where a broken-off run is continued.
+    also
+        Called with what was found, before the products show.
 
     Raises
     ------
@@ -176,6 +179,8 @@ def find_products(
             progress=progress,
             started=begun,
         )
+        if also is not None:
+            also(finding)
         folder.commit()
     return made
 
