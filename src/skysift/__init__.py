@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skysift.flow.injecting import completeness, inject
     from skysift.flow.measurements import Measurements
     from skysift.flow.measuring import measure_at
+    from skysift.flow.surveying import survey
     from skysift.io.open import open
     from skysift.match import match
     from skysift.score import score
@@ -56,6 +57,7 @@ __all__ = [
     "open",
     "score",
     "simulate",
+    "survey",
 ]
 
 # `find`, `match` and `score` are not among them: their folders are themselves called as the verbs (see their __init__)
@@ -76,6 +78,7 @@ _HOMES = {
     "measure_at": "skysift.flow.measuring",
     "open": "skysift.io.open",
     "simulate": "skysift.sim.simulating",
+    "survey": "skysift.flow.surveying",
 }
 
 

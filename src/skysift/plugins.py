@@ -44,6 +44,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.sim.options:CompletenessOptions",
         ),
         "measure": ("skysift.flow.steps.measure:MeasureStep", "skysift.measure.options:MeasureOptions"),
+        "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),
@@ -57,6 +58,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "validate": ("skysift.cli.validate:validate", ""),
         "score": ("skysift.cli.score:score", ""),
         "compare": ("skysift.cli.compare:compare", ""),
+        "survey": ("skysift.cli.survey:survey", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
     },
     "format": {

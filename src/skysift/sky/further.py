@@ -40,6 +40,7 @@ FURTHER: tuple[Column, ...] = (
     ),
     # of a survey of many fields
     Column("field", "str", "", "meta.id;obs.field", "Name of the field that the row was found in.", OF_CSI),
+    integer("id_in_field", "meta.id", "Number of the row in the catalogue of its field.", OF_CSI),
     Column(
         "epoch", "float64", "d", "time.epoch;obs", "When the field was observed: MJD (UTC).", OF_CSI, ".5f"
     ),
