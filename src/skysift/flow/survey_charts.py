@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["chart_of_area", "chart_of_duplicates", "chart_of_offsets", "chart_of_ratios"]
 
 SIZE = (6.0, 4.1)
+_OTHERS = "other fields"
 _COLOURS = (BLUE, ORANGE, "#c2417c", "#4b9b4b")
 
 
@@ -67,7 +68,7 @@ def chart_of_offsets(checks: tuple[Check, ...]) -> Picture:
             [each.sky.east_err for each in some],
             fmt="o", markersize=4, color=colour, elinewidth=1, label=label,
         )  # fmt: skip
-        for each in some if len(told) <= 12 else ():
+        for each in some if len(told) <= 12 and label != _OTHERS else ():
             axes.annotate(
                 _short(each), (each.sky.east, each.sky.north), (5, 4), textcoords="offset points", fontsize=7.5,
                 color=INK,
@@ -149,7 +150,7 @@ def chart_of_duplicates(survey: Survey) -> Picture:
 
 def _kinds(checks: list[Check]) -> list[tuple[str, list[Check]]]:
     """The comparisons by what they are with."""
-    names = dict.fromkeys("other fields" if each.kind == "field" else each.against for each in checks)
+    names = dict.fromkeys(_OTHERS if each.kind == "field" else each.against for each in checks)
     return [
         (
             name,
@@ -157,9 +158,7 @@ def _kinds(checks: list[Check]) -> list[tuple[str, list[Check]]]:
                 each
                 for each in checks
                 if (
-                    each.kind == "field"
-                    if name == "other fields"
-                    else each.kind != "field" and each.against == name
+                    each.kind == "field" if name == _OTHERS else each.kind != "field" and each.against == name
                 )
             ],
         )

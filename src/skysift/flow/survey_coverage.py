@@ -135,15 +135,19 @@ class SurveyCoverage:
         return levels, deep, seen
 
     def write(self, path: Path, provenance: Provenance) -> None:
-        """Write the cells as a HEALPix map of FITS that lists its cells."""
+        """Write the cells as a HEALPix map of FITS that lists its cells, and the names that FIELD counts (from 0)."""
         columns: dict[str, NDArray[Any]] = {
             "PIXEL": self.cells,
             "RMS": self.rms,
             "LIMIT": self.limit,
             "N_FIELDS": self.n_fields,
-            "FIELD": np.array(self.names or ("",))[self.field],
+            "FIELD": self.field,
         }
-        _write_cells(path, self.order, columns, {"RMS": "Jy/beam", "LIMIT": "Jy/beam"}, provenance)
+        names = fits.BinTableHDU.from_columns(
+            [fits.Column("NAME", f"{max(map(len, self.names), default=1)}A", array=np.array(self.names))],
+            name="FIELDS",
+        )
+        _write_cells(path, self.order, columns, {"RMS": "Jy/beam", "LIMIT": "Jy/beam"}, provenance, names)
 
 
 def coverage_order(beams: Sequence[float], area: float) -> int:
@@ -256,16 +260,12 @@ def _write_cells(
     columns: Mapping[str, NDArray[Any]],
     units: Mapping[str, str],
     provenance: Provenance | None,
+    *further: fits.BinTableHDU,
 ) -> None:
     """A HEALPix map of FITS in explicit numbering (nested, ICRS)."""
     kinds = {"int64": "K", "int32": "J", "float32": "E"}
     made = [
-        fits.Column(
-            name,
-            kinds.get(values.dtype.name) or f"{values.dtype.itemsize // 4}A",
-            units.get(name),
-            array=values,
-        )
+        fits.Column(name, kinds[values.dtype.name], units.get(name), array=values)
         for name, values in columns.items()
     ]
     table = fits.BinTableHDU.from_columns(made, name="HEALPIX")
@@ -284,4 +284,4 @@ def _write_cells(
         for keyword, text, comment in provenance.cards():
             table.header.append((keyword, text, comment), end=True)
     with whole_file(path, overwrite=True) as part:
-        fits.HDUList([fits.PrimaryHDU(), table]).writeto(part, output_verify="exception")
+        fits.HDUList([fits.PrimaryHDU(), table, *further]).writeto(part, output_verify="exception")

@@ -189,8 +189,9 @@ def _duplicates(survey: Survey) -> str:
     several = counts & (sources["n_fields_covering"] > 1)
     both = several & (sources["n_fields_detected"] > 1)
     return (
-        f"{int(several.sum()):,} sources that count lie where several fields look; {int(both.sum()):,} of them were found "
-        "by two or more. Of each the row of the field with the lowest rms counts, unless an edge or blank pixels cut it there."
+        f"{int(several.sum()):,} sources that count lie where several fields look; {int(both.sum()):,} of them were "
+        "found by two or more. Of each the row of the field with the lowest rms counts, unless an edge or blank "
+        "pixels cut it there."
     )
 
 

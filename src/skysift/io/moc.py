@@ -31,11 +31,11 @@ def holes_of(moc: Any) -> Any:
     """
     from mocpy import MOC  # late: it brings matplotlib
 
+    none = MOC.new_empty(moc.max_order)
     if moc.empty():
-        return MOC.new_empty(moc.max_order)
+        return none
     pieces = sorted(moc.complement().split(), key=lambda piece: -float(piece.sky_fraction))
-    holes = pieces[1:]
-    return holes[0].union(*holes[1:]) if holes else MOC.new_empty(moc.max_order)
+    return none.union(*pieces[1:]) if len(pieces) > 1 else none
 
 
 def moc_cells(moc: Any) -> Ints:

@@ -7,7 +7,8 @@ Two rows of different fields may be one where they lie within
 s being the position errors, the beam the wider one. The best pairs (smallest distance over r) join first, and
 a group never takes a second row of a field. A row that finds no partner but lies inside the fitted ellipse of
 a resolved row of another field, or holds such rows, belongs to the same object, which one field split and the
-other did not.
+other did not. So does a row that an edge cut, of which the place is not known well, beside a brighter row of
+another field that is whole.
 
 Of each object the rows of one field count: of that where the object is not cut by an edge or by blank pixels,
 and among those of the one with the lowest rms.
@@ -30,6 +31,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+_WINGS = 2.0  # FWHM: so far out a Gaussian of S/N 10^5 falls below the noise
 _LEAST_PIECE = 0.1  # of the flux of a whole: less is another source that happens to lie there
 
 
@@ -118,8 +120,14 @@ def resolve_fields(rows: FieldRows, *, n_sigma: float = 5.0, beam_share: float =
     if len(near):
         join_rows(near.left, near.right, rows.field, group)
     size = np.bincount(group, minlength=n)[group] if n else group
-    pieces = _pieces(rows, group, size == 1)
-    whole = _connected(n, np.concatenate([group, pieces.left]), np.concatenate([np.arange(n), pieces.right]))
+    links = [
+        Pairs(group, np.arange(n), np.zeros(n)),
+        _pieces(rows, group, size == 1),
+        _stumps(rows, size == 1),
+    ]
+    whole = _connected(
+        n, *(np.concatenate([getattr(each, side) for each in links]) for side in ("left", "right"))
+    )
     owner = _owner(rows, whole)
     primary = rows.field == owner
     return Resolved(primary, _counterpart(rows, primary, group, whole), group, _n_fields(rows, whole))
@@ -156,6 +164,22 @@ def _pieces(rows: FieldRows, group: Ints, alone: Bools) -> Pairs:
         kept &= ~alone[whole] | (np.abs(rows.flux[piece]) > _LEAST_PIECE * np.abs(rows.flux[whole]))
     kept[kept] = _inside(rows, whole[kept], piece[kept])
     return Pairs(whole[kept], piece[kept], pairs.separation[kept])
+
+
+def _stumps(rows: FieldRows, alone: Bools) -> Pairs:
+    """(whole, stump): rows that an edge cut and that have no partner, with whole and brighter rows of other fields.
+
+    The centre of what was cut may lie outside of its field: so far away that its wings just reach inside.
+    """
+    cut, good = (np.flatnonzero(each).astype(np.int64) for each in (rows.cut & alone, ~rows.cut))
+    reach = _WINGS * np.fmax(rows.major[good], rows.beam[good])
+    pairs = within(rows.ra[good], rows.dec[good], rows.ra[cut], rows.dec[cut], reach)
+    whole, stump = good[pairs.left], cut[pairs.right]
+    with np.errstate(invalid="ignore"):
+        kept = (rows.field[whole] != rows.field[stump]) & (
+            np.abs(rows.flux[whole]) > np.abs(rows.flux[stump])
+        )
+    return Pairs(whole[kept], stump[kept], pairs.separation[kept])
 
 
 def _has(rows: FieldRows, group: Ints, row: Ints, field: Ints) -> Bools:
