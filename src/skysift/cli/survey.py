@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, UsageError, exit_code
 from skysift.base.settings import SMALLEST_TILE
-from skysift.cli.flags import OverwriteFlag, QuietFlag, TileFlag, WorkersFlag, at_least, folder_of
+from skysift.cli.flags import (
+    OverwriteFlag,
+    QuietFlag,
+    SchedulerFlag,
+    TileFlag,
+    WorkersFlag,
+    at_least,
+    folder_of,
+)
 from skysift.cli.progress import Watch
 from skysift.flow.style import digits, prefixed
 
@@ -34,6 +43,7 @@ def survey(
     example: Annotated[bool, typer.Option("--example", help="Print a configuration to begin with.")] = False,
     workers: WorkersFlag = None,
     tile: TileFlag = None,
+    scheduler: SchedulerFlag = None,
     overwrite: OverwriteFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -87,6 +97,7 @@ def survey(
             tile=tile,
             progress=watch,
             failed=_tell_failed,
+            scheduler=None if scheduler is None else cluster(scheduler).address,
         )
     for note in dict.fromkeys(done.notes):
         if not note.startswith("the field "):  # which were told when they failed

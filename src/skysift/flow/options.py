@@ -25,7 +25,7 @@ class SurveyOptions(Options):
     options: dict[str, Any] = option({}, doc="Options of the finder for all fields, KEY: VALUE.")
     fields: tuple[Any, ...] = option(
         (),
-        doc="Maps: paths, patterns such as maps/*.fits, or entries with a `map` and what is to be said of it.",
+        doc="Maps: paths, patterns such as `maps/*.fits`, or entries with a `map` and what is to be said of it.",
     )
     references: tuple[Any, ...] = option(
         (), doc="Catalogues that every field is checked against: paths, or entries with a `path`."

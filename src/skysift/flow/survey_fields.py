@@ -223,6 +223,7 @@ def search_field(
     workers: int,
     tile: int,
     progress: StageProgress | None,
+    scheduler: str | None = None,
 ) -> None:
     """Search a field and write its products, its coverage among them, into its folder.
 
@@ -250,6 +251,7 @@ def search_field(
         tile=tile,
         progress=progress,
         also=cover,
+        scheduler=scheduler,
     )
     with writing(folder), whole_file(folder / REQUEST, overwrite=True) as part:
         part.write_text(json.dumps(opened.request, indent=2) + "\n", encoding="utf-8")

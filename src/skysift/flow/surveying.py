@@ -21,6 +21,7 @@ def survey(
     workers: int | None = None,
     tile: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    scheduler: str | None = None,
 ) -> Survey:
     """Many overlapping maps, one catalogue: the survey of a configuration file, after its products were written.
 
@@ -41,6 +42,8 @@ def survey(
         depends on them.
     progress
         Called as ``progress(stage, done, total)``.
+    scheduler
+        Address of a Dask scheduler whose workers search the fields.
 
     Raises
     ------
@@ -64,4 +67,5 @@ def survey(
         workers=workers,
         tile=tile,
         progress=progress,
+        scheduler=scheduler,
     )

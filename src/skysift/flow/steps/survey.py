@@ -89,6 +89,7 @@ class SurveyStep:
         tile: int | None = None,
         progress: StageProgress | None = None,
         failed: Callable[[FieldFailed], None] | None = None,
+        scheduler: str | None = None,
     ) -> Survey:
         """The survey, after its products were written.
 
@@ -109,6 +110,8 @@ class SurveyStep:
             Called as progress(stage, done, total).
         failed
             Called with each field that fails.
+        scheduler
+            Address of a Dask scheduler whose workers search the fields.
 
         Raises
         ------
@@ -126,6 +129,7 @@ class SurveyStep:
             Crew(workers or settings().workers, tile or settings().tile),
             progress,
             failed,
+            scheduler,
         )
         names = survey_names(self.options.formats, references=bool(references))
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
@@ -146,6 +150,7 @@ class _Run:
     crew: Crew
     progress: StageProgress | None
     tell_failed: Callable[[FieldFailed], None] | None
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -221,6 +226,7 @@ class _Run:
                     workers=self.crew.workers,
                     tile=self.crew.tile,
                     progress=progress,
+                    scheduler=self.scheduler,
                 )
             except SkysiftError as error:
                 self._fail(each.plan, error)
