@@ -44,6 +44,7 @@ def survey(
     workers: WorkersFlag = None,
     tile: TileFlag = None,
     scheduler: SchedulerFlag = None,
+    fresh: FreshFlag = False,
     overwrite: OverwriteFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -98,6 +99,7 @@ def survey(
             progress=watch,
             failed=_tell_failed,
             scheduler=None if scheduler is None else cluster(scheduler).address,
+            fresh=fresh,
         )
     for note in dict.fromkeys(done.notes):
         if not note.startswith("the field "):  # which were told when they failed

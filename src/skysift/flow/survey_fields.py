@@ -224,6 +224,7 @@ def search_field(
     tile: int,
     progress: StageProgress | None,
     scheduler: str | None = None,
+    fresh: bool = False,
 ) -> None:
     """Search a field and write its products, its coverage among them, into its folder.
 
@@ -252,6 +253,7 @@ def search_field(
         progress=progress,
         also=cover,
         scheduler=scheduler,
+        fresh=fresh,
     )
     with writing(folder), whole_file(folder / REQUEST, overwrite=True) as part:
         part.write_text(json.dumps(opened.request, indent=2) + "\n", encoding="utf-8")

@@ -90,6 +90,7 @@ class SurveyStep:
         progress: StageProgress | None = None,
         failed: Callable[[FieldFailed], None] | None = None,
         scheduler: str | None = None,
+        fresh: bool = False,
     ) -> Survey:
         """The survey, after its products were written.
 
@@ -112,6 +113,8 @@ class SurveyStep:
             Called with each field that fails.
         scheduler
             Address of a Dask scheduler whose workers search the fields.
+        fresh
+            Discard what searches of fields that were broken off keep.
 
         Raises
         ------
@@ -130,6 +133,7 @@ class SurveyStep:
             progress,
             failed,
             scheduler,
+            fresh,
         )
         names = survey_names(self.options.formats, references=bool(references))
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
@@ -151,6 +155,7 @@ class _Run:
     progress: StageProgress | None
     tell_failed: Callable[[FieldFailed], None] | None
     scheduler: str | None = None
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         self.started = datetime.now(UTC)
@@ -227,6 +232,7 @@ class _Run:
                     tile=self.crew.tile,
                     progress=progress,
                     scheduler=self.scheduler,
+                    fresh=self.fresh,
                 )
             except SkysiftError as error:
                 self._fail(each.plan, error)
