@@ -13,6 +13,7 @@ from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, UsageError, exit_code
 from skysift.base.settings import SMALLEST_TILE
 from skysift.cli.flags import (
+    FreshFlag,
     OverwriteFlag,
     QuietFlag,
     SchedulerFlag,
