@@ -16,6 +16,7 @@ from skysift.base.errors import DataError, OutputError, SkysiftError, UsageError
 from skysift.base.parallel import Crew, StageProgress
 from skysift.base.provenance import InputRecord
 from skysift.base.registry import Registry
+from skysift.base.store import checksum as content_sum
 from skysift.find.finding import Finding
 from skysift.find.noise import measure_noise
 from skysift.flow.options import epoch_of
@@ -30,7 +31,7 @@ from skysift.io.output import whole_file
 from skysift.io.tables import read_catalogue
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
-from skysift.sky.image import SkyImage, file_checksum
+from skysift.sky.image import SkyImage
 
 __all__ = [
     "FieldDone",
@@ -153,7 +154,7 @@ def _request(plan: FieldPlan, image: SkyImage, finder: str) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name, value in plan.options.to_dict().items():
         is_file = isinstance(value, str) and value and Path(value).is_file()
-        told[name] = [Path(value).name, file_checksum(value)[0]] if is_file else value
+        told[name] = [Path(value).name, content_sum(value)[0]] if is_file else value
     record: InputRecord = image.input_record()
     request = {
         "skysift": skysift.__version__,
