@@ -48,6 +48,8 @@ def test_values_never_change():
         "held": 4194304,
         "uv_mismatch": 8388608,
         "leakage": 16777216,
+        "nominal_beam": 33554432,
+        "beyond_scale": 67108864,
     }
 
 

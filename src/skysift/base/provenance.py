@@ -25,6 +25,7 @@ _CARDS = {
     "matcher": ("MATCHER", "how rows were paired"),
     "step": ("STEP", "what was done"),
 }
+_UNKNOWN = "unknown"  # flux-density scale
 _HISTORY_WIDTH = 72  # characters of text in one HISTORY card
 
 
@@ -129,9 +130,11 @@ class Provenance:
             *(_input_line(record) for record in self.inputs),
             *(f"note {note}" for note in self.notes),
         ]
+        scale = str(self.options.get("flux_scale", _UNKNOWN))
         return (
             ("CREATOR", f"skysift {self.version}", "program that made this file"),
             (word, _ascii(self.finder), meaning),
+            *([("FLUXSCAL", _ascii(scale), "flux-density scale")] if scale != _UNKNOWN else []),
             *(("HISTORY", part, "") for line in history for part in _wrap(_ascii(line))),
         )
 

@@ -109,6 +109,10 @@ def find(
     hdu: HduFlag = None,
     plane: PlaneFlag = None,
     beam: BeamFlag = None,
+    psf: Annotated[
+        str | None,
+        typer.Option("--psf", metavar="FILE", help="Beam over the map: a cube or a table; sets psf_file."),
+    ] = None,
     beam_plane: BeamPlaneFlag = None,
     pixel_scale: PixelScaleFlag = None,
     unit: UnitFlag = None,
@@ -128,6 +132,7 @@ def find(
       skysift find a.fits b.fits --out survey --format fits,votable --maps rms,residual
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find pointing.fits --out field --primary-beam beam.fits
+      skysift find mosaic.fits --out field --psf mosaic_psf.fits
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
       skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
@@ -166,7 +171,7 @@ def find(
             maps, stokes=stokes, taylor=taylor, channels=channels, channel_frequencies=channel_frequencies
         ),
     )
-    short = {"primary_beam": primary_beam, "weight": weight}
+    short = {"primary_beam": primary_beam, "weight": weight, "psf_file": psf}
     pairs = [*(chosen or ()), *(f"{name}={path}" for name, path in short.items() if path is not None)]
     options = gather(registry.options(finder), pairs, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from skysift.base.parallel import ALONE, Crew
 from skysift.find.measuring import correlated_lags
 from skysift.find.noise import Noise
-from skysift.find.pieces import SHARED
-from skysift.find.places import Groups, Places, group_places
+from skysift.find.pieces import SHARED, determinants, unit_beams_at
+from skysift.find.places import Groups, Places, boxes_of, group_places
 from skysift.measure import forced as row
 from skysift.measure.ellipse import FWHM
 from skysift.measure.forced import Forced, measure_groups
@@ -73,7 +73,16 @@ def measure_at(
     ):
         known = found[read.core]
         rows[read.members[read.core]] = np.where(np.isnan(known), rows[read.members[read.core]], known)
+    if not image.even:  # the area of what a point looks like is not that of the beam
+        rows[:, [row.FLUX, row.FLUX_ERR]] *= _gains(image, places)[:, np.newaxis]
     return Forced.of_rows(rows)
+
+
+def _gains(image: SkyImage, places: Places) -> Floats:
+    """Area of what a point looks like over that of the beam that Jy/beam means, at each place; 1 outside the map."""
+    on_map = image.box.contains(places.x, places.y)
+    unit = unit_beams_at(image, boxes_of(places.x, places.y, on_map))
+    return np.where(on_map, np.sqrt(determinants(places.beam) / determinants(unit)), 1.0)
 
 
 def _measure(image: SkyImage, noise: Noise, options: ForcedOptions, read: _Read) -> Floats:

@@ -11,18 +11,31 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.finder import Finder
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
-from skysift.find.pieces import SEAM, Read, Reads, Segments, beams_at, cut_giants, fit_windows, share_reads
+from skysift.find.pieces import (
+    SEAM,
+    Read,
+    Reads,
+    Segments,
+    beams_at,
+    cut_giants,
+    determinants,
+    fit_windows,
+    middles,
+    share_reads,
+    unit_beams_at,
+)
 from skysift.match.group import group_components, source_peaks
 from skysift.measure import island as row
-from skysift.measure.characterise import Measured
+from skysift.measure.ellipse import FWHM
 from skysift.measure.fit import JOINT
 from skysift.measure.gaussian import paint_gaussians
 from skysift.measure.island import measure_islands
 from skysift.measure.label import mark_edges
+from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.flags import flag
-from skysift.sky.image import SkyImage, sampling_notes
+from skysift.sky.image import UNDERSAMPLED, SkyImage, sampling_notes
 from skysift.sky.tiling import NoisyTile, Piece
 
 Floats = npt.NDArray[np.float64]
@@ -62,11 +75,15 @@ def measure_objects(
     sign = objects["sign"][segments.owner]
     windows = fit_windows(image, segments.boxes, finder.options.window)
     major, _ = image.frame.beam_pixels(image.beam)
-    places = share_reads(segments, n, np.ceil(windows * major).astype(np.int64) + 2, image.shape)
+    margins = np.ceil(windows * major)
+    if not image.even:  # a beam may be wider than the nominal one
+        margins = np.ceil(windows * np.maximum(major, FWHM * np.sqrt(beams[:, [0, 2]].max(axis=1))))
+    places = share_reads(segments, n, margins.astype(np.int64) + 2, image.shape)
     reads = Reads(places, segments, sign, beams, windows)
     parts = list(crew.map("fits", partial(_measure, image, noise, finder), reads))
     inside = objects.select(np.arange(n_inside))
-    return _assemble(parts, inside, replace(segments, owner=segments.owner[:n]), area, image, finder)
+    used = replace(segments, owner=segments.owner[:n], boxes=segments.boxes[:n])
+    return _assemble(parts, inside, used, beams[:n], area, image, finder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,11 +249,13 @@ def _assemble(
     parts: list[_Part],
     objects: Detections,
     segments: Segments,
+    beams: Floats,
     area: Box,
     image: SkyImage,
     finder: Finder[Any],
 ) -> Measured:
     """All rows in map order: components sorted by object, then by segment, then as fitted; segments summed."""
+    units = beams if image.even else unit_beams_at(image, segments.boxes)
     offsets = np.cumsum([0, *(len(part.components) for part in parts)])
     segment = np.concatenate(
         [part.members[part.components[:, row.ISLAND].astype(np.int64)] for part in parts]
@@ -257,6 +276,11 @@ def _assemble(
     rows[members] = np.concatenate([part.islands for part in parts])
     blank = np.empty(len(members), np.bool_)
     blank[members] = np.concatenate([part.blank for part in parts])
+    gain = np.sqrt(determinants(beams) / determinants(units))
+    own_gain, own_beam, own_unit = (each[segment[order]] for each in (gain, beams, units))
+    if not image.even:
+        _scale(components, pairs, rows, own_gain, gain)
+        rows[:, row.I_XX : row.I_YY + 1] = units
     islands = rows if len(rows) == len(objects) else _sum_segments(rows, segments.owner, len(objects))
     flags = _object_flags(objects, segments, blank, area, image)
     first = np.searchsorted(components[:, row.ISLAND], np.arange(len(objects) + 1)).astype(np.int64)
@@ -269,15 +293,39 @@ def _assemble(
     peak = np.empty(n_sources)
     source_peaks(positive, first, source, peak)
     _flag_spikes(flags, islands, image, options)
-    return Measured(components, pairs, islands, objects.boxes, flags, source, peak)
+    return Measured(
+        components, pairs, islands, objects.boxes, flags, source, peak, own_beam, own_unit, own_gain
+    )
+
+
+def _scale(components: Floats, pairs: Floats, islands: Floats, own: Floats, gain: Floats) -> None:
+    """
+    Turn fluxes in units of what was fitted into those of the unit of the map.
+
+    A kernel counts flux in areas of the shape that a point has. Where a point is drawn out, that is a larger area
+    than the beam of Jy/beam, and its peak is lower by as much.
+    """
+    components[:, [row.FLUX, row.BEAM_FLUX]] *= own[:, None]
+    components[:, [row.FLUX_VAR, row.BEAM_FLUX_VAR]] *= own[:, None] ** 2
+    pairs[:, 2] *= own[pairs[:, 0].astype(np.int64)] * own[pairs[:, 1].astype(np.int64)]
+    islands[:, row.I_SUM] *= gain
 
 
 def _flag_spikes(flags: Ints, islands: Floats, image: SkyImage, options: FinderOptions) -> None:
     """Set the bit of islands much smaller than a point source of their brightness would be above `grow`."""
     brightness = np.abs(islands[:, row.I_PEAK]) / islands[:, row.I_RMS]
-    area = image.frame.beam_area_pixels(image.beam)
+    if image.even:
+        area: float | Floats = image.frame.beam_area_pixels(image.beam)
+    else:
+        area = FWHM**2 * np.pi / (4.0 * np.log(2.0)) * np.sqrt(determinants(islands[:, row.I_XX :]))
     expected = area * np.log(np.maximum(brightness / options.grow, 1.0))
     flags |= np.where(islands[:, row.I_N] < SPIKE * expected - 1.0, flag("spike"), 0)
+
+
+def beam_minors(covariance: Floats) -> Floats:
+    """Minor axes ``(n,)`` (FWHM, pixels) of covariances ``(n, 3)``."""
+    xx, xy, yy = covariance.T
+    return np.asarray(FWHM * np.sqrt(np.maximum(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)))
 
 
 def _sum_segments(rows: Floats, owner: Ints, n: int) -> Floats:
@@ -311,11 +359,17 @@ def _object_flags(
     touching = np.zeros(len(objects), np.bool_)
     np.logical_or.at(touching, segments.owner, blank)
     pieces = np.bincount(segments.owner, minlength=len(objects))
-    narrow = bool(sampling_notes(image.frame, image.beam))
+    narrow = np.full(len(objects), bool(sampling_notes(image.frame, image.beam)))
+    unknown = np.zeros(len(objects), np.bool_)
+    if image.beams is not None:
+        x, y = middles(boxes)
+        unknown = ~image.beam_known(x, y)
+        smallest = beam_minors(image.beam_covariance(x, y))
+        narrow = np.where(np.isfinite(smallest), smallest < UNDERSAMPLED * (1.0 - 1e-6), narrow)
     for name, where in (
         ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1),
         ("negative", objects["sign"] < 0),
-        ("undersampled", np.full(len(objects), narrow)),
+        ("undersampled", narrow), ("nominal_beam", unknown),
     ):  # fmt: skip
         flags |= np.where(where, flag(name), 0)
     return flags
@@ -332,5 +386,5 @@ def nothing() -> Measured:
     """The measurements of no object."""
     return Measured(
         np.empty((0, row.N_COMPONENT)), np.empty((0, 3)), np.empty((0, row.N_ISLAND)), np.empty((0, 4), np.int64),
-        np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0),
+        np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty((0, 3)), np.empty((0, 3)), np.empty(0),
     )  # fmt: skip

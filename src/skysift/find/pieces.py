@@ -189,17 +189,38 @@ def share_reads(segments: Segments, n: int, margins: Ints, shape: tuple[int, int
 
 def beams_at(image: SkyImage, boxes: Ints) -> Floats:
     """
-    Covariances ``(n, 3)`` (xx, xy, yy; pixels squared) of the beam at the middle of each box, as it can be fitted.
+    Covariances ``(n, 3)`` (xx, xy, yy; pixels squared) of a point at the middle of each box, as it can be fitted.
 
-    Outside of the projection, where a beam fixed on the sky has no shape in pixels, that of the image plane serves.
+    That is the beam there, drawn out by smearing where the map tells of any. Outside of the projection, where a beam
+    fixed on the sky has no shape in pixels, that of the image plane serves.
     """
+    x, y = middles(boxes)
+    return sampled_beams(_on_sky(image, image.point_covariance(x, y), x, y))
+
+
+def unit_beams_at(image: SkyImage, boxes: Ints) -> Floats:
+    """Covariances ``(n, 3)`` (pixels squared) of the beam that Jy/beam means at the middle of each box."""
+    x, y = middles(boxes)
+    return sampled_beams(_on_sky(image, image.unit_covariance(x, y), x, y))
+
+
+def middles(boxes: Ints) -> tuple[Floats, Floats]:
+    """The middle (x, y) of each box."""
     x, y = 0.5 * (boxes[:, 2] + boxes[:, 3] - 1), 0.5 * (boxes[:, 0] + boxes[:, 1] - 1)
-    there = np.asarray(image.frame.beam_covariance(image.beam, x, y))
-    if not np.isfinite(there).all():
-        flat = image.frame.with_beam_plane("image").beam_covariance(image.beam, x, y)
-        known = np.isfinite(there).all(axis=1, keepdims=True)
-        there = np.where(known, there, flat)
-    return sampled_beams(there)
+    return np.asarray(x), np.asarray(y)
+
+
+def _on_sky(image: SkyImage, there: Floats, x: Floats, y: Floats) -> Floats:
+    """Covariances with the nominal beam in the image plane where they are not known."""
+    if np.isfinite(there).all():
+        return there
+    flat = image.frame.with_beam_plane("image").beam_covariance(image.beam, x, y)
+    return np.where(np.isfinite(there).all(axis=1, keepdims=True), there, flat)
+
+
+def determinants(covariance: Floats) -> Floats:
+    """Determinants ``(n,)`` of covariances ``(n, 3)``: the square of their area but for a factor."""
+    return np.asarray(covariance[:, 0] * covariance[:, 2] - covariance[:, 1] ** 2)
 
 
 def sampled_beams(covariance: Floats) -> Floats:

@@ -88,9 +88,7 @@ def places_at(image: SkyImage, x: Floats, y: Floats, intrinsic: Floats | None = 
     x, y = np.atleast_1d(np.asarray(x, np.float64)), np.atleast_1d(np.asarray(y, np.float64))
     on_map = image.box.contains(x, y)
     at_x, at_y = np.where(on_map, x, 0.0), np.where(on_map, y, 0.0)
-    corner = np.stack([np.floor(at_y + 0.5), np.floor(at_x + 0.5)], axis=1).astype(np.int64)
-    boxes = np.stack([corner[:, 0], corner[:, 0] + 1, corner[:, 1], corner[:, 1] + 1], axis=1)
-    beam = beams_at(image, boxes) if len(x) else np.empty((0, 3))
+    beam = beams_at(image, boxes_of(x, y, on_map)) if len(x) else np.empty((0, 3))
     shape = beam
     if intrinsic is not None and intrinsic.any():
         wide = np.flatnonzero(intrinsic.any(axis=1) & on_map)
@@ -100,6 +98,13 @@ def places_at(image: SkyImage, x: Floats, y: Floats, intrinsic: Floats | None = 
         lost = ~np.isfinite(shape).all(axis=1)
         shape[lost] = beam[lost]
     return Places(x, y, np.ascontiguousarray(shape), np.ascontiguousarray(beam))
+
+
+def boxes_of(x: Floats, y: Floats, on_map: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Boxes ``(n, 4)`` of the pixels that hold positions; of the first pixel for those off the map."""
+    at_x, at_y = np.where(on_map, x, 0.0), np.where(on_map, y, 0.0)
+    row, column = np.floor(at_y + 0.5).astype(np.int64), np.floor(at_x + 0.5).astype(np.int64)
+    return np.stack([row, row + 1, column, column + 1], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

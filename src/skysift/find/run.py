@@ -17,6 +17,7 @@ from skysift.base.parallel import Crew, Executor, Kept, StageProgress
 from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.find.area import area_of
+from skysift.find.beams import as_seen
 from skysift.find.beside import Beside
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
@@ -150,6 +151,7 @@ def search(
             got=image.name,
             todo="write the map as FITS where all workers see it, or leave the scheduler out",
         )
+    image, beam_files = as_seen(image, finder.options)
     announce_compilation()
     clock = _Clock()
     opened = []
@@ -179,7 +181,7 @@ def search(
         skysift.__version__,
         name or type(finder).__name__,
         finder.options.to_dict(),
-        tuple(one.input_record() for one in (image, *noise.given)),
+        (*(one.input_record() for one in (image, *noise.given)), *beam_files),
         tuple(notes),
     )
     error = _level_error(noise, image)

@@ -17,6 +17,7 @@ from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import describe
 from skysift.sky.frame import Frame
+from skysift.sky.image import SkyImage
 from skysift.sky.table import Table
 
 if TYPE_CHECKING:
@@ -53,23 +54,23 @@ def most_complex(islands: Table, count: int, *, without: list[int]) -> list[int]
     return rows[:count]
 
 
-def exhibit(read: Mapping[str, Reader], frame: Frame, beam: Beam, catalogue: Catalogue, row: int) -> Exhibit:
+def exhibit(read: Mapping[str, Reader], image: SkyImage, catalogue: Catalogue, row: int) -> Exhibit:
     """The picture of one island and its facts.
 
     Parameters
     ----------
     read
         Readers of the maps ``data background model residual labels``.
-    frame, beam
-        Geometry and beam of the map.
+    image
+        The map: its geometry and its beam.
     catalogue
         What was found.
     row
         Row of the island in ``catalogue.islands``.
     """
-    islands = catalogue.islands
+    islands, frame = catalogue.islands, image.frame
     number = int(islands["island_id"][row])
-    box = _window(frame, beam, islands, row)
+    box = _window(frame, image.beam, islands, row)
     shown = {name: preview(read[name], box, longest=LONGEST) for name in ("model", "residual")}
     data = preview(lambda part: read["data"](part) - read["background"](part), box, longest=LONGEST).pixels
     labels = preview(
@@ -82,7 +83,9 @@ def exhibit(read: Mapping[str, Reader], frame: Frame, beam: Beam, catalogue: Cat
     panels = {"data": data, "model": shown["model"].pixels, "residual": shown["residual"].pixels}
     own = components["island_id"] == number
     lines = ellipses(frame, components)
-    image = _draw(_Scene(panels, labels, shown["model"].extent, frame, beam, lines, own, factor, unit, rms))
+    left, right, bottom, top = shown["model"].extent
+    beam = image.beam_covariance(0.5 * (left + right), 0.5 * (bottom + top))[0]
+    drawn = _draw(_Scene(panels, labels, shown["model"].extent, frame, beam, lines, own, factor, unit, rms))
     n_components, n_sources = int(islands["n_components"][row]), int(islands["n_sources"][row])
     facts = (
         f"{n_components} component{'s' * (n_components != 1)} in {n_sources} source{'s' * (n_sources != 1)}, "
@@ -90,7 +93,7 @@ def exhibit(read: Mapping[str, Reader], frame: Frame, beam: Beam, catalogue: Cat
         f"residual rms {islands['residual_rms'][row]:.2f}, peak {islands['residual_peak'][row]:+.1f} sigma"
     )
     name = str(islands["name"][row]) or f"island {number}"
-    return Exhibit(number, name, image, facts, tuple(describe(int(islands["flags"][row]))))
+    return Exhibit(number, name, drawn, facts, tuple(describe(int(islands["flags"][row]))))
 
 
 def _window(frame: Frame, beam: Beam, islands: Table, row: int) -> Box:
@@ -120,7 +123,7 @@ class _Scene:
     footprint: NDArray[np.float32]
     extent: tuple[float, float, float, float]
     frame: Frame
-    beam: Beam
+    beam: NDArray[np.float64]  # covariance xx, xy, yy at the middle, pixels squared
     lines: NDArray[np.float64]
     own: NDArray[np.bool_]
     factor: float
@@ -214,8 +217,7 @@ def _beam_and_bar(axes: Axes, scene: _Scene) -> None:
     axes.plot([x - length, x], [y, y], color="white", linewidth=1.6, solid_capstyle="butt")
     above = y + (top - bottom) * 0.02
     axes.text(x - length / 2, above, text, color="white", fontsize=8, ha="center", va="bottom")
-    middle = np.array([(left + right) / 2]), np.array([(bottom + top) / 2])
-    xx, xy, yy = scene.frame.beam_covariance(scene.beam, *middle)[0]
+    xx, xy, yy = scene.beam
     if not np.isfinite([xx, xy, yy]).all():
         return  # the middle of the panel lies outside of the projection
     turn = np.linspace(0, 2 * np.pi, 60)

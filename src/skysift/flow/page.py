@@ -75,7 +75,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
     seen = overview(read, finding.area)
     first = brightest(catalogue.islands, GALLERY)
     more = most_complex(catalogue.islands, GALLERY, without=first)
-    shown = {row: exhibit(read, image.frame, image.beam, catalogue, row) for row in [*first, *more]}
+    shown = {row: exhibit(read, image, catalogue, row) for row in [*first, *more]}
     sources = catalogue.sources
     by_peak = np.argsort(-np.nan_to_num(np.abs(sources["flux_peak"])), kind="stable")
     flagged = by_peak[doubtful(sources["flags"])[by_peak]]
@@ -130,13 +130,17 @@ def _lead(finding: Finding, region: str) -> str:
     image = finding.image
     n_y, n_x = image.shape
     scale_y, scale_x = image.frame.scale
-    beam = image.beam
+    beam, said = image.beam, "beam" if image.beams is None else "nominal beam"
     parts = [
         f"{n_x} \u00d7 {n_y} pixels of {_angle(scale_x)} \u00d7 {_angle(scale_y)}",
-        f"beam {_angle(beam.major)} \u00d7 {_angle(beam.minor)}, PA {beam.pa:.0f}\u00b0",
+        f"{said} {_angle(beam.major)} \u00d7 {_angle(beam.minor)}, PA {beam.pa:.0f}\u00b0",
     ]
     if np.isfinite(image.frequency):
         parts.append(frequency_text(image.frequency, 4))
+    told = finding.catalogue.provenance
+    scale = "unknown" if told is None else str(told.options.get("flux_scale", "unknown"))
+    if scale != "unknown":
+        parts.append(f"flux-density scale {scale}")
     parts.append(
         f"{image.frame.name} coordinates"
         if image.frame.celestial

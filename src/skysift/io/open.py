@@ -99,6 +99,7 @@ def open_image(
         (*notes, *where.notes, *unread_notes(chosen.header), *frame_notes, *more_notes),
         Origin(place, chosen.index, where.index),
         conversion.factor,
+        per_beam=conversion.per_beam,
     )
 
 

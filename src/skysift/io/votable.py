@@ -198,6 +198,8 @@ def _infos(provenance: Provenance | None) -> Iterator[tuple[str, str]]:
         return
     yield "creator", f"skysift {provenance.version}"
     yield "finder", provenance.finder
+    if provenance.options.get("flux_scale", "unknown") != "unknown":
+        yield "flux_scale", str(provenance.options["flux_scale"])
     for name, value in provenance.options.items():
         yield f"{_OPTION}{name}", json.dumps(value)
     for record in provenance.inputs:

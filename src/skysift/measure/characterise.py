@@ -1,8 +1,7 @@
 """Measured islands and components become a catalogue: every column filled, the same hand for every finder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,16 @@ import numpy.typing as npt
 from skysift.base.provenance import Provenance
 from skysift.measure import island as row
 from skysift.measure.condon import condon_errors
+from skysift.measure.corrections import (
+    add_beams,
+    add_clean_bias,
+    asked_columns,
+    clean_bias_error,
+    correct_islands,
+    flag_beyond_scale,
+)
 from skysift.measure.ellipse import FWHM, Ellipses, ellipses, shape_transform
+from skysift.measure.measured import Columns, Measured
 from skysift.measure.options import FitOptions
 from skysift.measure.response import Response, apparent_columns
 from skysift.sky import schema
@@ -22,41 +30,8 @@ from skysift.sky.table import Table
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Columns = dict[str, npt.NDArray[Any]]
 
 HELD_WIDE = 1.2  # a shape that was held is resolved where its flux exceeds its peak by this factor
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """
-    What the kernels of `measure.island` gave, for all islands of a map.
-
-    Attributes
-    ----------
-    components
-        ``(component, N_COMPONENT)``, sorted by island; the island column counts from 0.
-    pairs
-        ``(pair, 3)``: two components and the covariance of their fluxes.
-    islands
-        ``(island, N_ISLAND)``.
-    boxes
-        ``(island, 4)`` half-open ``(y0, y1, x0, x1)``.
-    flags
-        ``(island,)``: bits that the kernels do not know of.
-    source
-        ``(component,)``: source of each component, from 0.
-    source_peak
-        ``(source,)``: highest brightness of its components together, without sign.
-    """
-
-    components: Floats
-    pairs: Floats
-    islands: Floats
-    boxes: Ints
-    flags: Ints
-    source: Ints
-    source_peak: Floats
 
 
 def characterise(
@@ -86,7 +61,7 @@ def characterise(
         Of the primary beam that the pixels were corrected for; None where they were not.
     """
     if not len(measured.components):
-        return Catalogue.empty(provenance) if response is None else _nothing(provenance, response)
+        return _nothing(provenance, image, options, response)
     if response is not None:
         measured = _undistorted(measured, image, response)
     components, shape, shape_cov = _components(measured, image, options)
@@ -96,6 +71,7 @@ def characterise(
     islands["n_sources"] = _count_pairs(
         measured.components[:, row.ISLAND], measured.source, len(measured.islands)
     )
+    flag_beyond_scale(measured, components, sources, islands, image, options)
     if response is not None:
         for columns in (islands, sources, components):
             columns.update(apparent_columns(columns, response))
@@ -133,11 +109,20 @@ def _undistorted(measured: Measured, image: SkyImage, response: Response) -> Mea
     return replace(measured, components=c, source_peak=peak)
 
 
-def _nothing(provenance: Provenance, response: Response) -> Catalogue:
-    """A corrected catalogue of no rows."""
+def _nothing(
+    provenance: Provenance, image: SkyImage, options: FitOptions, response: Response | None
+) -> Catalogue:
+    """A catalogue of no rows, with every column that was asked for."""
     empty = Catalogue.empty(provenance)
     islands, sources, components = (
-        _table(table.kind, {**table.columns, **apparent_columns(table.columns, response)})
+        _table(
+            table.kind,
+            {
+                **table.columns,
+                **{name: np.empty(0) for name in asked_columns(table.kind, image, options)},
+                **({} if response is None else apparent_columns(table.columns, response)),
+            },
+        )
         for table in (empty.islands, empty.sources, empty.components)
     )
     return Catalogue(islands, sources, components, provenance)
@@ -154,12 +139,12 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     to_sky = shape_transform(tangent)
     shape = np.einsum("nij,nj->ni", to_sky, c[:, row.SHAPE : row.SHAPE + 3])
     shape_cov = np.einsum("nij,njk,nlk->nil", to_sky, cov[:, 3:, 3:], to_sky)
-    beam = np.einsum("nij,nj->ni", to_sky, measured.islands[island, row.I_XX : row.I_YY + 1])
+    beam = np.einsum("nij,nj->ni", to_sky, measured.beams)
     free = cov[:, 3, 3] > 0.0
     fitted, left = ellipses(shape, shape_cov), ellipses(shape - beam, shape_cov)
     position = np.einsum("nij,njk,nlk->nil", tangent, cov[:, 1:3, 1:3], tangent)
     point = np.isfinite(c[:, row.BEAM_FLUX])  # a point was fitted, in place of the shape or as the shape
-    wide = np.abs(c[:, row.FLUX]) > HELD_WIDE * np.abs(c[:, row.AMPLITUDE])
+    wide = np.abs(c[:, row.FLUX]) > HELD_WIDE * measured.gain * np.abs(c[:, row.AMPLITUDE])
     resolved = np.where(free, c[:, row.RESOLUTION] > options.resolved_sigma, wide & ~point)
     unresolved = ~resolved & point
     out: Columns = {
@@ -190,11 +175,15 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     out["flags"] = out["flags"] | np.where(vague, flag("unreliable_deconv"), 0)
     if options.errors == "condon":
         out.update(_condon(out, fitted, beam, free, tangent))
-    out["flux_peak"] = np.where(unresolved, out["flux_beam"], out["flux_peak"])
-    out["flux_peak_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_peak_err"])
+    add_clean_bias(out, measured.gain, options)
+    # a point as bright as its flux, but for how far it is drawn out
+    out["flux_peak"] = np.where(unresolved, out["flux_beam"] / measured.gain, out["flux_peak"])
+    out["flux_peak_err"] = np.where(unresolved, out["flux_beam_err"] / measured.gain, out["flux_peak_err"])
     out["flux"] = np.where(unresolved, out["flux_beam"], out["flux_int"])
     out["flux_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_int_err"])
     _finish(out, image, options)
+    if options.clean_bias_error > 0.0:
+        out["clean_bias_err"] = clean_bias_error(out, options)
     return out, shape, shape_cov
 
 
@@ -233,6 +222,7 @@ def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
     if "flux" in out:
         out["flux_cal_err"] = options.flux_scale_error * np.abs(np.asarray(out["flux"], np.float64))
         out["position_cal_err"] = np.full(n, options.position_error)
+        add_beams(out, image)
     error = np.hypot(
         np.asarray(out.get("ra_err", np.full(n, np.nan))), np.asarray(out.get("dec_err", np.full(n, np.nan)))
     )
@@ -324,7 +314,13 @@ def _sources(
     brightest = _brightest(np.abs(np.asarray(components["flux_peak"], np.float64)), source, n)
     for name in ("flux_peak", "flux_peak_err", "rms", "background", "residual_rms", "residual_peak"):
         out[name] = np.asarray(components[name])[brightest]
-    out["flux_peak"] = np.where(lone, out["flux_peak"], np.copysign(measured.source_peak, out["flux_peak"]))
+    joint_peak = np.copysign(measured.source_peak, out["flux_peak"])
+    if "clean_bias" in components:
+        out["clean_bias"] = np.asarray(components["clean_bias"])[brightest]
+        joint_peak = joint_peak + out["clean_bias"]
+    if "clean_bias_err" in components:
+        out["clean_bias_err"] = np.bincount(source, components["clean_bias_err"], n)
+    out["flux_peak"] = np.where(lone, out["flux_peak"], joint_peak)
     tangent = image.frame.tangent(x, y)
     offset = np.stack(
         [np.asarray(components["x"]) - x[source], np.asarray(components["y"]) - y[source]], axis=1
@@ -343,8 +339,7 @@ def _sources(
     joint_cov: Floats = np.stack([np.bincount(source, squared * flat[:, i], n) for i in range(9)], axis=1)
     joint_cov = joint_cov.reshape(-1, 3, 3)
     island = measured.components[:, row.ISLAND].astype(np.int64)
-    pixel_beam = measured.islands[island[lead], row.I_XX : row.I_YY + 1]
-    beam = np.einsum("nij,nj->ni", shape_transform(tangent), pixel_beam)
+    beam = np.einsum("nij,nj->ni", shape_transform(tangent), measured.beams[lead])
     free = np.bincount(source, shape_cov[:, 0, 0] > 0.0, n) > 0
     left = ellipses(joint - beam, joint_cov)
     out["resolved"] = np.where(lone, np.asarray(components["resolved"])[lead], left.major > 0.0)
@@ -397,6 +392,7 @@ def _islands(
         "n_components": np.bincount(measured.components[:, row.ISLAND].astype(np.int64), minlength=n),
         "flags": flags,
     }
+    correct_islands(out, measured, components, options)
     _finish(out, image, options)
     return out
 

@@ -119,8 +119,14 @@ def convolve(image: SkyImage, beam: Beam) -> SkyImage:
     Raises
     ------
     UsageError
-        The image's own beam is wider in some direction.
+        The image's own beam is wider in some direction, or varies over the map.
     """
+    if image.beams is not None:
+        raise UsageError(
+            f"{image.name} cannot be convolved: its beam varies over the map",
+            got=repr(image.beams)[:60],
+            todo="search it without psf_file, or give a map that has one beam",
+        )
     if same_beam(image.beam, beam):
         return image
     _check(image.beam, beam, image.name)

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from skysift.base.options import Options, option
 
@@ -155,6 +155,48 @@ class FitOptions(Options):
         doc="Overlapping components join one source where the dip between them is within this.",
     )
     acronym: str = option("SKYSIFT", doc="First word of the source names.")
+    clean_bias: float = option(
+        0.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="How much too faint CLEAN left the peaks, in units of the local rms; added to the fluxes.",
+    )
+    clean_bias_error: float = option(
+        0.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="Error of the CLEAN bias, in units of the local rms; its own column, never mixed in.",
+    )
+    largest_scale: float | None = option(
+        None,
+        unit="arcsec",
+        above=0.0,
+        doc="Largest scale that the array recovers; what is larger gets the flag beyond_scale.",
+    )
+    shortest_baseline: float | None = option(
+        None,
+        unit="m",
+        above=0.0,
+        doc="Shortest baseline, instead of largest_scale: 0.6 wavelengths over it are the largest scale.",
+    )
+    flux_scale: str = option(
+        "unknown",
+        doc="Flux-density scale of the map, such as Perley-Butler 2017; named in headers and on the page.",
+    )
+
+    @model_validator(mode="after")
+    def _one_largest_scale(self) -> Self:
+        if self.largest_scale is not None and self.shortest_baseline is not None:
+            raise ValueError("largest_scale and shortest_baseline say the same thing: give one of the two")
+        return self
+
+    @field_validator("flux_scale")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        name = name.strip()
+        if not name or len(name) > 60 or not (name.isascii() and name.isprintable()):
+            raise ValueError("the name of a flux-density scale is 1 to 60 characters of printable ASCII")
+        return name
 
 
 class ForcedOptions(Options):

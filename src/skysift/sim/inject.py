@@ -233,10 +233,10 @@ def _seen(
     offset = np.einsum("nij,nj->ni", to_pixels, np.stack([east, north], axis=1))
     own = np.stack([np.stack([ee, en], -1), np.stack([en, nn], -1)], -1)
     own = to_pixels @ own @ to_pixels.transpose(0, 2, 1)
-    beam = image.frame.beam_covariance(image.beam, x, y)[owner]
+    beam, unit = image.point_covariance(x, y)[owner], image.unit_covariance(x, y)[owner]
     xx, xy, yy = beam[:, 0] + own[:, 0, 0], beam[:, 1] + own[:, 0, 1], beam[:, 2] + own[:, 1, 1]
-    beam_det = beam[:, 0] * beam[:, 2] - beam[:, 1] ** 2
-    amplitude = share * np.sqrt(beam_det / (xx * yy - xy * xy))
+    unit_det = unit[:, 0] * unit[:, 2] - unit[:, 1] ** 2
+    amplitude = share * np.sqrt(unit_det / (xx * yy - xy * xy))
     gaussians = np.stack([amplitude, x[owner] + offset[:, 0], y[owner] + offset[:, 1], xx, xy, yy], axis=1)
     begin = np.cumsum(count) - count
     peak = np.array(

@@ -178,7 +178,7 @@ def injected_truth(image: SkyImage, made: MadeSources, provenance: Provenance, *
     )
     beam = (
         shape_transform(image.frame.tangent(made.x, made.y))
-        @ image.frame.beam_covariance(image.beam, made.x, made.y)[..., np.newaxis]
+        @ image.point_covariance(made.x, made.y)[..., np.newaxis]
     )
     own = np.stack([made.ee, made.en, made.nn], axis=1)
     no_error = np.zeros((n, 3, 3))

@@ -98,6 +98,16 @@ FLAGS: tuple[Flag, ...] = (
         24,
         "Stokes V or linear polarisation is above the noise, but not above what may have leaked from Stokes I.",
     ),
+    Flag(
+        "nominal_beam",
+        25,
+        "The map of beams tells nothing of this place; the nominal beam of the map was taken.",
+    ),
+    Flag(
+        "beyond_scale",
+        26,
+        "The source is larger than the array can recover; its flux is a lower limit.",
+    ),
 )
 
 REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch", "leakage")

@@ -257,6 +257,11 @@ class Frame:
         """
         return self._tangent(x, y, icrs=True)
 
+    def north_angle(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Angle (n,) (rad) from ICRS north through east to the north of the map's own system, at each position."""
+        to_icrs = self._tangent(x, y, icrs=True) @ _inverse(self._tangent(x, y, icrs=False))
+        return np.asarray(np.arctan2(to_icrs[:, 0, 1], to_icrs[:, 1, 1]))
+
     def beam_covariance(self, beam: Beam, x: ArrayLike, y: ArrayLike) -> Floats:
         """Covariance (n, 3) of a beam at each position: xx, xy, yy (pixel^2, sigma not FWHM).
 

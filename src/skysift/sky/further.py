@@ -350,4 +350,29 @@ FURTHER: tuple[Column, ...] = (
         OF_C,
         ".3f",
     ),
+    # of maps whose beam varies, that are smeared, or that are corrected for what imaging did
+    arcsec("beam_major", f"{MAJOR};instr.beam", "Major axis (FWHM) of the beam at the position.", OF_CS),
+    arcsec("beam_minor", f"{MINOR};instr.beam", "Minor axis (FWHM) of the beam at the position.", OF_CS),
+    angle(
+        "beam_pa",
+        "pos.posAng;instr.beam",
+        "Position angle of the beam at the position, from ICRS north through east.",
+        OF_CS,
+    ),
+    Column(
+        "smearing",
+        "float64",
+        "",
+        f"{PEAK};arith.ratio",
+        "Share of a point's peak that bandwidth and time smearing leave at the position; fluxes are freed of it.",
+        OF_CS,
+        ".4f",
+    ),
+    brightness("clean_bias", f"{PEAK};arith.diff", "What was added to the peak for the CLEAN bias.", OF_CSI),
+    flux(
+        "clean_bias_err",
+        f"stat.error.sys;{FLUX}",
+        "Error of the flux density by that of the CLEAN bias, by the option `clean_bias_error`; part of no other error.",
+        OF_CSI,
+    ),
 )

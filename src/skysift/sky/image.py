@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,14 +14,18 @@ from skysift.base.errors import RegionError, UsageError
 from skysift.base.provenance import InputRecord
 from skysift.base.store import checksum, name_of
 from skysift.sky.beam import Beam
+from skysift.sky.beams import BeamMap
 from skysift.sky.box import Box
 from skysift.sky.frame import BeamPlane, Frame
+from skysift.sky.smear import Smear
 from skysift.sky.units import frequency_text, jansky_per_beam
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 __all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage"]
+
+Floats: TypeAlias = NDArray[np.float64]
 
 UNDERSAMPLED = 2.0  # pixels across the beam's minor axis below which a Gaussian is not sampled
 _HASHED_ROWS = 256  # of an array, read at once for its checksum
@@ -114,7 +118,7 @@ class SkyImage:
     frame
         Where they lie on the sky.
     beam
-        What a point source looks like.
+        What a point source looks like; where `beams` says otherwise, the nominal beam.
     unit
         Unit of what `read` gives: Jy/beam.
     frequency
@@ -127,6 +131,13 @@ class SkyImage:
         The file; None for an array.
     factor
         What the stored numbers are multiplied by to be in `unit`.
+    beams
+        The beam where it is not the same all over the map; None where it is.
+    smear
+        How points away from the phase centre are drawn out; None where they are not.
+    per_beam
+        Whether the stored numbers are for each beam: then those of a map whose beam varies are for the beam at
+        the pixel, else (kelvin, Jy/pixel) for the nominal one.
 
     Raises
     ------
@@ -143,6 +154,9 @@ class SkyImage:
     notes: tuple[str, ...] = ()
     origin: Origin | None = None
     factor: float = 1.0
+    beams: BeamMap | None = None
+    smear: Smear | None = None
+    per_beam: bool = True
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SkyImage):
@@ -221,7 +235,18 @@ class SkyImage:
         beam = Beam.of(beam)
         conversion = jansky_per_beam(unit, beam=beam, pixel_area=frame.pixel_area, frequency=frequency)
         notes = (*conversion.notes, *sampling_notes(frame, beam))
-        return cls(source, frame, beam, "Jy/beam", float(frequency), name, notes, None, conversion.factor)
+        return cls(
+            source,
+            frame,
+            beam,
+            "Jy/beam",
+            float(frequency),
+            name,
+            notes,
+            None,
+            conversion.factor,
+            per_beam=conversion.per_beam,
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -232,6 +257,75 @@ class SkyImage:
     def box(self) -> Box:
         """The box of the whole image."""
         return Box.of(self.shape)
+
+    @property
+    def even(self) -> bool:
+        """True where a point looks the same all over the map."""
+        return self.beams is None and self.smear is None
+
+    def beam_covariance(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Covariance (n, 3) of the beam at each position: xx, xy, yy (pixel^2, sigma not FWHM); see `Frame`.
+
+        Where `beams` does not tell, it is the nominal beam.
+
+        Parameters
+        ----------
+        x, y
+            Positions (n,) (pixel, 0-based).
+        """
+        nominal = self.frame.beam_covariance(self.beam, x, y)
+        if self.beams is None:
+            return nominal
+        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
+        own = self._to_pixels(self.beams.at(*self.frame.to_sky(x, y)), x, y)
+        return np.where(np.isfinite(own).all(axis=1, keepdims=True), own, nominal)
+
+    def point_covariance(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Covariance (n, 3) of what a point looks like at each position: the beam, drawn out by `smear`.
+
+        Parameters
+        ----------
+        x, y
+            Positions (n,) (pixel, 0-based).
+        """
+        beam = self.beam_covariance(x, y)
+        if self.smear is None:
+            return beam
+        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
+        return beam + self._to_pixels(self.smear.covariance(*self.frame.to_sky(x, y)), x, y)
+
+    def unit_covariance(self, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Covariance (n, 3) of the beam that the unit Jy/beam means at each position.
+
+        Parameters
+        ----------
+        x, y
+            Positions (n,) (pixel, 0-based).
+        """
+        return self.beam_covariance(x, y) if self.per_beam else self.frame.beam_covariance(self.beam, x, y)
+
+    def beam_known(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        """Where (n,) the beam is known: everywhere, but for places of which `beams` tells nothing."""
+        x, y = np.broadcast_arrays(np.atleast_1d(x), np.atleast_1d(y))
+        if self.beams is None:
+            return np.ones(x.shape, np.bool_)
+        return np.asarray(np.isfinite(self.beams.at(*self.frame.to_sky(x, y))).all(axis=1))
+
+    def _to_pixels(self, covariance: Floats, x: ArrayLike, y: ArrayLike) -> Floats:
+        """Covariances (n, 3) on the sky (ee, en, nn; arcsec^2, ICRS axes) as those in pixels."""
+        tangent = self.frame.tangent(x, y)
+        a, b, c, d = tangent[:, 0, 0], tangent[:, 0, 1], tangent[:, 1, 0], tangent[:, 1, 1]
+        ee, en, nn = covariance.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = 1.0 / (a * d - b * c) ** 2
+        return np.stack(
+            [
+                (d * d * ee - 2.0 * b * d * en + b * b * nn) * scale,
+                (-c * d * ee + (a * d + b * c) * en - a * b * nn) * scale,
+                (c * c * ee - 2.0 * a * c * en + a * a * nn) * scale,
+            ],
+            axis=1,
+        )
 
     def read(self, box: Box | None = None) -> NDArray[np.float32]:
         """The pixels of a box (y, x), float32, Jy/beam, blanks and infinities as NaN; all without a box.

@@ -21,6 +21,8 @@ Conventions
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from skysift.base.errors import UnknownName
 from skysift.sky.column import (
     FLUX,
@@ -241,6 +243,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _BY_NAME = {each.name: each for each in (*COLUMNS, *FURTHER)}
+# usual columns of other tables that a table has where they were asked for
+_AT_TIMES: dict[TableName, tuple[str, ...]] = {"islands": ("position_cal_err", "flux_cal_err")}
 _BY_TABLE: dict[str, tuple[Column, ...]] = {
     table: tuple(each for each in COLUMNS if table in each.tables) for table in TABLES
 }
@@ -268,6 +272,12 @@ def further(table: str, *names: str) -> tuple[Column, ...]:
         A table of this kind cannot have such a column.
     """
     possible = tuple(each for each in FURTHER if table in each.tables)
+    possible += tuple(
+        replace(_BY_NAME[name], tables=(kind,))
+        for kind, theirs in _AT_TIMES.items()
+        if kind == table
+        for name in theirs
+    )
     known = {each.name for each in possible}
     for name in names:
         if name not in known:

@@ -68,6 +68,11 @@ class Conversion:
     factor: float
     notes: tuple[str, ...] = ()
 
+    @property
+    def per_beam(self) -> bool:
+        """Whether the numbers are for each beam, whatever its size."""
+        return self.unit.endswith("/beam")
+
 
 def jansky_per_beam(
     unit: str | None, *, beam: Beam, pixel_area: float, frequency: float = math.nan

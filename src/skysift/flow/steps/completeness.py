@@ -22,6 +22,7 @@ from skysift.base.parallel import Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.random import generator
 from skysift.base.settings import settings
+from skysift.find.beams import as_seen
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
 from skysift.find.noise import Noise, measure_noise
@@ -123,6 +124,7 @@ class CompletenessStep:
             The map holds no data, or a template cannot be used.
         """
         options = self.options
+        image, _ = as_seen(image, finder.options)
         run = partial(search, finder=finder, workers=workers, tile=tile)
         noise = measure_noise(image, finder.options, Crew(workers, tile, progress))
         rms = rms_reader(image, noise)
