@@ -32,7 +32,7 @@ from skysift.io.open import open_image
 from skysift.sky.box import Box
 
 TABLES = ("islands.fits", "sources.fits", "components.fits")
-LEAN = ("--maps", "none", "--workers", "2", "--quiet")
+LEAN = ("--maps", "none", "--workers", "2")
 
 
 def make(small: Path, large: Path, size: int, times: int) -> None:
@@ -75,14 +75,15 @@ def cost(path: Path, out: Path) -> dict:
 
 
 def broken(path: Path, out: Path, after: float) -> dict:
-    """A run killed after some seconds (SIGKILL), then the same command again: what the second cost."""
+    """A run without its page, killed after some seconds (SIGKILL), then the same command again: what that cost."""
     shutil.rmtree(out, ignore_errors=True)
-    first = subprocess.Popen(["nice", "-n", "10", *command(path, out)], env={**os.environ, **environment()})
+    first = subprocess.Popen(["nice", "-n", "10", *command(path, out, "--no-report")], env={**os.environ, **environment()})
     time.sleep(after)
     first.send_signal(signal.SIGKILL)
     first.wait()
     kept = sum(each.stat().st_size for each in (out / ".partial").rglob("*") if each.is_file())
-    got = measure(command(path, out), out.with_name(out.name + ".json"), env=environment())
+    again = command(path, out, "--no-report")
+    got = measure(again, out.with_name(out.name + ".json"), env=environment())
     if got["returncode"]:
         raise SystemExit(out.with_name(out.name + ".log").read_text())
     return got | {
