@@ -77,7 +77,9 @@ def cost(path: Path, out: Path) -> dict:
 def broken(path: Path, out: Path, after: float) -> dict:
     """A run without its page, killed after some seconds (SIGKILL), then the same command again: what that cost."""
     shutil.rmtree(out, ignore_errors=True)
-    first = subprocess.Popen(["nice", "-n", "10", *command(path, out, "--no-report")], env={**os.environ, **environment()})
+    first = subprocess.Popen(
+        ["nice", "-n", "10", *command(path, out, "--no-report")], env={**os.environ, **environment()}
+    )
     time.sleep(after)
     first.send_signal(signal.SIGKILL)
     first.wait()
