@@ -29,7 +29,18 @@ def results(size: int) -> str:
     from bench.peers.tables import Comparison, table, tables
 
     c = Comparison(size)
-    names = ("made", "corrected", "galactic", "match", "large", "forced", "spectra", "stokes", "notes")
+    names = (
+        "made",
+        "corrected",
+        "galactic",
+        "match",
+        "scaling",
+        "large",
+        "forced",
+        "spectra",
+        "stokes",
+        "notes",
+    )
     pages = [HERE / f"{name}.md" for name in names]
     head = (
         f"Made by `make bench`. {machine()}. One process, one BLAS thread, one worker; {size} x {size} px.\n"
