@@ -146,11 +146,11 @@ def _lead(finding: Finding, region: str) -> str:
         if image.frame.celestial
         else "no sky coordinates: positions are pixels"
     )
-    told = finding.facts.get("primary_beam")
-    if isinstance(told, Mapping):
+    response = finding.facts.get("primary_beam")
+    if isinstance(response, Mapping):
         parts.append(
-            f"corrected for the primary beam ({told['response']}): fluxes and noise are true; "
-            f"{told['area_lost']:.1%} of the data, where the response is below {told['cutoff']:g}, count as blank"
+            f"corrected for the primary beam ({response['response']}): fluxes and noise are true; "
+            f"{response['area_lost']:.1%} of the data, where the response is below {response['cutoff']:g}, count as blank"
         )
     if region:
         parts.append(f"searched and shown here: the region {region} (x0,x1,y0,y1 in pixels)")
