@@ -137,8 +137,8 @@ def _lead(finding: Finding, region: str) -> str:
     ]
     if np.isfinite(image.frequency):
         parts.append(frequency_text(image.frequency, 4))
-    told = finding.catalogue.provenance
-    scale = "unknown" if told is None else str(told.options.get("flux_scale", "unknown"))
+    story = finding.catalogue.provenance
+    scale = "unknown" if story is None else str(story.options.get("flux_scale", "unknown"))
     if scale != "unknown":
         parts.append(f"flux-density scale {scale}")
     parts.append(
