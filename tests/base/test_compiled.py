@@ -2,12 +2,12 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from skysift.base import compiled
 from skysift.base.compiled import kernel, source_hash
@@ -118,14 +118,29 @@ def test_a_cache_that_cannot_be_made_moves_to_the_temporary_folder(tmp_path, mon
     assert folder.is_dir()
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_the_first_run_says_that_it_compiles(monkeypatch, fresh):
-    said = []
-    monkeypatch.setattr(compiled, "_FRESH", {Path("kernels")} if fresh else set())
-    monkeypatch.setattr(
-        compiled,
-        "get_logger",
-        lambda name: type("Log", (), {"warning": lambda self, *words: said.append(words)})(),
-    )
-    compiled.announce_compilation()
-    assert len(said) == fresh
+SAYS = """
+import logging
+import sys
+logging.basicConfig()
+from skysift.measure import label  # its kernels are loaded, and none is called
+if "call" in sys.argv:
+    import numpy as np
+    plane = np.ones((2, 2), np.float32)
+    print(label.count_runs(plane, 0 * plane, plane, 0.5, 1.0), label.count_runs(plane, 0 * plane, plane, 5.0, 1.0))
+"""
+
+
+def test_who_compiles_says_so_once_and_who_loads_from_the_cache_says_nothing(tmp_path):
+    def said(*words: str) -> tuple[str, int]:
+        done = subprocess.run(
+            [sys.executable, "-c", SAYS, *words],
+            env={**os.environ, "SKYSIFT_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip(), done.stderr.count("compiling kernels")
+
+    assert said() == ("", 0)
+    assert said("call") == ("2 0", 1)
+    assert said("call") == ("2 0", 0)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numba
+from numba.core import event
 
 from skysift.base.log import get_logger
 from skysift.base.settings import settings
@@ -25,7 +27,6 @@ _FROZEN = ("base/compiled.py", "sky/flags.py")  # what kernels are made by, and 
 _IMPORT = re.compile(r"^\s*from (skysift\.[\w.]+) import", re.MULTILINE)
 _KEPT = 100  # folders of kernels: one a source file and state of it
 _IDLE, _BUSY = 30 * 86400.0, 86400.0  # seconds unused after which one goes; within which it may be in use
-_FRESH: set[Path] = set()  # folders that were empty when a kernel of theirs was loaded
 
 
 def source_hash(path: Path | None = None) -> str:
@@ -92,8 +93,6 @@ def cache_of(path: Path) -> Path:
     """The folder that keeps the kernels of a source file; old ones beside it are removed."""
     folder = _cache_folder(source_hash(path))
     _prune(folder)
-    if not any(folder.rglob("*.nbi")):
-        _FRESH.add(folder)
     return folder
 
 
@@ -109,9 +108,22 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return compiled
 
 
-def announce_compilation() -> None:
-    """Log that the first run compiles, where kernels were loaded that are not in the cache yet."""
-    if _FRESH:
-        get_logger(__name__).warning(
-            "first run: compiling kernels (about half a minute, kept in %s)", next(iter(_FRESH)).parent
-        )
+class _Announcer(event.Listener):
+    """Logs once a process that kernels are compiled, when the first one is that the cache does not hold."""
+
+    def __init__(self) -> None:
+        self._first = threading.Lock()  # taken by the first and never given back
+
+    def on_start(self, event: event.Event) -> None:
+        """A function is about to be compiled; those of other packages are their own affair."""
+        function = event.data["dispatcher"].py_func
+        if str(function.__module__).startswith("skysift.") and self._first.acquire(blocking=False):
+            get_logger(__name__).warning(
+                "first run: compiling kernels (about half a minute, kept in %s)", settings().cache / "kernels"
+            )
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing is told of the end."""
+
+
+event.register("numba:compile", _Announcer())  # type: ignore[no-untyped-call]

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 import skysift
 from skysift.base.cluster import Cluster
-from skysift.base.compiled import announce_compilation
 from skysift.base.errors import UsageError
 from skysift.base.parallel import Crew, Executor, Kept, StageProgress
 from skysift.base.provenance import Provenance
@@ -152,7 +151,6 @@ def search(
             todo="write the map as FITS where all workers see it, or leave the scheduler out",
         )
     image, beam_files = as_seen(image, finder.options)
-    announce_compilation()
     clock = _Clock()
     opened = []
     for one in beside:
