@@ -131,6 +131,21 @@ def test_fluxes_at_known_places_are_freed_of_smearing():
     assert np.median(found.flux_peak) < 0.97 * 200 * RMS
 
 
+def test_the_errors_of_condon_know_of_smearing():
+    """Errors relative to the flux are those of the peak: the gain from peak to flux is in both."""
+    image, places = smeared(0.024, 0.0)
+    how = {"channel_width": 0.024 * FREQUENCY, "errors": "condon"}
+    c = rows_of(search(image, make_finder("classic", **how)).catalogue, places)
+    far = np.hypot(*(places - (SHAPE[0] - 1) / 2).T)
+    assert np.median(c["smearing"][far > 150]) < 0.9
+    for name in ("flux_beam", "flux"):
+        share = c[f"{name}_err"] / c[name] * c.flux_peak / c["rms"]
+        near, away = (np.nanmedian(share[where & ~c.resolved]) for where in (far < 60, far > 150))
+        assert away / near == pytest.approx(1.0, abs=0.03), name
+    points = ~c.resolved
+    np.testing.assert_allclose((c.flux_peak_err / c.flux_peak)[points], (c.flux_err / c.flux)[points])
+
+
 def test_smearing_needs_a_frequency_and_a_sky():
     image, _ = smeared(0.0, 0.0)
     unknown = replace(image, frequency=math.nan)

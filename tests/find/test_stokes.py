@@ -11,6 +11,7 @@ from skysift.find.circular import owners
 from skysift.find.polarised import turn_of_north
 from skysift.find.run import make_finder, search
 from skysift.find.stokes import StokesMaps
+from skysift.measure.polarisation import as_rare
 from skysift.sky.flags import has
 from skysift.sky.systems import System
 
@@ -116,6 +117,16 @@ def test_sources_in_v_are_found_with_both_signs_and_without_i(made, measured):
     assert known["fraction_v"].mean() == pytest.approx(-0.2, abs=0.01)
     assert (known["stokes_i_separation"] < 4.0).all()
     assert measured.facts["stokes"]["v_without_i"] == 2
+
+
+def test_linear_polarisation_is_detected_where_its_significance_says(made):
+    """Sources of five sigma, about the threshold; the debiased intensity alone would miss some of them."""
+    catalogue, least = found_in(made[0], "QU", polarised_sigma=4.3).catalogue, as_rare(4.3)
+    for rows in (catalogue.components, catalogue.sources):
+        seen = rows["snr_p"] > least
+        assert 0.1 < seen.mean() < 0.9
+        np.testing.assert_array_equal(np.isnan(rows["fraction_p_limit"]), seen)
+        assert (rows["flux_p"] < least * rows["flux_p_err"])[seen].any()
 
 
 def test_what_leaks_is_a_limit_and_flagged():

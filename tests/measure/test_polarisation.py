@@ -92,3 +92,15 @@ def test_a_limit_holds_for_what_leaks():
     known = np.isfinite(limit)
     assert known.any()
     assert np.mean(np.abs(true[known]) > limit[known]) < 0.0015
+
+
+def test_noise_counts_as_detected_as_rarely_as_it_is_told():
+    """The rarity is that of what is seen, not of what is left when the bias is taken off."""
+    found = seen(0.0)
+    total = np.ones(N)
+    for sigmas in (2.0, 3.0):
+        stands = standing(found.flux, found.flux_err, total, 0.0, sigmas, as_rare(sigmas), found.snr)
+        rare = {2.0: 0.0455, 3.0: 0.0027}[sigmas]
+        assert np.isnan(stands.limit).mean() == pytest.approx(rare, rel=0.12)
+    leaked = standing(found.flux, found.flux_err, total, 1.0, 2.0, as_rare(2.0), found.snr)
+    assert leaked.leaked.mean() == pytest.approx(0.0455 - np.exp(-((as_rare(2.0) + 1) ** 2) / 2), rel=0.05)

@@ -79,6 +79,7 @@ def _columns(
             options.leakage_p,
             options.polarised_sigma,
             as_rare(options.polarised_sigma),
+            seen.snr,
         )
         leaked |= stands.leaked
         out["flux_p"], out["flux_p_err"], out["snr_p"] = seen.flux, seen.flux_err, seen.snr

@@ -174,7 +174,7 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     vague = free & (left.major > 0.0) & (left.major < left.major_err)
     out["flags"] = out["flags"] | np.where(vague, flag("unreliable_deconv"), 0)
     if options.errors == "condon":
-        out.update(_condon(out, fitted, beam, free, tangent))
+        out.update(_condon(out, fitted, beam, free, tangent, measured.gain))
     add_clean_bias(out, measured.gain, options)
     # a point as bright as its flux, but for how far it is drawn out
     out["flux_peak"] = np.where(unresolved, out["flux_beam"] / measured.gain, out["flux_peak"])
@@ -232,9 +232,13 @@ def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
 
 
 def _condon(
-    out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.bool_], tangent: Floats
+    out: Columns, fitted: Ellipses, beam: Floats, free: npt.NDArray[np.bool_], tangent: Floats, gain: Floats
 ) -> Columns:
-    """Condon's errors in place of those of the fit; with the shape held, those of a point source."""
+    """
+    Condon's errors in place of those of the fit; with the shape held, those of a point source.
+
+    A point that is drawn out has the flux of its peak times `gain`, and so the error.
+    """
     none = np.zeros((len(beam), 3, 3))
     of_beam = ellipses(beam, none)
     snr = np.asarray(out["flux_peak"], np.float64) / np.asarray(out["rms"], np.float64)
@@ -256,9 +260,9 @@ def _condon(
         "ra_err": ra,
         "dec_err": dec,
         "flux_peak_err": point,
-        "flux_int_err": np.where(free, flux * e.flux, point),
+        "flux_int_err": np.where(free, flux * e.flux, gain * point),
         "flux_beam_err": np.where(
-            np.isfinite(np.asarray(out["flux_beam"])), np.sqrt(0.5) * peak * e.peak, np.nan
+            np.isfinite(np.asarray(out["flux_beam"])), gain * np.sqrt(0.5) * peak * e.peak, np.nan
         ),
         "major_err": np.where(free, e.major, np.nan),
         "minor_err": np.where(free, e.minor, np.nan),

@@ -95,13 +95,19 @@ class Standing:
 
 
 def standing(
-    part: Floats, part_err: Floats, total: Floats, leakage: float, sigmas: float, above: float
+    part: Floats,
+    part_err: Floats,
+    total: Floats,
+    leakage: float,
+    sigmas: float,
+    above: float,
+    snr: Floats | None = None,
 ) -> Standing:
     """
     What is a detection and what a limit.
 
-    A flux is detected where its size exceeds ``above`` errors and the leakage together. Elsewhere the limit of its
-    fraction is its size, ``sigmas`` errors and the leakage together, over the total flux.
+    A flux is detected where its S/N times its error exceeds ``above`` errors and the leakage together. Elsewhere the
+    limit of its fraction is its size, ``sigmas`` errors and the leakage together, over the total flux.
 
     Parameters
     ----------
@@ -115,11 +121,14 @@ def standing(
         Errors in a limit.
     above
         Errors above which there is a detection.
+    snr
+        Significance, where it is not the flux over its error: that of a debiased flux is of what was seen.
     """
     size = np.abs(part)
+    raw = size if snr is None else snr * part_err
     floor = leakage * np.abs(total)
-    seen = size > above * part_err
-    detected = size > above * part_err + floor
+    seen = raw > above * part_err
+    detected = raw > above * part_err + floor
     with np.errstate(divide="ignore", invalid="ignore"):
         limit = np.where(total > 0.0, (size + sigmas * part_err) / total + leakage, np.nan)
     return Standing(np.where(detected, np.nan, limit), seen & ~detected)
