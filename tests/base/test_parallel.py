@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skysift.base.errors import DataError, UnknownName, UsageError
-from skysift.base.parallel import map_tasks
+from skysift.base.parallel import map_tasks, threads
 
 
 def square(number):
@@ -166,3 +167,17 @@ def test_an_interrupt_ends_a_process_while_tasks_are_under_way(workers):
         process.wait()
     assert process.returncode == 130
     assert rest.endswith("told\n")
+
+
+class Large:
+    """Something that can be watched."""
+
+
+def test_what_was_taken_is_kept_by_no_thread():
+    stream = threads(lambda _: Large(), range(3), 2)
+    watched = [weakref.ref(next(stream)) for _ in range(3)]
+    end = time.monotonic() + 10.0
+    while any(each() is not None for each in watched) and time.monotonic() < end:
+        time.sleep(0.01)  # a thread tells of its work before it forgets it
+    assert [each() for each in watched] == [None] * 3
+    stream.close()

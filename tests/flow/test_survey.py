@@ -13,6 +13,9 @@ from tests.flow import survey_fields as made
 import skysift
 from skysift.base.errors import DataError, OutputError
 from skysift.flow.products import checksum
+from skysift.flow.survey_config import read_config
+from skysift.flow.survey_fields import open_field
+from skysift.io.epochs import map_epoch
 from skysift.io.moc import moc_area
 from skysift.match.sky import within
 from skysift.sky.flags import has
@@ -236,6 +239,14 @@ def test_a_broken_survey_goes_on_where_it_was(done, tmp_path, monkeypatch):
     deeper = config(tmp_path, fields=f"  - {{map: {folder}/A.fits, options: {{seed: 6}}}}")
     with pytest.raises(OutputError, match="another search"):
         skysift.survey(deeper, tmp_path / "out")
+
+
+def test_an_epoch_is_the_middle_of_the_observation(tmp_path):
+    made.write(tmp_path, "A", **{"DATE-END": "2020-01-02T12:00:00"})
+    (field,) = read_config(config(tmp_path)).fields
+    opened = open_field(field, "classic")
+    assert opened.epoch == 58850.0 == map_epoch(opened.image)
+    assert opened.date == "2020-01-01T12:00:00"
 
 
 def test_a_field_that_fails_does_not_stop_the_others(tmp_path):

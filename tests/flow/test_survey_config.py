@@ -4,7 +4,6 @@ import pytest
 from tests.flow import survey_fields as made
 
 from skysift.base.errors import UsageError
-from skysift.flow.options import epoch_of
 from skysift.flow.survey_config import EXAMPLE, check_config, read_config
 
 
@@ -120,17 +119,3 @@ def test_the_example_is_a_configuration(tmp_path):
     plan = read_config(tmp_path / "survey.yaml")
     assert [each.name for each in plan.fields] == ["J0340", "a"]
     assert plan.references[0].options.spectral_index == -0.8
-
-
-@pytest.mark.parametrize(
-    ("text", "mjd"),
-    [
-        ("2020-01-01", 58849.0),
-        ("2020-01-01T12:00:00.0", 58849.5),
-        ("31/12/99", 51543.0),
-        ("1999-12-31T00:00:00Z", 51543.0),
-    ],
-)
-def test_dates_of_headers(text, mjd):
-    assert epoch_of(text) == mjd
-    assert epoch_of("unknown") != epoch_of("unknown")

@@ -247,6 +247,7 @@ def threads(function: Callable[[Task], Result], tasks: Sequence[Task], workers: 
             future: Future[Result] = Future()
             waiting.append(future)
             jobs.put((contextvars.copy_context(), task, future))
+            del future  # who takes the result has it alone
             if len(waiting) >= 2 * workers:
                 yield _awaited(waiting.popleft())
         while waiting:
@@ -276,6 +277,7 @@ def _work(function: Callable[[Task], Result], jobs: _Jobs[Task, Result]) -> None
             future.set_exception(error)
         else:
             future.set_result(result)
+            del result
         del context, task, future, job  # a thread that waits keeps no result alive
 
 

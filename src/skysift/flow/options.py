@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import field_validator
 
+from skysift.base.dates import mjd_of
 from skysift.base.options import Options, option
 
-__all__ = ["ReferenceOptions", "SurveyFieldOptions", "SurveyOptions", "epoch_of"]
-
-_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+__all__ = ["ReferenceOptions", "SurveyFieldOptions", "SurveyOptions"]
 
 
 class SurveyOptions(Options):
@@ -101,7 +99,7 @@ class SurveyFieldOptions(Options):
     @field_validator("epoch", mode="after")
     @classmethod
     def _epoch_is_a_time(cls, value: float | str | None) -> float | str | None:
-        if isinstance(value, str) and not math.isfinite(epoch_of(value)):
+        if isinstance(value, str) and not math.isfinite(mjd_of(value)):
             raise ValueError("it is no date")
         return value
 
@@ -132,17 +130,3 @@ class ReferenceOptions(Options):
     @classmethod
     def _numbers_with_exponents(cls, value: object) -> object:
         return float(value) if isinstance(value, str) and re.fullmatch(r"[\d.]+[eE]\+?\d+", value) else value
-
-
-def epoch_of(text: str) -> float:
-    """The MJD (UTC) of a date as FITS headers have them; NaN where it is none."""
-    told = text.strip().removesuffix("Z")
-    old = re.fullmatch(r"(\d\d)/(\d\d)/(\d\d)", told)  # DD/MM/YY, before 2000
-    if old:
-        told = f"19{old[3]}-{old[2]}-{old[1]}"
-    try:
-        when = datetime.fromisoformat(told)
-    except ValueError:
-        return math.nan
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    return (when - _MJD_ZERO).total_seconds() / 86400.0

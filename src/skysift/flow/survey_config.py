@@ -29,7 +29,7 @@ fields:                   # paths are relative to this file
   - maps/*.fits
   - map: late/J0340.fits  # an entry says more of one map than a pattern does
     name: J0340
-    epoch: 2003-05-01     # or MJD; by default the header's DATE-OBS
+    epoch: 2003-05-01     # or MJD; by default the middle of what the header tells
     frequency: 843e6      # hdu, plane, beam, unit, primary_beam and weight likewise
     options:
       seed: 6

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import skysift
+from skysift.base.dates import mjd_of
 from skysift.base.errors import DataError, OutputError, SkysiftError, UsageError
 from skysift.base.parallel import Crew, StageProgress
 from skysift.base.provenance import InputRecord
@@ -19,12 +20,12 @@ from skysift.base.registry import Registry
 from skysift.base.store import checksum as content_sum
 from skysift.find.finding import Finding
 from skysift.find.noise import measure_noise
-from skysift.flow.options import epoch_of
 from skysift.flow.products import MANIFEST, checksum, writing
 from skysift.flow.steps.find import REPORT, find_products, product_names
 from skysift.flow.survey_config import FieldPlan, SurveyPlan
 from skysift.flow.survey_coverage import Coverage, field_coverage
 from skysift.io.cards import read_hdus
+from skysift.io.epochs import map_epoch
 from skysift.io.moc import moc_of, write_moc
 from skysift.io.open import open_image
 from skysift.io.output import whole_file
@@ -131,22 +132,17 @@ def open_field(plan: FieldPlan, finder: str) -> FieldOpen:
 def _epoch(said: float | str | None, image: SkyImage) -> tuple[float, str]:
     """When a field was observed: MJD, NaN where nobody knows, and the date as a text."""
     if isinstance(said, str):
-        return epoch_of(said), said
+        return mjd_of(said), said
     if said is not None:
         return float(said), f"MJD {said:.8g}"
-    if image.origin is None:
-        return float("nan"), ""
+    mjd = map_epoch(image)
+    if image.origin is None or not np.isfinite(mjd):
+        return mjd, ""
     hdus = read_hdus(image.origin.path)
-    chosen = [hdu for hdu in hdus if image.origin.hdu in (hdu.index, hdu.name)] or list(hdus[:1])
-    for header in (chosen[0].header, hdus[0].header):
-        date = header.text("DATE-OBS")
-        text = date if date.isascii() and date.isprintable() else ""
-        mjd = header.number("MJD-OBS")
-        if mjd is not None and mjd == mjd and mjd > 0:
-            return float(mjd), text or f"MJD {mjd:.8g}"
-        if text:
-            return epoch_of(text), text
-    return float("nan"), ""
+    chosen = [hdu for hdu in hdus if image.origin.hdu in (hdu.index, hdu.name)]
+    texts = (hdu.header.text("DATE-OBS") for hdu in (*chosen, hdus[0]))
+    known = (text for text in texts if text and text.isascii() and text.isprintable())
+    return mjd, next(known, f"MJD {mjd:.8g}")
 
 
 def _request(plan: FieldPlan, image: SkyImage, finder: str) -> dict[str, Any]:
