@@ -98,6 +98,24 @@ def test_fluxes_of_what_is_found_are_those_put_in(done):
     assert 0.5 < (np.percentile(pull, 84) - np.percentile(pull, 16)) / 2 < 1.6
 
 
+def test_a_dish_points_where_the_header_says_with_made_sources_too(tmp_path):
+    """The map that holds made sources has no header of its own; fluxes come back as they were put in."""
+    import skysift
+    from skysift.find.run import make_finder
+    from skysift.flow.steps.completeness import CompletenessStep
+    from skysift.sim.options import CompletenessOptions
+
+    data, _ = skies.paint((160, 160), BEAM, seed=7)
+    skies.write(tmp_path / "dish.fits", data, BEAM, OBSRA=180.0, OBSDEC=-30.0 + 120.0 / 3600)
+    options = CompletenessOptions(number=40, snr_low=10.0, snr_high=200.0, spacing=5.0, inverted=False)
+    image = skysift.open(tmp_path / "dish.fits")
+    done = CompletenessStep(options).measure(image, make_finder("classic", dish=240.0))
+    bright = done.recovery.found & (done.made.snr > 20)
+    assert bright.sum() > 15
+    ratio = done.recovery.flux_found[bright] / done.made.flux[bright]
+    assert np.percentile(ratio, [10, 50, 90]) == pytest.approx([1.0, 1.0, 1.0], abs=0.1)
+
+
 def test_the_manifest_tells_what_was_made(done):
     told = json.loads((done / "manifest.json").read_text())
     assert told["finder"] == "classic"

@@ -1,10 +1,14 @@
-"""`response_of`: the response of the primary beam that the options name, opened and checked against the map."""
+"""`response_of`: the response of the primary beam that the options name, opened and checked against the map.
+
+`with_pointing` gives options that say where a dish points, for maps that are made of the one whose header says it.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +28,10 @@ from skysift.sky.systems import System
 from skysift.sky.tiling import Tiling
 from skysift.sky.units import frequency_text
 
-__all__ = ["response_of"]
+__all__ = ["response_of", "with_pointing"]
 
 Floats = npt.NDArray[np.float64]
+O = TypeVar("O", bound=CorrectionOptions)
 
 HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
 APART = 0.1  # pixels that the corners of the two maps may lie apart
@@ -216,6 +221,15 @@ def _pointing(image: SkyImage) -> tuple[tuple[float, float], str]:
         return (float(lon[0]), float(lat[0])), "OBSRA, OBSDEC of the header"
     ra_there, dec_there = image.frame.to_sky(*image.frame.reference)
     return (float(ra_there), float(dec_there)), "the reference point of the map"
+
+
+def with_pointing(image: SkyImage, options: O) -> O:
+    """The options with the pointing of the dish that the header of the map tells, where they need it and have none."""
+    if options.dish is None or options.pointing is not None or options.primary_beam or options.weight:
+        return options
+    if not image.frame.celestial:
+        return options
+    return options.model_copy(update={"pointing": _pointing(image)[0]})
 
 
 def _header(image: SkyImage) -> Header | None:

@@ -8,6 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from skysift.find.beams import as_seen
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
 from skysift.find.noise import Noise, measure_noise
+from skysift.find.response import with_pointing
 from skysift.find.run import search
 from skysift.flow.completeness_page import chart_bytes, completeness_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
@@ -125,8 +127,10 @@ class CompletenessStep:
         """
         options = self.options
         image, _ = as_seen(image, finder.options)
-        run = partial(search, finder=finder, workers=workers, tile=tile)
         noise = measure_noise(image, finder.options, Crew(workers, tile, progress))
+        finder = copy(finder)  # what holds made sources has no header to tell where a dish pointed
+        finder.options = with_pointing(image, finder.options)
+        run = partial(search, finder=finder, workers=workers, tile=tile)
         rms = rms_reader(image, noise)
         shown = None if noise.response is None else noise.response.shown
         rounds = _rounds(image, rms, options)
