@@ -276,3 +276,32 @@ def test_the_beam_of_the_searched_map_stands_in(tmp_path):
     finding = search(image, make_finder("classic"), beside=[StokesMaps.of(str(tmp_path / "v.fits"), image)])
     assert any("no beam of its own" in note for note in finding.notes)
     assert finding.catalogue.components["fraction_v"].mean() == pytest.approx(0.1, abs=0.01)
+
+
+class Remembered(dict):
+    """Results of a run by stage and key."""
+
+    def has(self, stage, key):
+        return (stage, key) in self
+
+    def read(self, stage, key):
+        return self[stage, key]
+
+    def write(self, stage, key, result):
+        assert (stage, key) not in self
+        self[stage, key] = result
+
+
+def test_what_is_done_on_the_maps_is_kept_for_a_run_that_goes_on():
+    sky = polarised.sky(
+        (90, 90), np.array([40.0]), np.array([45.0]), np.array([0.2]), fraction_v=-0.2, seed=8
+    )
+    store, plain = Remembered(), found_in(sky)
+    for again in (False, True):
+        known = len(store)
+        found = search(sky.maps["I"], make_finder("classic"), beside=[beside(sky)], kept=store)
+        assert found.catalogue == plain.catalogue
+        for name in plain.tables["stokes_v"]:
+            np.testing.assert_array_equal(found.tables["stokes_v"][name], plain.tables["stokes_v"][name])
+        assert (len(store) == known) == again
+    assert sum(stage == "noise, first pass" for stage, _ in store) == 4

@@ -10,6 +10,7 @@ from skysift.base.errors import FormatError, UsageError
 from skysift.base.provenance import InputRecord
 from skysift.find.options import BeamOptions, phase_centre_of
 from skysift.io.psf import read_psf
+from skysift.measure.convolve import same_beam
 from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.beams import BeamTable
 from skysift.sky.image import SkyImage
@@ -41,6 +42,41 @@ def as_seen(image: SkyImage, options: BeamOptions) -> tuple[SkyImage, tuple[Inpu
     if options.channel_width is not None or options.integration_time is not None:
         image = _with_smear(image, options)
     return image, records
+
+
+def seen_alike(other: SkyImage, image: SkyImage, what: str) -> SkyImage:
+    """
+    A map made from the same data as another, with what is known of the beams and the smearing of that one.
+
+    Channels of the same width are a larger part of a lower frequency: smearing by them grows so.
+
+    Parameters
+    ----------
+    other
+        The map as it is.
+    image
+        The searched map, as `as_seen` gives it.
+    what
+        What the other is, for the message: ``Stokes V``.
+
+    Raises
+    ------
+    UsageError
+        The beam varies over the searched map, and the other has another nominal beam: how that one varies is not told.
+    """
+    if image.beams is not None:
+        if not same_beam(other.beam, image.beam):
+            raise UsageError(
+                f"{what} ({other.name}) has another beam than {image.name}, whose beam varies over the map",
+                got=f"{other.beam} against {image.beam}",
+                todo="convolve the maps to one beam, or search without psf_file",
+            )
+        other = replace(other, beams=image.beams)
+    if image.smear is None:
+        return other
+    ratio = image.frequency / other.frequency
+    bandwidth = image.smear.bandwidth * (ratio if math.isfinite(ratio) else 1.0)
+    return replace(other, smear=replace(image.smear, bandwidth=bandwidth))
 
 
 def _with_beams(image: SkyImage, path: str) -> tuple[SkyImage, InputRecord]:

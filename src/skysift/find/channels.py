@@ -16,6 +16,7 @@ import numpy as np
 
 from skysift.base.errors import HeaderError, UsageError
 from skysift.base.parallel import Crew
+from skysift.find.beams import seen_alike
 from skysift.find.beside import MapLike, recorded, same_grid
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
@@ -93,8 +94,9 @@ class Channels:
             if not (each.frame.celestial and image.frame.celestial):
                 same_grid(image, each, "the channel")
         _check_frequencies(planes)
+        planes = [seen_alike(each, image, "the channel") for each in planes]
         own = tuple(each.beam for each in planes)
-        common = common_beam(own)
+        common = own[0] if all(same_beam(beam, own[0]) for beam in own) else common_beam(own)
         low, high = min(each.frequency for each in planes), max(each.frequency for each in planes)
         band = f"{len(planes)} channels from {frequency_text(low)} to {frequency_text(high)}"
         if not all(same_beam(beam, common) for beam in own):
@@ -176,7 +178,7 @@ class OpenChannels:
         used: list[SkyImage] = []
         notes = list(self.notes)
         for plane in self.planes:
-            seen = convolve(plane, self.common)
+            seen = plane if same_beam(plane.beam, self.common) else convolve(plane, self.common)
             noise = measure_noise(seen, plain_noise(options), crew)
             if not noise.mesh.valid:
                 notes.append(f"{plane.name} is constant or too small to have noise: it is left out")

@@ -14,8 +14,8 @@ from skysift.find.classic.options import ClassicOptions
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import Noise
-from skysift.find.options import FinderOptions
-from skysift.find.places import Places
+from skysift.find.options import BeamOptions, FinderOptions
+from skysift.find.places import Places, places_at
 from skysift.find.run import search
 from skysift.find.spectra import plain_noise
 from skysift.measure.polarisation import fraction, standing
@@ -146,9 +146,13 @@ def _near(x: Floats, y: Floats, reach: Floats, at_x: Floats, at_y: Floats) -> tu
 
 
 def _for_v(options: FinderOptions) -> ClassicOptions:
-    """The options of the search of Stokes V: those of Stokes I, both signs, the noise of the map itself."""
+    """The options of the search of Stokes V: those of Stokes I, both signs, the noise of the map itself.
+
+    The map has its beams and its smearing already.
+    """
+    done: dict[str, Any] = dict.fromkeys(BeamOptions.model_fields)
     named = {name: getattr(options, name) for name in ClassicOptions.model_fields if hasattr(options, name)}
-    return ClassicOptions(**named | plain_noise(options).to_dict() | {"negative": True})
+    return ClassicOptions(**named | plain_noise(options).to_dict() | done | {"negative": True})
 
 
 def _with_total(
@@ -195,7 +199,7 @@ def _total_at(found: Finding, alone: Ints, finding: Finding, crew: Crew) -> tupl
     """Stokes I at the places of some components of Stokes V, solved together with the components of I near them."""
     image = finding.image
     x, y = found.gaussians[alone, 1], found.gaussians[alone, 2]
-    beam = _beams(image, x, y)
+    beam = places_at(image, x, y).beam
     wide = np.asarray(found.catalogue.components["resolved"], bool)[alone, None]
     shape = np.where(wide, found.gaussians[alone, 3:6], beam)
     there = finding.gaussians
@@ -207,14 +211,7 @@ def _total_at(found: Finding, alone: Ints, finding: Finding, crew: Crew) -> tupl
         np.concatenate([x, there[near, 1]]),
         np.concatenate([y, there[near, 2]]),
         np.ascontiguousarray(np.concatenate([shape, there[near, 3:6]])),
-        np.ascontiguousarray(np.concatenate([beam, _beams(image, there[near, 1], there[near, 2])])),
+        np.ascontiguousarray(np.concatenate([beam, places_at(image, there[near, 1], there[near, 2]).beam])),
     )
     forced = measure_at(image, finding.noise, places, crew=crew)
     return forced.flux_int[: len(alone)], forced.flux_int_err[: len(alone)]
-
-
-def _beams(image: SkyImage, x: Floats, y: Floats) -> Floats:
-    """Covariances ``(n, 3)`` of the beam at places (pixels)."""
-    if not len(x):
-        return np.empty((0, 3))
-    return np.asarray(image.frame.beam_covariance(image.beam, x, y))

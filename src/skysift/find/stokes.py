@@ -12,13 +12,14 @@ import numpy as np
 
 from skysift.base.errors import HeaderError, UsageError
 from skysift.base.parallel import Crew
+from skysift.find.beams import seen_alike
 from skysift.find.beside import MapLike, extended, recorded, same_grid
 from skysift.find.circular import VFinding, search_v
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import measure_noise
 from skysift.find.options import FinderOptions
-from skysift.find.places import Places
+from skysift.find.places import Places, places_at
 from skysift.find.polarised import Fluxes, columns_of
 from skysift.find.spectra import plain_noise
 from skysift.io.open import open_image
@@ -119,7 +120,9 @@ class StokesMaps:
             if not has_data(there):
                 notes.append(f"Stokes {letter} ({there.name}) holds no data: it is not measured")
                 continue
-            opened[letter] = there
+            if not there.frequency > 0:
+                there = replace(there, frequency=image.frequency)
+            opened[letter] = seen_alike(there, image, f"Stokes {letter}")
         if ("Q" in opened) != ("U" in opened):
             lacking = "U" if "Q" in opened else "Q"
             notes.append(
@@ -139,9 +142,6 @@ class OpenedStokes:
 
     def add(self, finding: Finding, options: FinderOptions, crew: Crew) -> Finding:
         """The finding with columns of polarisation, and with the table of what was found in Stokes V."""
-        crew = replace(
-            crew, kept=None
-        )  # the stages of these maps have the names of those of the searched one
         chosen = plain_noise(options)
         found_v: VFinding | None = None
         if "V" in self.asked:
@@ -181,8 +181,7 @@ def _places(finding: Finding, image: SkyImage) -> Places:
     """The components as the beam of another map shows them: points as its beam, others wider or narrower by the beams."""
     components, shape = finding.catalogue.components, finding.gaussians[:, 3:6]
     x, y = components["x"], components["y"]
-    seen = np.asarray(finding.image.frame.beam_covariance(finding.image.beam, x, y)).reshape(-1, 3)
-    beam = np.asarray(image.frame.beam_covariance(image.beam, x, y)).reshape(-1, 3)
+    seen, beam = places_at(finding.image, x, y).beam, places_at(image, x, y).beam
     wide = np.asarray(components["resolved"], bool)[:, None]
     there = np.where(wide, shape - seen + beam, beam)
     sound = (there[:, 0] > 0) & (there[:, 2] > 0) & (there[:, 0] * there[:, 2] > there[:, 1] ** 2)

@@ -8,7 +8,7 @@ much is measured: its correlation enters the errors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from skysift.base.errors import HeaderError, UsageError
 from skysift.base.parallel import Crew
+from skysift.find.beams import seen_alike
 from skysift.find.beside import MapLike, open_map, recorded, same_grid
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
@@ -78,6 +79,11 @@ class TaylorTerms:
             common = common_beam(own)
             notes.append(f"the Taylor terms have different beams: all are convolved to {common}")
             image, terms = convolve(image, common), [convolve(each, common) for each in terms]
+        # terms of one spectrum, at its one frequency
+        terms = [
+            seen_alike(replace(each, frequency=image.frequency), image, f"tt{k}")
+            for k, each in enumerate(terms, start=1)
+        ]
         return OpenTerms(image, tuple(terms), own, tuple(notes))
 
 
