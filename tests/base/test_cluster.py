@@ -233,6 +233,29 @@ def test_a_worker_that_joins_later_with_another_version_is_refused(executor, odd
         list(map_tasks(where, range(12), workers=3, executor=executor))
 
 
+def _have(source):
+    from skysift.base import fingerprint as there
+
+    there.code_hash = (lambda: source) if source else there.code_hash
+    if not source:
+        import importlib
+
+        importlib.reload(there)
+
+
+def test_a_worker_with_other_code_of_the_same_version_is_refused(executor, client):
+    worker = sorted(pids(client))[0]
+    client.run(_have, "0123456789abcdef", workers=[worker])
+    try:
+        with pytest.raises(
+            UsageError, match=rf"other versions.*'source 0123456789abcdef on {worker}'; allowed"
+        ):
+            executor.workers()
+    finally:
+        client.run(_have, "", workers=[worker])
+    assert executor.workers() == 3
+
+
 # -- schedulers that are not there
 
 

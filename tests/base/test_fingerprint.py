@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -6,8 +7,10 @@ from functools import partial
 
 import numpy as np
 from tests import skies
+from tests.servers import serving
 
-from skysift.base.fingerprint import fingerprint
+from skysift.base import fingerprint as module
+from skysift.base.fingerprint import by_content, code_hash, fingerprint
 from skysift.base.options import Options, option
 from skysift.io.open import open_image
 from skysift.sky.box import Box
@@ -79,3 +82,56 @@ def test_a_map_is_the_same_wherever_it_lies(tmp_path):
         skies.write(tmp_path / name, image, (4.0, 4.0, 0.0))
     a, b = open_image(tmp_path / "a.fits").pixels, open_image(tmp_path / "b.fits").pixels
     assert fingerprint(a) == fingerprint(b)
+
+
+def test_every_file_counts_by_its_content_whatever_names_it(tmp_path):
+    place = tmp_path / "a.txt"
+
+    def told():
+        values = {
+            "option": Menu(two=str(place)),
+            "list": (1, str(place)),
+            "hdu": f"{place}[2]",
+            "held": Held(f"{place}[2]"),
+        }
+        return {name: (fingerprint(value), json.dumps(by_content(value))) for name, value in values.items()}
+
+    place.write_bytes(b"one")
+    before = told()
+    assert told() == before
+    assert by_content(f"{place}[2]")[::2] == ["a.txt", "2"]
+    assert by_content(Menu()) == {"one": 1.0, "two": "b"}
+    place.write_bytes(b"other")
+    after = told()
+    for name in before:
+        assert before[name][1] != after[name][1], name
+    assert before["option"][0] != after["option"][0]
+    assert before["held"][0] != after["held"][0]
+
+
+def test_what_lies_behind_a_url_counts_by_its_content(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one")
+    with serving(tmp_path) as server:
+        url = f"{server.url}/a.txt"
+        before = by_content([url]), fingerprint(Held(url))
+        assert before == (by_content([url]), fingerprint(Held(url)))
+        assert before[1] == fingerprint(Held(str(tmp_path / "a.txt")))
+        (tmp_path / "a.txt").write_bytes(b"other")
+        assert by_content([url]) != before[0]
+        assert fingerprint(Held(url)) != before[1]
+
+
+def test_the_code_counts_by_all_its_files_and_not_by_its_place(tmp_path, monkeypatch):
+    def of(place):
+        monkeypatch.setattr(module, "_PACKAGE", place)
+        return code_hash.__wrapped__()
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    for place in (one, other):
+        (place / "room").mkdir(parents=True)
+        (place / "room" / "a.py").write_text("a = 1\n")
+        (place / "b.py").write_text("")
+    assert of(one) == of(other)
+    (other / "room" / "a.py").write_text("a = 2\n")
+    assert of(one) != of(other)
+    assert len(of(one)) == 16

@@ -12,8 +12,9 @@ import pytest
 from tests import skies
 
 from skysift.base.errors import BusyError, OutputError
+from skysift.cli.beside import besides
 from skysift.find.run import make_finder
-from skysift.flow.steps.find import find_products
+from skysift.flow.steps.find import find_products, run_key
 from skysift.io.open import open_image
 from skysift.sky.box import Box, PixelRegion
 
@@ -191,3 +192,18 @@ def test_maps_that_were_finished_are_not_done_again(sky, whole, tmp_path):
     said = run(sky, other, "--out", out, *FLAGS)
     assert said.returncode == 2
     assert said.stderr.count("holds the products of an earlier run") == 2
+
+
+def test_a_finished_map_is_done_again_where_a_map_beside_it_changed(sky, tmp_path):
+    image = open_image(sky)
+    other = tmp_path / "tt1.fits"
+    keys = []
+    for seed in (1, 2):
+        skies.write(other, skies.paint((500, 520), BEAM, seed=seed)[0], BEAM)
+        beside = besides([str(sky)], taylor=[str(other)]).of(image, {})
+        finder = make_finder("classic", psf_file=str(other))
+        keys.append(run_key(image, finder, name="classic", beside=beside))
+    assert keys[0]["map"] == keys[1]["map"]
+    assert keys[0]["option"]["psf_file"] != keys[1]["option"]["psf_file"]
+    assert keys[0]["beside"] != keys[1]["beside"]
+    assert run_key(image, finder, name="classic", beside=beside) == keys[1]

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -239,6 +240,35 @@ def test_a_broken_survey_goes_on_where_it_was(done, tmp_path, monkeypatch):
     deeper = config(tmp_path, fields=f"  - {{map: {folder}/A.fits, options: {{seed: 6}}}}")
     with pytest.raises(OutputError, match="another search"):
         skysift.survey(deeper, tmp_path / "out")
+
+
+def test_a_field_is_kept_that_was_done_just_before_the_end_came(tmp_path, monkeypatch):
+    from skysift.flow import survey_fields as fields
+
+    made.write(tmp_path, "A")
+    real = fields.find_products
+
+    def ends(*more, **how):
+        real(*more, **how)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fields, "find_products", ends)
+    with pytest.raises(KeyboardInterrupt):
+        skysift.survey(config(tmp_path), tmp_path / "out")
+    monkeypatch.setattr(fields, "find_products", real)
+    assert skysift.survey(config(tmp_path), tmp_path / "out").kept == {"A"}
+
+
+def test_a_field_whose_psf_file_changed_is_another_search(tmp_path):
+    made.write(tmp_path, "A")
+    place = tmp_path / "psf.txt"
+    (field,) = read_config(config(tmp_path)).fields
+    field = replace(field, options=field.options.replace(psf_file=str(place)))
+    requests = []
+    for text in ("one", "other"):
+        place.write_text(text)
+        requests.append(open_field(field, "classic").request)
+    assert requests[0]["options"]["psf_file"] != requests[1]["options"]["psf_file"]
 
 
 def test_an_epoch_is_the_middle_of_the_observation(tmp_path):

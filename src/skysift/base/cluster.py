@@ -308,6 +308,12 @@ def _asker() -> Callable[[], dict[str, str]]:
             from skysift import __version__
         except ImportError:
             return {"skysift": "none", **told}
+        try:
+            from skysift.base.fingerprint import code_hash
+
+            told["source"] = code_hash()
+        except ImportError:
+            told["source"] = "another"
         return {"skysift": __version__, **told}
 
     return ask

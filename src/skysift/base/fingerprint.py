@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from skysift.base.options import Options
+from skysift.base.store import checksum, is_url, name_of
 
-__all__ = ["file_sha256", "fingerprint"]
+__all__ = ["by_content", "code_hash", "fingerprint"]
+
+_PACKAGE = Path(__file__).parents[1]
+_HDU = re.compile(r"(.+)\[([^\[\]]+)\]", re.DOTALL)
 
 
 class _Sink:
@@ -36,20 +43,18 @@ class _Writer(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         """Options by their values (pydantic keeps sets, which have no order); what has a file by its content."""
         if isinstance(value, Options):
-            return type(value), (json.dumps(value.to_dict(), sort_keys=True, default=repr),)
+            return type(value), (json.dumps(by_content(value), sort_keys=True, default=repr),)
         path = getattr(value, "path", None)
-        if (
-            isinstance(path, str)
-            and is_dataclass(value)
-            and not isinstance(value, type)
-            and Path(path).is_file()
-        ):
-            state = Path(path).stat()
-            content = file_sha256(path, state.st_size, state.st_mtime_ns)
+        content = (
+            _content(path)
+            if isinstance(path, str) and is_dataclass(value) and not isinstance(value, type)
+            else None
+        )
+        if content is not None:
             others = tuple(
                 (each.name, getattr(value, each.name)) for each in fields(value) if each.name != "path"
             )
-            return type(value), (content, *others)
+            return type(value), (*content[1:], *others)
         return NotImplemented
 
 
@@ -70,14 +75,68 @@ def fingerprint(value: object) -> str:
     return sink.digest.hexdigest()
 
 
-@lru_cache(maxsize=64)
-def file_sha256(path: str, size: int, changed: int) -> str:
-    """The sha256 of a file, "sha256:...", read once; size and time of change are there to ask again after a change.
+def _content(text: str) -> list[str] | None:
+    """Name and checksum of the file that a text names, by path or URL, and the HDU if it names one; else None."""
+    plain, named = text, _HDU.fullmatch(text)
+    if named is not None and not _is_file(text):
+        plain = named[1]
+    if not (is_url(plain) or _is_file(plain)):
+        return None
+    return [name_of(plain), checksum(plain)[0], *([named[2]] if named is not None and plain != text else [])]
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or a zero byte in it
+        return False
+
+
+def by_content(value: object) -> Any:
+    """A value, JSON-safe, in which every file counts by its name and the checksum of its content.
+
+    Whatever decides a result and may name files goes through here: options, and the maps beside the searched one.
+
+    Parameters
+    ----------
+    value
+        Texts that name files, at paths or behind URLs, become ``[name, "sha256:...", HDU]``. Options, dataclasses,
+        mappings and sequences are gone through; numbers and other texts stay; the rest becomes its fingerprint.
 
     Raises
     ------
-    OSError
-        The file cannot be read.
+    FormatError, UsageError, TransientError
+        A file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str | os.PathLike):
+        text = os.fspath(value)
+        return _content(text) or text
+    if isinstance(value, Options):
+        return {name: by_content(each) for name, each in value.to_dict().items()}
+    if isinstance(value, Mapping):
+        return {str(name): by_content(each) for name, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [by_content(each) for each in value]
+    if (
+        is_dataclass(value)
+        and not isinstance(value, type)
+        and not isinstance(getattr(value, "path", None), str)
+    ):
+        return {
+            "": type(value).__qualname__,
+            **{each.name: by_content(getattr(value, each.name)) for each in fields(value)},
+        }
+    return fingerprint(value)
+
+
+@cache
+def code_hash() -> str:
+    """Sixteen hex digits of all source files of this package by their content, wherever it is installed."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py"), key=lambda path: path.relative_to(_PACKAGE).as_posix()):
+        text = path.read_bytes()
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()} {len(text)}\n".encode())
+        digest.update(text)
+    return digest.hexdigest()[:16]

@@ -26,7 +26,6 @@ from skysift.base.errors import (
     TransientError,
     UsageError,
 )
-from skysift.base.fingerprint import file_sha256
 from skysift.base.settings import settings
 
 __all__ = [
@@ -213,11 +212,18 @@ def checksum(path: str) -> tuple[str, int]:
         return _checksum_behind(path, size, changed), size
     try:
         state = Path(path).stat()
-        return file_sha256(path, state.st_size, state.st_mtime_ns), state.st_size
+        return _checksum_at(path, state.st_size, state.st_mtime_ns), state.st_size
     except OSError as error:
         raise FormatError(
             "the map cannot be read any more", got=path, todo=error.strerror or str(error)
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _checksum_at(path: str, size: int, changed: int) -> str:
+    """The checksum of a file; size and time of change are there to ask again after a change."""
+    with Path(path).open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -216,11 +216,12 @@ class _Task:
         from skysift.io.open import open_image
 
         image = open_image(path, **self.opening)
+        beside = self.beside.of(image, self.opening)
         key: tuple[object, ...] = ()
         if finished is not None:
             names = product_names(self.formats, self.maps, report=self.report)
             asked = [getattr(self, each.name) for each in fields(self) if each.name not in _MACHINE]
-            key = (run_key(image, finder, name=self.name, region=self.region), *asked)
+            key = (run_key(image, finder, name=self.name, region=self.region, beside=beside), *asked)
             if finished.has(out.name, key) and all((out / name).exists() for name in names):
                 if not self.quiet:
                     print(f"skysift: {image.name}: finished before the run was broken off", file=sys.stderr)
@@ -243,7 +244,7 @@ class _Task:
                 tile=self.tile,
                 region=self.region,
                 progress=watch,
-                beside=self.beside.of(image, self.opening),
+                beside=beside,
                 fresh=self.fresh,
                 say=watch.say,
             )

@@ -14,10 +14,10 @@ import numpy as np
 import skysift
 from skysift.base.dates import mjd_of
 from skysift.base.errors import DataError, OutputError, SkysiftError, UsageError
+from skysift.base.fingerprint import by_content, code_hash
 from skysift.base.parallel import Crew, StageProgress
 from skysift.base.provenance import InputRecord
 from skysift.base.registry import Registry
-from skysift.base.store import checksum as content_sum
 from skysift.find.finding import Finding
 from skysift.find.noise import measure_noise
 from skysift.flow.products import MANIFEST, checksum, writing
@@ -147,15 +147,12 @@ def _epoch(said: float | str | None, image: SkyImage) -> tuple[float, str]:
 
 def _request(plan: FieldPlan, image: SkyImage, finder: str) -> dict[str, Any]:
     """All that decides what a search finds, JSON-safe; files by their names and checksums."""
-    told: dict[str, Any] = {}
-    for name, value in plan.options.to_dict().items():
-        is_file = isinstance(value, str) and value and Path(value).is_file()
-        told[name] = [Path(value).name, content_sum(value)[0]] if is_file else value
     record: InputRecord = image.input_record()
     request = {
         "skysift": skysift.__version__,
+        "code": code_hash(),
         "finder": finder,
-        "options": told,
+        "options": by_content(plan.options),
         "map": record.to_dict(),
         "opening": dict(plan.opening),
     }
@@ -249,11 +246,10 @@ def search_field(
         tile=tile,
         progress=progress,
         also=cover,
+        texts={REQUEST: json.dumps(opened.request, indent=2) + "\n"},
         scheduler=scheduler,
         fresh=fresh,
     )
-    with writing(folder), whole_file(folder / REQUEST, overwrite=True) as part:
-        part.write_text(json.dumps(opened.request, indent=2) + "\n", encoding="utf-8")
 
 
 def _cover(

@@ -16,14 +16,11 @@ import numpy as np
 
 import skysift
 from skysift.base.cluster import hands
-from skysift.base.compiled import source_hash
 from skysift.base.errors import OptionError, UnknownName
-from skysift.base.fingerprint import fingerprint
+from skysift.base.fingerprint import by_content, code_hash, fingerprint
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
-from skysift.base.store import checksum as content_sum
-from skysift.base.store import is_url
 from skysift.find.area import area_of
 from skysift.find.beside import Beside
 from skysift.find.finder import Finder
@@ -84,6 +81,7 @@ def find_products(
     fresh: bool = False,
     say: Callable[[str], None] | None = None,
     also: Callable[[Finding], None] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
 
@@ -128,6 +126,8 @@ def find_products(
         Is given a line to tell, where a broken-off run is continued.
     also
         Called with what was found, before the products show.
+    texts
+        Files that are to be products too, name -> text; they show together with the others.
 
     Raises
     ------
@@ -149,6 +149,7 @@ def find_products(
     names = product_names(
         formats, maps, report=report, tables=[name for one in beside for name in one.tables]
     )
+    names = (*(texts or {}), *names)
     key = run_key(image, finder, name=name, region=region, beside=beside)
     with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
         kept = folder.kept
@@ -168,6 +169,9 @@ def find_products(
             beside=beside,
             executor=executor,
         )
+        with writing(folder.directory):
+            for each, text in (texts or {}).items():
+                folder.path(each).write_text(text, encoding="utf-8")
         made = write_products(
             finding,
             folder,
@@ -206,29 +210,22 @@ def run_key(
         The map cannot be read any more.
     """
     record = image.input_record()
-    given = [finder.options.to_dict().get(option) for option in ("background_file", "rms_file")]
-    contents = {
-        str(path): content_sum(str(path))[0]
-        for path in given
-        if path and (is_url(str(path)) or Path(path).is_file())
-    }
     return {
         "command": "skysift find",
         "version": skysift.__version__,
-        "code": source_hash(),
+        "code": code_hash(),
         "finder": name or type(finder).__name__,
-        "option": finder.options.to_dict(),
+        "option": by_content(finder.options),
         "region": "the whole map" if region is None else str(PixelRegion(area_of(region, image.frame))),
         "map": {
             "content": f"{record.checksum}, HDU {record.hdu}, plane {list(record.plane)}",
-            **contents,
             "beam": repr(image.beam),
             "pixel scale": list(image.frame.scale),
             "factor to Jy/beam": image.factor,
             "frequency": None if not np.isfinite(image.frequency) else image.frequency,
             "geometry": fingerprint(image.frame),
         },
-        "beside": {one.name: fingerprint(one) for one in beside},
+        "beside": {one.name: fingerprint(by_content(one)) for one in beside},
         "library": library_versions(),
     }
 
