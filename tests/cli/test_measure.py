@@ -227,3 +227,57 @@ def test_footprints_of_an_earlier_run(folder, tmp_path):
 
 def test_options_are_declared():
     assert MeasureOptions.parse({"apertures": "10,20", "annulus": "30,40"}).annulus == (30.0, 40.0)
+
+
+def test_a_primary_beam_has_its_columns_and_its_file_in_the_story(folder, tmp_path):
+    v, u = np.mgrid[:SIZE, :SIZE]
+    beam = np.exp(-4 * np.log(2) * ((u - 159.5) ** 2 + (v - 159.5) ** 2) / 400.0**2).astype(np.float32)
+    skies.write(tmp_path / "pb.fits", beam, BEAM)
+    (tmp_path / "list.csv").write_text("ra,dec\n180.0,-30.0\n180.05,-30.0\n190.0,-30.0\n")
+    maps = [str(folder / f"map{number}.fits") for number in range(2)]
+    how = ["--set", f"primary_beam={tmp_path / 'pb.fits'}", "--set", "primary_beam_error=0.1"]
+    command = ["measure", *maps, "--at", str(tmp_path / "list.csv"), "--format", "csv", "--quiet"]
+    assert main([*command, "--out", str(tmp_path / "out"), *how]) == 0
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())["inputs"]
+    assert [each["name"] for each in told] == ["map0.fits", "map1.fits", "pb.fits", "list.csv"]
+    assert all(each["checksum"].startswith("sha256:") for each in told)
+    table = rows(tmp_path / "out")
+    middle, away, outside = (table[k::3] for k in range(3))
+    assert np.asarray(middle["primary_beam"]) == pytest.approx([1.0, 1.0], abs=1e-3)
+    assert (away["primary_beam"] < 0.95).all()
+    for name in ("flux_int", "flux_peak"):
+        np.testing.assert_allclose(away[f"{name}_apparent"], away[name] * away["primary_beam"], rtol=1e-4)
+    # ln A of a Gaussian follows the width as 2 |ln A|
+    error = 0.1 * 2 * -np.log(away["primary_beam"]) * np.abs(away["flux_int"])
+    np.testing.assert_allclose(away["flux_pb_cal_err"], error, rtol=0.05)
+    for name in ("primary_beam", "flux_int_apparent", "flux_pb_cal_err"):
+        assert not np.isfinite(np.ma.filled(outside[name].astype(float), np.nan)).any()
+    assert main([*command, "--out", str(tmp_path / "plain")]) == 0
+    assert "primary_beam" not in rows(tmp_path / "plain").colnames
+
+
+def test_a_given_rms_map_is_in_the_story(folder, tmp_path):
+    skies.write(tmp_path / "rms.fits", np.full((SIZE, SIZE), RMS, np.float32), BEAM)
+    done = skysift.measure_at(
+        folder / "map0.fits", ([180.0], [-30.0]), rms_file=str(tmp_path / "rms.fits"), apertures=(20.0,)
+    )
+    assert [each.name for each in done.provenance.inputs] == ["map0.fits", "rms.fits"]
+    assert done.table["rms"] == pytest.approx([RMS])
+
+
+def test_smearing_and_beams_of_a_file_count(tmp_path):
+    from tests.find.test_corrections import FREQUENCY, smeared
+
+    image, places = smeared(0.018, 0.0)
+    at = image.frame.to_sky(places[:, 0], places[:, 1])
+    done = skysift.measure_at(image, at, channel_width=0.018 * FREQUENCY)
+    assert np.median(done.table["flux_int"]) == pytest.approx(200 * 1e-3, rel=0.01)
+    assert np.median(done.table["flux_peak"]) < 0.97 * 200 * 1e-3
+    beam = image.beam
+    line = f"180,89.9,{beam.major / 3600},{beam.minor / 3600},{beam.pa}"
+    (tmp_path / "psf.csv").write_text(f"ra,dec,bmaj,bmin,bpa\n{line}\n")
+    same = skysift.measure_at(image, at, psf_file=str(tmp_path / "psf.csv"))
+    plain = skysift.measure_at(image, at)
+    np.testing.assert_allclose(same.table["flux_int"], plain.table["flux_int"], rtol=1e-3)
+    assert [each.name for each in same.provenance.inputs][1:] == ["psf.csv"]
+    assert any("psf.csv" in note for note in same.notes)

@@ -14,6 +14,7 @@ from tests.io.fits_maps import write_map
 import skysift
 from skysift.base.cluster import cluster
 from skysift.base.errors import OptionError, StorageError, UsageError
+from skysift.cli.main import main
 from skysift.find.run import make_finder, search
 from skysift.flow.steps.find import find_products
 from skysift.io.open import open_image
@@ -136,3 +137,19 @@ def test_a_map_that_the_workers_do_not_see_is_told(sky, address, tmp_path):
     copy.unlink()
     with pytest.raises(StorageError, match=r"the map cannot be read: got '.*gone.fits'; No such file"):
         search(image, make_finder("classic"), executor=cluster(address))
+
+
+def test_measuring_at_known_places_gives_the_same_bytes(sky, address, tmp_path):
+    find_products(open_image(sky), make_finder("classic"), tmp_path / "field", workers=1, maps=("labels",))
+    how = [
+        "--at",
+        tmp_path / "field",
+        "--labels",
+        tmp_path / "field" / "labels.fits",
+        "--set",
+        "apertures=20",
+    ]
+    for out, more in (("alone", ["--workers", "1"]), ("cluster", ["--scheduler", address, "--tile", "128"])):
+        command = ["measure", sky, "--out", tmp_path / out, *how, *more, "--no-report", "--quiet"]
+        assert main([*map(str, command)]) == 0
+    assert catalogue_bytes(tmp_path / "alone") == catalogue_bytes(tmp_path / "cluster")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from skysift.base.cluster import hands
 from skysift.base.errors import OptionError
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
@@ -17,6 +18,7 @@ from skysift.cli.flags import (
     OptionsFlag,
     OverwriteFlag,
     QuietFlag,
+    SchedulerFlag,
     TileFlag,
     WorkersFlag,
     at_least,
@@ -82,6 +84,7 @@ def measure(
     ] = None,
     options_file: OptionsFlag = None,
     workers: WorkersFlag = None,
+    scheduler: SchedulerFlag = None,
     tile: TileFlag = None,
     formats: Annotated[
         str, typer.Option("--format", metavar="LIST", help="Formats of the tables: fits,votable,parquet,csv.")
@@ -131,7 +134,8 @@ def measure(
     known_formats = Registry[Any]("format").names()
     if not names or any(name not in known_formats for name in names):
         raise OptionError("--format names something unknown", got=formats, allowed=known_formats)
-    workers = at_least("--workers", workers, 1) or settings().workers
+    workers = at_least("--workers", workers, 1)
+    executor, workers = hands(scheduler, workers)
     tile = at_least("--tile", tile, SMALLEST_TILE) or settings().tile
 
     # loaded late: help and wrong options are told without numpy, astropy and the compiled code
@@ -154,7 +158,7 @@ def measure(
             formats=names,
             report=report,
             overwrite=overwrite,
-            crew=Crew(workers, tile, watch),
+            crew=Crew(workers, tile, watch, executor),
         )
     for note in done.notes:
         if " was given: " not in note:  # the flags of this call

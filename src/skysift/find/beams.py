@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.base.provenance import InputRecord
-from skysift.find.options import BeamOptions, phase_centre_of
 from skysift.io.psf import read_psf
 from skysift.measure.convolve import same_beam
+from skysift.measure.options import BeamOptions, phase_centre_of
 from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.beams import BeamTable
 from skysift.sky.image import SkyImage

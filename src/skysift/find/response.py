@@ -31,7 +31,7 @@ from skysift.sky.units import frequency_text
 __all__ = ["response_of", "with_pointing"]
 
 Floats = npt.NDArray[np.float64]
-O = TypeVar("O", bound=CorrectionOptions)
+Menu = TypeVar("Menu", bound=CorrectionOptions)
 
 HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
 APART = 0.1  # pixels that the corners of the two maps may lie apart
@@ -223,7 +223,7 @@ def _pointing(image: SkyImage) -> tuple[tuple[float, float], str]:
     return (float(ra_there), float(dec_there)), "the reference point of the map"
 
 
-def with_pointing(image: SkyImage, options: O) -> O:
+def with_pointing(image: SkyImage, options: Menu) -> Menu:
     """The options with the pointing of the dish that the header of the map tells, where they need it and have none."""
     if options.dish is None or options.pointing is not None or options.primary_beam or options.weight:
         return options

@@ -22,7 +22,7 @@ from skysift.sky.schema import Column
 from skysift.sky.table import Values
 
 if TYPE_CHECKING:
-    from skysift.base.provenance import Provenance
+    from skysift.base.provenance import InputRecord, Provenance
 
 __all__ = ["Measurements", "OnMap", "measurements"]
 
@@ -46,7 +46,11 @@ class OnMap:
     forced
         The fits.
     further
-        Columns of apertures and footprints.
+        Columns of apertures, footprints and the primary beam.
+    inputs
+        The files that were read for this map beside it.
+    notes
+        What is told of the map and of those, one line each.
     """
 
     image: SkyImage
@@ -54,6 +58,8 @@ class OnMap:
     epoch: float
     forced: Forced
     further: dict[Column, Values]
+    inputs: tuple[InputRecord, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

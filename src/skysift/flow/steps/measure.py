@@ -19,6 +19,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.find.apertures import Footprints, aperture_fluxes, footprint_fluxes
+from skysift.find.beams import as_seen
 from skysift.find.forced import measure_at
 from skysift.find.known import Known, join_names, known_sources
 from skysift.find.noise import measure_noise
@@ -33,7 +34,10 @@ from skysift.io.labels import read_labels
 from skysift.io.layouts.containers import load
 from skysift.io.layouts.reading import layout_of, read_any
 from skysift.io.open import open_image
+from skysift.measure.forced import Forced
 from skysift.measure.options import MeasureOptions
+from skysift.measure.response import Response, apparent_columns
+from skysift.sky import schema
 from skysift.sky.beam import Beam
 from skysift.sky.flags import doubtful, flag
 from skysift.sky.image import SkyImage
@@ -163,7 +167,7 @@ class MeasureStep:
         done = []
         for image, name in zip(maps, names, strict=True):
             found = self._on_map(image, name, known, footprints, _named(crew, name, len(maps)))
-            notes += [*(f"{name}: {note}" for note in image.notes), *_odd(found, name)]
+            notes += [*(f"{name}: {note}" for note in found.notes), *_odd(found, name)]
             done.append(found)
         off = flag("outside_map")
         if len(known) and all(((one.forced.flags & off) != 0).all() for one in done):
@@ -177,7 +181,11 @@ class MeasureStep:
             skysift.__version__,
             "measure",
             self.options.to_dict(),
-            (*(image.input_record() for image in maps), *inputs),
+            (
+                *(image.input_record() for image in maps),
+                *dict.fromkeys(each for one in done for each in one.inputs),
+                *inputs,
+            ),
             tuple(notes),
             "step",
         )
@@ -276,6 +284,7 @@ class MeasureStep:
     ) -> OnMap:
         """What is measured on one map."""
         options = self.options
+        image, beam_files = as_seen(image, options)
         noise = measure_noise(image, options, crew)
         places = known.on(image)
         forced = measure_at(image, noise, places, options, crew)
@@ -296,7 +305,29 @@ class MeasureStep:
         if footprints is not None and known.islands is not None:
             whole = footprint_fluxes(image, noise, places, known.islands, footprints, crew)
             further |= dict(zip(FOOTPRINT, (whole.flux, whole.flux_err, whole.beams), strict=True))
-        return OnMap(image, name, map_epoch(image), forced, further)
+        if noise.response is not None:
+            further |= _apparent(forced, noise.response)
+        return OnMap(
+            image,
+            name,
+            map_epoch(image),
+            forced,
+            further,
+            (*(one.input_record() for one in noise.given), *beam_files),
+            tuple(note for one in (image, *noise.given) for note in one.notes),
+        )
+
+
+def _apparent(forced: Forced, response: Response) -> dict[Column, Values]:
+    """The columns of a primary beam: the response, apparent fluxes and the beam's error term; NaN outside the map."""
+    there = (forced.flags & flag("outside_map")) == 0
+    held = {name: getattr(forced, name)[there] for name in ("x", "y", "flux_peak", "flux_int")}
+    known = apparent_columns(held, response)
+    columns: dict[Column, Values] = {}
+    for each in schema.further("components", *known):
+        columns[each] = np.full(len(there), np.nan)
+        columns[each][there] = known[each.name]
+    return columns
 
 
 def _footprints(path: Path, known: Known) -> Footprints:
