@@ -14,10 +14,11 @@ from skysift.find.classic.options import ClassicOptions
 from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import Noise
-from skysift.find.options import BeamOptions, FinderOptions
+from skysift.find.options import FinderOptions
 from skysift.find.places import Places, places_at
 from skysift.find.run import search
 from skysift.find.spectra import plain_noise
+from skysift.measure.options import BeamOptions
 from skysift.measure.polarisation import fraction, standing
 from skysift.sky.box import PixelRegion
 from skysift.sky.flags import flag
