@@ -22,7 +22,7 @@ class Shifted:
     name: str = "shifted"
     tables: tuple[str, ...] = ()
 
-    def open(self, image):
+    def open(self, image, options=None):
         return Ready(replace(image, notes=(*image.notes, "opened")))
 
 

@@ -61,8 +61,8 @@ class Beside(Protocol):
         """Names of the tables that it adds to a finding; their files are called so."""
         ...
 
-    def open(self, image: SkyImage) -> Opened:
-        """The maps opened and checked against the map that is to be searched."""
+    def open(self, image: SkyImage, options: FinderOptions | None = None) -> Opened:
+        """The maps opened and checked against the map that is to be searched, and against what it is searched with."""
         ...
 
 

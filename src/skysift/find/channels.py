@@ -22,7 +22,7 @@ from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import measure_noise
 from skysift.find.options import FinderOptions
-from skysift.find.spectra import component_places, plain_noise, spectra_table, with_spectra
+from skysift.find.spectra import component_places, need_slope, plain_noise, spectra_table, with_spectra
 from skysift.io.planes import has_data, open_planes
 from skysift.measure.convolve import common_beam, convolve, same_beam
 from skysift.measure.forced import Forced
@@ -60,7 +60,7 @@ class Channels:
     name: str = "channels"
     tables: tuple[str, ...] = ("spectra",)
 
-    def open(self, image: SkyImage) -> OpenChannels:
+    def open(self, image: SkyImage, options: FinderOptions | None = None) -> OpenChannels:
         """The channels that hold data, as they are and with the beam that they have in common.
 
         Raises
@@ -68,7 +68,8 @@ class Channels:
         HeaderError
             A channel has no beam, tells no frequency, or a cube has no spectral axis.
         UsageError
-            There are fewer than two frequencies, or a map cannot be laid beside the searched one.
+            There are fewer than two frequencies, a map cannot be laid beside the searched one, or only its response
+            to the primary beam is known.
         """
         if self.frequencies and len(self.frequencies) != len(self.maps):
             raise UsageError(
@@ -76,6 +77,11 @@ class Channels:
                 got=f"{len(self.frequencies)} for {len(self.maps)}",
                 allowed="one each, - for a map that tells its own",
             )
+        need_slope(
+            options,
+            "channels",
+            "give the dish, whose pattern is known at every frequency, or correct the maps and say corrected=true",
+        )
         planes: list[SkyImage] = []
         notes: list[str] = []
         for number, given in enumerate(self.maps):
@@ -91,7 +97,8 @@ class Channels:
                     got=each.name,
                     todo="give --channel-frequencies, one for each of the maps, such as 843MHz,1.4GHz",
                 )
-            if not (each.frame.celestial and image.frame.celestial):
+            one_response = options is not None and (options.primary_beam or options.weight)
+            if one_response or not (each.frame.celestial and image.frame.celestial):
                 same_grid(image, each, "the channel")
         _check_frequencies(planes)
         planes = [seen_alike(each, image, "the channel") for each in planes]

@@ -154,7 +154,7 @@ def search(
     clock = _Clock()
     opened = []
     for one in beside:
-        opened.append(one.open(image))
+        opened.append(one.open(image, finder.options))
         image = opened[-1].image
     whole = Box.of(image.shape)
     area = area_of(region, image.frame)

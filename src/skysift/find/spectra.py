@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2 as chi2_law
 
+from skysift.base.errors import UsageError
 from skysift.find.beside import extended
 from skysift.find.finding import Finding
 from skysift.find.options import FinderOptions
@@ -31,6 +32,7 @@ from skysift.sky.table import Table
 __all__ = [
     "component_places",
     "mismatched",
+    "need_slope",
     "plain_noise",
     "spectra_table",
     "with_spectra",
@@ -56,6 +58,29 @@ def component_places(finding: Finding, image: SkyImage) -> Places:
     return places_at(image, rows["x"], rows["y"], shapes)
 
 
+def need_slope(options: FinderOptions | None, what: str, todo: str) -> None:
+    """Refuse a map of the response of a primary beam, which tells nothing of how it changes with frequency.
+
+    Maps that were corrected for it (`corrected`, `weight`) are taken to be so at each frequency.
+
+    Parameters
+    ----------
+    options
+        Those of the search.
+    what
+        What the further maps are, for the message.
+    todo
+        What else to do.
+    """
+    if options is None or options.primary_beam is None or options.corrected:
+        return
+    raise UsageError(
+        f"the response of one frequency does not tell that of {what}: the slope of the beam would stay in the spectra",
+        got=f"primary_beam={options.primary_beam}, and maps that are not corrected",
+        todo=todo,
+    )
+
+
 def plain_noise(options: FinderOptions) -> NoiseOptions:
     """The options of the noise of a further map: the finder's, without the maps given for the searched one."""
     chosen = {name: getattr(options, name) for name in NoiseOptions.model_fields}
@@ -67,9 +92,10 @@ def plain_noise(options: FinderOptions) -> NoiseOptions:
 def with_spectra(
     finding: Finding,
     measured: Sequence[Forced],
-    law: Callable[[Floats, Floats], PowerLaws],
+    law: Callable[..., PowerLaws],
     beams: Sequence[Beam],
     limit: float,
+    response: Floats | None = None,
 ) -> Catalogue:
     """The catalogue with the spectra of its components, and of its sources: those of the sums of their components.
 
@@ -82,9 +108,12 @@ def with_spectra(
     measured
         Of the components, map by map.
     law
-        Spectra from fluxes and errors (row, map).
+        Spectra from fluxes and errors (row, map), and the response where it is given (row, number).
     beams, limit
         As for `mismatched`.
+    response
+        How the response of the primary beam changes with frequency, of the components (component, number); a
+        source has the mean of its components, by their fluxes on the first map.
     """
     n = len(finding.catalogue.components)
     flux, error = (
@@ -103,7 +132,10 @@ def with_spectra(
     )
     for table, values, errors in several:
         rows = finding.catalogue.table(table)
-        found = law(values, errors)
+        there = response
+        if response is not None and table == "sources":
+            there = _mean_by_source(response, source, flux[:, 0], len(total))
+        found = law(values, errors) if there is None else law(values, errors, response=there)
         filled: dict[str, npt.NDArray[Any]] = {
             "spectral_index": found.index,
             "spectral_index_err": found.index_err,
@@ -115,6 +147,16 @@ def with_spectra(
         doubt = mismatched(rows, found, beams, limit)
         columns[table] = {**filled, "flags": rows["flags"] | np.where(doubt, flag("uv_mismatch"), 0)}
     return extended(finding.catalogue, columns)
+
+
+def _mean_by_source(values: Floats, source: npt.NDArray[np.int64], flux: Floats, n_sources: int) -> Floats:
+    """Means (source, number) of values of components (component, number), weighted by their fluxes."""
+    weight = np.where(np.isfinite(flux), np.abs(flux), 0.0) + 1e-30
+    total, sums = np.zeros((n_sources, 1)), np.zeros((n_sources, values.shape[1]))
+    np.add.at(total, source, weight[:, None])
+    np.add.at(sums, source, weight[:, None] * values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / total)
 
 
 def mismatched(rows: Table, laws: PowerLaws, beams: Sequence[Beam], limit: float) -> Bools:

@@ -101,7 +101,7 @@ class StokesMaps:
         """The table of what is found in Stokes V, where there is such a map."""
         return (V_TABLE,) if "V" in self.maps else ()
 
-    def open(self, image: SkyImage) -> OpenedStokes:
+    def open(self, image: SkyImage, options: FinderOptions | None = None) -> OpenedStokes:
         """
         The maps opened and checked against the searched one.
 

@@ -22,10 +22,12 @@ from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import Noise, measure_noise, pixels_within
 from skysift.find.options import FinderOptions
-from skysift.find.spectra import component_places, plain_noise, spectra_table, with_spectra
+from skysift.find.places import Places
+from skysift.find.spectra import component_places, need_slope, plain_noise, spectra_table, with_spectra
 from skysift.io.planes import has_data
 from skysift.measure.background import mask_bright
 from skysift.measure.convolve import common_beam, convolve, same_beam
+from skysift.measure.response import DishResponse
 from skysift.measure.spectrum import taylor_laws
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -54,16 +56,22 @@ class TaylorTerms:
     name: str = "Taylor terms"
     tables: tuple[str, ...] = ("spectra",)
 
-    def open(self, image: SkyImage) -> OpenTerms:
+    def open(self, image: SkyImage, options: FinderOptions | None = None) -> OpenTerms:
         """The terms, on the pixels of tt0 and with its beam: all convolved to the common one where they differ.
 
         Raises
         ------
         UsageError
-            There are more terms than two, or one lies on other pixels or holds no data.
+            There are more terms than two, one lies on other pixels or holds no data, or the response to the primary
+            beam is known at one frequency only.
         HeaderError
             One has no beam.
         """
+        need_slope(
+            options,
+            "a band",
+            "give the dish alone, whose pattern is known at every frequency, or correct all terms and say corrected=true",
+        )
         if not 1 <= len(self.maps) <= 2:
             raise UsageError(
                 "the Taylor terms are tt1, and perhaps tt2", got=f"{len(self.maps)} maps", allowed="1 or 2"
@@ -144,6 +152,7 @@ class OpenTerms:
             partial(taylor_laws, correlation=correlation),
             self.own,
             options.spectral_beams,
+            _of_beam(finding.noise, places),
         )
         names = ("tt0", "tt1", "tt2")
         between = {
@@ -159,6 +168,18 @@ class OpenTerms:
                 "spectra": spectra_table(finding, measured, [self.image.frequency] * len(maps), taylor=True)
             },
         )
+
+
+def _of_beam(noise: Noise, places: Places) -> Floats | None:
+    """What the primary beam adds to index and curvature (component, 2); None where the terms are free of it.
+
+    Those of a map that was corrected are, for corrections are made at each frequency.
+    """
+    response = noise.response
+    if response is None or response.corrected or not isinstance(response.source, DishResponse):
+        return None
+    x, y = places.x, places.y
+    return np.stack([-response.source.steepness(x, y), response.source.bend(x, y)], axis=1)
 
 
 def noise_correlation(images: Sequence[SkyImage], noises: Sequence[Noise], crew: Crew) -> Floats:

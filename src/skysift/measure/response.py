@@ -24,7 +24,7 @@ import numpy.typing as npt
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
 from skysift.sky.image import SkyImage
-from skysift.sky.power_pattern import NULLS, power, steepness
+from skysift.sky.power_pattern import NULLS, bend, power, steepness
 from skysift.sky.systems import vectors
 
 __all__ = ["DishResponse", "MapResponse", "Response", "ResponseSource", "apparent_columns"]
@@ -268,6 +268,10 @@ class DishResponse:
     def steepness(self, x: Floats, y: Floats) -> Floats:
         """Derivatives d ln A / d ln w of the pattern; ``2 |ln A|`` for a Gaussian."""
         return steepness(self.pattern, self._rho(self._squares(x, y)))
+
+    def bend(self, x: Floats, y: Floats) -> Floats:
+        """By what part of ln(frequency)^2 the logarithm of the response bends; 2 ln A of a Gaussian."""
+        return bend(self.pattern, self._rho(self._squares(x, y)))
 
     def _rho(self, squares: Floats) -> Floats:
         chord = np.sqrt(np.maximum(squares, 0.0))

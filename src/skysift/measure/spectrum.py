@@ -96,7 +96,9 @@ def power_laws(
     return PowerLaws(first, err, index, index_err, bend, bend_err, chi2, points)
 
 
-def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaws:
+def taylor_laws(
+    flux: Floats, flux_err: Floats, correlation: Floats, response: Floats | None = None
+) -> PowerLaws:
     """Spectra from fluxes in the Taylor terms of a map.
 
     Parameters
@@ -105,14 +107,26 @@ def taylor_laws(flux: Floats, flux_err: Floats, correlation: Floats) -> PowerLaw
         Of I0, I1 and perhaps I2 (Jy); (source, term).
     correlation
         Of the noise of the terms; (term, term).
+    response
+        Index and curvature of the primary beam through which the terms were seen, -s and b of
+        A exp(-s u + b u^2), u = ln(nu/nu0): the terms are multiplied by the series of 1/A,
+        1 + s w + (s (s - 1) / 2 - b) w^2; (source, 2).
     """
     n, terms = flux.shape
     curvature: Floats | None = None
     curvature_err: Floats | None = None
     with np.errstate(divide="ignore", invalid="ignore"):
+        covariance = flux_err[:, :, None] * correlation * flux_err[:, None, :]
+        if response is not None:
+            s, b = -response[:, 0], response[:, 1]
+            free = np.tile(np.eye(terms), (n, 1, 1))
+            free[:, 1, 0] = s
+            if terms > 2:
+                free[:, 2, 0], free[:, 2, 1] = 0.5 * s * (s - 1.0) - b, s
+            flux = np.einsum("sij,sj->si", free, flux)
+            covariance = free @ covariance @ free.transpose(0, 2, 1)
         i0 = flux[:, 0]
         index = flux[:, 1] / i0
-        covariance = flux_err[:, :, None] * correlation * flux_err[:, None, :]
         slope = np.stack([-index / i0, 1.0 / i0, *([np.zeros(n)] * (terms - 2))], axis=1)
         index_err = np.sqrt(np.einsum("si,sij,sj->s", slope, covariance, slope))
         if terms > 2:

@@ -17,7 +17,7 @@ from scipy.special import j1
 
 from skysift.sky.units import ARCSEC, LIGHT
 
-__all__ = ["NULLS", "PATTERNS", "Pattern", "half_power", "power", "steepness"]
+__all__ = ["NULLS", "PATTERNS", "Pattern", "bend", "half_power", "power", "steepness"]
 
 Floats = NDArray[np.float64]
 Pattern: TypeAlias = Literal["cosine", "airy", "gaussian"]
@@ -29,6 +29,7 @@ NULLS: dict[str, float] = {"cosine": 1.5 / 1.18896478, "airy": 1.185303244596589
 _WIDTHS: dict[str, float] = {"airy": 1.028993969962188, "cosine": 1.13, "gaussian": 1.09}
 _AIRY_HALF = 1.61633994831070  # where (2 J1(z) / z)^2 = 1/2
 _STEP = 1e-4  # of the distance, of numerical derivatives
+_BEND = 3e-3  # the same, of second ones
 
 
 def half_power(pattern: str, frequency: float, diameter: float) -> float:
@@ -57,3 +58,13 @@ def steepness(pattern: str, rho: Floats) -> Floats:
     wider, narrower = power(pattern, rho / (1.0 + _STEP)), power(pattern, rho / (1.0 - _STEP))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(wider / narrower) / (2.0 * _STEP))
+
+
+def bend(pattern: str, rho: Floats) -> Floats:
+    """Half the second derivatives of ln A by ln(frequency), at distances in FWHM; ``2 ln A`` for a Gaussian, exactly.
+
+    A(nu) = A exp(-s u + b u^2 + ...), with u = ln(nu / nu0), s the `steepness` and b this.
+    """
+    lower, middle, higher = (power(pattern, rho * math.exp(step)) for step in (-_BEND, 0.0, _BEND))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(lower * higher / middle**2) / (2.0 * _BEND**2))
