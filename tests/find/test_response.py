@@ -345,3 +345,17 @@ def test_a_dish_needs_the_frequency():
 def test_options_that_say_nothing_are_refused(options, said):
     with pytest.raises(OptionError, match=said):
         make_finder("classic", **options)
+
+
+def test_much_lost_is_told_and_all_lost_is_refused(tmp_path):
+    data = np.random.default_rng(5).normal(0.0, images.RMS, SHAPE)
+    image = images.image(data, **PLACE)
+    path = written(gaussian(), tmp_path / "pb.fits")
+    lost = float((gaussian() < 0.5).mean())
+    notes = search(image, make_finder("classic", primary_beam=path, primary_beam_cutoff=0.5)).notes
+    assert any(f"{lost:.0%} of the data lie where the response" in note for note in notes)
+    notes = search(image, make_finder("classic", primary_beam=path, primary_beam_cutoff=0.01)).notes
+    assert not any("of the data lie" in note for note in notes)
+    nowhere = written(np.where(gaussian() > 0.99, np.nan, 0.01), tmp_path / "nowhere.fits")
+    with pytest.raises(UsageError, match="leaves nothing of the map"):
+        search(image, make_finder("classic", primary_beam=nowhere))

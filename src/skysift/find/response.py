@@ -34,6 +34,7 @@ Floats = npt.NDArray[np.float64]
 Menu = TypeVar("Menu", bound=CorrectionOptions)
 
 HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
+MUCH = 0.2  # of the data: so much lost below the cut-off is told
 APART = 0.1  # pixels that the corners of the two maps may lie apart
 
 
@@ -44,7 +45,7 @@ def response_of(image: SkyImage, options: CorrectionOptions, crew: Crew = ALONE)
     Raises
     ------
     UsageError
-        The map of the beam has another shape or lies elsewhere on the sky, or is no response.
+        The map of the beam has another shape or lies elsewhere on the sky, is no response, or leaves no data.
     HeaderError
         The pattern of a dish is wanted, and the frequency of the map is not known.
     """
@@ -70,7 +71,25 @@ def response_of(image: SkyImage, options: CorrectionOptions, crew: Crew = ALONE)
     kept, lost = np.sum(
         list(crew.map("response, area", partial(_areas, image, response), boxes)), axis=0
     ).tolist()
-    return replace(response, facts=_facts(response, told, kept, lost, image.frame))
+    if lost and not kept:
+        raise UsageError(
+            f"the primary beam leaves nothing of the map: {told}",
+            got=f"a response below {response.cutoff:g} wherever there are data",
+            todo="set pointing=RA,DEC, or lower primary_beam_cutoff",
+        )
+    much = lost > MUCH * (kept + lost)
+    return replace(
+        response,
+        facts=_facts(response, told, kept, lost, image.frame),
+        notes=(_loss(response, told, kept, lost),) * much,
+    )
+
+
+def _loss(response: Response, told: str, kept: int, lost: int) -> str:
+    return (
+        f"{lost / (kept + lost):.0%} of the data lie where the response of the primary beam is below "
+        f"{response.cutoff:g}, and count as blank ({told})"
+    )
 
 
 def _facts(response: Response, told: str, kept: int, lost: int, frame: Frame) -> dict[str, object]:

@@ -162,6 +162,7 @@ def search(
     noise = measure_noise(image, finder.options, crew, signed=signed)
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
+    notes += () if noise.response is None else noise.response.notes
     used = finder
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")

@@ -71,6 +71,8 @@ class Response:
         The maps that it was read from.
     facts
         What to tell of it.
+    notes
+        What is odd about it, one line each.
     """
 
     source: ResponseSource
@@ -79,6 +81,7 @@ class Response:
     width_error: float = 0.0
     maps: tuple[SkyImage, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def read(self, box: Box) -> npt.NDArray[np.float32]:
         """The response in a box (y, x), NaN below the cut-off and where it is not known."""
