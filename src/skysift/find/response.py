@@ -77,12 +77,9 @@ def response_of(image: SkyImage, options: CorrectionOptions, crew: Crew = ALONE)
             got=f"a response below {response.cutoff:g} wherever there are data",
             todo="set pointing=RA,DEC, or lower primary_beam_cutoff",
         )
-    much = lost > MUCH * (kept + lost)
-    return replace(
-        response,
-        facts=_facts(response, told, kept, lost, image.frame),
-        notes=(_loss(response, told, kept, lost),) * much,
-    )
+    facts = _facts(response, told, kept, lost, image.frame)
+    notes = (_loss(response, told, kept, lost),) if lost > MUCH * (kept + lost) else ()
+    return replace(response, facts=facts, notes=notes)
 
 
 def _loss(response: Response, told: str, kept: int, lost: int) -> str:
