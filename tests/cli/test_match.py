@@ -50,7 +50,7 @@ def test_all_rows_are_written_with_units(two, tmp_path, capsys, suffix, kind):
     out = tmp_path / f"out.{suffix}"
     assert main(["match", *two, "--out", str(out), "--kind", kind]) == 0
     told = capsys.readouterr()
-    assert told.err == ""
+    assert [line for line in told.err.splitlines() if "compiling kernels" not in line] == []
     assert "  a: 60 rows: 60 matched, 0 alone\n  b: 60 rows: 60 matched, 0 alone" in told.out
     if suffix == "parquet":
         read = AstropyTable(parquet.read_table(out).to_pydict())
