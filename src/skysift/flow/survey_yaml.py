@@ -15,7 +15,7 @@ __all__ = ["Key", "load_config"]
 Key: TypeAlias = tuple[str | int, ...]
 """Where a value stands: names of keys and numbers of entries, from the outside in."""
 
-_EXAMPLE_TODO = "`skysift survey --example` prints one to begin with"
+_SEE_EXAMPLE = "`skysift survey --example` prints one to begin with"
 
 
 def load_config(path: Path) -> tuple[dict[str, Any], dict[Key, int], list[Key]]:
@@ -37,11 +37,9 @@ def load_config(path: Path) -> tuple[dict[str, Any], dict[Key, int], list[Key]]:
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise UsageError(
-            f"the configuration is not YAML{where}", got=str(path), todo=_EXAMPLE_TODO
-        ) from error
+        raise UsageError(f"the configuration is not YAML{where}", got=str(path), todo=_SEE_EXAMPLE) from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise UsageError("the configuration holds no KEY: VALUE lines", got=str(path), todo=_EXAMPLE_TODO)
+        raise UsageError("the configuration holds no KEY: VALUE lines", got=str(path), todo=_SEE_EXAMPLE)
     lines: dict[Key, int] = {}
     twice: list[Key] = []
     _walk(node, (), lines, twice)
