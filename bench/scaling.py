@@ -137,7 +137,7 @@ def page(size: int, rows, costs, flows, total, spent: float) -> str:
     return "\n".join(
         [
             "## Threads and clusters\n",
-            f"Made by `python -m bench.scaling` {head}\n",
+            f"Made by `python -m bench.scaling`. {head}\n",
             table(["workers", "wall s", "CPU s", "CPU against one", "efficiency"], rows),
             "\nEfficiency is the wall time of one thread over that of n workers times n; the catalogues are equal. The "
             "client, the scheduler and the workers share the two cores.\n",
