@@ -1,0 +1,417 @@
+"""Fluxes of segments: sums over the pixels of extended sources above a local level, with errors of correlated noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.compiled import kernel
+from skysift.measure.background import clipped
+from skysift.measure.noise import truncation
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+CLIP = 3.0  # around the level of an annulus, in its own rms
+WANTED = 10.0  # beam areas that an annulus should hold; with fewer it comes nearer to the segment
+LEAST = 2.0  # beam areas below which nothing is said of the local level
+SAMPLES = 1000  # pixels whose correlation with all others is summed, of a segment and of its annulus
+
+# columns of a row
+(
+    N_PIXELS, SUM, VARIANCE, PEAK, X_PEAK, Y_PEAK, X, Y, X_VARIANCE, Y_VARIANCE, LEVEL, LEVEL_VARIANCE, CROSS, RMS, XX,
+    XY, YY, N_ANNULUS,
+) = range(18)  # fmt: skip
+N_ROW = 18
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentFluxes:
+    """
+    What was summed over segments; arrays ``(n,)``, NaN where a segment holds no data.
+
+    Attributes
+    ----------
+    n_pixels, n_beams
+        Pixels with data, and the same in beam areas.
+    flux_int, flux_int_err
+        Flux density above the local level (Jy); the error holds noise, that of the local level, and how the two
+        go together.
+    flux_peak, x_peak, y_peak
+        The brightest pixel: its brightness above the local level (Jy/beam) and place (pixels of the map).
+    x, y, x_err, y_err
+        Centroid of the flux (pixels of the map); that of the pixels where the flux is not above zero.
+    background, background_err
+        Local level above that of the map (Jy/beam); always taken off, however small it is. Where the
+        surroundings hold too few pixels it is 0, and its error is the rms.
+    rms
+        Mean noise over the segment (Jy/beam).
+    moments
+        ``(n, 3)`` second moments xx, xy, yy of the flux (pixels squared); of the pixels where those of the flux are
+        no ellipse.
+    n_annulus
+        Pixels that the local level comes from; 0 where there were too few.
+    """
+
+    n_pixels: Ints
+    n_beams: Floats
+    flux_int: Floats
+    flux_int_err: Floats
+    flux_peak: Floats
+    x_peak: Floats
+    y_peak: Floats
+    x: Floats
+    y: Floats
+    x_err: Floats
+    y_err: Floats
+    background: Floats
+    background_err: Floats
+    rms: Floats
+    moments: Floats
+    n_annulus: Ints
+
+    def __len__(self) -> int:
+        return int(self.n_pixels.size)
+
+
+def measure_segments(
+    data: Pixels,
+    level: Pixels,
+    rms: Pixels,
+    labels: Labels,
+    blocked: Bools,
+    y0: int,
+    x0: int,
+    members: Ints,
+    beam_area: float | Floats,
+    lags: Ints,
+    correlation: Floats,
+    inner: float,
+    outer: float,
+) -> SegmentFluxes:
+    """
+    Fluxes of segments above the level around them, with the errors of correlated noise.
+
+    The local level is the mean of the pixels farther than `inner` and at most `outer` pixels from the segment that
+    belong to nothing else, clipped at 3 times their rms. Where they cover less than 10 beam areas, the inner distance
+    is halved, then left out; nothing is ever looked at beyond `outer`, so that a tile with that margin is
+    enough. The error of the level is that of a mean of correlated noise, widened by the scatter of the pixels around
+    the segment where this is more than noise explains. The flux is a sum with weights, 1 in the segment and minus
+    the ratio of the numbers of pixels around it, and its variance that of this sum under the noise autocorrelation.
+
+    Parameters
+    ----------
+    data, level, rms
+        Pixels of a tile (y, x) whose first pixel is (y0, x0); NaN in ``data`` where the map is blank.
+    labels
+        Number of the segment that each pixel belongs to; 0 for none.
+    blocked
+        Further pixels that say nothing of the local level, such as those of compact sources.
+    members
+        The labels to measure.
+    beam_area
+        In pixels, one or one a member.
+    lags, correlation
+        Offsets (dy, dx) at which noise is correlated, and by how much.
+    inner, outer
+        Distances in pixels.
+    """
+    members = np.asarray(members, np.int64)
+    area = np.broadcast_to(np.asarray(beam_area, np.float64), members.shape)
+    rows = np.full((len(members), N_ROW), np.nan)
+    if len(members):
+        index = np.full(int(max(labels.max(), members.max())) + 1, -1, np.int64)
+        index[members] = np.arange(len(members))
+        boxes = label_boxes(labels, index, len(members))
+        sum_segments(
+            data, level, rms, labels, blocked, y0, x0, members, boxes, np.ascontiguousarray(area), lags, correlation,
+            float(inner), float(outer), CLIP, truncation(CLIP), rows,
+        )  # fmt: skip
+    n = np.nan_to_num(rows[:, N_PIXELS])
+    variance = rows[:, VARIANCE] - 2.0 * n * rows[:, CROSS] + n * n * rows[:, LEVEL_VARIANCE]
+    return SegmentFluxes(
+        n.astype(np.int64), n / area, rows[:, SUM] / area, np.sqrt(np.maximum(variance, 0.0)) / area, rows[:, PEAK],
+        rows[:, X_PEAK], rows[:, Y_PEAK], rows[:, X], rows[:, Y], np.sqrt(rows[:, X_VARIANCE]),
+        np.sqrt(rows[:, Y_VARIANCE]), rows[:, LEVEL], np.sqrt(rows[:, LEVEL_VARIANCE]), rows[:, RMS],
+        rows[:, XX : YY + 1].copy(), np.nan_to_num(rows[:, N_ANNULUS]).astype(np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def label_boxes(labels: Labels, index: Ints, n: int) -> Ints:
+    """Half-open boxes ``(n, 4)`` y0, y1, x0, x1 of the labels whose row ``index[label]`` is not negative; else empty."""
+    boxes = np.zeros((n, 4), np.int64)
+    height, width = labels.shape
+    for v in range(height):
+        for u in range(width):
+            label = labels[v, u]
+            if label <= 0 or index[label] < 0:
+                continue
+            box = boxes[index[label]]
+            if box[1] == 0:
+                box[0], box[1], box[2], box[3] = v, v + 1, u, u + 1
+            else:
+                box[1] = v + 1
+                box[2], box[3] = min(box[2], u), max(box[3], u + 1)
+    return boxes
+
+
+@kernel
+def square_distances(inside: Bools, out: Ints) -> None:
+    """
+    Fill ``out (y, x)`` with the squared distance of each pixel to the nearest one that is ``inside``.
+
+    In two passes, each linear in the pixels (Meijster, Roerdink & Hesselink 2000).
+    """
+    height, width = inside.shape
+    far = height + width
+    column = np.empty(width, np.int64)
+    column[:] = far
+    for v in range(height):
+        for u in range(width):
+            column[u] = 0 if inside[v, u] else min(column[u] + 1, far)
+            out[v, u] = column[u]
+    column[:] = far
+    for v in range(height - 1, -1, -1):
+        for u in range(width):
+            column[u] = min(column[u] + 1, out[v, u])
+            out[v, u] = column[u]
+    square, place, begin = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64)
+    for v in range(height):
+        for u in range(width):
+            square[u] = out[v, u] * out[v, u]
+        top = 0
+        place[0], begin[0] = 0, 0
+        for u in range(1, width):
+            while top >= 0:
+                old, new = begin[top] - place[top], begin[top] - u
+                if old * old + square[place[top]] <= new * new + square[u]:
+                    break
+                top -= 1
+            if top < 0:
+                top = 0
+                place[0], begin[0] = u, 0
+                continue
+            p = place[top]
+            first = 1 + (u * u - p * p + square[u] - square[p]) // (2 * (u - p))
+            if first < width:
+                top += 1
+                place[top], begin[top] = u, first
+        for u in range(width - 1, -1, -1):
+            out[v, u] = (u - place[top]) * (u - place[top]) + square[place[top]]
+            if u == begin[top]:
+                top -= 1
+
+
+@kernel
+def mark_annulus(
+    data: Pixels, labels: Labels, blocked: Bools, distance: Ints, v0: int, u0: int, inner: float, outer: float,
+    part: npt.NDArray[np.int8],
+) -> int:  # fmt: skip
+    """Number of free pixels with data between two distances; they become 2 in ``part``, whose first is (v0, u0)."""
+    n = 0
+    for v in range(part.shape[0]):
+        for u in range(part.shape[1]):
+            if part[v, u] == 1:
+                continue
+            d = distance[v, u]
+            free = (
+                labels[v0 + v, u0 + u] == 0
+                and not blocked[v0 + v, u0 + u]
+                and not np.isnan(data[v0 + v, u0 + u])
+            )
+            taken = free and d > inner * inner and d <= outer * outer
+            part[v, u] = 2 if taken else 0
+            n += taken
+    return n
+
+
+@kernel
+def sum_segments(
+    data: Pixels, level: Pixels, rms: Pixels, labels: Labels, blocked: Bools, y0: int, x0: int, members: Ints,
+    boxes: Ints, areas: Floats, lags: Ints, correlation: Floats, inner: float, outer: float, clip: float,
+    truncated: float, rows: Floats,
+) -> None:  # fmt: skip
+    """Fill ``rows (n, column)`` with the sums over each member, whose box in the tile is ``boxes (n, 4)``."""
+    height, width = data.shape
+    margin = int(np.ceil(outer))
+    for i in range(members.shape[0]):
+        if boxes[i, 1] == 0:
+            rows[i, N_PIXELS] = 0.0
+            continue
+        v0, v1 = max(boxes[i, 0] - margin, 0), min(boxes[i, 1] + margin, height)
+        u0, u1 = max(boxes[i, 2] - margin, 0), min(boxes[i, 3] + margin, width)
+        inside = labels[v0:v1, u0:u1] == members[i]
+        distance = np.empty((v1 - v0, u1 - u0), np.int64)
+        square_distances(inside, distance)
+        part = inside.astype(np.int8)
+        found = 0
+        for share in (1.0, 0.5, 0.0):
+            found = mark_annulus(data, labels, blocked, distance, v0, u0, share * inner, outer, part)
+            if found >= WANTED * areas[i]:
+                break
+        row = rows[i]
+        local_level(data, level, rms, v0, u0, part, found, areas[i], correlation, clip, truncated, row)
+        sum_one(data, level, rms, v0, u0, part, row)
+        if row[N_PIXELS] > 0.0:
+            spread(data, rms, v0, u0, part, lags, correlation, row)
+            row[X] += u0 + x0
+            row[Y] += v0 + y0
+            row[X_PEAK] += u0 + x0
+            row[Y_PEAK] += v0 + y0
+
+
+@kernel
+def local_level(
+    data: Pixels, level: Pixels, rms: Pixels, v0: int, u0: int, part: npt.NDArray[np.int8], found: int, area: float,
+    correlation: Floats, clip: float, truncated: float, row: Floats,
+) -> None:  # fmt: skip
+    """Put into a row the level where ``part`` is 2, the number of pixels, and by what scatter widens its variance."""
+    row[LEVEL], row[LEVEL_VARIANCE], row[N_ANNULUS] = 0.0, np.nan, 0.0
+    if found < LEAST * area or found < 4:
+        return
+    values = np.empty(found)
+    n, power = 0, 0.0
+    for v in range(part.shape[0]):
+        for u in range(part.shape[1]):
+            if part[v, u] == 2:
+                values[n] = np.float64(data[v0 + v, u0 + u]) - level[v0 + v, u0 + u]
+                power += np.float64(rms[v0 + v, u0 + u]) ** 2
+                n += 1
+    mean, scatter, _ = clipped(values, n, clip, truncated)
+    row[LEVEL], row[N_ANNULUS] = mean, n
+    independent = n / max(correlation.sum(), 1.0)
+    ratio = scatter * scatter * n / power
+    row[LEVEL_VARIANCE] = ratio if ratio > 1.0 + 3.0 * np.sqrt(2.0 / independent) else 1.0
+
+
+@kernel
+def sum_one(
+    data: Pixels, level: Pixels, rms: Pixels, v0: int, u0: int, part: npt.NDArray[np.int8], row: Floats
+) -> None:
+    """Put into a row the sums over the pixels where ``part`` is 1; those without data become 0 there."""
+    n, total, noise, peak = 0, 0.0, 0.0, -np.inf
+    sums, even = np.zeros(5), np.zeros(5)  # x, y, xx, xy, yy by flux and by pixel
+    for v in range(part.shape[0]):
+        for u in range(part.shape[1]):
+            if part[v, u] != 1:
+                continue
+            if np.isnan(data[v0 + v, u0 + u]):
+                part[v, u] = 0
+                continue
+            value = np.float64(data[v0 + v, u0 + u]) - level[v0 + v, u0 + u] - row[LEVEL]
+            n += 1
+            total += value
+            noise += rms[v0 + v, u0 + u]
+            if value > peak:
+                peak = value
+                row[X_PEAK], row[Y_PEAK] = u, v
+            for k, term in enumerate((float(u), float(v), float(u * u), float(u * v), float(v * v))):
+                sums[k] += value * term
+                even[k] += term
+    row[N_PIXELS] = n
+    if n == 0:
+        row[LEVEL] = np.nan
+        return
+    row[SUM], row[PEAK], row[RMS] = total, peak, noise / n
+    even /= n
+    if total > 0.0:
+        sums /= total
+    else:
+        sums[:] = even
+    row[X], row[Y] = sums[0], sums[1]
+    for attempt in range(2):
+        m = sums if attempt == 0 else even
+        row[XX], row[XY], row[YY] = m[2] - m[0] * m[0], m[3] - m[0] * m[1], m[4] - m[1] * m[1]
+        if row[XX] >= 0.0 and row[YY] >= 0.0 and row[XX] * row[YY] >= row[XY] * row[XY]:
+            break
+
+
+@kernel
+def spread(
+    data: Pixels,
+    rms: Pixels,
+    v0: int,
+    u0: int,
+    part: npt.NDArray[np.int8],
+    lags: Ints,
+    correlation: Floats,
+    row: Floats,
+) -> None:
+    """
+    Put into a row the variances of sum, local level and centroid, and how the sum and the level go together.
+
+    They are sums of the noise autocorrelation over pairs of pixels. The first of a pair is every k-th pixel in map
+    order, so that about `SAMPLES` are taken; the second is any.
+    """
+    height, width = part.shape
+    reach_y, reach_x = 0, 0
+    for m in range(lags.shape[0]):
+        reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
+    noise = np.zeros((2, height + 2 * reach_y, width + 2 * reach_x))
+    for v in range(height):
+        for u in range(width):
+            if part[v, u] > 0:
+                noise[part[v, u] - 1, v + reach_y, u + reach_x] = rms[v0 + v, u0 + u]
+    n_own, n_ring = row[N_PIXELS], row[N_ANNULUS]
+    step_own, step_ring = int(max(1.0, n_own // SAMPLES)), int(max(1.0, n_ring // SAMPLES))
+    own, cross, ring, power, power_ring = 0.0, 0.0, 0.0, 0.0, 0.0
+    xx, yy, lever_x, lever_y, power_x, power_y = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    seen, seen_ring = 0, 0
+    for v in range(height):
+        for u in range(width):
+            kind = part[v, u]
+            if kind == 1:
+                dx, dy, here = u - row[X], v - row[Y], noise[0, v + reach_y, u + reach_x]
+                lever_x += dx
+                lever_y += dy
+                power += here * here
+                power_x += dx * dx * here * here
+                power_y += dy * dy * here * here
+                seen += 1
+                if (seen - 1) % step_own:
+                    continue
+                a, b, ax, ay = 0.0, 0.0, 0.0, 0.0
+                for m in range(lags.shape[0]):
+                    r, c = v + lags[m, 0], u + lags[m, 1]
+                    term = correlation[m] * noise[0, r + reach_y, c + reach_x]
+                    a += term
+                    ax += term * (c - row[X])
+                    ay += term * (r - row[Y])
+                    b += correlation[m] * noise[1, r + reach_y, c + reach_x]
+                own += here * a
+                cross += here * b
+                xx += here * dx * ax
+                yy += here * dy * ay
+            elif kind == 2 and n_ring > 0.0:
+                here = noise[1, v + reach_y, u + reach_x]
+                power_ring += here * here
+                seen_ring += 1
+                if (seen_ring - 1) % step_ring:
+                    continue
+                b = 0.0
+                for m in range(lags.shape[0]):
+                    b += correlation[m] * noise[1, v + lags[m, 0] + reach_y, u + lags[m, 1] + reach_x]
+                ring += here * b
+    # from the pixels that were taken to all of them
+    scale = n_own / ((n_own - 1.0) // step_own + 1.0)
+    own, cross, xx, yy = own * scale, cross * scale, xx * scale, yy * scale
+    patch = max(correlation.sum(), 1.0)
+    row[VARIANCE] = own if own > 0.0 else power * patch
+    if n_ring > 0.0:
+        ring *= n_ring / ((n_ring - 1.0) // step_ring + 1.0)
+        if not ring > 0.0:
+            ring = power_ring * patch
+        row[LEVEL_VARIANCE] *= ring / (n_ring * n_ring)
+        row[CROSS] = cross / n_ring
+    else:
+        row[LEVEL_VARIANCE], row[CROSS] = row[RMS] * row[RMS], 0.0
+    total = row[SUM]
+    if total > 0.0:
+        xx = xx if xx > 0.0 else power_x * patch
+        yy = yy if yy > 0.0 else power_y * patch
+        row[X_VARIANCE] = (xx + lever_x * lever_x * row[LEVEL_VARIANCE]) / (total * total)
+        row[Y_VARIANCE] = (yy + lever_y * lever_y * row[LEVEL_VARIANCE]) / (total * total)

@@ -1,0 +1,210 @@
+"""Sums over segments: what made shapes hold is found, above the level around them, with errors that are errors."""
+
+import numpy as np
+import pytest
+from scipy import fft, ndimage
+
+from skysift.measure.segment import SAMPLES, label_boxes, measure_segments, square_distances
+
+SIGMA = 2.0  # of the beam, in pixels
+AREA = 2 * np.pi * SIGMA**2
+REACH = 8
+LAGS = np.stack(np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1], axis=-1).reshape(-1, 2)
+CORRELATION = np.exp(-(LAGS**2).sum(axis=1) / (4 * SIGMA**2))
+INNER, OUTER = 3.0, 14.0
+
+
+def beam_noise(shape: tuple[int, int], rng: np.random.Generator, rms: float = 1.0) -> np.ndarray:
+    """Noise that is correlated as by a round Gaussian beam."""
+    v, u = fft.fftfreq(shape[0]), fft.fftfreq(shape[1])
+    transfer = np.exp(-2 * (np.pi * SIGMA) ** 2 * (v[:, None] ** 2 + u**2))
+    noise = fft.ifft2(fft.fft2(rng.standard_normal(shape)) * transfer).real
+    return noise * rms * 2 * np.sqrt(np.pi) * SIGMA
+
+
+def measured(
+    data, labels, members, *, level=None, rms=None, blocked=None, y0=0, x0=0, inner=INNER, outer=OUTER
+):
+    data = data.astype(np.float32)
+    level = np.zeros_like(data) if level is None else level.astype(np.float32)
+    rms = np.ones_like(data) if rms is None else rms.astype(np.float32)
+    blocked = np.zeros(data.shape, bool) if blocked is None else blocked
+    return measure_segments(
+        data, level, rms, labels.astype(np.int32), blocked, y0, x0, np.asarray(members), AREA, LAGS, CORRELATION,
+        inner, outer,
+    )  # fmt: skip
+
+
+def painted(kind: str, size: int = 101) -> np.ndarray:
+    """A shape seen with the beam, its flux 1 Jy."""
+    y, x = np.mgrid[:size, :size] - size // 2
+    r = np.hypot(x, y)
+    flat = {
+        "disc": (r <= 18) * 1.0,
+        "ring": ((r <= 22) & (r >= 14)) * 1.0,
+        "gaussian": np.exp(-(x**2 / 100 + y**2 / 40 + x * y / 100) / 2),
+    }[kind]
+    return ndimage.gaussian_filter(flat, SIGMA) / flat.sum() * AREA
+
+
+def test_distances_are_those_of_the_transform():
+    rng = np.random.default_rng(4)
+    for shape, share in (((40, 61), 0.02), ((7, 90), 0.2), ((30, 1), 0.1)):
+        inside = rng.random(shape) < share
+        inside[3, 0] = True
+        out = np.empty(shape, np.int64)
+        square_distances(inside, out)
+        assert np.array_equal(out, np.rint(ndimage.distance_transform_edt(~inside) ** 2))
+
+
+def test_boxes_hold_their_labels():
+    labels = np.zeros((20, 30), np.int32)
+    labels[3:6, 7:9], labels[10, 2], labels[12, 28] = 2, 5, 5
+    index = np.array([-1, -1, 1, -1, -1, 0, 2])
+    assert label_boxes(labels, index, 3).tolist() == [[10, 13, 2, 29], [3, 6, 7, 9], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", ["disc", "ring", "gaussian"])
+def test_a_shape_has_the_flux_it_was_made_with(kind):
+    model = painted(kind)
+    labels = (model > 1e-4 * model.max()).astype(np.int32)
+    tilted = model + 0.01 * model.max() + 1e-5 * model.max() * np.arange(model.shape[1])  # with a slope
+    found = measured(tilted, labels, [1], rms=np.full(model.shape, 1e-4 * model.max()), y0=200, x0=300)
+    assert found.flux_int[0] == pytest.approx(1.0, rel=0.005)
+    assert found.n_pixels[0] == labels.sum()
+    assert found.n_beams[0] == pytest.approx(labels.sum() / AREA)
+    assert found.background[0] == pytest.approx(0.0105 * model.max(), rel=0.01)
+    assert (found.x[0], found.y[0]) == pytest.approx((350, 250), abs=0.06)
+    y, x = np.mgrid[:101, :101] - 50
+    true = [(model * term).sum() / model.sum() for term in (x * x, x * y, y * y)]
+    assert found.moments[0] == pytest.approx(true, rel=0.02, abs=0.5)
+    if kind == "gaussian":
+        assert (found.x_peak[0], found.y_peak[0]) == (350, 250)
+        assert found.flux_peak[0] == pytest.approx(model.max(), rel=1e-3)
+
+
+def test_errors_are_errors_and_nothing_is_biased():
+    """Pulls of discs and rings of several sizes on noise, each with the level around it taken off."""
+    step, n = 72, 8
+    y, x = np.mgrid[: step * n, : step * n]
+    r = np.hypot(y % step - step // 2, x % step - step // 2)
+    cell = (y // step) * n + x // step
+    outer = 8.0 + 2.0 * (cell % 5)
+    inside = (r <= outer) & ((cell % 2 == 0) | (r >= outer - 5))
+    labels = np.where(inside, cell + 1, 0)
+    rms = 1.0 + 0.5 * x / (step * n)
+    truth = np.where(inside, 3.0, 0.0) + 0.7
+    rng = np.random.default_rng(11)
+    pulls, levels, places, fluxes = [], [], [], []
+    members = np.arange(1, n * n + 1)
+    pixels = np.bincount(labels.ravel())[1:]
+    for _ in range(12):
+        noise = beam_noise(labels.shape, rng) * rms
+        found = measured(truth + noise, labels, members, rms=rms)
+        pulls.append((found.flux_int - 3.0 * pixels / AREA) / found.flux_int_err)
+        levels.append((found.background - 0.7) / found.background_err)
+        places.append((found.x - (cell[36::72, 36::72].ravel() % n * step + 36)) / found.x_err)
+        fluxes.append(found.flux_int / (3.0 * pixels / AREA))
+    for pull in (pulls, levels, places):
+        pull = np.concatenate(pull)
+        assert abs(pull.mean()) < 3.5 * pull.std() / np.sqrt(pull.size)
+        assert 0.9 < pull.std() < 1.1
+    assert np.mean(fluxes) == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_annulus_next_to_the_segment_counts_its_noise_only_once():
+    """Without a gap the noise of segment and annulus go together, and the error says so."""
+    labels = np.zeros((60, 60), np.int32)
+    labels[26:34, 26:34] = 1
+    rng = np.random.default_rng(3)
+    found = [measured(beam_noise(labels.shape, rng), labels, [1], inner=0.0, outer=8.0) for _ in range(400)]
+    pull = np.array([each.flux_int[0] / each.flux_int_err[0] for each in found])
+    assert 0.92 < pull.std() < 1.08
+
+
+def test_the_subsample_of_a_large_segment_gives_the_same_error():
+    labels = np.zeros((220, 220), np.int32)
+    y, x = np.mgrid[:220, :220] - 110
+    labels[np.hypot(x, y) < 80] = 1
+    found = measured(np.zeros(labels.shape), labels, [1], rms=1 + 0.004 * (x + 110))
+    rms = np.where(labels > 0, 1 + 0.004 * (x + 110), 0.0)
+    square = ndimage.convolve(rms, CORRELATION.reshape(2 * REACH + 1, -1), mode="constant")
+    exact = np.sqrt((rms * square).sum()) / AREA
+    noise = found.n_beams[0] * found.background_err[0]
+    assert labels.sum() > 5 * SAMPLES
+    assert np.sqrt(found.flux_int_err[0] ** 2 - noise**2) == pytest.approx(exact, rel=0.02)
+
+
+def test_neighbours_and_blocked_and_blank_pixels_leave_the_level_alone():
+    data = np.full((80, 80), 0.5)
+    labels = np.zeros((80, 80), np.int32)
+    labels[30:50, 30:50], labels[30:50, 54:60] = 1, 2
+    data[labels == 1], data[labels == 2] = 2.5, 9.0
+    blocked = np.zeros(labels.shape, bool)
+    blocked[52:58, 30:50] = True
+    data[blocked] = 7.0
+    data[20:26, 20:60] = np.nan
+    data[40, 40] = np.nan
+    found = measured(data, labels, [2, 1], blocked=blocked)
+    assert found.background == pytest.approx([0.5, 0.5])
+    assert found.n_pixels.tolist() == [120, 399]
+    assert found.flux_int[1] == pytest.approx(2.0 * 399 / AREA)
+    assert found.flux_peak == pytest.approx([8.5, 2.0])
+
+
+def test_the_annulus_comes_nearer_where_there_is_little_room_and_errors_tell():
+    labels = np.full((60, 60), 9, np.int32)
+    labels[20:40, 20:40] = 1
+    labels[18:20, 18:42] = labels[40:42, 18:42] = labels[18:42, 18:20] = labels[18:42, 40:42] = 0
+    data = np.where(labels == 0, 0.25, 1.25)
+    near = measured(data, labels, [1])
+    assert near.n_annulus[0] == 24 * 24 - 20 * 20
+    assert near.flux_int[0] == pytest.approx(400 / AREA)
+    labels[labels == 0] = 9
+    shut = measured(data, labels, [1])
+    assert (shut.n_annulus[0], shut.background[0], shut.background_err[0]) == (0, 0.0, 1.0)
+    assert shut.flux_int_err[0] > shut.n_beams[0]
+
+
+def test_structure_around_a_segment_widens_the_error_of_its_level():
+    labels = np.zeros((80, 80), np.int32)
+    labels[30:50, 30:50] = 1
+    rng = np.random.default_rng(8)
+    quiet = beam_noise(labels.shape, rng)
+    rough = quiet + 2.0 * np.sign(np.sin(np.arange(80) / 3.0))
+    assert (
+        measured(rough, labels, [1]).background_err[0] > 1.8 * measured(quiet, labels, [1]).background_err[0]
+    )
+
+
+def test_the_rows_do_not_depend_on_the_tile():
+    rng = np.random.default_rng(5)
+    data = beam_noise((120, 140), rng) + 1.0
+    labels = np.zeros(data.shape, np.int32)
+    labels[50:70, 40:80], labels[80:84, 100:106] = 7, 3
+    whole = measured(data, labels, [3, 7])
+    cut = measured(data[20:], labels[20:], [7, 3], y0=20)
+    for name in (
+        "flux_int",
+        "flux_int_err",
+        "background",
+        "background_err",
+        "x",
+        "y",
+        "x_err",
+        "moments",
+        "n_annulus",
+    ):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name)[::-1]), name
+
+
+def test_nothing_gives_nothing_and_no_data_gives_nan():
+    labels = np.zeros((30, 30), np.int32)
+    labels[10:20, 10:20] = 1
+    assert len(measured(np.zeros(labels.shape), labels, [])) == 0
+    data = np.zeros(labels.shape)
+    data[10:20, 10:20] = np.nan
+    found = measured(data, labels, [1, 2])
+    assert found.n_pixels.tolist() == [0, 0]
+    assert np.isnan(found.flux_int).all()
+    assert np.isnan(found.background).all()
