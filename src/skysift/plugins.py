@@ -36,6 +36,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.sim.options:ContinuumOptions",
         ),
         "galactic": ("skysift.sim.galactic:GalacticSimulator", "skysift.sim.options:GalacticOptions"),
+        "extended": (
+            "skysift.sim.extended.simulator:ExtendedSimulator",
+            "skysift.sim.extended.options:ExtendedSkyOptions",
+        ),
     },
     "step": {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.sim.options:InjectOptions"),

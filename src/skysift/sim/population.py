@@ -23,7 +23,7 @@ from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.systems import sky_of, vectors
 from skysift.sky.units import ARCSEC
 
-__all__ = ["REFERENCE", "cells_of", "draw"]
+__all__ = ["REFERENCE", "beside", "cells_of", "draw"]
 
 Floats = NDArray[np.float64]
 Rectangle = tuple[float, float, float, float]
@@ -134,7 +134,7 @@ def _cell(
         flux = COUNTS[name].draw(rng, n, options.flux_min, options.flux_max)
         inside = (east >= east_min) & (east < east_max) & (north >= north_min) & (north < north_max)
         for rows, shape in shapes(name, flux, options, rng):
-            ra, dec = _beside(*centre, east[rows], north[rows])
+            ra, dec = beside(*centre, east[rows], north[rows])
             drawn.append(_on_sky(shape, inside[rows], ra, dec, flux[rows], name))
     drawn = drawn or [(Objects.empty(), Elements.empty())]
     counts = [len(objects) for objects, _ in drawn]
@@ -143,7 +143,7 @@ def _cell(
     )
 
 
-def _beside(ra: ArrayLike, dec: ArrayLike, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+def beside(ra: ArrayLike, dec: ArrayLike, east: Floats, north: Floats) -> tuple[Floats, Floats]:
     """ICRS positions (deg) at offsets (arcsec) in the planes that touch the sky at positions (deg)."""
     lon, lat = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
     a, d = np.radians(lon), np.radians(lat)
@@ -167,7 +167,7 @@ def _on_sky(
         (weight * (shape.en + east * north)).sum(axis=1),
         (weight * (shape.nn + north * north)).sum(axis=1),
     )
-    ra_core, dec_core = _beside(ra, dec, -x[:, 0], -y[:, 0])
+    ra_core, dec_core = beside(ra, dec, -x[:, 0], -y[:, 0])
     apart = (x[:, 0] != 0.0) | (y[:, 0] != 0.0)
     objects = Objects(
         ra=ra,
