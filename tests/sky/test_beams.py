@@ -10,7 +10,7 @@ from tests import images
 
 from skysift.base.errors import UsageError
 from skysift.sky.beam import FWHM_PER_SIGMA, Beam
-from skysift.sky.beams import BeamGrid, BeamMap, BeamTable, convergence, covariances
+from skysift.sky.beams import BeamGrid, BeamMap, BeamTable, beam_covariances, convergence
 from skysift.sky.image import ArraySource, SkyImage
 from skysift.sky.smear import EARTH, Smear
 
@@ -217,4 +217,12 @@ def test_the_angle_of_a_great_circle_grows_towards_the_pole():
 
 
 def test_axes_that_are_none_have_no_covariance():
-    assert np.isnan(covariances([0.0, -1.0, np.nan, 5.0], [5.0, 5.0, 5.0, np.nan], 0.0)).any(axis=1).all()
+    assert (
+        np.isnan(
+            beam_covariances(
+                np.array([0.0, -1.0, np.nan, 5.0]), np.array([5.0, 5.0, 5.0, np.nan]), np.zeros(4)
+            )
+        )
+        .any(axis=1)
+        .all()
+    )

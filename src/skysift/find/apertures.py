@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.parallel import ALONE, Crew
-from skysift.find.measuring import correlated_lags
+from skysift.find.correlation import lags_at, zone_width
 from skysift.find.noise import Noise
 from skysift.find.pieces import SHARED
 from skysift.find.places import Places
@@ -18,6 +18,7 @@ from skysift.measure import aperture as column
 from skysift.measure.aperture import sum_apertures, sum_footprints
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
+from skysift.sky.grids import SAME_GRID, grids_apart
 from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
 
@@ -27,7 +28,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _BAND = 128  # rows that are summed together; science, not machine: sums have this order
-_APART = 0.1  # pixels; grids that differ by more are not one
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def _aperture_rows(
 ) -> Floats:
     box, five, metrics = task
     tile = noise.tile(image, box)
-    lags, correlation = correlated_lags(noise.mesh.correlation)
+    lags = lags_at(noise.mesh.correlation, image, five[:, 0], five[:, 1])
     rows = np.zeros((len(five), len(radii), column.N_APERTURE))
     sum_apertures(
         tile.data,
@@ -157,8 +157,10 @@ def _aperture_rows(
         metrics,
         radii,
         *annulus,
-        lags,
-        correlation,
+        lags.offsets,
+        lags.correlation,
+        lags.first,
+        lags.zones,
         rows,
     )
     return rows
@@ -187,7 +189,7 @@ def footprint_fluxes(
     """
     most = int(max(footprints.mask.label.max(initial=0), labels.max(initial=0)))
     sums = np.zeros((most + 1, 3))
-    same = _same_grid(image.frame, footprints.frame)
+    same = grids_apart(image.frame, footprints.frame) < SAME_GRID
     boxes = [
         Box(y, min(y + _BAND, image.shape[0]), 0, image.shape[1]) for y in range(0, image.shape[0], _BAND)
     ]
@@ -213,8 +215,11 @@ def _footprint_rows(
     image: SkyImage, noise: Noise, footprints: Footprints, same: bool, box: Box
 ) -> tuple[Ints, Floats]:
     """Labels that a band holds, and their sums there."""
-    lags, correlation = correlated_lags(noise.mesh.correlation)
-    halo = int(np.abs(lags[:, 0]).max(initial=0))
+    width = zone_width(image)
+    row, column = np.mgrid[box.y0 // width : (box.y1 - 1) // width + 1, 0 : (image.shape[1] - 1) // width + 1]
+    middles = ((each.ravel() + 0.5) * width - 0.5 for each in (column, row))
+    lags = lags_at(noise.mesh.correlation, image, *middles)
+    halo = lags.reach
     wide = Box(box.y0 - halo, box.y1 + halo, box.x0, box.x1).intersect(image.box)
     painted = footprints.mask.paint(wide) if same else _painted_on(image.frame, footprints, wide)
     found, compact = np.unique(painted, return_inverse=True)
@@ -225,8 +230,9 @@ def _footprint_rows(
         tile = noise.tile(image, wide)
         first = box.y0 - wide.y0
         sum_footprints(
-            tile.data, tile.level, tile.rms, numbered, first, first + box.shape[0], lags, correlation, sums
-        )
+            tile.data, tile.level, tile.rms, numbered, first, first + box.shape[0], lags.offsets, lags.correlation,
+            lags.first, lags.zones.reshape(row.shape), wide.y0 - width * int(row[0, 0]), wide.x0, width, sums,
+        )  # fmt: skip
     return found.astype(np.int64), sums[shift:]
 
 
@@ -246,15 +252,3 @@ def _painted_on(frame: Frame, footprints: Footprints, box: Box) -> NDArray[np.in
         labels = footprints.mask.paint(need)
         painted[inside] = labels[v[inside] - need.y0, u[inside] - need.x0]
     return painted
-
-
-def _same_grid(one: Frame, other: Frame) -> bool:
-    """Whether the pixels of two maps lie at the same places."""
-    if one.shape != other.shape:
-        return False
-    if not (one.celestial and other.celestial):
-        return True
-    x = np.array([0.0, one.shape[1] - 1.0, 0.5 * one.shape[1]])
-    y = np.array([0.0, one.shape[0] - 1.0, 0.2 * one.shape[0]])
-    there = other.to_pixel(*one.to_sky(x, y))
-    return bool(np.nanmax(np.hypot(there[0] - x, there[1] - y), initial=0.0) < _APART)

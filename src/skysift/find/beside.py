@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from skysift.base.errors import UsageError
@@ -23,6 +22,7 @@ from skysift.find.options import FinderOptions
 from skysift.io.open import open_image
 from skysift.match.result import ResultTable
 from skysift.sky.catalogue import Catalogue
+from skysift.sky.grids import SAME_GRID, grids_apart
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES, TableName, further
 from skysift.sky.table import Table
@@ -31,8 +31,6 @@ __all__ = ["Beside", "MapLike", "Opened", "extended", "open_map", "recorded", "s
 
 MapLike = SkyImage | str | os.PathLike[str]
 """A map, or the path of a FITS map."""
-
-_APART = 0.1  # pixels; grids that differ by more are not one
 
 
 class Opened(Protocol):
@@ -95,18 +93,12 @@ def same_grid(image: SkyImage, other: SkyImage, what: str) -> None:
             allowed=f"{image.shape[0]} x {image.shape[1]}",
             todo="regrid it to the searched map",
         )
-    if not (image.frame.celestial and other.frame.celestial):
-        return
-    y = np.repeat(np.linspace(0.0, image.shape[0] - 1.0, 5), 5)
-    x = np.tile(np.linspace(0.0, image.shape[1] - 1.0, 5), 5)
-    there = np.stack(other.frame.to_pixel(*image.frame.to_sky(x, y)))
-    known = np.isfinite(there).all(axis=0)
-    apart = float(np.max(np.hypot(*(there - np.stack([x, y]))[:, known]), initial=0.0))
-    if apart > _APART or not known.any():
+    apart = grids_apart(image.frame, other.frame)
+    if apart > SAME_GRID:
         raise UsageError(
             f"{what} ({other.name}) does not lie on the pixels of {image.name}",
             got=f"a WCS that puts them up to {apart:.3g} pixels apart",
-            allowed=f"{_APART:g} pixels",
+            allowed=f"{SAME_GRID:g} pixels",
             todo="regrid it to the searched map",
         )
 

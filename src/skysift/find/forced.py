@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.parallel import ALONE, Crew
-from skysift.find.measuring import correlated_lags
+from skysift.find.correlation import lags_at
 from skysift.find.noise import Noise
-from skysift.find.pieces import SHARED, determinants, unit_beams_at
+from skysift.find.pieces import SHARED, unit_beams_at
 from skysift.find.places import Groups, Places, boxes_of, group_places
 from skysift.measure import forced as row
 from skysift.measure.ellipse import FWHM
@@ -18,6 +18,7 @@ from skysift.measure.options import ForcedOptions
 from skysift.sky.box import Box
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
+from skysift.sky.shapes import determinants
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -88,12 +89,13 @@ def _gains(image: SkyImage, places: Places) -> Floats:
 def _measure(image: SkyImage, noise: Noise, options: ForcedOptions, read: _Read) -> Floats:
     """Rows of the members of a read."""
     tile = noise.tile(image, read.box)
-    lags, correlation = correlated_lags(noise.mesh.correlation)
+    begin = read.first[:-1]
+    lags = lags_at(noise.mesh.correlation, image, read.places[begin, 0], read.places[begin, 1])
     rows = np.full((len(read.members), row.N_FORCED), np.nan)
     measure_groups(
         tile.data, tile.level, tile.rms, read.box.y0, read.box.x0, read.first, read.places, read.beams, read.core,
-        PARAMETERS[options.fit], options.window, options.min_good, options.reach, options.free_snr, lags, correlation,
-        rows,
+        PARAMETERS[options.fit], options.window, options.min_good, options.reach, options.free_snr, lags.offsets,
+        lags.correlation, lags.first, lags.zones, rows,
     )  # fmt: skip
     return rows
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.parallel import ALONE, Crew
+from skysift.find.correlation import lags_at
 from skysift.find.finder import Finder
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
@@ -18,7 +19,6 @@ from skysift.find.pieces import (
     Segments,
     beams_at,
     cut_giants,
-    determinants,
     fit_windows,
     middles,
     share_reads,
@@ -36,6 +36,7 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.flags import flag
 from skysift.sky.image import UNDERSAMPLED, SkyImage, sampling_notes
+from skysift.sky.shapes import determinants
 from skysift.sky.tiling import NoisyTile, Piece
 
 Floats = npt.NDArray[np.float64]
@@ -104,7 +105,7 @@ def _measure(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> 
     tile = noise.tile(image, read.box)
     labels = np.ascontiguousarray(read.mask.paint(read.box))
     piece = Piece(tile, labels, read.members + 1, read.boxes, read.sign, read.beams)
-    return _measure_piece(piece, noise, finder, read.pixels, read.windows)
+    return _measure_piece(piece, image, noise, finder, read.pixels, read.windows)
 
 
 def _measure_giant(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> _Part:
@@ -130,7 +131,7 @@ def _measure_giant(image: SkyImage, noise: Noise, finder: Finder[Any], read: Rea
         piece = Piece(rest, labels, read.members[one] + 1, read.boxes[one], read.sign[one], read.beams[one])
         widest = 2.3548 * float(np.sqrt(read.beams[number, [0, 2]].max()))
         window = np.array([max(finder.options.window, SEAM / widest)])
-        part = _measure_piece(piece, noise, finder, read.pixels[one], window)
+        part = _measure_piece(piece, image, noise, finder, read.pixels[one], window)
         _sum_pixels(tile, own, box, int(read.sign[number]), part.islands[0])
         painted = np.concatenate([painted, part.components[:, row.AMPLITUDE : row.YY + 1]])
         parts.append(part)
@@ -161,7 +162,9 @@ def _sum_pixels(tile: NoisyTile, own: npt.NDArray[np.bool_], box: Box, sign: int
     out[row.I_PEAK], out[row.I_XPEAK], out[row.I_YPEAK] = value[peak], x[peak] + box.x0, y[peak] + box.y0
 
 
-def _measure_piece(piece: Piece, noise: Noise, finder: Finder[Any], pixels: Ints, windows: Floats) -> _Part:
+def _measure_piece(
+    piece: Piece, image: SkyImage, noise: Noise, finder: Finder[Any], pixels: Ints, windows: Floats
+) -> _Part:
     """Rows of the members of a piece."""
     touches = np.zeros(int(piece.labels.max()) + 1, np.bool_)
     mark_edges(piece.labels, piece.tile.data, touches)
@@ -178,6 +181,7 @@ def _measure_piece(piece: Piece, noise: Noise, finder: Finder[Any], pixels: Ints
             seeds[mine],
             found["member"][mine],
             float(one),
+            image,
             noise,
             finder.options,
             pixels[chosen],
@@ -193,6 +197,7 @@ def _kernel(
     seeds: Floats,
     owner: Ints,
     sign: float,
+    image: SkyImage,
     noise: Noise,
     options: Any,
     pixels: Ints,
@@ -209,11 +214,12 @@ def _kernel(
     components = np.zeros((int(limits.sum()), row.N_COMPONENT))
     pairs = np.empty((int((limits * np.minimum(limits, JOINT)).sum()), 3))
     islands = np.zeros((n, row.N_ISLAND))
-    lags, correlation = correlated_lags(noise.mesh.correlation)
+    lags = lags_at(noise.mesh.correlation, image, *middles(piece.boxes[chosen]))
     n_components, n_pairs = measure_islands(
         tile.data, tile.level, tile.rms, piece.labels, tile.box.y0, tile.box.x0, piece.members[chosen],
         piece.boxes[chosen], sign, piece.beams[chosen], np.ascontiguousarray(seeds), first, limits, windows,
-        options.reseed, options.resolved_sigma, lags, correlation, components, pairs, islands,
+        options.reseed, options.resolved_sigma, lags.offsets, lags.correlation, lags.first, lags.zones,
+        components, pairs, islands,
     )  # fmt: skip
     return chosen, components[:n_components].copy(), pairs[:n_pairs].copy(), islands
 
@@ -373,13 +379,6 @@ def _object_flags(
     ):  # fmt: skip
         flags |= np.where(where, flag(name), 0)
     return flags
-
-
-def correlated_lags(correlation: Floats) -> tuple[Ints, Floats]:
-    """Offsets (dy, dx) where the noise is correlated, and by how much."""
-    n_y, n_x = correlation.shape[0] // 2, correlation.shape[1] // 2
-    y, x = np.nonzero(np.abs(correlation) > 1e-3)
-    return np.stack([y - n_y, x - n_x], axis=1).astype(np.int64), np.ascontiguousarray(correlation[y, x])
 
 
 def nothing() -> Measured:

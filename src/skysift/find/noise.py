@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
+from skysift.find.correlation import in_beams, reaches, reference_beam, stretches
 from skysift.find.response import response_of
 from skysift.io.open import open as open_product
 from skysift.measure import noise as mesh
@@ -177,7 +178,7 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
     for r in range(first[0], first[0] + rows):
         for c in range(first[1], first[1] + columns):
             if r % work.every != work.every // 2 or c % work.every != work.every // 2:
-                continue
+                continue  # not of `_correlated_cells`
             y0, x0 = r * work.cell - wide.y0, c * work.cell - wide.x0
             part = np.s_[
                 y0 : min(y0 + work.cell, box.y1 - wide.y0), x0 : min(x0 + work.cell, box.x1 - wide.x0)
@@ -232,7 +233,7 @@ def measure_noise(
     maps = replace(_given_maps(image, options), response=response)
     if response is not None:
         image = response.flat(image)
-    covariance = np.asarray(image.frame.beam_covariance(image.beam, *_centre(image.shape)))[0]
+    covariance = reference_beam(image)
     beam = (float(covariance[0]), float(covariance[1]), float(covariance[2]))
     area = 2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] ** 2)
     cell = mesh.cell_width(covariance, options.mesh, image.shape)
@@ -254,8 +255,12 @@ def measure_noise(
         return replace(maps, mesh=NoiseMesh(cell, level, rms, np.ones((1, 1)), mesh.padding(first)))
     before = NoiseMesh(cell, *mesh.calm(level, rms), np.ones((1, 1)), np.zeros(rms.shape, np.bool_))
 
-    lags = (int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[2]))), int(np.ceil(2 * mesh.FWHM * np.sqrt(beam[0]))))
     every = max(1, int(np.sqrt(shape[0] * shape[1] / CORRELATED_CELLS)))
+    lags = reaches(covariance[np.newaxis])
+    stretch: Floats | None = None
+    if image.beams is not None:
+        stretch, beams = stretches(image, *_correlated_cells(shape, every, cell))
+        lags = reaches(np.concatenate([beams, covariance[np.newaxis]]))
     near = _neighbourhood(first[..., mesh.PEAK] > options.bright * rms)
     work = replace(
         work, before=before, mask_level=options.mask_level, beam=beam, lags=lags, every=every, near=near
@@ -265,8 +270,8 @@ def measure_noise(
     stats[..., mesh.PEAK] = first[..., mesh.PEAK]
     rms = mesh.smooth_rms(stats, enough)
     products = sorted((p for r in results for p in r.correlations), key=lambda p: p[:2])
-    sums = np.add.reduce([p[2] for p in products]) if products else np.zeros((lags[0] + 1, 2 * lags[1] + 1))
-    pairs = np.add.reduce([p[3] for p in products]) if products else np.zeros_like(sums)
+    n_y, n_x = reaches(covariance[np.newaxis])
+    sums, pairs = in_beams([p[2:] for p in products], stretch, (n_y + 1, 2 * n_x + 1))
     correlation = mesh.autocorrelation(sums, pairs, covariance, 100.0 * area)
     samples = max(float(correlation.sum()), float(stride * stride))
     level, facts = mesh.significant_level(stats, rms, enough, samples, options.level_sigma)
@@ -336,8 +341,10 @@ def _given_maps(image: SkyImage, options: NoiseOptions) -> Noise:
     return Noise(empty, level_map, rms_map)
 
 
-def _centre(shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    return np.array([0.5 * (shape[1] - 1)]), np.array([0.5 * (shape[0] - 1)])
+def _correlated_cells(shape: tuple[int, int], every: int, cell: int) -> tuple[Floats, Floats]:
+    """Middles (x, y) of the cells that measure the autocorrelation, row by row."""
+    row, column = np.mgrid[every // 2 : shape[0] : every, every // 2 : shape[1] : every]
+    return (column.ravel() + 0.5) * cell - 0.5, (row.ravel() + 0.5) * cell - 0.5
 
 
 def _smallest(covariance: tuple[float, float, float]) -> float:

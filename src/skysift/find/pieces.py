@@ -218,11 +218,6 @@ def _on_sky(image: SkyImage, there: Floats, x: Floats, y: Floats) -> Floats:
     return np.where(np.isfinite(there).all(axis=1, keepdims=True), there, flat)
 
 
-def determinants(covariance: Floats) -> Floats:
-    """Determinants ``(n,)`` of covariances ``(n, 3)``: the square of their area but for a factor."""
-    return np.asarray(covariance[:, 0] * covariance[:, 2] - covariance[:, 1] ** 2)
-
-
 def sampled_beams(covariance: Floats) -> Floats:
     """
     Covariances ``(n, 3)`` (xx, xy, yy; pixels squared) of beams as they can be fitted.

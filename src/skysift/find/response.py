@@ -22,6 +22,7 @@ from skysift.measure.response import DishResponse, MapResponse, Response, Respon
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
+from skysift.sky.grids import SAME_GRID, grids_apart
 from skysift.sky.image import SkyImage
 from skysift.sky.power_pattern import half_power
 from skysift.sky.systems import System
@@ -35,7 +36,6 @@ Menu = TypeVar("Menu", bound=CorrectionOptions)
 
 HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
 MUCH = 0.2  # of the data: so much lost below the cut-off is told
-APART = 0.1  # pixels that the corners of the two maps may lie apart
 
 
 def response_of(image: SkyImage, options: CorrectionOptions, crew: Crew = ALONE) -> Response | None:
@@ -124,22 +124,14 @@ def _opened(path: str, image: SkyImage) -> SkyImage:
             allowed=f"shape {image.shape} (y, x)",
             todo="regrid it onto the pixels of the map",
         )
-    if given.frame.celestial and image.frame.celestial:
-        ny, nx = image.shape
-        x, y = (
-            np.array([0.0, nx - 1, 0, nx - 1, (nx - 1) / 2]),
-            np.array([0.0, 0, ny - 1, ny - 1, (ny - 1) / 2]),
+    apart = grids_apart(image.frame, given.frame)
+    if apart > SAME_GRID:
+        raise UsageError(
+            f"{path} does not fit the map: it lies elsewhere on the sky",
+            got=f"{apart:.3g} pixels apart" if math.isfinite(apart) else "no pixel in common",
+            allowed=f"{SAME_GRID:g} pixels at most",
+            todo="regrid it onto the pixels of the map",
         )
-        u, v = given.frame.to_pixel(*image.frame.to_sky(x, y))
-        apart = np.hypot(u - x, v - y)
-        worst = float(apart[np.isfinite(apart)].max(initial=0.0))
-        if worst > APART:
-            raise UsageError(
-                f"{path} does not fit the map: it lies elsewhere on the sky",
-                got=f"{worst:.3g} pixels apart",
-                allowed=f"{APART:g} pixels at most at the corners",
-                todo="regrid it onto the pixels of the map",
-            )
     return replace(given, notes=())  # they tell of the beam and the unit that stood in
 
 

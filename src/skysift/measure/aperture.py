@@ -78,7 +78,7 @@ def ring_level(
 @kernel
 def sum_apertures(
     data: Pixels, level: Pixels, rms: Pixels, y0: int, x0: int, places: Floats, metrics: Floats, radii: Floats,
-    inner: float, outer: float, lags: Ints, correlation: Floats, rows: Floats,
+    inner: float, outer: float, every_lag: Ints, every_correlation: Floats, first_lag: Ints, zones: Ints, rows: Floats,
 ) -> None:  # fmt: skip
     """
     Fill ``rows (n, radius, column)`` with the sums around places.
@@ -95,11 +95,17 @@ def sum_apertures(
         In arcsec.
     inner, outer
         Ring whose median is taken off (arcsec); none where ``outer`` is 0.
+    every_lag, every_correlation
+        Offsets ``(m, 2)`` (dy, dx) and the noise autocorrelation there, zone after zone.
+    first_lag, zones
+        Zone k has the lags ``first_lag[k]`` to ``first_lag[k + 1]``; the zone of each place.
     """
-    reach_y, reach_x = 0, 0
-    for m in range(lags.shape[0]):
-        reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
     for i in range(places.shape[0]):
+        lags = every_lag[first_lag[zones[i]] : first_lag[zones[i] + 1]]
+        correlation = every_correlation[first_lag[zones[i]] : first_lag[zones[i] + 1]]
+        reach_y, reach_x = 0, 0
+        for m in range(lags.shape[0]):
+            reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
         x, y, metric = places[i, 0], places[i, 1], metrics[i]
         det = metric[0] * metric[2] - metric[1] * metric[1]
         shape = places[i, 2] * places[i, 4] - places[i, 3] * places[i, 3]
@@ -157,23 +163,26 @@ def sum_apertures(
 @kernel
 def sum_footprints(
     data: Pixels, level: Pixels, rms: Pixels, labels: Labels, first: int, last: int, lags: Ints, correlation: Floats,
-    sums: Floats,
+    first_lag: Ints, zones: Ints, y0: int, x0: int, width: int, sums: Floats,
 ) -> None:  # fmt: skip
     """
     Add to ``sums (label, 3)`` the sum, the variance and the number of pixels of each label in rows first to last.
 
-    Labels count from 1; the rows beyond are there for the noise that goes across the border.
+    Labels count from 1; the rows beyond are there for the noise that goes across the border. Pixel (v, u) lies in
+    the zone ``zones[(v + y0) // width, (u + x0) // width]``, and zone k has the lags ``first_lag[k]`` to
+    ``first_lag[k + 1]``.
     """
-    height, width = data.shape
+    height, across = data.shape
     for v in range(first, last):
-        for u in range(width):
+        for u in range(across):
             label = labels[v, u]
             if label == 0 or np.isnan(data[v, u]):
                 continue
             spread = 0.0
-            for m in range(lags.shape[0]):
+            zone = zones[(v + y0) // width, (u + x0) // width]
+            for m in range(first_lag[zone], first_lag[zone + 1]):
                 r, c = v + lags[m, 0], u + lags[m, 1]
-                if 0 <= r < height and 0 <= c < width and labels[r, c] == label and not np.isnan(data[r, c]):
+                if 0 <= r < height and 0 <= c < across and labels[r, c] == label and not np.isnan(data[r, c]):
                     spread += correlation[m] * rms[r, c]
             sums[label, 0] += np.float64(data[v, u]) - level[v, u]
             sums[label, 1] += rms[v, u] * spread

@@ -15,6 +15,7 @@ from skysift.sky import schema
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import TableName
+from skysift.sky.shapes import determinants
 from skysift.sky.units import ARCSEC, LIGHT
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +52,7 @@ def add_beams(out: Columns, image: SkyImage) -> None:
         axes = ellipses(sky, np.zeros((len(x), 3, 3)))
         out["beam_major"], out["beam_minor"], out["beam_pa"] = axes.major, axes.minor, axes.pa
     if image.smear is not None:
-        out["smearing"] = np.sqrt(_determinant(beam) / _determinant(image.point_covariance(x, y)))
+        out["smearing"] = np.sqrt(determinants(beam) / determinants(image.point_covariance(x, y)))
 
 
 def add_clean_bias(out: Columns, gain: Floats, options: FitOptions) -> None:
@@ -157,7 +158,3 @@ def flag_beyond_scale(
     island = measured.components[:, row.ISLAND].astype(np.int64)
     whole = (np.asarray(sources["flags"], np.int64)[measured.source] & bit) > 0
     np.bitwise_or.at(islands["flags"], island[beyond | whole], bit)
-
-
-def _determinant(covariance: Floats) -> Floats:
-    return np.asarray(covariance[:, 0] * covariance[:, 2] - covariance[:, 1] ** 2)

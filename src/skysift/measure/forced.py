@@ -265,8 +265,8 @@ def write_row(
 @kernel
 def measure_groups(
     data: Pixels, level: Pixels, rms: Pixels, y0: int, x0: int, first: Ints, places: Floats, beams: Floats,
-    core: Bools, n_free: int, window: float, min_good: float, reach: float, free_snr: float, lags: Ints,
-    correlation: Floats, rows: Floats,
+    core: Bools, n_free: int, window: float, min_good: float, reach: float, free_snr: float, every_lag: Ints,
+    every_correlation: Floats, first_lag: Ints, zones: Ints, rows: Floats,
 ) -> None:  # fmt: skip
     """
     Fill the rows (columns named above) of the places of groups that are solved one after another.
@@ -293,8 +293,14 @@ def measure_groups(
         How far a position may move (FWHM).
     free_snr
         Places fainter than this keep their position and shape.
+    every_lag, every_correlation
+        Offsets ``(m, 2)`` (dy, dx) and the noise autocorrelation there, zone after zone.
+    first_lag, zones
+        Zone k has the lags ``first_lag[k]`` to ``first_lag[k + 1]``; the zone of each group.
     """
     for i in range(first.shape[0] - 1):
+        lags = every_lag[first_lag[zones[i]] : first_lag[zones[i] + 1]]
+        correlation = every_correlation[first_lag[zones[i]] : first_lag[zones[i] + 1]]
         start, m = first[i], first[i + 1] - first[i]
         top, bottom, left, right = data.shape[0], 0, data.shape[1], 0
         alive = np.empty(m, np.int64)

@@ -151,19 +151,23 @@ def beam_flux(
 def measure_islands(
     data: Pixels, level: Pixels, rms: Pixels, labels: Labels, y0: int, x0: int, members: Ints, boxes: Ints, sign: float,
     beams: Floats, seeds: Floats, first_seed: Ints, limits: Ints, windows: Floats, threshold: float, resolved: float,
-    lags: Ints, correlation: Floats, components: Floats, pairs: Floats, islands: Floats,
+    every_lag: Ints, every_correlation: Floats, first_lag: Ints, zones: Ints, components: Floats, pairs: Floats,
+    islands: Floats,
 ) -> tuple[int, int]:  # fmt: skip
     """
     Measure islands ``members`` (labels) with ``boxes`` ``(n, 4)``, and fill the rows named above.
 
     ``seeds`` (amplitude, x, y, covariance; pixels of the map) of island i are rows ``first_seed[i]`` to
-    ``first_seed[i + 1]``. ``pairs`` gets rows (component, component, covariance of their fluxes). Returns how
-    many rows of components and pairs were written.
+    ``first_seed[i + 1]``. ``every_lag (m, 2)`` (dy, dx) and ``every_correlation``, from ``first_lag[zones[i]]`` to
+    ``first_lag[zones[i] + 1]``, tell how the noise goes together at island i. ``pairs`` gets rows (component, component,
+    covariance of their fluxes). Returns how many rows of components and pairs were written.
     """
     n_components, n_pairs = 0, 0
     for i in range(members.shape[0]):
         me = members[i]
         beam = beams[i]
+        lags = every_lag[first_lag[zones[i]] : first_lag[zones[i] + 1]]
+        correlation = every_correlation[first_lag[zones[i]] : first_lag[zones[i] + 1]]
         window = windows[i]
         reach_y = window * 2.3548 * np.sqrt(beam[2])
         reach_x = window * 2.3548 * np.sqrt(beam[0])

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.errors import UsageError
-from skysift.sky.beam import FWHM_PER_SIGMA, Beam
+from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.frame import Frame
+from skysift.sky.shapes import covariances
 from skysift.sky.systems import vectors
 
-__all__ = ["BeamGrid", "BeamMap", "BeamTable", "convergence", "turned"]
+__all__ = ["BeamGrid", "BeamMap", "BeamTable", "beam_covariances", "convergence", "turned"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -123,7 +124,7 @@ class BeamGrid:
         major, minor, pa = (
             np.asarray(plane.read(box), np.float64)[place] for plane in (self.major, self.minor, self.pa)
         )
-        nodes = covariances(major * self.factor, minor * self.factor, pa).reshape(-1, 3)
+        nodes = beam_covariances(major * self.factor, minor * self.factor, pa).reshape(-1, 3)
         nodes = self._to_icrs(nodes, column.ravel(), row.ravel())
         node_ra, node_dec = self.frame.to_sky(column.ravel(), row.ravel())
         shape = column.shape
@@ -181,7 +182,7 @@ class BeamTable:
         chord, near = np.reshape(chord, (-1, k)), np.reshape(near, (-1, k))
         weight = 1.0 / (chord**2 + _SAME**2)
         rows = np.array([(beam.major, beam.minor, beam.pa) for beam in self.beams])
-        nodes = covariances(*rows.T)
+        nodes = beam_covariances(*rows.T)
         node_ra, node_dec = np.array(self.ra)[near], np.array(self.dec)[near]
         out[good] = mean_of(nodes[near], node_ra, node_dec, weight, ra[good], dec[good])
         return out
@@ -196,21 +197,11 @@ class BeamTable:
         return np.asarray(np.degrees(2.0 * np.arcsin(np.clip(0.5 * chord, 0.0, 1.0))))
 
 
-def covariances(major: ArrayLike, minor: ArrayLike, pa: ArrayLike) -> Floats:
-    """Covariances (..., 3) (ee, en, nn; arcsec^2) of Gaussians; NaN where an axis is not above 0 or not a number.
-
-    Parameters
-    ----------
-    major, minor
-        Axes (FWHM, arcsec).
-    pa
-        Position angle (deg) of the major axis, from north through east.
-    """
-    major, minor, angle = np.asarray(major, np.float64), np.asarray(minor, np.float64), np.radians(pa)
-    good = (major > 0.0) & (minor > 0.0) & np.isfinite(major) & np.isfinite(minor) & np.isfinite(angle)
-    a, b = np.where(good, major / FWHM_PER_SIGMA, np.nan) ** 2, (minor / FWHM_PER_SIGMA) ** 2
-    s, c = np.sin(angle), np.cos(angle)
-    return np.stack([a * s * s + b * c * c, (a - b) * s * c, a * c * c + b * s * s], axis=-1)
+def beam_covariances(major: Floats, minor: Floats, pa: Floats) -> Floats:
+    """Covariances (..., 3) of beams (FWHM, arcsec; deg); NaN where an axis is not above 0 or not a number."""
+    good = (major > 0.0) & (minor > 0.0) & np.isfinite(major) & np.isfinite(minor) & np.isfinite(pa)
+    axes = (np.where(good, each, 0.0) for each in (major, minor, pa))
+    return np.where(good[..., np.newaxis], covariances(*axes), np.nan)
 
 
 def convergence(ra: ArrayLike, dec: ArrayLike, to_ra: ArrayLike, to_dec: ArrayLike) -> Floats:

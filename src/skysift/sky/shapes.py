@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skysift.sky.beam import FWHM_PER_SIGMA
 
-__all__ = ["axes_of", "covariances", "deconvolved"]
+__all__ = ["axes_of", "covariances", "deconvolved", "determinants"]
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +25,11 @@ def covariances(major: ArrayLike, minor: ArrayLike, pa: ArrayLike) -> Floats:
     sin, cos = np.sin(np.radians(angle)), np.cos(np.radians(angle))
     a, b = a * a, b * b
     return np.stack([a * sin**2 + b * cos**2, (a - b) * sin * cos, a * cos**2 + b * sin**2], axis=-1)
+
+
+def determinants(covariance: Floats) -> Floats:
+    """Determinants ``(n,)`` of covariances ``(n, 3)``: the square of their area but for a factor."""
+    return np.asarray(covariance[:, 0] * covariance[:, 2] - covariance[:, 1] ** 2)
 
 
 def axes_of(covariance: Floats) -> tuple[Floats, Floats, Floats]:
