@@ -137,7 +137,7 @@ def test_another_command_is_refused_until_it_is_told_to_begin_anew(sky, whole, t
         (sky, {"seed": 6.0, "overwrite": True}, "option seed: 5.0 there, 6.0 here"),
         (sky, {"region": PixelRegion(Box(0, 200, 0, 200))}, "region: the whole map there"),
         (sky, {"opening": {"beam": (9.0, 8.0, 0.0)}}, "map beam"),
-        (other, {}, "map content: sha256"),
+        (other, {}, "map: field.fits there, other.fits here"),
     ):
         with pytest.raises(OutputError, match="--fresh") as refused:
             go_on(path, out, **changed)

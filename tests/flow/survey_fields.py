@@ -28,10 +28,25 @@ def truth(spacing: float = 44.0, seed: int = 1) -> tuple[np.ndarray, np.ndarray,
     return ra, CENTRE[1] + y / 3600.0, 10 ** rng.uniform(-2.9, -1.8, x.size)
 
 
+def response(name: str, ra: np.ndarray, dec: np.ndarray, fwhm: float) -> np.ndarray:
+    """What a Gaussian primary beam (FWHM in arcsec) on the middle of a field leaves of sources at positions."""
+    at = images.frame((SIDE, SIDE), centre=middle(name), scale=(SCALE, SCALE))
+    x, y = at.to_pixel(ra, dec)
+    away = np.hypot(x - (SIDE - 1) / 2, y - (SIDE - 1) / 2) * SCALE
+    return np.exp(-4.0 * np.log(2.0) * (away / fwhm) ** 2)
+
+
 def write(
-    folder: Path, names: str = "ABC", blank: dict[str, tuple[slice, slice]] | None = None, **cards
+    folder: Path,
+    names: str = "ABC",
+    blank: dict[str, tuple[slice, slice]] | None = None,
+    fwhm: float | None = None,
+    **cards,
 ) -> None:
-    """Write the maps of fields, each on pixels of its own."""
+    """Write the maps of fields, each on pixels of its own; with `fwhm` seen through a primary beam of that width.
+
+    The maps of these beams are written into the folder beams, as A-beam.fits and so on.
+    """
     ra, dec, flux = truth()
     for number, name in enumerate(names):
         shape = (SIDE, SIDE)
@@ -41,6 +56,20 @@ def write(
         sources = np.zeros(int(near.sum()), skies.SOURCE)
         sources["kind"] = "point"
         sources["x"], sources["y"], sources["total"] = x[near], y[near], flux[near]
+        if fwhm is not None:
+            sources["total"] *= response(name, ra[near], dec[near], fwhm)
+            row, column = np.indices(shape).reshape(2, -1).astype(float)
+            beam = response(name, *at.to_sky(column, row), fwhm).reshape(shape)
+            told = {"BMAJ": None, "BMIN": None, "BPA": None, "BUNIT": None}
+            (folder / "beams").mkdir(exist_ok=True)
+            skies.write(
+                folder / "beams" / f"{name}-beam.fits",
+                beam.astype(np.float32),
+                BEAM,
+                pixel_arcsec=(SCALE, SCALE),
+                centre=middle(name),
+                **told,
+            )
         data, _ = skies.paint(shape, BEAM, rms=RMS[name], sources=sources, seed=7 + "ABC".index(name))
         if blank and name in blank:
             data[blank[name]] = np.nan

@@ -149,6 +149,18 @@ def test_another_command_is_refused_and_told_what_differs(tmp_path, changed, tol
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_map_is_told_by_its_name_and_one_that_was_moved_is_the_same(tmp_path):
+    one, two = ({"map": {"name": name, "content": f"sha256:{name}"}} for name in ("A.fits", "B.fits"))
+    kept(tmp_path, KEY | one).write("stage", "key", 1)
+    with pytest.raises(OutputError, match=r"got 'map: A.fits there, B.fits here'"):
+        kept(tmp_path, KEY | two)
+    changed = {"map": {"name": "A.fits", "content": "sha256:other"}}
+    with pytest.raises(OutputError, match=r"got 'another content of A.fits'"):
+        kept(tmp_path, KEY | changed)
+    moved = {"map": {"name": "moved.fits", "content": "sha256:A.fits"}}
+    assert len(kept(tmp_path, KEY | moved)) == 1
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "skysift-kept-9", "key": {}}'])
 def test_results_of_which_nothing_tells_are_discarded(tmp_path, text):
     kept(tmp_path).write("stage", "key", 1)

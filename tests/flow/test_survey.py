@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from mocpy import MOC
+from regions import Regions
 from tests.flow import survey_fields as made
 
 import skysift
 from skysift.base.errors import DataError, OutputError
+from skysift.cli.main import main
 from skysift.flow.products import checksum
 from skysift.flow.survey_config import read_config
 from skysift.flow.survey_fields import open_field
@@ -187,6 +189,48 @@ def test_the_page_and_the_manifest(done):
         for each in field["outputs"]:
             assert checksum(folder / "out" / "fields" / field["name"] / each["name"]) == each["checksum"]
     assert told["counts"]["sources_primary"] == survey.catalogue.sources["primary"].sum()
+
+
+def test_regions_draw_what_counts_and_what_does_not(done):
+    folder, survey = done
+    parts = survey.catalogue.components
+    for name, form in (("regions.reg", "ds9"), ("regions.crtf", "crtf")):
+        regions = Regions.read(folder / "out" / name, format=form)
+        assert len(regions) == len(parts)
+        colours = np.array([each.visual["color" if form == "crtf" else "facecolor"] for each in regions])
+        assert np.array_equal(colours == "blue", ~parts["primary"])
+        assert [each.meta["text" if form == "ds9" else "label"] for each in regions] == parts["name"].tolist()
+    text = (folder / "out" / "regions.reg").read_text()
+    assert text.count("tag={duplicate}") == (~parts["primary"]).sum()
+
+
+def test_coverage_is_a_product_of_the_field_and_is_replaced_as_one(done, tmp_path):
+    folder, survey = done
+    shutil.copytree(folder / "out" / "fields", tmp_path / "out" / "fields")
+    entries = "\n".join(f"  - map: {folder / name}.fits" for name in "ABC")
+    again = skysift.survey(config(tmp_path, fields=entries, order=15), tmp_path / "out", workers=1)
+    assert again.kept == {"A", "B", "C"}
+    for place, order in ((folder, 17), (tmp_path, 15)):
+        own = place / "out" / "fields" / "A"
+        listed = json.loads((own / "manifest.json").read_text())["outputs"]
+        sums = {each["name"]: each["checksum"] for each in listed}
+        assert {"coverage.fits", "coverage.moc.fits", "components.fits", "regions.reg"} <= sums.keys()
+        assert {name: checksum(own / name) for name in sums} == sums
+        assert fits.getheader(own / "coverage.fits", 1)["ORDER"] == order
+        assert MOC.from_fits(own / "coverage.moc.fits").max_order == order
+    assert again.coverage.area == pytest.approx(survey.coverage.area, rel=0.03)
+
+
+def test_the_page_tells_what_was_assumed_of_the_maps(tmp_path, capsys):
+    made.write(tmp_path, "AB", RESTFRQ=None, BUNIT=None)
+    path = config(tmp_path, fields="  - A.fits\n  - {map: B.fits, frequency: 9e8}", order=15)
+    assert main(["survey", str(path), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    page = (tmp_path / "out" / "survey.html").read_text()
+    assert "A, B: no unit (BUNIT) in the header: Jy/beam is assumed" in page
+    assert "B: the frequency was given: 900 MHz" in page
+    said = capsys.readouterr().err
+    assert "A, B: no unit (BUNIT)" in said
+    assert "was given" not in said
 
 
 def test_order_of_the_fields_tiles_and_a_second_run_change_nothing(done, tmp_path):

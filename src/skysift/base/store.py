@@ -248,7 +248,7 @@ def local_copy(path: str) -> str:
     """
     if not is_url(path):
         return path
-    from filelock import FileLock  # late: only packed maps behind a URL need it
+    from filelock import FileLock  # late: only what is copied from behind a URL needs it
 
     size, changed = _state(path)
     key = hashlib.sha256(f"{path} {size} {changed}".encode()).hexdigest()[:24]
@@ -261,7 +261,9 @@ def local_copy(path: str) -> str:
                 _download(path, size, copy)
     except OSError as error:
         raise StorageError(
-            "the copy of a packed map cannot be kept", got=str(folder), todo=error.strerror or str(error)
+            "the copy of a file behind a URL cannot be kept",
+            got=str(folder),
+            todo=error.strerror or str(error),
         ) from error
     return str(copy)
 
@@ -269,7 +271,9 @@ def local_copy(path: str) -> str:
 def _download(url: str, size: int, copy: Path) -> None:
     part = copy.with_name(f"{copy.name}.part")
     if shutil.disk_usage(copy.parent).free < size:
-        raise StorageError("no room for the copy of a packed map", got=f"{copy.parent}, {size} bytes needed")
+        raise StorageError(
+            "no room for the copy of a file behind a URL", got=f"{copy.parent}, {size} bytes needed"
+        )
     with part.open("wb") as file:
         for start in range(0, size, _PIECE):
             file.write(read_ranges(url, [(start, min(size, start + _PIECE))])[0])

@@ -63,8 +63,10 @@ def survey(
 
     \b
     DIR gets the tables islands, sources and components (rows that count have primary = true), comparisons,
-    rms_area, coverage.moc.fits, holes.moc.fits, rms_coverage.fits, survey.html (open it first), manifest.json.
-    Fields that an earlier run searched in the same way are kept: a broken survey goes on where it was.
+    rms_area, regions.reg, regions.crtf, coverage.moc.fits, holes.moc.fits, rms_coverage.fits, survey.html
+    (open it first), manifest.json.
+    Fields that an earlier run searched in the same way are kept: a broken survey goes on where it was. Within
+    a field, work of more than ten seconds is kept.
     A field that fails does not stop the others; the exit code is then 2.
     """
     from skysift.flow.survey_config import EXAMPLE, check_config  # late: the menus of finders
@@ -102,8 +104,9 @@ def survey(
             scheduler=None if scheduler is None else cluster(scheduler).address,
             fresh=fresh,
         )
-    for note in dict.fromkeys(done.notes):
-        if not note.startswith("the field "):  # which were told when they failed
+    for note in dict.fromkeys((*done.notes, *done.notes_of_fields)):
+        # fields that failed were told at once, and what the configuration says is no news
+        if not note.startswith("the field ") and " was given: " not in note:
             print(f"skysift: warning: {note}", file=sys.stderr)
     if not quiet:
         print(_summary(done, folder))

@@ -67,8 +67,10 @@ class Noise:
         """Pixels of a box of the image with their noise, in true units; blank where the noise is unknown."""
         data = image.read(box)
         level, rms = self.mesh.read(box)
-        seen = None if self.response is None else self.response.read(box)
+        seen, below = (None, None) if self.response is None else self.response.parted(box)
         divided = self.response is not None and self.response.corrected
+        if seen is not None:
+            seen = np.where(seen > 0.0, seen, np.float32(np.nan))
         if seen is not None and divided:  # the mesh is of even noise, all other maps are in true units
             level, rms = level / seen, rms / seen
         if self.level_map is not None:
@@ -77,12 +79,13 @@ class Noise:
             rms = self.rms_map.read(box)
         if seen is not None and not divided:
             data, level, rms = data / seen, level / seen, rms / seen
-        bad = ~(rms > 0.0) | ~np.isfinite(level) | self.mesh.padded(box)
-        if seen is not None:
-            bad |= np.isnan(seen)
+        unknown = ~(rms > 0.0)
+        bad = unknown | ~np.isfinite(level) | self.mesh.padded(box)
+        if below is not None:
+            bad |= below
         if bad.any():
             data = np.where(bad, np.float32(np.nan), data)
-            rms = np.where(bad, np.float32(1.0), rms)
+            rms = np.where(unknown, np.float32(1.0), rms)  # a component may have its centre on a blank pixel
             level = np.where(bad, np.float32(0.0), level)
         return NoisyTile(box, data, level, rms, image.shape)
 

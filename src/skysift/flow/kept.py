@@ -33,6 +33,7 @@ MAPS = "maps.json"
 FORMAT = "skysift-kept-1"
 
 _MAGIC = b"skysift kept results 1\n"
+_NAME, _CONTENT = "map name", "map content"  # of a key
 _PLAIN = frozenset(
     ("set", "frozenset", "complex", "slice", "range", "bytearray")
 )  # builtins that hold values only
@@ -292,8 +293,12 @@ def _run(folder: Path) -> Key | None:
 def _difference(there: Key, here: Key) -> str:
     """What another command has otherwise, as one line; empty where it is the same command."""
     before, now = dict(_flat(there)), dict(_flat(here))
+    names = [each.pop(_NAME, None) for each in (before, now)]  # a map that was moved is still the same
     for name in dict.fromkeys((*before, *now)):
         if before.get(name) != now.get(name):
+            if name == _CONTENT and None not in names:
+                same = names[0] == names[1]
+                return f"another content of {names[0]}" if same else f"map: {names[0]} there, {names[1]} here"
             told = ["nothing" if each.get(name) is None else str(each[name]) for each in (before, now)]
             return f"{name}: {told[0]} there, {told[1]} here"
     return ""

@@ -67,6 +67,8 @@ class ProductFolder:
         What decides the results of this run, where it can be continued.
     fresh
         Whether what a broken-off run has kept is discarded.
+    amend
+        Whether earlier products of other names stay; the new manifest then lists them too.
 
     Attributes
     ----------
@@ -92,12 +94,13 @@ class ProductFolder:
         overwrite: bool = False,
         key: Key | None = None,
         fresh: bool = False,
+        amend: bool = False,
     ) -> None:
         self.directory = directory
         self.names = tuple(names)
         self.overwrite = overwrite
         self.kept: KeptResults | None = None
-        self._key, self._fresh = key, fresh
+        self._key, self._fresh, self._amend = key, fresh, amend
         self._made: list[Path] = []
         self._lock: FileLock | None = None
         self._old: frozenset[str] = frozenset()
@@ -114,6 +117,8 @@ class ProductFolder:
                 self._lock = _lock(self.directory)
                 _undo(self.directory)
                 self._old = _earlier(self.directory)
+                if self._amend:
+                    self._old &= set(self.names)
                 self._refuse()
                 self._keep()
                 (self.directory / PART / "new").mkdir(parents=True)

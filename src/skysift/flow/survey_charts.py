@@ -41,7 +41,7 @@ def chart_of_area(coverage: SurveyCoverage) -> Picture:
     axes.set_ylabel("area [deg\N{SUPERSCRIPT TWO}]")
     axes.set_ylim(0, coverage.area * 1.06)
     plain_numbers(axes.xaxis)
-    _legend(axes)
+    _legend(axes, above=True)  # the curves rise from one corner to the other
     full = level[np.searchsorted(seen, 0.95 * coverage.area)] if len(seen) else np.nan
     return Picture(
         png(figure),
@@ -170,7 +170,9 @@ def _short(check: Check) -> str:
     return f"{check.field} \u2212 {check.against}" if check.kind == "field" else check.field
 
 
-def _legend(axes: Axes) -> None:
-    box = axes.legend(loc="best", fontsize=9, frameon=False)
+def _legend(axes: Axes, *, above: bool = False) -> None:
+    """A legend where the axes have room, or above them."""
+    more = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2} if above else {"loc": "best"}
+    box = axes.legend(fontsize=9, frameon=False, **more)
     for text in box.get_texts():
         text.set_color(INK)

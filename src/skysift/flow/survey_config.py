@@ -12,6 +12,7 @@ from typing import Any
 from skysift.base.errors import OptionError, SkysiftError, UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
+from skysift.base.store import is_url, local_copy, name_of
 from skysift.flow.options import ReferenceOptions, SurveyFieldOptions, SurveyOptions
 from skysift.flow.products import folder_names
 from skysift.flow.survey_yaml import Key, load_config
@@ -58,7 +59,7 @@ class FieldPlan:
 
 @dataclass(frozen=True)
 class ReferencePlan:
-    """One reference: its name, its file, and what is to be said of it."""
+    """One reference: its name, its file (of one behind a URL a copy), and what is to be said of it."""
 
     name: str
     path: Path
@@ -94,7 +95,7 @@ class _Reading:
 
     def place(self, text: str) -> str:
         """A path of the file as the program may open it."""
-        return text if "://" in text else str(self.path.parent / text)
+        return text if is_url(text) else str(self.path.parent / text)
 
     def menu(self, key: Key, kind: type[Any], values: object, short: str) -> Any:
         """The options of an entry, `short` being the key of one that is a text; None where they are wrong."""
@@ -214,7 +215,7 @@ def _fields(reading: _Reading, options: SurveyOptions) -> tuple[FieldPlan, ...]:
         key: Key = ("fields", number)
         if (
             isinstance(entry, str)
-            and "://" not in entry
+            and not is_url(entry)
             and _MAGIC.search(entry)
             and not _exists(reading, entry)
         ):
@@ -251,14 +252,14 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _exists(reading: _Reading, text: str) -> bool:
-    return Path(file_of(reading.place(text))).exists()
+    return is_url(text) or Path(file_of(reading.place(text))).exists()
 
 
 def _map_is_there(reading: _Reading, key: Key, told: SurveyFieldOptions) -> bool:
     if not told.map.strip():
         reading.complain(key, OptionError("the entry names no map", todo="add `map: FILE`"))
         return False
-    if "://" in told.map or _exists(reading, told.map):
+    if _exists(reading, told.map):
         return True
     reading.complain((*key, "map"), UsageError("there is no such map", got=reading.place(told.map)))
     return False
@@ -315,9 +316,15 @@ def _finder_options(
         if name not in menu.model_fields:
             reading.complain((*key, name), OptionError(f"the finder {options.finder} takes no {name}"))
             return None
+        if not _exists(reading, own[name]):
+            reading.complain(
+                (*key, name),
+                UsageError("there is no such map", got=reading.place(own[name]) if own[name] else ""),
+            )
+            return None
     values = {**options.options, **told.options, **own}
     for name, value in values.items():
-        if isinstance(value, str) and "://" not in value and Path(reading.place(value)).is_file():
+        if isinstance(value, str) and not is_url(value) and Path(file_of(reading.place(value))).is_file():
             values[name] = reading.place(value)  # maps of noise, of the primary beam, ...
     return reading.parsed((*key, "options"), menu, values)
 
@@ -332,13 +339,17 @@ def _references(reading: _Reading, options: SurveyOptions) -> tuple[ReferencePla
         told = reading.menu(key, ReferenceOptions, entry, "path")
         if told is None:
             continue
-        place = Path(reading.place(told.path))
+        try:
+            place = Path(local_copy(reading.place(told.path)))
+        except SkysiftError as error:  # of a server
+            reading.complain((*key, "path"), error)
+            continue
         if not told.path.strip() or not place.exists():
             reading.complain(
                 (*key, "path"), UsageError("there is no such catalogue", got=told.path and str(place))
             )
             continue
-        name = told.name or place.stem
+        name = told.name or Path(name_of(told.path)).stem
         if name in [each.name for each in found] or not _NAME.fullmatch(name):
             reading.complain(
                 (*key, "name"),

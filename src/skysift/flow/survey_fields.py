@@ -20,15 +20,14 @@ from skysift.base.provenance import InputRecord
 from skysift.base.registry import Registry
 from skysift.find.finding import Finding
 from skysift.find.noise import measure_noise
-from skysift.flow.products import MANIFEST, checksum, writing
-from skysift.flow.steps.find import REPORT, find_products, product_names
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.steps.find import REPORT, Also, find_products, product_names
 from skysift.flow.survey_config import FieldPlan, SurveyPlan
 from skysift.flow.survey_coverage import Coverage, field_coverage
 from skysift.io.cards import read_hdus
 from skysift.io.epochs import map_epoch
 from skysift.io.moc import moc_of, write_moc
 from skysift.io.open import open_image
-from skysift.io.output import whole_file
 from skysift.io.tables import read_catalogue
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
@@ -46,6 +45,7 @@ __all__ = [
 ]
 
 REQUEST, COVERAGE, COVERAGE_MOC = "request.json", "coverage.fits", "coverage.moc.fits"
+_COVERAGES = (COVERAGE, COVERAGE_MOC)
 _BEFORE_FITS = "fits"  # the format from which the survey's catalogue is read, whatever else is wanted
 
 
@@ -229,9 +229,9 @@ def search_field(
     """
     finder = Registry[Any]("finder").load(plan.options.finder)(opened.plan.options)
 
-    def cover(finding: Finding) -> None:
-        reader = partial(finding.read, "rms")
-        _cover(opened, reader, finding.area, folder, order, Crew(workers, tile, progress))
+    def cover(finding: Finding, path: Callable[[str], Path]) -> None:
+        reader, crew = partial(finding.read, "rms"), Crew(workers, tile, progress)
+        _write(field_coverage(reader, opened.image.frame, finding.area, order, crew), path)
 
     find_products(
         opened.image,
@@ -245,23 +245,35 @@ def search_field(
         workers=workers,
         tile=tile,
         progress=progress,
-        also=cover,
+        also=Also(_COVERAGES, cover),
         texts={REQUEST: json.dumps(opened.request, indent=2) + "\n"},
         scheduler=scheduler,
         fresh=fresh,
     )
 
 
-def _cover(
-    opened: FieldOpen, rms: Callable[[Box], Any], area: Box, folder: Path, order: int, crew: Crew
-) -> Coverage:
-    """The coverage of a field, after it was written as cells and as MOC."""
-    found = field_coverage(rms, opened.image.frame, area, order, crew)
-    with writing(folder):
-        found.write(folder / COVERAGE)
-        with whole_file(folder / COVERAGE_MOC, overwrite=True) as part:
-            write_moc(moc_of(order, found.cells), part)
-    return found
+def _write(coverage: Coverage, path: Callable[[str], Path]) -> None:
+    """Write a coverage as cells and as MOC."""
+    coverage.write(path(COVERAGE))
+    write_moc(moc_of(coverage.order, coverage.cells), path(COVERAGE_MOC))
+
+
+def _amend(coverage: Coverage, folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The manifest of a field, after another coverage took the place of the one that its folder had."""
+    with ProductFolder(folder, names=(*_COVERAGES, MANIFEST), overwrite=True, amend=True) as products:
+        with writing(folder):
+            _write(coverage, products.path)
+            known = {each["name"]: each for each in manifest["outputs"]}
+            paths = {name: products.path(name) for name in _COVERAGES}
+            known |= {
+                name: {"name": name, "size": size(path), "checksum": checksum(path)}
+                for name, path in paths.items()
+            }
+            amended = {**manifest, "outputs": list(known.values())}
+            text = json.dumps(amended, indent=2, ensure_ascii=False) + "\n"
+            products.path(MANIFEST).write_text(text, encoding="utf-8")
+        products.commit()
+    return amended
 
 
 def field_done(opened: FieldOpen, plan: SurveyPlan, folder: Path, order: int, crew: Crew) -> FieldDone:
@@ -273,7 +285,11 @@ def field_done(opened: FieldOpen, plan: SurveyPlan, folder: Path, order: int, cr
         The folder does not hold what a search writes.
     """
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    coverage = Coverage.read(folder / COVERAGE) if (folder / COVERAGE).is_file() else None
+    sums = {each["name"]: each["checksum"] for each in manifest["outputs"]}
+    whole = all(
+        (folder / name).is_file() and checksum(folder / name) == sums.get(name) for name in _COVERAGES
+    )
+    coverage = Coverage.read(folder / COVERAGE) if whole else None
     if coverage is None or coverage.order != order:
         image = opened.image
         noise = measure_noise(image, opened.plan.options, crew)  # type: ignore[arg-type]  # finders' options are these
@@ -282,7 +298,8 @@ def field_done(opened: FieldOpen, plan: SurveyPlan, folder: Path, order: int, cr
             tile = noise.tile(image, box)
             return np.where(np.isnan(tile.data), np.float32(np.nan), tile.rms)
 
-        coverage = _cover(opened, rms, image.box, folder, order, crew)
+        coverage = field_coverage(rms, image.frame, image.box, order, crew)
+        manifest = _amend(coverage, folder, manifest)
     catalogue = read_catalogue(folder)
     if not isinstance(catalogue, Catalogue):
         raise UsageError(f"{folder} holds no catalogue")

@@ -77,7 +77,7 @@ def survey_page(survey: Survey) -> str:
         title=f"{options.name} {options.version}",
         lead=_lead(survey),
         numbers=_numbers(survey),
-        notes=tuple(dict.fromkeys(survey.notes)),
+        notes=tuple(dict.fromkeys((*survey.notes, *survey.notes_of_fields))),
         sky=(*sky, chart_of_area(coverage)),
         fields=_fields(survey),
         checks=_checks(survey.checks),
@@ -198,6 +198,7 @@ def _duplicates(survey: Survey) -> str:
 def _files(survey: Survey) -> tuple[Fact, ...]:
     return (
         ("islands, sources, components", "the catalogue; rows that count have primary = true"),
+        ("regions.reg, regions.crtf", "the components for viewers; blue (tag duplicate) what does not count"),
         ("comparisons", "the table of astrometry and fluxes below"),
         ("rms_area", "area over depth"),
         ("coverage.moc.fits, holes.moc.fits", "MOC of what was searched, and of what it encloses unsearched"),

@@ -15,6 +15,8 @@ from skysift.sky.catalogue import Catalogue
 
 __all__ = ["Survey"]
 
+_NAMED = 5  # fields that a note names
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Survey:
@@ -53,6 +55,19 @@ class Survey:
     pages: Mapping[str, str]
     notes: tuple[str, ...]
     kept: frozenset[str]
+
+    @property
+    def notes_of_fields(self) -> tuple[str, ...]:
+        """What is odd or was assumed of the maps of the fields, one line for each such thing and those it holds for."""
+        about: dict[str, list[str]] = {}
+        for each in self.fields:
+            for note in each.manifest.get("warnings", ()):
+                about.setdefault(str(note), []).append(each.name)
+        told = []
+        for note, names in about.items():
+            rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            told.append(f"{', '.join(names[:_NAMED])}{rest}: {note}")
+        return tuple(told)
 
     @property
     def catalogue(self) -> Catalogue:

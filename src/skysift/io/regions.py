@@ -2,8 +2,8 @@
 
 On the sky the ellipses are ICRS; rows without sky coordinates are drawn in pixels. What has no shape is drawn
 as a cross, an island as the box of its pixels. Colours tell the structure (S cyan, C green, M white); magenta is
-a row with a flag of doubt. The text is written directly, in one pass: the `regions` package, which reads both,
-needs minutes where this needs a second.
+a row with a flag of doubt, blue a row of a survey that does not count. The text is written directly, in one pass:
+the `regions` package, which reads both, needs minutes where this needs a second.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from skysift.sky.table import Table
 __all__ = ["write_crtf", "write_ds9"]
 
 _COLOURS = {"S": "cyan", "C": "green", "M": "white"}
-_DOUBT = "magenta"
+_DOUBT, _DUPLICATE = "magenta", "blue"
 _LEGEND = "S cyan, C green, M white, magenta where a flag tells of doubt"
+_OF_SURVEY = ", blue what another row counts for"
 
 Floats = NDArray[np.float64]
 
@@ -88,9 +89,13 @@ def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a DS9 file: angles from +x (west, on the sky) towards +y; pixels are 1-based."""
     labels, colours = _labels(table, "{};#"), _row_colours(table)
     yield "# Region file format: DS9 version 4.1"
-    yield f"# colours: {_LEGEND}"
+    yield _legend(table)
     yield 'global color=green width=1 font="helvetica 10 normal roman" select=1'
-    style = [f"# color={colour} text={{{label}}}" for colour, label in zip(colours, labels, strict=True)]
+    tags = [" tag={duplicate}" if again else "" for again in _duplicates(table).tolist()]
+    style = [
+        f"# color={colour} text={{{label}}}{tag}"
+        for colour, label, tag in zip(colours, labels, tags, strict=True)
+    ]
     if table.kind == "islands":
         yield "image"
         for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
@@ -117,7 +122,7 @@ def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
     """The lines of a CRTF file: angles run from north (or +y) through east (or -x); pixels are 0-based."""
     labels, colours = _labels(table, "'\"[],#"), _row_colours(table)
     yield "#CRTFv0"
-    yield f"# colours: {_LEGEND}"
+    yield _legend(table)
     style = [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]
     if table.kind == "islands":
         for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
@@ -188,12 +193,25 @@ def _labels(table: Table, unwanted: str) -> list[str]:
     return [text.translate({ord(character): " " for character in unwanted}) for text in texts]
 
 
+def _legend(table: Table) -> str:
+    return f"# colours: {_LEGEND}{_OF_SURVEY if 'primary' in table else ''}"
+
+
+def _duplicates(table: Table) -> NDArray[np.bool_]:
+    """Rows of a survey that do not count; none elsewhere."""
+    return ~table["primary"] if "primary" in table else np.zeros(len(table), np.bool_)
+
+
 def _row_colours(table: Table) -> list[str]:
-    doubt = doubtful(table["flags"])
-    structures = table["structure"].tolist() if "structure" in table else ["S"] * len(table)
+    rows = zip(
+        table["structure"].tolist() if "structure" in table else ["S"] * len(table),
+        doubtful(table["flags"]).tolist(),
+        _duplicates(table).tolist(),
+        strict=True,
+    )
     return [
-        _DOUBT if bad else _COLOURS.get(structure, "green")
-        for structure, bad in zip(structures, doubt.tolist(), strict=True)
+        _DUPLICATE if again else _DOUBT if bad else _COLOURS.get(structure, "green")
+        for structure, bad, again in rows
     ]
 
 

@@ -85,8 +85,13 @@ class Response:
 
     def read(self, box: Box) -> npt.NDArray[np.float32]:
         """The response in a box (y, x), NaN below the cut-off and where it is not known."""
+        values, below = self.parted(box)
+        return np.where(below, np.float32(np.nan), values)
+
+    def parted(self, box: Box) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """The response in a box (y, x), below the cut-off too, and where it is below or not known."""
         values = self.source.read(box)
-        return np.where(values >= self.cutoff, values, np.nan).astype(np.float32)
+        return values.astype(np.float32), ~(values >= self.cutoff)
 
     def at(self, x: Floats, y: Floats) -> Floats:
         """The response at pixel positions, below the cut-off too."""

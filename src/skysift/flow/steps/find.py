@@ -40,7 +40,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES
 from skysift.sky.table import Table
 
-__all__ = ["REPORT", "Products", "find_products", "product_names", "write_products"]
+__all__ = ["REGIONS", "REPORT", "Also", "Products", "find_products", "product_names", "write_products"]
 
 REPORT = "report.html"
 REGIONS = ("regions.reg", "regions.crtf")
@@ -59,6 +59,14 @@ class Products:
     manifest: Manifest
     catalogue: Catalogue
     facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Also:
+    """Further products of a run: their names, and what writes all of them to the paths that names get."""
+
+    names: tuple[str, ...]
+    write: Callable[[Finding, Callable[[str], Path]], None]
 
 
 def find_products(
@@ -80,7 +88,7 @@ def find_products(
     scheduler: str | None = None,
     fresh: bool = False,
     say: Callable[[str], None] | None = None,
-    also: Callable[[Finding], None] | None = None,
+    also: Also | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> Products:
     """The products of a run that found the sources of a map and wrote all of them into a folder.
@@ -125,7 +133,7 @@ def find_products(
     say
         Is given a line to tell, where a broken-off run is continued.
     also
-        Called with what was found, before the products show.
+        Writes further products, from what was found.
     texts
         Files that are to be products too, name -> text; they show together with the others.
 
@@ -149,7 +157,7 @@ def find_products(
     names = product_names(
         formats, maps, report=report, tables=[name for one in beside for name in one.tables]
     )
-    names = (*(texts or {}), *names)
+    names = (*(texts or {}), *(() if also is None else also.names), *names)
     key = run_key(image, finder, name=name, region=region, beside=beside)
     with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
         kept = folder.kept
@@ -172,6 +180,8 @@ def find_products(
         with writing(folder.directory):
             for each, text in (texts or {}).items():
                 folder.path(each).write_text(text, encoding="utf-8")
+            if also is not None:
+                also.write(finding, folder.path)
         made = write_products(
             finding,
             folder,
@@ -183,8 +193,6 @@ def find_products(
             progress=progress,
             started=begun,
         )
-        if also is not None:
-            also(finding)
         folder.commit()
     return made
 
@@ -218,6 +226,7 @@ def run_key(
         "option": by_content(finder.options),
         "region": "the whole map" if region is None else str(PixelRegion(area_of(region, image.frame))),
         "map": {
+            "name": record.name,
             "content": f"{record.checksum}, HDU {record.hdu}, plane {list(record.plane)}",
             "beam": repr(image.beam),
             "pixel scale": list(image.frame.scale),

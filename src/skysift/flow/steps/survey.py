@@ -23,13 +23,12 @@ from skysift.base.registry import Registry
 from skysift.base.settings import settings
 from skysift.flow.options import SurveyOptions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.steps.find import REGIONS
 from skysift.flow.survey_catalogue import Merged, merge_fields
 from skysift.flow.survey_checks import Check, against_fields, against_reference, comparisons, read_reference
 from skysift.flow.survey_config import FieldPlan, ReferencePlan, SurveyPlan
 from skysift.flow.survey_coverage import coverage_order, join_coverage
 from skysift.flow.survey_fields import (
-    COVERAGE,
-    COVERAGE_MOC,
     FieldDone,
     FieldFailed,
     FieldOpen,
@@ -45,6 +44,7 @@ from skysift.flow.survey_tables import area_table
 from skysift.flow.validation import match_page
 from skysift.io.format import FileFormat
 from skysift.io.moc import holes_of, moc_area, moc_of, write_moc
+from skysift.io.regions import write_crtf, write_ds9
 from skysift.measure.characterise import counts
 from skysift.sky.schema import TABLES
 
@@ -60,7 +60,7 @@ def survey_names(formats: Sequence[str], *, references: bool) -> tuple[str, ...]
     """Names of what a survey writes into its folder, beside the folder of its fields; the manifest last."""
     suffixes = [_format(name).suffixes[0] for name in dict.fromkeys(formats)]
     tables = [f"{table}{suffix}" for suffix in suffixes for table in (*TABLES, CHECKS, AREAS)]
-    return (*tables, COVERED, HOLES, DEPTH, *([PAGES] * references), PAGE, MANIFEST)
+    return (*tables, *REGIONS, COVERED, HOLES, DEPTH, *([PAGES] * references), PAGE, MANIFEST)
 
 
 class SurveyStep:
@@ -320,6 +320,8 @@ class _Run:
                     writer.write_table(catalogue.table(table), folder.path(f"{table}{suffix}"), told)
                 writer.write_table(comparisons(survey.checks), folder.path(f"{CHECKS}{suffix}"), told)
                 writer.write_table(area_table(survey.coverage), folder.path(f"{AREAS}{suffix}"), told)
+            for write, name in zip((write_ds9, write_crtf), REGIONS, strict=True):
+                write(folder.path(name), catalogue.components)
             write_moc(survey.moc, folder.path(COVERED))
             write_moc(survey.holes, folder.path(HOLES))
             survey.coverage.write(folder.path(DEPTH), told)
@@ -376,7 +378,7 @@ class _Run:
         folder = self.folder(field.name)
         own = [
             {"name": name, "size": size(folder / name), "checksum": checksum(folder / name)}
-            for name in (COVERAGE, COVERAGE_MOC, MANIFEST)
+            for name in (MANIFEST,)
         ]
         epoch = field.opened.epoch
         return {
