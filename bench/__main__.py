@@ -39,6 +39,7 @@ def results(size: int) -> str:
         "forced",
         "spectra",
         "stokes",
+        "extended",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -1,0 +1,256 @@
+"""The finders that are compared, and what each of them found: masks, fluxes, errors, and what is extended."""
+
+import json
+import shutil
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from bench.extended.skies import Sky
+from bench.peers import run
+from bench.peers.cost import measure
+
+HERE = Path(__file__).resolve().parent
+LARGE = 3.0  # beam areas: smaller islands are not extended
+TIMEOUT = 1800.0  # s, of one finder on one map
+
+
+@dataclass(frozen=True)
+class Method:
+    """A finder with options, and which of its islands are taken for extended sources.
+
+    Parameters
+    ----------
+    label
+        What it is called in the tables.
+    finder
+        Name in the index of skysift, or ``bdsf``.
+    settings
+        What is set, ``name=value`` each.
+    chosen
+        ``all``: whatever it found; ``large``: islands above 3 beam areas; ``resolved``: those of them that are
+        not one unresolved component.
+    """
+
+    label: str
+    finder: str
+    settings: tuple[str, ...] = ()
+    chosen: str = "all"
+
+    @property
+    def name(self) -> str:
+        """The folder of its products: methods that differ only in what they choose share it."""
+        return "-".join([self.finder, *(each.replace("/", "_") for each in self.settings)]).replace(" ", "")
+
+    def folder(self, sky: Sky) -> Path:
+        """Where its products on a map lie."""
+        return sky.folder / self.name
+
+    def run(self, sky: Sky, again: bool = False) -> dict:
+        """Its cost on a map; run unless it was before."""
+        folder, record = self.folder(sky), self.folder(sky) / "cost.json"
+        if record.exists() and not again:
+            return json.loads(record.read_text())
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if self.finder == "bdsf":
+            python = run.VENVS / "bdsf" / "bin" / "python"
+            command = [str(python), str(HERE / "pybdsf.py"), str(sky.path), str(folder), *self.settings]
+        else:
+            flags = [word for each in self.settings for word in ("--set", each)]
+            command = run.command_of_ours(sky.path, folder / "products", "--finder", self.finder, *flags)
+            command += ["--no-report", "--maps", "labels", "--format", "fits"]
+        cost = measure(command, record, env=run.environment(), timeout=TIMEOUT)
+        state = (
+            f"failed, see {record.with_suffix('.log')}" if cost["returncode"] else f"{cost['cpu_s']} CPU s"
+        )
+        print(f"{sky.folder.name} {self.name}: {state}", flush=True)
+        return cost
+
+    def warm_up(self) -> None:
+        """Fill the cache of compiled kernels, so that no measured run compiles."""
+        if self.finder != "bdsf":
+            small = Sky("extragalactic", 1, 300)
+            small.make()
+            self.run(small)
+
+    def found(self, sky: Sky) -> "Found":
+        """What it found on a map, extended sources only."""
+        if self.finder == "bdsf":
+            return found_by_bdsf(self.folder(sky), sky)
+        return found_by_us(self.folder(sky) / "products", sky, self.chosen, self.finder != "classic")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Extended sources that were found.
+
+    Parameters
+    ----------
+    masks
+        (source, pixel of the flattened map), true where a pixel belongs to the source.
+    flux, error
+        Jy.
+    """
+
+    masks: sparse.csr_matrix
+    flux: np.ndarray
+    error: np.ndarray
+    label: list[str] = field(default_factory=list)
+
+
+def rows_of_pixels(label: np.ndarray, pixel: np.ndarray, n: int, size: int) -> sparse.csr_matrix:
+    """The matrix that is true where pixel `pixel[i]` belongs to row `label[i]`."""
+    ones = np.ones(label.size, dtype=np.int64)
+    matrix = sparse.csr_matrix((ones, (label, pixel)), shape=(n, size))
+    matrix.data[:] = 1
+    return matrix
+
+
+def found_by_us(folder: Path, sky: Sky, chosen: str, by_source: bool) -> Found:
+    """Islands of skysift, those of one source together; a parent holds the pixels of its children.
+
+    Parameters
+    ----------
+    by_source
+        Whether the flux is that of the sources, or the sums of the islands.
+    """
+    from astropy.io import fits
+    from astropy.table import Table
+
+    labels = fits.getdata(folder / "labels.fits").squeeze().ravel()
+    tables = {name: Table.read(folder / f"{name}.fits") for name in ("islands", "sources", "components")}
+    islands = tables["islands"]
+    n = int(max(labels.max(), np.max(islands["island_id"], initial=0)))
+    pixel = np.flatnonzero(labels)
+    masks = rows_of_pixels(labels[pixel] - 1, pixel, n, labels.size)
+    group = groups(tables, n)
+    row = np.asarray(islands["island_id"]) - 1
+    merged = sparse.csr_matrix((np.ones(n, dtype=np.int64), (group, np.arange(n)))) @ masks if n else masks
+    many = merged.shape[0] if n else 0
+    merged.data[:] = 1
+    flux, variance, beams = np.zeros(many), np.zeros(many), np.zeros(many)
+    plain = np.zeros(many)  # components, or 1 for what is one unresolved component
+    np.add.at(beams, group[row], np.asarray(islands["n_beams"], float))
+    resolved = np.zeros(many, bool)
+    first = home_of_sources(tables)
+    sources = tables["sources"]
+    known = first >= 0
+    np.add.at(plain, group[first[known]], np.asarray(sources["n_components"], float)[known])
+    np.logical_or.at(resolved, group[first[known]], np.asarray(sources["resolved"], bool)[known])
+    if by_source:
+        value, error = np.asarray(sources["flux"], float), np.asarray(sources["flux_err"], float)
+        at = group[first[known]]
+        value, error = value[known], error[known]
+    else:
+        value, error = (np.asarray(islands[name], float) for name in ("flux_int", "flux_int_err"))
+        at = group[row]
+    np.add.at(flux, at, np.nan_to_num(value))
+    np.add.at(variance, at, np.nan_to_num(error) ** 2)
+    keep = np.ones(many, bool)
+    if chosen in ("large", "resolved"):
+        keep &= beams > LARGE
+    if chosen == "resolved":
+        keep &= (plain > 1) | resolved
+    keep &= np.bincount(group[row], minlength=many) > 0
+    return Found(merged[keep], flux[keep], np.sqrt(variance[keep]))
+
+
+def home_of_sources(tables: dict) -> np.ndarray:
+    """The row of an island for each source, -1 where there is none."""
+    sources, components = tables["sources"], tables["components"]
+    home = dict(zip(np.asarray(components["source_id"]), np.asarray(components["island_id"]), strict=True))
+    if "island_id" in sources.colnames:
+        return np.asarray(sources["island_id"]) - 1
+    return np.array([home.get(each, 0) - 1 for each in np.asarray(sources["source_id"])], dtype=np.int64)
+
+
+def groups(tables: dict, n: int) -> np.ndarray:
+    """The object of each island: islands that one source has components in belong together."""
+    source, island = (np.asarray(tables["components"][name]) for name in ("source_id", "island_id"))
+    top = int(np.max(source, initial=0))
+    links = sparse.csr_matrix((np.ones(source.size), (island - 1, source - 1 + n)), shape=(n + top, n + top))
+    group = connected_components(links, directed=False)[1][:n]
+    return np.unique(group, return_inverse=True)[1]
+
+
+def found_by_bdsf(folder: Path, sky: Sky) -> Found:
+    """Islands of PyBDSF: the Gaussians of each painted together and cut at 1 sigma, above 3 beam areas.
+
+    What is one Gaussian without a width of its own is left out.
+    """
+    from skysift.measure.gaussian import paint_gaussians
+
+    shape, beam = sky.truth.frame.shape, sky.truth.frame.beam_area_pixels(sky.truth.beam)
+    t = np.load(folder / "gaussians.npz")
+    masks, flux, error = [], [], []
+    for island in np.unique(t["island"]):
+        own = t["island"] == island
+        g = np.ascontiguousarray(np.stack([t[k][own] for k in ("peak", "x", "y", "xx", "xy", "yy")], axis=1))
+        if own.sum() == 1 and t["wide"][own][0] <= 0:
+            continue
+        reach = 6.5 * np.sqrt(np.maximum(g[:, 3], g[:, 5]))
+        y0, x0 = (max(int((g[:, k] - reach).min()), 0) for k in (2, 1))
+        y1, x1 = (min(int((g[:, k] + reach).max()) + 1, shape[a]) for k, a in ((2, 0), (1, 1)))
+        if y1 <= y0 or x1 <= x0:
+            continue
+        image = np.zeros((y1 - y0, x1 - x0))
+        paint_gaussians(g, y0, x0, image)
+        y, x = np.nonzero(image > t["rms"][own][0])
+        if y.size <= LARGE * beam:
+            continue
+        masks.append((y + y0) * shape[1] + x + x0)
+        flux.append(t["total"][own].sum())
+        error.append(np.sqrt((t["e_total"][own] ** 2).sum()))
+    label = np.repeat(np.arange(len(masks)), [each.size for each in masks])
+    pixels = np.concatenate([np.empty(0, np.int64), *masks])
+    matrix = rows_of_pixels(label.astype(np.int64), pixels, len(masks), shape[0] * shape[1])
+    return Found(matrix, np.array(flux), np.array(error))
+
+
+def methods(named: list[str] | None) -> list[Method]:
+    """What is compared: the finders asked for, or all of ours, plain thresholding and PyBDSF.
+
+    Parameters
+    ----------
+    named
+        ``finder`` or ``finder:name=value,name=value`` each; of ours, all that they find counts as extended.
+    """
+    from skysift.base.registry import Registry
+
+    simple = [
+        Method("islands > 3 beams", "classic", ("seed=5", "grow=3"), "large"),
+        Method("islands > 3 beams, resolved", "classic", ("seed=5", "grow=3"), "resolved"),
+    ]
+    peers = [Method("PyBDSF atrous", "bdsf", ("rms_map=auto",))]
+    peers += [Method("PyBDSF atrous, one rms", "bdsf", ("rms_map=constant",))]
+    if named:
+        known = {"threshold": simple, "bdsf": peers}
+        chosen = []
+        for each in named:
+            finder, _, settings = each.partition(":")
+            own = Method(each, finder, tuple(filter(None, settings.split(","))))
+            chosen += known.get(finder, [own])
+        return chosen
+    registry = Registry("finder")
+    picks = {"extended": "all", "full": "resolved"}
+    ours = [Method(name, name, (), pick) for name, pick in picks.items() if name in registry.names()]
+    if "extended" in registry.names():
+        ours += [
+            Method(f"extended, {name} alone", "extended", (f"method={name}",))
+            for name in alone(registry.options("extended"))
+        ]
+    return ours + simple + peers
+
+
+def alone(menu: type) -> tuple[str, ...]:
+    """The methods that the option `method` of the extended finder names, less its default."""
+    described = menu.model_fields.get("method")
+    if described is None:
+        return ()
+    named = [arg for arg in typing.get_args(described.annotation) if isinstance(arg, str)]
+    return tuple(each for each in named if each != described.default)
