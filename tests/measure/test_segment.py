@@ -132,7 +132,7 @@ def test_the_subsample_of_a_large_segment_gives_the_same_error():
     exact = np.sqrt((rms * square).sum()) / AREA
     noise = found.n_beams[0] * found.background_err[0]
     assert labels.sum() > 5 * SAMPLES
-    assert np.sqrt(found.flux_int_err[0] ** 2 - noise**2) == pytest.approx(exact, rel=0.02)
+    assert np.sqrt(found.flux_int_err[0] ** 2 - noise**2) == pytest.approx(exact, rel=0.03)
 
 
 def test_neighbours_and_blocked_and_blank_pixels_leave_the_level_alone():

@@ -18,7 +18,7 @@ Labels = npt.NDArray[np.int32]
 CLIP = 3.0  # around the level of an annulus, in its own rms
 WANTED = 10.0  # beam areas that an annulus should hold; with fewer it comes nearer to the segment
 LEAST = 2.0  # beam areas below which nothing is said of the local level
-SAMPLES = 1000  # pixels whose correlation with all others is summed, of a segment and of its annulus
+SAMPLES = 500  # pixels whose correlation with all others is summed, of a segment and of its annulus
 
 # columns of a row
 (
@@ -351,21 +351,29 @@ def spread(
     reach_y, reach_x = 0, 0
     for m in range(lags.shape[0]):
         reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
-    noise = np.zeros((2, height + 2 * reach_y, width + 2 * reach_x))
+    stride = width + 2 * reach_x
+    own_noise, ring_noise = (
+        np.zeros((height + 2 * reach_y) * stride),
+        np.zeros((height + 2 * reach_y) * stride),
+    )
     for v in range(height):
         for u in range(width):
-            if part[v, u] > 0:
-                noise[part[v, u] - 1, v + reach_y, u + reach_x] = rms[v0 + v, u0 + u]
+            if part[v, u] == 1:
+                own_noise[(v + reach_y) * stride + u + reach_x] = rms[v0 + v, u0 + u]
+            elif part[v, u] == 2:
+                ring_noise[(v + reach_y) * stride + u + reach_x] = rms[v0 + v, u0 + u]
+    offset = lags[:, 0] * stride + lags[:, 1]
+    lag_y, lag_x = lags[:, 0].astype(np.float64), lags[:, 1].astype(np.float64)
     n_own, n_ring = row[N_PIXELS], row[N_ANNULUS]
-    step_own, step_ring = int(max(1.0, n_own // SAMPLES)), int(max(1.0, n_ring // SAMPLES))
+    step_own, step_ring = int(max(1.0, np.ceil(n_own / SAMPLES))), int(max(1.0, np.ceil(n_ring / SAMPLES)))
     own, cross, ring, power, power_ring = 0.0, 0.0, 0.0, 0.0, 0.0
     xx, yy, lever_x, lever_y, power_x, power_y = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     seen, seen_ring = 0, 0
     for v in range(height):
         for u in range(width):
-            kind = part[v, u]
+            kind, place = part[v, u], (v + reach_y) * stride + u + reach_x
             if kind == 1:
-                dx, dy, here = u - row[X], v - row[Y], noise[0, v + reach_y, u + reach_x]
+                dx, dy, here = u - row[X], v - row[Y], own_noise[place]
                 lever_x += dx
                 lever_y += dy
                 power += here * here
@@ -375,26 +383,25 @@ def spread(
                 if (seen - 1) % step_own:
                     continue
                 a, b, ax, ay = 0.0, 0.0, 0.0, 0.0
-                for m in range(lags.shape[0]):
-                    r, c = v + lags[m, 0], u + lags[m, 1]
-                    term = correlation[m] * noise[0, r + reach_y, c + reach_x]
+                for m in range(offset.shape[0]):
+                    term = correlation[m] * own_noise[place + offset[m]]
                     a += term
-                    ax += term * (c - row[X])
-                    ay += term * (r - row[Y])
-                    b += correlation[m] * noise[1, r + reach_y, c + reach_x]
+                    ax += term * lag_x[m]
+                    ay += term * lag_y[m]
+                    b += correlation[m] * ring_noise[place + offset[m]]
                 own += here * a
                 cross += here * b
-                xx += here * dx * ax
-                yy += here * dy * ay
+                xx += here * dx * (ax + dx * a)
+                yy += here * dy * (ay + dy * a)
             elif kind == 2 and n_ring > 0.0:
-                here = noise[1, v + reach_y, u + reach_x]
+                here = ring_noise[place]
                 power_ring += here * here
                 seen_ring += 1
                 if (seen_ring - 1) % step_ring:
                     continue
                 b = 0.0
-                for m in range(lags.shape[0]):
-                    b += correlation[m] * noise[1, v + lags[m, 0] + reach_y, u + lags[m, 1] + reach_x]
+                for m in range(offset.shape[0]):
+                    b += correlation[m] * ring_noise[place + offset[m]]
                 ring += here * b
     # from the pixels that were taken to all of them
     scale = n_own / ((n_own - 1.0) // step_own + 1.0)
