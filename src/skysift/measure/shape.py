@@ -10,7 +10,7 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 SECTORS, SHELLS, SHELL = 24, 12, 0.15  # of the polar sums of a ring; a shell is so many radii wide
-MIDDLE = 0.45  # radii: the middle of a ring
+MIDDLE = 3  # shells: the middle of a ring
 LIT = 0.3  # of the mean rim of the brighter half of the sectors: a sector that belongs to a ring
 BINS = 512  # of the growth curve
 
@@ -39,8 +39,8 @@ def smooth(value: Floats, inside: Bools, sigma: float) -> None:
 
 
 @kernel
-def hull(inside: Bools) -> tuple[float, float]:
-    """Area of the convex hull of the pixels, corners included, and the largest distance of two pixels, plus one."""
+def hull(inside: Bools) -> tuple[float, float, float]:
+    """Area of the convex hull of the pixels; their largest distance, from outside to outside; its angle (rad)."""
     height, width = inside.shape
     left, right = np.full(height, -1, np.int64), np.full(height, -1, np.int64)
     for v in range(height):
@@ -69,13 +69,15 @@ def hull(inside: Bools) -> tuple[float, float]:
     for k in range(n):
         j = (k + 1) % n
         area += corners[k, 0] * corners[j, 1] - corners[j, 0] * corners[k, 1]
-    longest = 0.0
+    longest, angle = 0.0, 0.0
     for k in range(n):
         for j in range(k):
-            dx = max(abs(corners[k, 0] - corners[j, 0]) - 1.0, 0.0)
-            dy = max(abs(corners[k, 1] - corners[j, 1]) - 1.0, 0.0)
-            longest = max(longest, dx * dx + dy * dy)
-    return 0.5 * abs(area), np.sqrt(longest) + 1.0
+            dx, dy = corners[k, 0] - corners[j, 0], corners[k, 1] - corners[j, 1]
+            wide, high = max(abs(dx) - 1.0, 0.0), max(abs(dy) - 1.0, 0.0)  # from middle to middle
+            if wide * wide + high * high > longest:
+                longest = wide * wide + high * high
+                angle = np.arctan2(np.sign(dy) * high, np.sign(dx) * wide)
+    return 0.5 * abs(area), np.sqrt(longest) + 1.0, angle
 
 
 @kernel
@@ -273,16 +275,16 @@ def ring_frame(value: Floats, inside: Bools, x: float, y: float, frame: Floats, 
                 if shell < SHELLS:
                     light[sector, shell] += value[v, u] * area
     patch = np.pi * radius * radius * SHELL * SHELL / SECTORS  # a shell k has 2 k + 1 of them in a sector
-    middle, n_middle = 0.0, int(round(MIDDLE / SHELL))
-    for k in range(n_middle):
+    middle = 0.0
+    for k in range(MIDDLE):
         middle += light[:, k].sum()
-    middle /= patch * SECTORS * n_middle * n_middle
-    rim, best = -np.inf, n_middle
-    for k in range(n_middle, SHELLS):
+    middle /= patch * SECTORS * MIDDLE * MIDDLE
+    rim, best = -np.inf, MIDDLE
+    for k in range(MIDDLE, SHELLS):
         mean = light[:, k].sum() / (2 * k + 1)
         if mean > rim:
             rim, best = mean, k
-    low, high = max(best - 1, n_middle), min(best + 2, SHELLS)
+    low, high = max(best - 1, MIDDLE), min(best + 2, SHELLS)
     sectors = np.zeros(SECTORS)
     for s in range(SECTORS):
         sectors[s] = light[s, low:high].sum() / (patch * (high * high - low * low))

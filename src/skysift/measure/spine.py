@@ -72,13 +72,16 @@ def way_lengths(cost: Costs, stride: int, start: int, distance: Numbers) -> int:
 
 
 @kernel
-def trace_spine(value: Floats, inside: Bools, width: float, points: Floats, light: Floats, area: Floats) -> int:
+def trace_spine(
+    value: Floats, inside: Bools, width: float, points: Floats, light: Floats, area: Floats
+) -> int:
     """
     Number of points of the spine of one segment, which ``points (N_POINTS, 2)`` gets as x, y.
 
     The ends are the two pixels with the longest shortest way between them inside the segment. Pixels are sorted into
     bands by the difference of their ways from the two ends; a point is the centroid of the light of a band, of that
-    part of it which the shortest way crosses. Pieces that do not touch are joined by ways outside, which count four times.
+    part of it which the shortest way crosses. Pieces that do not touch are joined by ways outside, which count four
+    times.
 
     Parameters
     ----------
