@@ -79,7 +79,7 @@ def test_cubes_bring_their_own(maps, tmp_path):
     [
         (["plain.fits"], "does not tell which Stokes parameter it holds"),
         (["i.fits"], "holds no Stokes Q, U or V: got 'Stokes I'"),
-        (["same"], "i.fits[0] holds no Stokes Q, U or V: got 'Stokes I'"),
+        (["same"], "i.fits[0], Stokes I alone'; allowed: `same` for a cube along a STOKES axis"),
         (["missing.fits"], "there is no such file"),
         (["W=v.fits"], "no such Stokes map"),
         (["v.fits", "V=plain.fits"], "Stokes V is given twice"),
@@ -97,6 +97,16 @@ def test_what_does_not_fit_is_one_clear_line(maps, tmp_path, monkeypatch, capsys
     assert len(told) == 1
     assert said in told[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_the_other_planes_of_a_map_without_a_stokes_axis_are_not_asked_for_by_their_letters(
+    maps, tmp_path, capsys
+):
+    assert run(maps, maps / "plain.fits", "--out", tmp_path / "out", "--stokes", "same") == 2
+    said = capsys.readouterr().err
+    assert "plain.fits[0], without a STOKES axis'" in said
+    assert "name the files that hold Q, U and V instead" in said
+    assert "Q=PATH" not in said
 
 
 def test_several_maps_cannot_share_one(maps, tmp_path, capsys):

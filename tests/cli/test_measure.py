@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from matplotlib.figure import Figure
 from tests import skies
 
 import skysift
 from skysift.cli.main import main
+from skysift.flow import measured_charts
 from skysift.io.layouts.reading import read_any
 from skysift.measure.options import MeasureOptions
+from skysift.sky.flags import has
 
 BEAM = (5.0, 4.0, 30.0)
 RMS = 1e-4
@@ -223,6 +226,112 @@ def test_footprints_of_an_earlier_run(folder, tmp_path):
     done = skysift.measure_at(folder / "map0.fits", at=out, table="islands", labels=out / "labels.fits")
     islands = read_any(out, table="islands")
     assert done.table["flux_footprint"] == pytest.approx(islands["flux_int"], rel=1e-4)
+
+
+def test_series_of_maps_that_see_extended_sources_differently_are_flagged(tmp_path):
+    """The rule of `find --channels`: resolved sources wider than the widest beam, where the beams differ."""
+    sources = np.zeros(3, skies.SOURCE)
+    sources["kind"] = ("gaussian", "gaussian", "point")
+    sources["x"], sources["y"], sources["total"] = (60.2, 150.4, 150.1), (60.3, 60.8, 150.2), 0.2
+    sources["dmaj"], sources["dmin"] = (12.0, 4.0, 0.0), (11.0, 3.5, 0.0)
+    for name, beam, frequency in (("low", (9.0, 9.0, 0.0), 0.7e9), ("high", (5.0, 5.0, 0.0), 1.4e9)):
+        image, _ = skies.paint((210, 210), beam, rms=1e-4, sources=sources, seed=3)
+        skies.write(tmp_path / f"{name}.fits", image, beam, RESTFRQ=frequency)
+    found = skysift.find(tmp_path / "high.fits")
+    assert found.components["resolved"].sum() == 2
+    maps = [tmp_path / "low.fits", tmp_path / "high.fits"]
+    done = skysift.measure_at(maps, found)
+    wide = found.components["major_deconv"] > 18.0
+    assert wide.sum() == 1
+    assert np.array_equal(has(done.series["flags"], "uv_mismatch"), wide)
+    assert not has(done.table["flags"], "uv_mismatch").any()
+    alike = skysift.measure_at(maps, found, spectral_beams=2.0)
+    assert not has(alike.series["flags"], "uv_mismatch").any()
+    assert not has(skysift.measure_at(maps[:1], found).series["flags"], "uv_mismatch").any()
+
+
+def test_the_page_of_several_frequencies_has_a_column_for_each(folder, tmp_path):
+    maps = [str(folder / f"map{number}.fits") for number in range(4)]
+    command = ["measure", *maps, "--at", str(folder / "found"), "--quiet", "--out"]
+    assert main([*command, str(tmp_path / "all")]) == 0
+    page = (tmp_path / "all" / "report.html").read_text()
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", page)
+    assert {"700 MHz [mJy]", "1.4 GHz [mJy]", "flux [mJy]", "at [MHz]", "alpha", "flags"} <= set(heads)
+    assert not any(head.startswith(("mean [", "lowest")) for head in heads)
+    assert page.count("data:image/png") == 3
+    one = ["measure", maps[0], *command[5:]]
+    assert main([*one, str(tmp_path / "one")]) == 0
+    page = (tmp_path / "one" / "report.html").read_text()
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", page)
+    assert {"mean [mJy]", "flags"} <= set(heads)
+    assert "Spectra" not in page
+    assert page.count("data:image/png") == 1
+    spectra = ["measure", maps[0], maps[3], *command[5:]]
+    assert main([*spectra, str(tmp_path / "two")]) == 0
+    page = (tmp_path / "two" / "report.html").read_text()
+    assert "Spectra of the" in page
+    assert "eta against V" not in page
+    assert page.count("data:image/png") == 2
+
+
+def test_maps_on_an_axis_have_whole_numbers(folder):
+    done = skysift.measure_at([folder / "map0.fits"] * 2, folder / "found")
+    axes = Figure().add_subplot()
+    measured_charts._whole_numbers(axes, 2)
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.xaxis.get_major_locator()() if low <= tick <= high] == [1, 2]
+    x, label = measured_charts._axis(done, done.of("epoch"), done.of("frequency"), spectra=False)
+    assert (x.tolist(), label) == ([1.0, 2.0], measured_charts._MAPS)
+
+
+def test_a_catalogue_of_another_field_is_refused_before_anything_is_read(folder, monkeypatch):
+    monkeypatch.setattr("skysift.flow.steps.measure.measure_noise", None)
+    with pytest.raises(skysift.base.errors.UsageError, match="no place of the catalogue lies on the map"):
+        skysift.measure_at(folder / "map0.fits", ([10.0], [80.0]))
+
+
+def test_places_outside_are_counted_apart(folder, tmp_path, capsys):
+    parts = skysift.open(folder / "found").components
+    best = int(np.argmax(parts["snr"]))
+    (tmp_path / "list.csv").write_text(f"ra,dec\n{parts['ra'][best]},{parts['dec'][best]}\n190.0,-30.0\n")
+    command = ["measure", str(folder / "map0.fits"), "--at", str(tmp_path / "list.csv")]
+    assert main([*command, "--out", str(tmp_path / "out"), "--no-report"]) == 0
+    counts = json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]
+    assert (counts["outside"], counts["flagged"], counts["doubtful"]) == (1, 0, 0)
+    assert "0 flagged (0 doubtful), 1 outside of a map" in capsys.readouterr().out
+
+
+def test_a_frequency_in_place_of_the_headers_is_told(folder, tmp_path, capsys):
+    command = ["measure", str(folder / "map0.fits"), "--at", str(folder / "found"), "--quiet", "--no-report"]
+    assert main([*command, "--out", str(tmp_path / "one"), "--frequency", "1.4GHz"]) == 0
+    assert "frequency" not in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "two"), "--frequency", "900MHz"]) == 0
+    told = "map0: the header has a frequency of 1.4 GHz: 900 MHz is used in its place"
+    assert told in capsys.readouterr().err
+
+
+def test_a_primary_beam_by_its_flag_and_a_dish_that_is_none(folder, tmp_path, capsys):
+    skies.write(tmp_path / "pb.fits", np.full((SIZE, SIZE), 0.5, np.float32), BEAM)
+    command = ["measure", str(folder / "map0.fits"), "--at", str(folder / "found"), "--quiet", "--no-report"]
+    for number, flags in enumerate(
+        (["--primary-beam", str(tmp_path / "pb.fits")], ["--set", f"primary_beam={tmp_path / 'pb.fits'}"])
+    ):
+        assert main([*command, "--format", "csv", "--out", str(tmp_path / f"{number}"), *flags]) == 0
+    one, two = rows(tmp_path / "0"), rows(tmp_path / "1")
+    assert one["primary_beam"].tolist() == pytest.approx([0.5] * len(one))
+    assert one["flux_int"].tolist() == two["flux_int"].tolist()
+    capsys.readouterr()
+    assert (
+        main([*command, "--out", str(tmp_path / "no"), "--weight", "w.fits", "--primary-beam", "p.fits"]) == 2
+    )
+    assert "two ways to say one thing" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "no"), "--set", "dish=0.2"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "a dish smaller than the wavelength has no beam: got 'a dish of 0.2 m at a wavelength of 0.214 m'"
+        in said
+    )
+    assert said.count("\n") == 1
 
 
 def test_options_are_declared():

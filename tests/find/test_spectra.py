@@ -171,6 +171,9 @@ def test_channels_without_data_are_left_out_and_bad_ones_refused_in_one_line():
     with pytest.raises(HeaderError, match=r"tells no frequency.*--channel-frequencies"):
         Channels((low, unknown)).open(image)
     assert len(Channels((low, unknown), (np.nan, 1.4e9)).open(image).planes) == 2
+    curved = search(image, make_finder("classic", spectral_curvature=True), beside=[Channels((low, image))])
+    assert "spectral_curvature needs 3 frequencies or more: with 2 no curvature is fitted" in curved.notes
+    assert not np.isfinite(curved.catalogue.components["spectral_curvature"]).any()
     with pytest.raises(UsageError, match="two frequencies or more: got '1 of 900 MHz'"):
         Channels((low,)).open(image)
     with pytest.raises(UsageError, match="not one for each map"):

@@ -119,6 +119,19 @@ def test_sources_in_v_are_found_with_both_signs_and_without_i(made, measured):
     assert measured.facts["stokes"]["v_without_i"] == 2
 
 
+def test_more_polarised_flux_than_flux_is_flagged():
+    """As where the map of Stokes I lacks the short baselines of those of Q and U."""
+    shape, x, y = polarised.lattice(3)
+    told = {}
+    for share in (0.9, 1.3):
+        sky = polarised.sky(shape, x, y, np.full(9, 0.05), fraction_p=share, angle=20.0)
+        for table in (found_in(sky, "QU").catalogue.components, found_in(sky, "QU").catalogue.sources):
+            assert table["fraction_p"][rows_of(table, sky)] == pytest.approx([share] * 9, abs=0.1)
+            assert np.array_equal(has(table["flags"], "over_polarised"), table["fraction_p"] > 1.0)
+            told[share] = has(table["flags"], "over_polarised").mean()
+    assert told == {0.9: 0.0, 1.3: 1.0}
+
+
 def test_linear_polarisation_is_detected_where_its_significance_says(made):
     """Sources of five sigma, about the threshold; the debiased intensity alone would miss some of them."""
     catalogue, least = found_in(made[0], "QU", polarised_sigma=4.3).catalogue, as_rare(4.3)

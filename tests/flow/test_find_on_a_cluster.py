@@ -153,3 +153,14 @@ def test_measuring_at_known_places_gives_the_same_bytes(sky, address, tmp_path):
         command = ["measure", sky, "--out", tmp_path / out, *how, *more, "--no-report", "--quiet"]
         assert main([*map(str, command)]) == 0
     assert catalogue_bytes(tmp_path / "alone") == catalogue_bytes(tmp_path / "cluster")
+
+
+def test_known_places_are_measured_by_a_cluster_to_the_same_numbers(sky, address):
+    ra, dec = open_image(sky).frame.to_sky(*np.meshgrid(np.arange(20.0, 390, 60), np.arange(20.0, 700, 80)))
+    at = (ra.ravel(), dec.ravel())
+    one = skysift.measure_at(sky, at, workers=1)
+    many = skysift.measure_at(sky, at, scheduler=address, tile=128)
+    for name in one.table:
+        np.testing.assert_array_equal(many.table[name], one.table[name])
+    with pytest.raises(OptionError, match="address of the scheduler"):
+        skysift.measure_at(sky, at, scheduler="nowhere")

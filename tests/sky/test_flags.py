@@ -50,6 +50,7 @@ def test_values_never_change():
         "leakage": 16777216,
         "nominal_beam": 33554432,
         "beyond_scale": 67108864,
+        "over_polarised": 134217728,
     }
 
 

@@ -42,7 +42,8 @@ ChannelsFlag: TypeAlias = Annotated[
     typer.Option(
         "--channels",
         metavar="MAP",
-        help="A cube along frequency, or a map of one frequency, to fit spectra to; may be given again.",
+        help="A cube along frequency, or a map of one frequency, to fit spectra to; may be given again. Two frequencies "
+        "are needed in all: name the searched map too, if it is one of them.",
     ),
 ]
 ChannelFrequenciesFlag: TypeAlias = Annotated[

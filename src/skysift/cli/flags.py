@@ -16,12 +16,15 @@ __all__ = [
     "FreshFlag",
     "OptionsFlag",
     "OverwriteFlag",
+    "PrimaryBeamFlag",
+    "PsfFlag",
     "QuietFlag",
     "RadiusFlag",
     "SchedulerFlag",
     "SetFlag",
     "TableFlag",
     "TileFlag",
+    "WeightFlag",
     "WorkersFlag",
     "at_least",
     "folder_of",
@@ -64,6 +67,24 @@ SchedulerFlag: TypeAlias = Annotated[
 TileFlag: TypeAlias = Annotated[
     int | None,
     typer.Option("--tile", metavar="N", help="Pixels along a tile's side; the catalogue is the same."),
+]
+PrimaryBeamFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--primary-beam",
+        metavar="MAP",
+        help="Response of the primary beam, to correct for; short for --set primary_beam=MAP.",
+    ),
+]
+WeightFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--weight", metavar="MAP", help="Weights of a mosaic of true fluxes; short for --set weight=MAP."
+    ),
+]
+PsfFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--psf", metavar="FILE", help="Beam over the map: a cube or a table; sets psf_file."),
 ]
 OverwriteFlag: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Replace the products of an earlier run, on success.")

@@ -17,9 +17,12 @@ from skysift.base.settings import SMALLEST_TILE, settings
 from skysift.cli.flags import (
     OptionsFlag,
     OverwriteFlag,
+    PrimaryBeamFlag,
+    PsfFlag,
     QuietFlag,
     SchedulerFlag,
     TileFlag,
+    WeightFlag,
     WorkersFlag,
     at_least,
     folder_of,
@@ -83,6 +86,9 @@ def measure(
         ),
     ] = None,
     options_file: OptionsFlag = None,
+    primary_beam: PrimaryBeamFlag = None,
+    weight: WeightFlag = None,
+    psf: PsfFlag = None,
     workers: WorkersFlag = None,
     scheduler: SchedulerFlag = None,
     tile: TileFlag = None,
@@ -117,11 +123,13 @@ def measure(
     \b
     DIR gets measurements (one row a place and map), series (one row a place: mean, eta, V, modulation index,
     spectral index), report.html (open it first) and manifest.json. Fluxes keep their sign; flux_limit stands
-    beside them. Shapes are those of the catalogue, its beam taken out and that of each map put on.
+    beside them. Shapes are those of the catalogue, its beam taken out and that of each map put on: flux_int
+    here is to be compared with the column flux of `skysift find`.
     """
     folder = folder_of(out)
     schema.columns(table)  # a name that no table has is told before anything is read
-    pairs = [*(chosen or ()), *([] if fit is None else [f"fit={fit}"])]
+    short = {"fit": fit, "primary_beam": primary_beam, "weight": weight, "psf_file": psf}
+    pairs = [*(chosen or ()), *(f"{name}={value}" for name, value in short.items() if value is not None)]
     if fit is not None and "fit" in read_pairs(chosen or ()):
         raise OptionError(
             "what is fitted is said twice", got=f"--fit {fit} and --set fit", allowed="one of the two"
@@ -185,6 +193,8 @@ def _summary(done: Measurements, manifest: Manifest, folder: Path) -> str:
     """A few lines about the run."""
     counts = manifest.counts
     flagged = f"{counts['flagged']} flagged ({counts['doubtful']} doubtful)"
+    if counts["outside"]:
+        flagged += f", {counts['outside']} outside of a map"
     significant = int((done.table["snr"] > 5).sum())
     rows = [
         ("places", f"{counts['places']}", f"on {counts['maps']} map{'s' if counts['maps'] > 1 else ''}"),

@@ -33,6 +33,7 @@ from skysift.sky.units import frequency_text
 
 __all__ = ["Channels"]
 
+_CURVED = 3  # frequencies that a curved spectrum needs
 _DISTINCT = 0.003  # of a frequency; what is closer is one
 _CUBE = 5  # planes from which on a cube tells which beams are usual in it
 _ODD = 1.5  # times as wide as usual: a channel of which little is left
@@ -110,6 +111,10 @@ class Channels:
             widest = max(own, key=lambda beam: beam.area)
             narrowest = min(own, key=lambda beam: beam.area)
             notes.append(f"{band} with beams from {narrowest} to {widest}: all are convolved to {common}")
+        if options is not None and options.spectral_curvature and (number := _n_distinct(planes)) < _CURVED:
+            notes.append(
+                f"spectral_curvature needs {_CURVED} frequencies or more: with {number} no curvature is fitted"
+            )
         odd = [note for each in planes for note in each.notes if not note.startswith(_OF_PLANES)]
         odd = [note for note in dict.fromkeys(odd) if note not in image.notes]
         notes += odd[:_TOLD]
@@ -144,6 +149,12 @@ def _without_odd_beams(
     names = ", ".join(each.name.rsplit(", ", 1)[-1] for each, bad in zip(planes, odd, strict=True) if bad)
     told = f"{planes[0].name.rsplit(', ', 1)[0]}: beams much wider than those of the other planes: {names} left out"
     return tuple(each for each, bad in zip(planes, odd, strict=True) if not bad), (*notes, told)
+
+
+def _n_distinct(planes: Sequence[SkyImage]) -> int:
+    """How many frequencies there are."""
+    known = np.sort([each.frequency for each in planes])
+    return int(np.sum(np.diff(np.log(known)) > _DISTINCT)) + 1
 
 
 def _check_frequencies(planes: Sequence[SkyImage]) -> None:

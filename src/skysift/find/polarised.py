@@ -93,6 +93,11 @@ def _columns(
         leaked |= stands.leaked
         _shares(out, "v", total, total_err, stands, options.leakage_v)
     out["flags"] = table["flags"] | np.where(leaked, flag("leakage"), 0)
+    shares = [out[name] for name in ("fraction_p", "fraction_v") if name in out]
+    if shares:
+        with np.errstate(invalid="ignore"):
+            over = np.any([np.abs(share) > 1.0 for share in shares], axis=0)
+        out["flags"] |= np.where(over, flag("over_polarised"), 0)
     return out
 
 

@@ -27,7 +27,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.power_pattern import half_power
 from skysift.sky.systems import System
 from skysift.sky.tiling import Tiling
-from skysift.sky.units import frequency_text
+from skysift.sky.units import LIGHT, frequency_text
 
 __all__ = ["response_of", "with_pointing"]
 
@@ -193,6 +193,14 @@ def _half_power(image: SkyImage, options: CorrectionOptions, pattern: str) -> fl
             "the width of the primary beam needs the frequency of the map",
             got="none in the header",
             todo="give --frequency, such as --frequency 1.4GHz",
+        )
+    wavelength = LIGHT / image.frequency
+    if options.dish < wavelength:
+        raise UsageError(
+            "a dish smaller than the wavelength has no beam",
+            got=f"a dish of {options.dish:g} m at a wavelength of {wavelength:.3g} m",
+            allowed=f"a diameter in metres, {wavelength:.3g} or more at {frequency_text(image.frequency)}",
+            todo="mend dish, or the frequency",
         )
     return half_power(pattern, image.frequency, options.dish)
 

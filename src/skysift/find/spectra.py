@@ -34,6 +34,7 @@ __all__ = [
     "mismatched",
     "need_slope",
     "plain_noise",
+    "seen_unlike",
     "spectra_table",
     "with_spectra",
 ]
@@ -160,7 +161,14 @@ def _mean_by_source(values: Floats, source: npt.NDArray[np.int64], flux: Floats,
 
 
 def mismatched(rows: Table, laws: PowerLaws, beams: Sequence[Beam], limit: float) -> Bools:
-    """Rows whose spectral index is not to be trusted, since the maps saw structures of their size differently.
+    """Rows whose spectral index is not to be trusted, by `seen_unlike`."""
+    return seen_unlike(np.asarray(rows["resolved"], np.bool_), rows["major_deconv"], laws, beams, limit)
+
+
+def seen_unlike(
+    resolved: Bools, major: Floats, laws: PowerLaws, beams: Sequence[Beam], limit: float
+) -> Bools:
+    """Sources whose spectral index is not to be trusted, since the maps saw structures of their size differently.
 
     What a map misses of an extended source is told by its shortest baselines, of which a map says nothing; its
     beam tells its longest, and arrays are scaled as a whole. So a source wider than the widest beam is doubted
@@ -169,8 +177,8 @@ def mismatched(rows: Table, laws: PowerLaws, beams: Sequence[Beam], limit: float
 
     Parameters
     ----------
-    rows
-        Components or sources.
+    resolved, major
+        Which are, and their major axes with the beam taken out (FWHM, arcsec).
     laws
         Their spectra.
     beams
@@ -179,13 +187,12 @@ def mismatched(rows: Table, laws: PowerLaws, beams: Sequence[Beam], limit: float
         Ratio of the widest to the narrowest beam (geometric mean of the axes) that is taken as alike.
     """
     widths = [float(np.sqrt(beam.major * beam.minor)) for beam in beams]
-    resolved = np.asarray(rows["resolved"], np.bool_)
-    doubt = np.zeros(len(rows), np.bool_)
+    doubt = np.zeros(len(resolved), np.bool_)
     if widths and max(widths) > limit * min(widths):
-        doubt = resolved & (rows["major_deconv"] > max(widths))
+        doubt = resolved & (major > max(widths))
     if laws.chi2 is None:
         return doubt
-    curved = np.zeros(len(rows)) if laws.curvature is None else np.isfinite(laws.curvature)
+    curved = np.zeros(len(resolved)) if laws.curvature is None else np.isfinite(laws.curvature)
     freedom = laws.points - 2 - curved
     with np.errstate(invalid="ignore"):
         chance = chi2_law.sf(laws.chi2, np.maximum(freedom, 1))

@@ -226,7 +226,7 @@ def _planes(letter: str, one: MapLike, image: SkyImage) -> list[tuple[str, SkyIm
         (each.letter, each) for each in found if each.letter in LETTERS
     ]
     if not polarised:
-        raise refuse_untold(place, found)
+        raise refuse_untold(place, found, same=os.fspath(one) == SAME)
     return polarised
 
 

@@ -10,14 +10,23 @@ from numpy.typing import NDArray
 from skysift.flow.figures import Picture
 from skysift.flow.measurements import Measurements
 from skysift.flow.style import BLUE, INK, ORANGE, blank, plain_numbers, png, prefixed, quiet, sheet
+from skysift.measure.variability import bands_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["chart_of_series", "chart_of_snr", "chart_of_variability", "most_variable"]
+__all__ = [
+    "brightest",
+    "chart_of_series",
+    "chart_of_snr",
+    "chart_of_variability",
+    "measured_again",
+    "most_variable",
+]
 
 SIZE = (6.0, 4.4)
 SHOWN = 6  # series that are drawn
+_MAPS = "map"
 WIDE = 10.0  # S/N to which the bars of faint fluxes reach
 
 
@@ -72,8 +81,9 @@ def chart_of_series(done: Measurements, flux: str) -> Picture:
     quiet(axes)
     rows, kind = most_variable(done, SHOWN), "vary most"
     epoch, frequency = done.of("epoch"), done.of("frequency")
-    spectra = not rows.size or len(np.unique(frequency[:, :1].round(-3))) == len(done.maps) > 1
-    if spectra:
+    bands = len(np.unique(bands_of(frequency[:, :1].ravel())))
+    spectra = bands > 1 and (not rows.size or bands == len(done.maps))
+    if spectra or not rows.size:
         rows, kind = brightest(done, SHOWN), "are brightest"
     values, errors = done.of(flux), done.of(f"{flux}_err")
     if not rows.size:
@@ -93,10 +103,12 @@ def chart_of_series(done: Measurements, flux: str) -> Picture:
             linewidth=0.9,
             capsize=2.0,
             color=_colour(number, len(rows)),
-            label=str(name)[-26:],
+            label=str(name)[-30:],
         )
     axes.set_xlabel(label)
     axes.set_ylabel(f"{flux} [{unit}]")
+    if label == _MAPS:
+        _whole_numbers(axes, len(x))
     if spectra:
         axes.set_xscale("log")
         plain_numbers(axes.xaxis)
@@ -108,6 +120,12 @@ def chart_of_series(done: Measurements, flux: str) -> Picture:
     return Picture(png(figure), f"{what} of the {len(rows)} places that {kind}; errors are 1 sigma.")
 
 
+def measured_again(done: Measurements) -> NDArray[np.bool_]:
+    """Rows of the series whose variability can be drawn: measured twice at one frequency, with a positive mean."""
+    series = done.series
+    return np.asarray((series["eta"] > 0) & (series["v"] > 0) & (series["flux_mean"] > 0), np.bool_)
+
+
 def chart_of_variability(done: Measurements) -> Picture:
     """The statistic eta against V of all places: what varies stands at the upper right."""
     figure = sheet(*SIZE)
@@ -116,7 +134,7 @@ def chart_of_variability(done: Measurements) -> Picture:
     axes.set_xlabel("V (scatter / mean)")
     axes.set_ylabel("eta (reduced chi-squared of a constant)")
     eta, v = done.series["eta"], done.series["v"]
-    good = (eta > 0) & (v > 0) & (done.series["flux_mean"] > 0)
+    good = measured_again(done)
     if not good.any():
         blank(axes, "no place was measured twice at one frequency")
         return Picture(png(figure), "eta against V: no place was measured twice at one frequency.")
@@ -145,7 +163,15 @@ def _axis(
     if np.isfinite(epoch[:, 0]).all() and np.ptp(epoch[:, 0]) > 0:
         first = float(np.floor(epoch[:, 0].min()))
         return epoch[:, 0] - first, f"MJD - {first:.0f} [d]"
-    return np.arange(1.0, len(done.maps) + 1.0), "map"
+    return np.arange(1.0, len(done.maps) + 1.0), _MAPS
+
+
+def _whole_numbers(axes: Axes, last: int) -> None:
+    """Ticks at whole numbers only, from 1 to the last."""
+    from matplotlib.ticker import MaxNLocator  # late: only reports need it
+
+    axes.xaxis.set_major_locator(MaxNLocator(9, integer=True))
+    axes.set_xlim(0.6, last + 0.4)
 
 
 def _colour(number: int, total: int) -> tuple[float, float, float, float]:

@@ -198,7 +198,7 @@ SERIES: tuple[Column, ...] = (
         "Weighted sum of squares that the power law leaves.",
         ".4g",
     ),
-    _number("flags", "meta.code.qual", "Quality bits of all of its measurements."),
+    _number("flags", "meta.code.qual", "Quality bits of all of its measurements, and of the spectral index."),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.base.provenance import Manifest
 from skysift.flow.figures import Picture
@@ -13,17 +14,21 @@ from skysift.flow.measured_charts import (
     chart_of_series,
     chart_of_snr,
     chart_of_variability,
+    measured_again,
     most_variable,
 )
 from skysift.flow.measurements import Measurements
 from skysift.flow.page import render
 from skysift.flow.style import digits, prefixed
 from skysift.measure.options import MeasureOptions
-from skysift.sky.flags import FLAGS, describe
+from skysift.measure.variability import bands_of
+from skysift.sky.flags import FLAGS, describe, flag
+from skysift.sky.units import frequency_text
 
 __all__ = ["measured_page"]
 
 LISTED = 30
+_BANDS = 4  # frequencies that get a column each
 
 Fact = tuple[str, str]
 
@@ -63,10 +68,17 @@ def measured_page(done: Measurements, manifest: Manifest, options: MeasureOption
         How it was measured.
     """
     several = len(done.maps) > 1
-    charts = [chart_of_snr(done), chart_of_series(done, options.series_flux)]
+    charts = [chart_of_snr(done)]
     if several:
+        charts.append(chart_of_series(done, options.series_flux))
+    if measured_again(done).any():
         charts.append(chart_of_variability(done))
-    lists = [_maps(done), *([_variable(done)] if several else []), _bright(done), _flags(done)]
+    lists = [
+        _maps(done),
+        *([_variable(done)] if several else []),
+        _bright(done, options.series_flux),
+        _flags(done),
+    ]
     held = {
         "flux": "positions and shapes held",
         "position": "shapes held",
@@ -124,47 +136,104 @@ def _maps(done: Measurements) -> _List:
 
 def _variable(done: Measurements) -> _List:
     series = done.series
+    one = len(_bands(done)) == 1
+    spread = (
+        ("flux_mean", "flux_min", "flux_max") if one else ()
+    )  # over frequencies they tell of the spectrum
     factor, unit = prefixed("Jy", series["flux_mean"])
     rows = tuple(
         (
-            str(series["name"][row] or f"place {series['place_id'][row]}"),
+            _called(done, row),
             f"{series['n_maps'][row]}",
-            digits(float(series["flux_mean"][row]) * factor),
-            digits(float(series["flux_min"][row]) * factor),
-            digits(float(series["flux_max"][row]) * factor),
+            *(digits(float(series[name][row]) * factor) for name in spread),
             digits(float(series["eta"][row])),
             digits(float(series["v"][row])),
             digits(float(series["modulation"][row])),
             f"{series['p_constant'][row]:.2g}",
+            _told(series["flags"][row]),
         )
         for row in most_variable(done, LISTED).tolist()
     )
-    heads = ("place", "fluxes", f"mean [{unit}]", "lowest", "highest", "eta", "V", "modulation", "p constant")
+    heads = (f"mean [{unit}]", "lowest", "highest") if one else ()
     lead = "Those that a constant source explains least. V counts the noise, the modulation index does not."
-    return _List("The most variable", lead, heads, rows)
+    if not one:
+        lead += " Fluxes are compared within each frequency."
+    return _List(
+        "The most variable",
+        lead,
+        ("place", "fluxes", *heads, "eta", "V", "modulation", "p constant", "flags"),
+        rows,
+    )
 
 
-def _bright(done: Measurements) -> _List:
+def _bright(done: Measurements, flux: str) -> _List:
     series = done.series
+    chosen = brightest(done, LISTED)
+    bands = _bands(done)
     factor, unit = prefixed("Jy", series["flux_mean"])
+    lead = "By their means over all maps."
+    heads: tuple[str, ...] = (f"mean [{unit}]", "error")
+    columns = [
+        [_value(series[name][row] * factor) for row in chosen] for name in ("flux_mean", "flux_mean_err")
+    ]
+    if len(bands) > 1:
+        lead = "By their fluxes at the frequency in the middle; alpha is S ~ frequency^alpha."
+        at = series["frequency"]
+        heads = (f"flux [{unit}]", "error", "at [MHz]", "alpha", "error")
+        columns += [
+            [f"{at[row] / 1e6:.6g}" if np.isfinite(at[row]) else "\u2013" for row in chosen],
+            *([_value(series[name][row]) for row in chosen] for name in ("alpha", "alpha_err")),
+        ]
+        for frequency, maps in bands[:_BANDS] if len(bands) <= _BANDS else ():
+            heads = (*heads, f"{frequency_text(frequency)} [{unit}]")
+            mean = _mean(done.of(flux)[maps][:, chosen], done.of(f"{flux}_err")[maps][:, chosen])
+            columns.append([_value(each * factor) for each in mean])
     rows = tuple(
         (
-            str(series["name"][row] or f"place {series['place_id'][row]}"),
+            _called(done, row),
             f"{series['ra'][row]:.5f}",
             f"{series['dec'][row]:+.5f}",
             f"{series['n_maps'][row]}",
-            digits(float(series["flux_mean"][row]) * factor),
-            digits(float(series["flux_mean_err"][row]) * factor),
-            f"{series['alpha'][row]:.2f}" if np.isfinite(series["alpha"][row]) else "\u2013",
+            *(column[number] for column in columns),
+            _told(series["flags"][row]),
         )
-        for row in brightest(done, LISTED).tolist()
+        for number, row in enumerate(chosen.tolist())
     )
-    heads = ("place", "RA [deg]", "Dec [deg]", "fluxes", f"mean [{unit}]", "error", "alpha")
-    return _List("The brightest", "By their means over all maps.", heads, rows)
+    return _List("The brightest", lead, ("place", "RA [deg]", "Dec [deg]", "fluxes", *heads, "flags"), rows)
+
+
+def _called(done: Measurements, row: int) -> str:
+    return str(done.series["name"][row] or f"place {done.series['place_id'][row]}")
+
+
+def _value(number: float) -> str:
+    return digits(float(number)) if np.isfinite(number) else "\u2013"
+
+
+def _told(flags: int) -> str:
+    return ", ".join(describe(int(flags))) or "\u2013"
+
+
+def _bands(done: Measurements) -> list[tuple[float, NDArray[np.int64]]]:
+    """The frequencies of the maps, ascending, and which maps are at each; unknown ones last, as NaN."""
+    frequency = done.of("frequency")[:, 0] if len(done) else np.full(len(done.maps), np.nan)
+    band = bands_of(frequency)
+    return [
+        (float(np.mean(frequency[band == number])), np.flatnonzero(band == number))
+        for number in np.unique(band)
+    ]
+
+
+def _mean(flux: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted means along the first axis (map, place); NaN where there is no flux."""
+    weight = np.where(np.isfinite(flux) & (error > 0), 1.0 / np.square(error), 0.0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sum(weight * np.nan_to_num(flux), axis=0) / weight.sum(axis=0))
 
 
 def _flags(done: Measurements) -> _List:
-    flags = done.table["flags"]
+    of_series = done.series["flags"] & flag("uv_mismatch")
+    flags = np.concatenate([done.table["flags"], of_series])
     met = int(np.bitwise_or.reduce(flags, initial=0))
     meaning = {each.name: each.meaning for each in FLAGS}
     rows = tuple(
@@ -173,7 +242,9 @@ def _flags(done: Measurements) -> _List:
         if (met >> bit) & 1
         for name in describe(1 << bit)
     )
-    return _List("Flags", "Of the measurements.", ("flag", "measurements", "meaning"), rows)
+    return _List(
+        "Flags", "Of the measurements, and of the spectral indices.", ("flag", "rows", "meaning"), rows
+    )
 
 
 def _facts(manifest: Manifest) -> tuple[tuple[str, tuple[Fact, ...]], ...]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skysift.find.known import Known
+from skysift.find.spectra import seen_unlike
 from skysift.flow.measured_columns import FITTED_PLACE, FITTED_SHAPE, MEASUREMENTS, SERIES
 from skysift.match.result import ResultTable
 from skysift.measure.ellipse import ellipses, shape_transform
 from skysift.measure.forced import Forced
 from skysift.measure.options import MeasureOptions
-from skysift.measure.spectrum import power_laws
+from skysift.measure.spectrum import PowerLaws, power_laws
 from skysift.measure.variability import bands_of, variability
+from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.schema import Column
 from skysift.sky.table import Values
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Measurements", "OnMap", "measurements"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 DETECTED = 5.0  # errors
 
@@ -212,10 +215,12 @@ def _series(known: Known, table: ResultTable, done: Sequence[OnMap], options: Me
     middle = float(np.exp(np.mean(np.log(known_frequency)))) if known_frequency.size else np.nan
     mean, mean_err = found.mean, found.mean_err
     alpha, alpha_err, alpha_chi2 = (np.full(n, np.nan) for _ in range(3))
+    doubt = np.zeros(n, np.bool_)
     if len(np.unique(band)) > 1 and known_frequency.size:
         law = power_laws(flux, error, frequency, reference=middle)
         alpha, alpha_err = law.index, law.index_err
         alpha_chi2 = alpha_chi2 if law.chi2 is None else law.chi2
+        doubt = _seen_unlike(known, law, flux, done, options.spectral_beams)
         mean, mean_err = (
             np.where(np.isfinite(law.index), ours, other)
             for ours, other in ((law.flux, mean), (law.flux_err, mean_err))
@@ -245,9 +250,34 @@ def _series(known: Known, table: ResultTable, done: Sequence[OnMap], options: Me
         "alpha": alpha,
         "alpha_err": alpha_err,
         "alpha_chi2": alpha_chi2,
-        "flags": np.bitwise_or.reduce(flags, axis=1),
+        "flags": np.bitwise_or.reduce(flags, axis=1) | np.where(doubt, flag("uv_mismatch"), 0),
     }
     return ResultTable("series", {each.name: values[each.name] for each in SERIES}, SERIES)
+
+
+def _seen_unlike(known: Known, law: PowerLaws, flux: Floats, done: Sequence[OnMap], limit: float) -> Bools:
+    """Places whose spectral index is not to be trusted, by the rule of the finders for channels.
+
+    The beams of a place are those of the maps that have a flux there.
+    """
+    major = ellipses(known.intrinsic, np.zeros((len(known), 3, 3))).major
+    resolved = major > 0.0
+    doubt = np.zeros(len(known), np.bool_)
+    beams = [one.image.beam for one in done]
+    seen, group = np.unique(np.isfinite(flux), axis=0, return_inverse=True)
+    for number, maps in enumerate(seen):  # a few sets of maps
+        rows = np.flatnonzero(group.reshape(-1) == number)
+        some = replace(
+            law,
+            **{
+                each.name: values[rows]
+                for each in fields(law)
+                if (values := getattr(law, each.name)) is not None
+            },
+        )
+        here = [beam for beam, has in zip(beams, maps.tolist(), strict=True) if has]
+        doubt[rows] = seen_unlike(resolved[rows], major[rows], some, here, limit)
+    return doubt & np.isfinite(law.index)
 
 
 def _extreme(values: Floats) -> Floats:

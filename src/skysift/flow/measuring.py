@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from skysift.base.cluster import hands
 from skysift.base.errors import UsageError
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
@@ -32,6 +33,7 @@ def measure_at(
     labels: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     tile: int | None = None,
+    scheduler: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> Measurements:
@@ -56,6 +58,9 @@ def measure_at(
     workers, tile
         Threads, and pixels along the side of what each reads at once; those of the settings by default. No
         number depends on them.
+    scheduler
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers do the work instead of
+        threads of this machine; maps must then be files that they see too.
     progress
         Called as ``progress(stage, done, total)``.
     options
@@ -67,14 +72,16 @@ def measure_at(
         What was given is no map or no catalogue, or no place lies on any of the maps.
     OptionError
         An option does not exist, or a value is out of bounds.
+    TransientError
+        The scheduler does not answer, or has no workers.
     """
     chosen: Any = Registry[Any]("step").options("measure")(**options)
     given = [maps] if isinstance(maps, str | os.PathLike) or hasattr(maps, "frame") else list(maps)
     step = Registry[Any]("step").load("measure")(chosen)
-    crew = Crew(workers or settings().workers, tile or settings().tile, progress)
-    done: Measurements = step.measure(
-        [_map(each) for each in given], _known(at, table, chosen), labels=labels, crew=crew
-    )
+    images = [_map(each) for each in given]
+    executor, workers = hands(scheduler, workers, travels=all(each.origin is not None for each in images))
+    crew = Crew(workers, tile or settings().tile, progress, executor)
+    done: Measurements = step.measure(images, _known(at, table, chosen), labels=labels, crew=crew)
     return done
 
 

@@ -23,6 +23,7 @@ from skysift.sky.units import frequency_text, jansky_per_beam, radio_frequency
 __all__ = ["chosen_hdu", "file_of", "open", "open_image"]
 
 _OTHER_BEAM = 1.2  # times as wide or as narrow: fluxes change by its square
+_OTHER_FREQUENCY = 0.003  # relative; what is closer is the same
 _FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fz")
 
 
@@ -286,10 +287,16 @@ def _other_beam(
 
 
 def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tuple[str, ...]]:
-    """The frequency that was given, or the header's."""
+    """The frequency that was given, or the header's; a warning where both are there and differ."""
+    own, notes = map_frequency(hdu.header, where)
     if given is None:
-        return map_frequency(hdu.header, where)
-    return radio_frequency(given), (f"the frequency was given: {frequency_text(given, 9)}",)
+        return own, notes
+    frequency = radio_frequency(given)
+    said: tuple[str, ...] = (f"the frequency was given: {frequency_text(given, 9)}",)
+    if math.isfinite(own) and abs(frequency / own - 1.0) > _OTHER_FREQUENCY:
+        used = frequency_text(frequency)
+        said = (*said, f"the header has a frequency of {frequency_text(own)}: {used} is used in its place")
+    return frequency, said
 
 
 def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:

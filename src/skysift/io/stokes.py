@@ -88,9 +88,29 @@ def is_cosmo(path: str | os.PathLike[str]) -> bool:
     return any(header.text(card).upper() == "COSMO" for card in ("POLCCONV", "POLCONV"))
 
 
-def refuse_untold(path: str | os.PathLike[str], found: Sequence[StokesPlane] = ()) -> UsageError:
-    """The error for a file whose header tells of no Stokes Q, U or V, with what it tells of."""
+def refuse_untold(
+    path: str | os.PathLike[str], found: Sequence[StokesPlane] = (), *, same: bool = False
+) -> UsageError:
+    """The error for a file whose header tells of no Stokes Q, U or V, with what it tells of.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        What its header tells of.
+    same
+        Whether it is the searched map's own, whose other planes were asked for.
+    """
     place = os.fspath(path)
+    if same:
+        told = ", ".join(f"Stokes {each.letter}" for each in found)
+        return UsageError(
+            "the searched map's own file holds no planes of Stokes Q, U or V",
+            got=f"{place}, {f'{told} alone' if told else 'without a STOKES axis'}",
+            allowed="`same` for a cube along a STOKES axis",
+            todo="name the files that hold Q, U and V instead, or mend the header of the cube",
+        )
     if found:
         return UsageError(
             f"{place} holds no Stokes Q, U or V",

@@ -296,20 +296,25 @@ class ForcedOptions(Options):
     )
 
 
-class SpectraOptions(Options):
+class AlikeOptions(Options):
+    """When maps of several frequencies see the same of a source."""
+
+    spectral_beams: float = option(
+        1.5,
+        at_least=1.0,
+        doc="Maps whose beams differ by more than this factor, in width, see an extended source differently.",
+    )
+
+
+class SpectraOptions(AlikeOptions):
     """Spectra from Taylor terms or channels beside the searched map."""
 
     spectral_curvature: bool = option(
         False, doc="Fit a curved spectrum to three channels or more; Taylor terms to tt2 always give it."
     )
-    spectral_beams: float = option(
-        1.5,
-        at_least=1.0,
-        doc="Channels whose beams differ by more than this factor, in width, see an extended source differently.",
-    )
 
 
-class MeasureOptions(NoiseOptions, BeamOptions, ForcedOptions):
+class MeasureOptions(NoiseOptions, BeamOptions, ForcedOptions, AlikeOptions):
     """Fluxes at the places of a catalogue on one map or on many, with limits, spectra and light curves."""
 
     shape: Literal["catalogue", "point"] = option(

@@ -108,9 +108,14 @@ FLAGS: tuple[Flag, ...] = (
         26,
         "The source is larger than the array can recover; its flux is a lower limit.",
     ),
+    Flag(
+        "over_polarised",
+        27,
+        "More polarised flux than flux in all: Stokes I is too faint for a fraction, or lacks what it should hold.",
+    ),
 )
 
-REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch", "leakage")
+REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch", "leakage", "over_polarised")
 """Flags that say how a row came about, or tell of the whole map or of the spectrum, not that the row is wrong."""
 
 _BY_NAME = {each.name: each for each in FLAGS}

@@ -163,20 +163,13 @@ class MeasureStep:
         if labels is not None:
             inputs = (*inputs, *records([Path(labels)]))
         names = join_names([image.name for image in maps])
+        _refuse_elsewhere(maps, names, known)
         notes = [*known.notes]
         done = []
         for image, name in zip(maps, names, strict=True):
             found = self._on_map(image, name, known, footprints, _named(crew, name, len(maps)))
             notes += [*(f"{name}: {note}" for note in found.notes), *_odd(found, name)]
             done.append(found)
-        off = flag("outside_map")
-        if len(known) and all(((one.forced.flags & off) != 0).all() for one in done):
-            raise UsageError(
-                "no place of the catalogue lies on " + ("the map" if len(maps) == 1 else "any of the maps"),
-                got=_where(known),
-                allowed=f"positions on {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}",
-                todo="check that catalogue and maps are of one field and of one system of coordinates",
-            )
         told = Provenance(
             skysift.__version__,
             "measure",
@@ -240,6 +233,7 @@ class MeasureStep:
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
             done = self.measure(maps, known, inputs=inputs, labels=labels, crew=crew)
             flags = done.table["flags"]
+            beside = (flags & flag("outside_map")) != 0
             manifest = Manifest(
                 done.provenance,
                 outputs=names[:-1],
@@ -251,8 +245,9 @@ class MeasureStep:
                     "places": len(known),
                     "maps": len(maps),
                     "measured": int(np.isfinite(done.table["flux_int"]).sum()),
-                    "flagged": int((flags != 0).sum()),
-                    "doubtful": int(doubtful(flags).sum()),
+                    "outside": int(beside.sum()),
+                    "flagged": int((~beside & (flags != 0)).sum()),
+                    "doubtful": int((~beside & doubtful(flags)).sum()),
                 },
                 versions=library_versions(),
                 warnings=done.notes,
@@ -367,6 +362,28 @@ def _odd(found: OnMap, name: str) -> list[str]:
         if count:
             notes.append(f"{name}: {count} of {flags.size} places are {told}")
     return notes
+
+
+def _refuse_elsewhere(maps: Sequence[SkyImage], names: Sequence[str], known: Known) -> None:
+    """Refuse a catalogue of another field, before anything is read of the maps.
+
+    Raises
+    ------
+    UsageError
+        No place lies on any of the maps.
+    """
+    if not len(known):
+        return
+    for image in maps:
+        places = known.on(image)
+        if (image.box.contains(places.x, places.y) & np.isfinite(places.shape).all(axis=1)).any():
+            return
+    raise UsageError(
+        "no place of the catalogue lies on " + ("the map" if len(maps) == 1 else "any of the maps"),
+        got=_where(known),
+        allowed=f"positions on {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}",
+        todo="check that catalogue and maps are of one field and of one system of coordinates",
+    )
 
 
 def _where(known: Known) -> str:
