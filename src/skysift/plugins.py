@@ -11,6 +11,15 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.classic.finder:ClassicFinder",
             "skysift.find.classic.options:ClassicOptions",
         ),
+        "extended": (
+            "skysift.find.extended.finder:ExtendedFinder",
+            "skysift.find.extended.options:ExtendedOptions",
+        ),
+        "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:ExtendedOptions"),
+    },
+    "segmenter": {
+        "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),
+        "wavelet": ("skysift.find.extended.smooth:WaveletSegmenter", ""),
     },
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),

@@ -26,11 +26,17 @@ class Finder(ABC, Generic[O]):
         Pixels around a tile that `detect` looks at.
     reach
         1 where objects that touch at corners are one, 0 where they must share an edge.
+    segments
+        Whether the map is searched for extended sources too, whose pixels count and not their Gaussians.
+    compact
+        Whether compact sources are in the catalogue; on top of extended ones they are in any case.
     wants_histogram
         Whether `calibrate` is to be called with the histogram of the map's signal-to-noise.
     """
 
     halo: ClassVar[int] = 0
+    segments: ClassVar[bool] = False
+    compact: ClassVar[bool] = True
 
     def __init__(self, options: O) -> None:
         self.options = options

@@ -18,6 +18,7 @@ from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
 from skysift.find.beside import Beside
+from skysift.find.extended.search import search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.measuring import measure_objects, nothing
@@ -26,6 +27,7 @@ from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
 from skysift.measure.label import significance_histogram
+from skysift.measure.segment_rows import with_segments
 from skysift.sky.box import Box, Region
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.detections import Detections
@@ -163,7 +165,7 @@ def search(
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     notes += () if noise.response is None else noise.response.notes
-    used = finder
+    used, found = finder, None
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
@@ -171,10 +173,14 @@ def search(
         if finder.wants_histogram:
             used = finder.calibrate(_histogram(image, noise, whole, crew))
         objects = _detect(image, noise, used, whole, crew)
-        objects, n_inside = _inside_first(objects, area)
         clock.lap("islands")
-        measured = measure_objects(image, noise, used, objects, n_inside, area, crew)
-        objects = objects.select(np.arange(n_inside))
+        if used.segments:
+            found = search_extended(image, noise, used, objects, area, crew)
+            objects, measured = found.objects, found.measured
+        else:
+            objects, n_inside = _inside_first(objects, area)
+            measured = measure_objects(image, noise, used, objects, n_inside, area, crew)
+            objects = objects.select(np.arange(n_inside))
         clock.lap("fits")
     provenance = Provenance(
         skysift.__version__,
@@ -185,12 +191,16 @@ def search(
     )
     error = _level_error(noise, image)
     catalogue = characterise(measured, image, error, finder.options, provenance, noise.response)
+    if found is not None:
+        extended = found.extended
+        catalogue = with_segments(catalogue, extended.island, extended.fluxes, {}, image, finder.options)
     clock.lap("catalogue")
     facts: dict[str, object] = {
         **noise.mesh.facts,
         **({} if noise.response is None else noise.response.facts),
         "counts": dict(counts(catalogue)),
         **used.facts(),
+        **({} if found is None else found.facts),
         "background": finder.options.background,
         "seconds": dict(clock.laps),
     }

@@ -60,7 +60,7 @@ def characterise(
     response
         Of the primary beam that the pixels were corrected for; None where they were not.
     """
-    if not len(measured.components):
+    if not len(measured.islands):
         return _nothing(provenance, image, options, response)
     if response is not None:
         measured = _undistorted(measured, image, response)
@@ -181,7 +181,7 @@ def _components(measured: Measured, image: SkyImage, options: FitOptions) -> tup
     out["flux_peak_err"] = np.where(unresolved, out["flux_beam_err"] / measured.gain, out["flux_peak_err"])
     out["flux"] = np.where(unresolved, out["flux_beam"], out["flux_int"])
     out["flux_err"] = np.where(unresolved, out["flux_beam_err"], out["flux_int_err"])
-    _finish(out, image, options)
+    finish(out, image, options)
     if options.clean_bias_error > 0.0:
         out["clean_bias_err"] = clean_bias_error(out, options)
     return out, shape, shape_cov
@@ -207,8 +207,8 @@ def _axes(
     }
 
 
-def _finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
-    """Sky positions, names, calibration terms and what is the same for every row."""
+def finish(out: Columns, image: SkyImage, options: FitOptions) -> None:
+    """Add sky positions, names, calibration terms and what is the same for every row of a table."""
     frame = image.frame
     x, y = np.asarray(out["x"], np.float64), np.asarray(out["y"], np.float64)
     ra, dec = frame.to_sky(x, y)
@@ -280,7 +280,7 @@ def _sources(
 ) -> Columns:
     """Columns of the sources: those of a lone component as they are, of several summed and averaged by flux."""
     source = measured.source
-    n = int(source.max()) + 1
+    n = int(source.max(initial=-1)) + 1
     count = np.bincount(source, minlength=n)
     first = np.searchsorted(source[np.argsort(source, kind="stable")], np.arange(n))
     order = np.argsort(source, kind="stable")
@@ -358,7 +358,7 @@ def _sources(
     out["n_components"] = count
     out["n_islands"] = _count_pairs(source, island, n)
     out["structure"] = _structure(measured)[lead]
-    _finish(out, image, options)
+    finish(out, image, options)
     out["name"] = np.where(lone, np.asarray(components["name"])[lead], np.asarray(out["name"]))
     return out
 
@@ -397,7 +397,7 @@ def _islands(
         "flags": flags,
     }
     correct_islands(out, measured, components, options)
-    _finish(out, image, options)
+    finish(out, image, options)
     return out
 
 
@@ -437,10 +437,10 @@ def counts(catalogue: Catalogue) -> Mapping[str, int]:
         "islands": len(catalogue.islands),
         "sources": len(catalogue.sources),
         "components": len(catalogue.components),
-        **{f"structure_{s}": int((structure == s).sum()) for s in ("S", "C", "M")},
+        **{f"structure_{s}": int((structure == s).sum()) for s in ("S", "C", "M", "E")},
         "resolved": int(catalogue.sources["resolved"].sum()),
         "flagged": int((catalogue.sources["flags"] != 0).sum()),
     }
 
 
-__all__ = ["FWHM", "Measured", "characterise", "counts"]
+__all__ = ["FWHM", "Measured", "characterise", "counts", "finish"]

@@ -1,6 +1,7 @@
 """Fluxes of segments: sums over the pixels of extended sources above a local level, with errors of correlated noise."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,17 @@ class SegmentFluxes:
 
     def __len__(self) -> int:
         return int(self.n_pixels.size)
+
+    @classmethod
+    def concat(cls, parts: "Sequence[SegmentFluxes]") -> "SegmentFluxes":
+        """The rows of several sets, one after the other."""
+        return cls(
+            **{each.name: np.concatenate([getattr(one, each.name) for one in parts]) for each in fields(cls)}
+        )
+
+    def select(self, rows: Bools | Ints) -> "SegmentFluxes":
+        """Those where a mask is true, or with these numbers."""
+        return SegmentFluxes(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
 
 def measure_segments(

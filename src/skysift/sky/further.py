@@ -375,4 +375,24 @@ FURTHER: tuple[Column, ...] = (
         "Error of the flux density by that of the CLEAN bias, by the option `clean_bias_error`; part of no other error.",
         OF_CSI,
     ),
+    # of extended sources, and of the compact ones on top of them
+    integer(
+        "parent_id",
+        "meta.id.parent",
+        "The source_id of the extended source that this one lies on top of; 0 where there is none.",
+        OF_S,
+    ),
+    integer("n_children", "meta.number", "Number of compact sources on top of an extended one.", OF_S),
+    brightness(
+        "background_local",
+        "instr.background",
+        "Level around an extended source, above that of the map; it was taken off.",
+        OF_S,
+    ),
+    brightness(
+        "background_local_err",
+        "stat.error;instr.background",
+        "Error of the level around an extended source.",
+        OF_S,
+    ),
 )

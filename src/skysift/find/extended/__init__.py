@@ -1,0 +1,1 @@
+"""Sources that are larger than the beam: scales, segments, what lies on top of them."""

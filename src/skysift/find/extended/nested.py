@@ -1,0 +1,204 @@
+"""Compact sources on top of segments: found and measured above the local, curved background."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.compiled import kernel
+from skysift.base.parallel import Crew
+from skysift.find.classic.islands import fragments
+from skysift.find.extended.options import ExtendedOptions
+from skysift.find.extended.residual import around
+from skysift.find.finder import Finder
+from skysift.find.measuring import measure_objects, nothing
+from skysift.find.noise import Noise
+from skysift.match.merge import merge_fragments
+from skysift.measure import island as row
+from skysift.measure.measured import Measured
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.image import SkyImage
+from skysift.sky.mask import Mask
+from skysift.sky.shapes import determinants
+from skysift.sky.tiling import NoisyTile, Tiling
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+INNER, OUTER = 1.2, 2.0  # beams (FWHM); the ring whose median is the local background
+FEWEST = 0.3  # of the ring must hold data
+
+
+@kernel
+def ring_medians(
+    data: Pixels, level: Pixels, wanted: Labels, ring: Ints, fewest: int, top: int, left: int, out: Pixels
+) -> None:
+    """
+    Fill ``out (y, x)`` with the median above the level of the ring around each wanted pixel, not below 0.
+
+    Parameters
+    ----------
+    data, level
+        A tile with a margin.
+    wanted
+        What is not 0 here is wanted; its first pixel is (top, left) of the tile.
+    ring
+        Offsets ``(n, 2)`` (dy, dx).
+    fewest
+        Pixels of the ring that must hold data; else the background is 0.
+    """
+    values = np.empty(ring.shape[0])
+    for i in range(wanted.shape[0]):
+        for j in range(wanted.shape[1]):
+            out[i, j] = 0.0
+            if wanted[i, j] == 0:
+                continue
+            n = 0
+            for k in range(ring.shape[0]):
+                y, x = i + top + ring[k, 0], j + left + ring[k, 1]
+                if 0 <= y < data.shape[0] and 0 <= x < data.shape[1] and not np.isnan(data[y, x]):
+                    values[n] = data[y, x] - level[y, x]
+                    n += 1
+            if n >= fewest:
+                out[i, j] = max(np.median(values[:n]), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class RaisedNoise(Noise):
+    """
+    The noise of a map with the level raised, inside of segments, to what lies around each pixel.
+
+    Attributes
+    ----------
+    hull
+        Where the level is raised.
+    ring
+        Offsets ``(n, 2)`` (dy, dx) of the ring whose median it is raised by.
+    """
+
+    hull: Mask | None = None
+    ring: Ints | None = None
+
+    def tile(self, image: SkyImage, box: Box) -> NoisyTile:
+        """Pixels of a box with their noise and the raised level."""
+        assert self.hull is not None
+        assert self.ring is not None
+        wanted = np.ascontiguousarray(self.hull.paint(box))
+        if not wanted.any():
+            return super().tile(image, box)
+        margin = int(np.abs(self.ring).max())
+        wide = box.expand(margin).intersect(Box.of(image.shape))
+        tile = super().tile(image, wide)
+        top, left = box.y0 - wide.y0, box.x0 - wide.x0
+        inner = np.s_[top : top + box.shape[0], left : left + box.shape[1]]
+        raised = np.empty(box.shape, np.float32)
+        ring_medians(
+            tile.data, tile.level, wanted, self.ring, int(FEWEST * len(self.ring)), top, left, raised
+        )
+        data, level, rms = (np.ascontiguousarray(each[inner]) for each in (tile.data, tile.level, tile.rms))
+        return NoisyTile(box, data, level + raised, rms, tile.whole)
+
+
+def ring_of(image: SkyImage) -> Ints:
+    """Offsets ``(n, 2)`` (dy, dx) of the pixels between 1.2 and 2 beams (FWHM) from a pixel."""
+    y, x = (np.array([0.5 * (n - 1)]) for n in image.shape)
+    xx, xy, yy = np.asarray(image.frame.beam_covariance(image.beam, x, y))[0]
+    fwhm = np.sqrt(8.0 * np.log(2.0))
+    tall, wide = (int(np.ceil(OUTER * fwhm * np.sqrt(each))) for each in (yy, xx))
+    v, u = np.mgrid[-tall : tall + 1, -wide : wide + 1]
+    square = (yy * u * u - 2.0 * xy * u * v + xx * v * v) / (xx * yy - xy * xy) / fwhm**2
+    inside = (square >= INNER**2) & (square <= OUTER**2)
+    return np.stack([v[inside], u[inside]], axis=1).astype(np.int64)
+
+
+def find_nested(
+    image: SkyImage, noise: Noise, finder: Finder[Any], segments: Detections, area: Box, crew: Crew
+) -> tuple[Measured, Ints]:
+    """
+    The compact sources on top of segments: what was measured, and the segment of each island.
+
+    An island above the local background counts if its peak lies in a segment, its Gaussians are compact, and the
+    brightest of them is brighter than `contrast` times the local background.
+
+    Parameters
+    ----------
+    segments
+        Extended emission; segments do not share pixels.
+    area
+        The part of the map that was asked for.
+    """
+    options: ExtendedOptions = finder.options
+    if not len(segments):
+        return nothing(), np.empty(0, np.int64)
+    ring = ring_of(image)
+    radius = (int(np.abs(ring[:, 0]).max()), int(np.abs(ring[:, 1]).max()))
+    hull = around(segments.footprints, np.ones(len(segments), np.bool_), radius, image.shape)
+    raised = RaisedNoise(
+        noise.mesh, noise.level_map, noise.rms_map, noise.response, hull, np.ascontiguousarray(ring)
+    )
+    boxes = _crossing(Tiling(Box.of(image.shape), crew.tile), segments)
+    work = partial(_fragments, image, raised, options.seed, options.grow, finder.reach)
+    objects = merge_fragments(list(crew.map("nested islands", work, boxes)), finder.reach)
+    measured = measure_objects(image, raised, finder, objects, len(objects), area, crew)
+    owner = label_at(segments.to_mask(image.shape), measured.islands[:, [row.I_YPEAK, row.I_XPEAK]])
+    kept = (owner > 0) & _on_top(measured, options)
+    return measured.select(kept), owner[kept] - 1
+
+
+def _crossing(tiling: Tiling, segments: Detections) -> list[Box]:
+    """The tiles that meet the box of a segment."""
+    boxes = segments.boxes
+    return [
+        tile
+        for tile in tiling
+        if bool(
+            (
+                (boxes[:, 0] < tile.y1)
+                & (boxes[:, 1] > tile.y0)
+                & (boxes[:, 2] < tile.x1)
+                & (boxes[:, 3] > tile.x0)
+            ).any()
+        )
+    ]
+
+
+def _fragments(
+    image: SkyImage, raised: RaisedNoise, seed: float, grow: float, reach: int, box: Box
+) -> Detections:
+    """Fragments of islands above the raised level in a tile."""
+    assert raised.hull is not None
+    tile = raised.tile(image, box)
+    data = np.where(raised.hull.paint(box) > 0, tile.data, np.float32(np.nan))
+    return fragments(NoisyTile(box, data, tile.level, tile.rms, tile.whole), seed, grow, reach, 1)
+
+
+def _on_top(measured: Measured, options: ExtendedOptions) -> Bools:
+    """Which islands are compact and stand out from what they lie on."""
+    c, n = measured.components, len(measured.islands)
+    owner = c[:, row.ISLAND].astype(np.int64)
+    small = (
+        np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(measured.beams)) <= options.point_area
+    )
+    clear = c[:, row.AMPLITUDE] >= np.maximum(
+        options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS]
+    )
+    wide = np.bincount(owner, ~small, minlength=n) > 0
+    return np.asarray(~wide & (np.bincount(owner, clear, minlength=n) > 0))
+
+
+def label_at(mask: Mask, places: Floats) -> Ints:
+    """The label of a mask at pixels ``(n, 2)`` (y, x); 0 where there is none."""
+    y, x = (np.round(places[:, k]).astype(np.int64) for k in range(2))
+    if not len(mask.row):
+        return np.zeros(len(y), np.int64)
+    width = int(max(mask.shape[1], 1)) + 1
+    held = np.searchsorted(mask.row * width + mask.start, y * width + x, side="right") - 1
+    at = np.maximum(held, 0)
+    inside = (held >= 0) & (mask.row[at] == y) & (mask.stop[at] > x)
+    return np.asarray(np.where(inside, mask.label[at], 0))

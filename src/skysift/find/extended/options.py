@@ -1,0 +1,75 @@
+"""The menus of the finders of extended sources; light: no loops, no kernels."""
+
+from pydantic import field_validator, model_validator
+
+from skysift.base.errors import OptionError
+from skysift.base.options import option
+from skysift.find.classic.options import ClassicOptions
+
+
+class ExtendedOptions(ClassicOptions):
+    """Segments of extended emission, after compact sources were taken off; those on top of it are measured too.
+
+    The options of the classic finder say how compact sources are found.
+    """
+
+    method: str = option(
+        "smooth",
+        doc="How extended emission is found: a segmenter of the index, or several joined by +, as smooth+wavelet.",
+    )
+    segment_seed: float = option(
+        5.0, unit="sigma", above=0.0, doc="Emission this significant on one of the scales starts a segment."
+    )
+    segment_grow: float = option(
+        2.0, unit="sigma", above=0.0, doc="Neighbours this significant on the same scale join it."
+    )
+    largest_scale: float = option(
+        5.0,
+        unit="beam",
+        at_least=1.0,
+        at_most=64.0,
+        doc="Widest smoothing (FWHM) in beams; what is larger is found by its parts.",
+    )
+    scale_clip: float = option(
+        0.5,
+        unit="sigma",
+        above=0.0,
+        doc="What one scale has found counts this much on the coarser ones, so that it does not spread.",
+    )
+    smallest_area: float = option(
+        3.0, unit="beam", at_least=1.0, doc="Smallest area of a segment, in beam areas."
+    )
+    point_area: float = option(
+        2.0,
+        above=1.0,
+        at_most=10.0,
+        doc="Gaussians of up to so many beam areas are compact: they are taken off before segments are sought.",
+    )
+    contrast: float = option(
+        0.5,
+        at_least=0.0,
+        doc="A compact source on top of a segment is this much of the brightness around it, or more.",
+    )
+    dilate: float = option(
+        0.05,
+        at_least=0.0,
+        below=1.0,
+        doc="Segments grow ring by ring while a ring adds more than this part of their flux; 0: they stay.",
+    )
+
+    @field_validator("method")
+    @classmethod
+    def _methods_have_names(cls, text: str) -> str:
+        if not all(name.strip() for name in text.split("+")):
+            raise ValueError(f"names of segmenters joined by +, not {text!r}")
+        return text
+
+    @model_validator(mode="after")
+    def _segments_grow_down(self) -> "ExtendedOptions":
+        if self.segment_grow > self.segment_seed:
+            raise OptionError(
+                "segment_grow must not exceed segment_seed",
+                got=f"segment_grow={self.segment_grow}, segment_seed={self.segment_seed}",
+                todo="lower segment_grow or raise segment_seed",
+            )
+        return self

@@ -1,0 +1,117 @@
+"""`Residual`: a map without its compact sources: what a model describes is subtracted, what none does is left blank."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.find.noise import Noise
+from skysift.measure import island as row
+from skysift.measure.gaussian import paint_gaussians
+from skysift.measure.measured import Measured
+from skysift.sky.box import Box
+from skysift.sky.detections import Footprints
+from skysift.sky.image import SkyImage
+from skysift.sky.mask import Mask
+from skysift.sky.shapes import determinants
+from skysift.sky.tiling import NoisyTile
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.float32]
+
+LEFT = 5.0  # sigma; what the model of a compact source leaves at most
+LEFT_SHARE = 0.02  # of its peak, where that is more: gains and pixels are no better known
+REACH = 40.0  # square of the distance, in sigma, at which a Gaussian is painted no more
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """
+    A map without some of its Gaussians.
+
+    Attributes
+    ----------
+    image, noise
+        The map, and its background and noise.
+    gaussians
+        ``(n, 6)``: amplitude (Jy/beam), x, y, covariance (xx, xy, yy; pixels squared) of what is subtracted.
+    hidden
+        Pixels (label 1) that no model describes; they are blank.
+    """
+
+    image: SkyImage
+    noise: Noise = field(repr=False)
+    gaussians: Floats
+    hidden: Mask
+
+    def model(self, box: Box) -> Floats:
+        """What is subtracted in a box, ``(y, x)``, Jy/beam."""
+        out = np.zeros(box.shape)
+        p = self.gaussians
+        if len(p):
+            reach_y, reach_x = np.sqrt(REACH * p[:, 5]), np.sqrt(REACH * p[:, 3])
+            near = (p[:, 2] + reach_y >= box.y0) & (p[:, 2] - reach_y <= box.y1)
+            near &= (p[:, 1] + reach_x >= box.x0) & (p[:, 1] - reach_x <= box.x1)
+            paint_gaussians(np.ascontiguousarray(p[near]), box.y0, box.x0, out)
+        return out
+
+    def tile(self, box: Box) -> NoisyTile:
+        """Pixels of a box with their noise; hidden ones are blank."""
+        tile = self.noise.tile(self.image, box)
+        data = (tile.data - self.model(box)).astype(np.float32)
+        if len(self.hidden):
+            data[self.hidden.paint(box) > 0] = np.nan
+        return NoisyTile(box, data, tile.level, tile.rms, tile.whole)
+
+    def snr(self, box: Box) -> Pixels:
+        """Signal to noise of a box, float32 ``(y, x)``; NaN where there are no data."""
+        tile = self.tile(box)
+        return np.asarray((tile.data - tile.level) / tile.rms, np.float32)
+
+
+def is_compact(measured: Measured, largest: float) -> Bools:
+    """
+    Which islands ``(n,)`` are made of compact Gaussians alone: none larger than `largest` beam areas.
+
+    Islands without a component are not.
+    """
+    rows = measured.components
+    owner = rows[:, row.ISLAND].astype(np.int64)
+    n = len(measured.islands)
+    ratio = np.sqrt(determinants(rows[:, row.XX : row.YY + 1]) / determinants(measured.beams))
+    wide = np.bincount(owner, ratio > largest, minlength=n) > 0
+    return np.asarray((np.bincount(owner, minlength=n) > 0) & ~wide)
+
+
+def is_described(measured: Measured) -> Bools:
+    """Which islands ``(n,)`` their Gaussians describe: what they leave is noise, or a small part of the peak."""
+    islands = measured.islands
+    left = np.abs(islands[:, row.I_REST_PEAK])
+    snr = np.abs(islands[:, row.I_PEAK]) / islands[:, row.I_RMS]
+    return np.asarray(left <= np.maximum(LEFT, LEFT_SHARE * snr))
+
+
+def around(footprints: Footprints, chosen: Bools, radius: tuple[int, int], shape: tuple[int, int]) -> Mask:
+    """
+    The pixels within some rows and columns of the chosen footprints, as one label.
+
+    Parameters
+    ----------
+    radius
+        Half axes (y, x) of the ellipse that is put around each pixel.
+    """
+    pick = chosen[footprints.index]
+    rows, start, stop = footprints.row[pick], footprints.start[pick], footprints.stop[pick]
+    if not len(rows):
+        return Mask.empty(shape)
+    tall, wide = radius
+    dy = np.arange(-tall, tall + 1)
+    half = np.floor(wide * np.sqrt(np.maximum(1.0 - (dy / max(tall, 1)) ** 2, 0.0))).astype(np.int64)
+    row_ = (rows[:, None] + dy).ravel()
+    first, last = (start[:, None] - half).ravel(), (stop[:, None] + half).ravel()
+    inside = (row_ >= 0) & (row_ < shape[0])
+    first, last = np.maximum(first, 0), np.minimum(last, shape[1])
+    runs = Footprints(row_[inside], first[inside], last[inside], np.zeros(int(inside.sum()), np.int64))
+    return Mask(runs.row, runs.start, runs.stop, runs.index + 1, shape)

@@ -1,0 +1,254 @@
+"""`search_extended`: islands become compact sources, segments, and compact sources on top of segments."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.parallel import Crew
+from skysift.base.registry import Registry
+from skysift.find.extended.fluxes import segment_fluxes
+from skysift.find.extended.nested import find_nested, label_at
+from skysift.find.extended.options import ExtendedOptions
+from skysift.find.extended.residual import Residual, around, is_compact, is_described
+from skysift.find.extended.runs import boxes_of, overlapping, without
+from skysift.find.extended.segmenter import Segmenter, Setting
+from skysift.find.extended.segments import find_segments
+from skysift.find.finder import Finder
+from skysift.find.measuring import measure_objects
+from skysift.find.noise import Noise
+from skysift.measure import island as row
+from skysift.measure.measured import Measured, regrouped
+from skysift.measure.segment import SegmentFluxes
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.flags import flag
+from skysift.sky.image import SkyImage
+from skysift.sky.mask import Mask
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+POINTS = 4.0  # an island larger than so many points of its brightness, and
+BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
+
+
+@dataclass(frozen=True, eq=False)
+class Extended:
+    """
+    The extended sources among the islands of a map.
+
+    Attributes
+    ----------
+    island
+        ``(n,)``: which island each is, from 0.
+    fluxes
+        What was summed over each.
+    score
+        Significance of each on its best scale (sigma).
+    """
+
+    island: Ints
+    fluxes: SegmentFluxes
+    score: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """
+    All islands of a map, compact sources and segments, and what was measured of them.
+
+    Attributes
+    ----------
+    objects
+        Pixels of each island, in map order.
+    measured
+        Gaussians of compact sources, under the islands that they lie in.
+    extended
+        The islands that are segments.
+    facts
+        What was decided, JSON-safe.
+    """
+
+    objects: Detections
+    measured: Measured
+    extended: Extended
+    facts: dict[str, object]
+
+
+def search_extended(
+    image: SkyImage, noise: Noise, finder: Finder[Any], objects: Detections, area: Box, crew: Crew
+) -> Found:
+    """
+    Compact and extended sources of a map.
+
+    Islands of compact Gaussians are taken off the map: subtracted where the Gaussians describe them, else left
+    blank. Segmenters look at the rest. Islands that are not compact, and meet a segment, are part of it; compact
+    ones whose peak lies in a segment are measured again above the local background, or not at all if they do not
+    stand out from it.
+
+    Parameters
+    ----------
+    objects
+        All islands above the threshold, in map order.
+    area
+        The part of the map that was asked for.
+    """
+    options: ExtendedOptions = finder.options
+    beam_area = image.frame.beam_area_pixels(image.beam)
+    fitted = ~_too_large(objects, beam_area, options.grow)
+    first = objects.select(np.argsort(~fitted, kind="stable"))
+    measured = measure_objects(image, noise, finder, first, int(fitted.sum()), area, crew)
+    islands = first.select(np.arange(len(measured.islands)))
+    compact = is_compact(measured, options.point_area)
+    described = is_described(measured)
+    residual = _residual(image, noise, measured, islands, compact, described)
+    segmenters = make_segmenters(image, noise, options)
+    segments, scatter = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew)
+    segments = segments.select(segments.area >= options.smallest_area * beam_area)
+    mask = segments.to_mask(image.shape)
+    # whose islands stay
+    inside = label_at(mask, measured.islands[:, [row.I_YPEAK, row.I_XPEAK]]) > 0
+    kept = np.where(compact, ~inside, ~overlapping(islands.footprints, len(islands), mask))
+    large = first.select(np.arange(len(islands), len(first)))
+    lone = ~overlapping(large.footprints, len(large), mask)
+    if lone.any():  # nothing that is above the threshold is lost
+        rest = first.select(np.append(np.flatnonzero(lone) + len(islands), np.arange(len(islands))))
+        more = measure_objects(image, noise, finder, rest, int(lone.sum()), area, crew)
+    else:
+        more = measured.select(np.zeros(len(islands), np.bool_))
+    nested, owner = find_nested(image, noise, finder, segments, area, crew)
+    compact_objects = Detections.concat([islands.select(kept), large.select(lone)])
+    taken = compact_objects.to_mask(image.shape)
+    new = label_at(taken, nested.islands[:, [row.I_YPEAK, row.I_XPEAK]]) == 0
+    nested, owner = nested.select(new), owner[new]
+    parts = [measured.select(kept), more, nested]
+    prints, whole = without(segments.footprints, len(segments), taken)
+    segments = Detections(boxes_of(prints, len(segments), segments.boxes), segments.scores, prints).select(
+        whole
+    )
+    place = np.cumsum(whole) - 1
+    alive = whole[owner]
+    parts[2], owner = nested.select(alive), place[owner[alive]]
+    gaussians = np.concatenate([part.components[:, row.AMPLITUDE : row.YY + 1] for part in parts])
+    clean = Residual(image, noise, np.ascontiguousarray(gaussians), Mask.empty(image.shape))
+    hidden = Detections.concat([islands.select(compact), large.select(lone)])
+    fluxes, at_blank = segment_fluxes(clean, segments, hidden, crew)
+    if not finder.compact:
+        compact_objects = compact_objects.select(np.zeros(len(compact_objects), np.bool_))
+        parts[:2] = [part.select(np.zeros(len(part.islands), np.bool_)) for part in parts[:2]]
+    return _joined(
+        image, parts, owner, compact_objects, segments, fluxes, at_blank, area, {"scale_noise": scatter}
+    )
+
+
+def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
+    """The segmenters that the option `method` names.
+
+    Raises
+    ------
+    UnknownName
+        There is no such segmenter.
+    """
+    major, minor = image.frame.beam_pixels(image.beam)
+    setting = Setting(options, float(np.sqrt(major * minor)), noise.mesh.correlation, image.shape)
+    registry = Registry[type[Segmenter]]("segmenter")
+    return [registry.load(name.strip())(setting) for name in options.method.split("+")]
+
+
+def _too_large(objects: Detections, beam_area: float, grow: float) -> Bools:
+    """Which islands are much larger than points of their brightness."""
+    point = beam_area * np.log(np.maximum(objects.scores / grow, 1.0))
+    return np.asarray(objects.area > POINTS * point + BEAMS * beam_area)
+
+
+def _residual(
+    image: SkyImage, noise: Noise, measured: Measured, islands: Detections, compact: Bools, described: Bools
+) -> Residual:
+    """The map without compact sources."""
+    owner = measured.components[:, row.ISLAND].astype(np.int64)
+    gaussians = measured.components[(compact & described)[owner]][:, row.AMPLITUDE : row.YY + 1]
+    xx, _, yy = image.frame.beam_covariance(
+        image.beam, *(np.array([0.5 * (n - 1)]) for n in image.shape[::-1])
+    )[0]
+    radius = (int(np.ceil(2.3548 * np.sqrt(yy))), int(np.ceil(2.3548 * np.sqrt(xx))))
+    hidden = around(islands.footprints, compact & ~described, radius, image.shape)
+    return Residual(image, noise, np.ascontiguousarray(gaussians), hidden)
+
+
+def _joined(
+    image: SkyImage,
+    parts: list[Measured],
+    owner: Ints,
+    compact: Detections,
+    segments: Detections,
+    fluxes: SegmentFluxes,
+    at_blank: Bools,
+    area: Box,
+    facts: dict[str, object],
+) -> Found:
+    """Everything under islands in map order; those that do not meet the area are left out."""
+    if not len(segments):
+        segments = compact.select(np.zeros(len(compact), np.bool_))
+    plain = [Detections(each.boxes, each.scores, each.footprints) for each in (compact, segments)]
+    both = Detections.concat(plain)
+    is_segment = np.arange(len(both)) >= len(compact)
+    begin = np.searchsorted(both.footprints.index, np.arange(len(both)))
+    order = np.lexsort((both.footprints.start[begin], both.footprints.row[begin]))
+    order = order[_meets(both, area)[order]]
+    place = np.full(len(both), -1, np.int64)
+    place[order] = np.arange(len(order))
+    n = [len(part.islands) for part in parts]
+    owners = [place[: n[0]], place[n[0] : n[0] + n[1]], place[len(compact) + owner]]
+    chosen = [part.select(own >= 0) for part, own in zip(parts, owners, strict=True)]
+    owners = [own[own >= 0] for own in owners]
+    objects = both.select(order)
+    flags = _segment_flags(image, both.boxes, at_blank, area, len(compact))
+    rows = np.concatenate([parts[0].islands, parts[1].islands, _island_rows(image, segments, fluxes)])
+    flags = np.concatenate([parts[0].flags, parts[1].flags, flags])
+    measured = regrouped(chosen, owners, rows[order], objects.boxes, flags[order])
+    mine = order[is_segment[order]] - len(compact)
+    on_top = chosen[2].components  # an island is all that its pixels show
+    own = owners[2][on_top[:, row.ISLAND].astype(np.int64)]
+    measured.islands[:, row.I_SUM] += np.bincount(own, on_top[:, row.FLUX], len(objects))
+    extended = Extended(np.flatnonzero(is_segment[order]), fluxes.select(mine), segments.scores[mine])
+    return Found(objects, measured, extended, facts)
+
+
+def _meets(objects: Detections, area: Box) -> Bools:
+    """Which objects have a pixel in an area."""
+    prints = objects.footprints
+    meets = (
+        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
+    )
+    result = np.zeros(len(objects), np.bool_)
+    result[prints.index[meets]] = True
+    return result
+
+
+def _segment_flags(image: SkyImage, boxes: Ints, at_blank: Bools, area: Box, first: int) -> Ints:
+    """Quality bits of the segments, whose boxes are those from `first` on."""
+    boxes, (ny, nx) = boxes[first:], image.shape
+    edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
+    cut = (
+        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
+    )
+    bits = np.where(edge, flag("edge"), 0) | np.where(cut, flag("region_cut"), 0)
+    return np.asarray(bits | np.where(at_blank, flag("blank"), 0), np.int64)
+
+
+def _island_rows(image: SkyImage, segments: Detections, fluxes: SegmentFluxes) -> Floats:
+    """Rows ``(segment, N_ISLAND)`` as the kernels give them for islands of Gaussians."""
+    rows = np.full((len(segments), row.N_ISLAND), np.nan)
+    if not len(segments):
+        return rows
+    rows[:, row.I_N], rows[:, row.I_SUM] = fluxes.n_pixels, fluxes.flux_int
+    rows[:, row.I_X], rows[:, row.I_Y] = fluxes.x, fluxes.y
+    rows[:, row.I_PEAK], rows[:, row.I_XPEAK], rows[:, row.I_YPEAK] = (
+        fluxes.flux_peak, fluxes.x_peak, fluxes.y_peak,
+    )  # fmt: skip
+    rows[:, row.I_RMS], rows[:, row.I_LEVEL], rows[:, row.I_FLAGS] = fluxes.rms, fluxes.background, 0.0
+    rows[:, row.I_XX : row.I_YY + 1] = image.unit_covariance(fluxes.x, fluxes.y)
+    return rows

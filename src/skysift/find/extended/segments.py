@@ -1,0 +1,152 @@
+"""Segments: what segmenters find in tiles, joined over tiles and scales, kept where it is large enough."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.parallel import Crew
+from skysift.find.classic.islands import fragments
+from skysift.find.extended.residual import Residual
+from skysift.find.extended.runs import boxes_of
+from skysift.find.extended.segmenter import Segmenter
+from skysift.match.merge import merge_fragments
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections, Footprints
+from skysift.sky.runs import touching_runs
+from skysift.sky.tiling import NoisyTile, Tiling
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.float32]
+
+STEP = 0.01  # sigma; of the histograms of negative significance
+BINS = 2000
+HALF = 0.6826894921370859  # of the absolute values of a Gaussian lie within 1 sigma
+SAMPLE = 256  # pixels along the side of a box that stands for its neighbourhood
+FEW_SAMPLES = 25  # boxes that are all looked at
+FEWEST = 1000  # negative pixels from which the noise of a scale is read
+
+
+def find_segments(
+    residual: Residual,
+    segmenters: Sequence[Segmenter],
+    seed: float,
+    grow: float,
+    crew: Crew,
+    sign: int = 1,
+) -> tuple[Detections, dict[str, float]]:
+    """
+    Connected emission on any scale, in map order, and how much larger the noise of each scale is than expected.
+
+    Pixels above `grow` that are connected, on one scale, to one above `seed` are found; what overlaps or touches
+    among all scales is one segment. The noise of a scale is that of its negative pixels where these scatter more
+    than the autocorrelation of the noise tells.
+
+    Parameters
+    ----------
+    residual
+        The map without compact sources.
+    segmenters
+        Who says how significant each pixel is.
+    seed, grow
+        Thresholds (sigma).
+    sign
+        -1 looks at the inverted map.
+    """
+    shape = residual.image.shape
+    tiles = list(Tiling(Box.of(shape), crew.tile))
+    work = partial(_negatives, residual, segmenters, sign)
+    counts = np.add.reduce(list(crew.map("scales", work, samples(shape))))
+    factors = np.array([_scatter(each) for each in counts])
+    work_found = partial(_fragments, residual, segmenters, factors, seed, grow, sign)
+    parts = list(crew.map("segments", work_found, tiles))
+    scales = [merge_fragments([part[k] for part in parts], 1) for k in range(len(factors))]
+    names = [f"{type(one).__name__} {name}" for one in segmenters for name in one.scales]
+    return union(scales), dict(zip(names, factors.tolist(), strict=True))
+
+
+def samples(shape: tuple[int, int]) -> list[Box]:
+    """Boxes of a lattice from the first pixel on that stand for a map: all of a small one, every fifth of a large."""
+    rows, columns = (-(-n // SAMPLE) for n in shape)
+    every = 1 if rows * columns <= FEW_SAMPLES else 5
+    return [
+        Box(i * SAMPLE, (i + 1) * SAMPLE, j * SAMPLE, (j + 1) * SAMPLE).intersect(Box.of(shape))
+        for i in range(rows)
+        for j in range(columns)
+        if (i + 2 * j) % every == 0
+    ]
+
+
+def _maps(residual: Residual, segmenters: Sequence[Segmenter], sign: int, box: Box) -> list[Pixels]:
+    """Significance of all scales in a box."""
+    shape = residual.image.shape
+    found = []
+    for one in segmenters:
+        wide = box.expand(one.halo).intersect(Box.of(shape))
+        inner = np.s_[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0]
+        z = residual.snr(wide)
+        found += [np.ascontiguousarray(each[inner]) for each in one.maps(z if sign > 0 else -z, wide)]
+    return found
+
+
+def _negatives(residual: Residual, segmenters: Sequence[Segmenter], sign: int, box: Box) -> Ints:
+    """Counts ``(scale, bin)`` of how far below zero pixels are."""
+    counts = []
+    for each in _maps(residual, segmenters, sign, box):
+        below = -each[each < 0.0]
+        bins = np.minimum((below / STEP).astype(np.int64), BINS - 1)
+        counts.append(np.bincount(bins, minlength=BINS))
+    return np.stack(counts)
+
+
+def _scatter(counts: Ints) -> float:
+    """Noise (sigma) of a scale from the counts of its negative pixels, not below 1."""
+    total = int(counts.sum())
+    if total < FEWEST:
+        return 1.0
+    below = np.cumsum(counts) / total
+    k = int(np.searchsorted(below, HALF))
+    before = below[k - 1] if k else 0.0
+    return max(1.0, float(STEP * (k + (HALF - before) / max(below[k] - before, 1e-12))))
+
+
+def _fragments(
+    residual: Residual,
+    segmenters: Sequence[Segmenter],
+    factors: Floats,
+    seed: float,
+    grow: float,
+    sign: int,
+    box: Box,
+) -> list[Detections]:
+    """Fragments of each scale in a tile."""
+    shape = residual.image.shape
+    zero, one = np.zeros(box.shape, np.float32), np.ones(box.shape, np.float32)
+    return [
+        fragments(NoisyTile(box, each, zero, one, shape), seed * factor, grow * factor, 1, 1)
+        for each, factor in zip(_maps(residual, segmenters, sign, box), factors.tolist(), strict=True)
+    ]
+
+
+def union(parts: Sequence[Detections]) -> Detections:
+    """The connected regions of all footprints together, in map order; the score of each is its largest."""
+    runs = np.concatenate(
+        [np.stack([p.footprints.row, p.footprints.start, p.footprints.stop], axis=1) for p in parts]
+    )
+    if not len(runs):
+        return Detections.empty()
+    flat = Footprints(runs[:, 0], runs[:, 1], runs[:, 2], np.zeros(len(runs), np.int64))
+    whole = np.stack([flat.row, flat.start, flat.stop], axis=1)
+    _, label = np.unique(touching_runs(whole, 1), return_inverse=True)
+    label = label.reshape(-1).astype(np.int64)
+    n = int(label.max()) + 1
+    key = whole[:, 0] * (int(whole[:, 2].max()) + 1) + whole[:, 1]
+    score = np.zeros(n)
+    for part in parts:
+        prints = part.footprints
+        held = np.searchsorted(key, prints.row * (int(whole[:, 2].max()) + 1) + prints.start, "right") - 1
+        np.maximum.at(score, label[held], part.scores[prints.index])
+    prints = Footprints(whole[:, 0], whole[:, 1], whole[:, 2], label)
+    return Detections(boxes_of(prints, n), score, prints)
