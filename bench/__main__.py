@@ -40,6 +40,7 @@ def results(size: int) -> str:
         "spectra",
         "stokes",
         "extended",
+        "joining",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

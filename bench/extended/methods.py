@@ -181,7 +181,7 @@ def groups(tables: dict, n: int) -> np.ndarray:
 def found_by_bdsf(folder: Path, sky: Sky) -> Found:
     """Islands of PyBDSF: the Gaussians of each painted together and cut at 1 sigma, above 3 beam areas.
 
-    What is one Gaussian without a width of its own is left out.
+    What is one Gaussian whose own width is below half a beam is left out.
     """
     from skysift.measure.gaussian import paint_gaussians
 
@@ -191,7 +191,7 @@ def found_by_bdsf(folder: Path, sky: Sky) -> Found:
     for island in np.unique(t["island"]):
         own = t["island"] == island
         g = np.ascontiguousarray(np.stack([t[k][own] for k in ("peak", "x", "y", "xx", "xy", "yy")], axis=1))
-        if own.sum() == 1 and t["wide"][own][0] <= 0:
+        if own.sum() == 1 and not t["wide"][own][0] > 0.5 * sky.truth.beam.minor:
             continue
         reach = 6.5 * np.sqrt(np.maximum(g[:, 3], g[:, 5]))
         y0, x0 = (max(int((g[:, k] - reach).min()), 0) for k in (2, 1))
