@@ -3,13 +3,25 @@ import warnings
 import numpy as np
 import pytest
 from astropy.wcs import WCS
-from regions import EllipsePixelRegion, EllipseSkyRegion, PixCoord, PointPixelRegion, PointSkyRegion, Regions
+from regions import (
+    EllipsePixelRegion,
+    EllipseSkyRegion,
+    PixCoord,
+    PointPixelRegion,
+    PointSkyRegion,
+    PolygonPixelRegion,
+    PolygonSkyRegion,
+    Regions,
+)  # fmt: skip
 from tests import catalogues
 
 from skysift.base.errors import OutputError
-from skysift.io.regions import write_crtf, write_ds9
+from skysift.io.regions import Drawn, write_crtf, write_ds9
+from skysift.measure.outline import outlines
 from skysift.sky.flags import flag
 from skysift.sky.frame import Frame
+from skysift.sky.lines import Lines
+from skysift.sky.mask import Mask
 from skysift.sky.table import Table
 
 WRITERS = {"ds9": write_ds9, "crtf": write_crtf}
@@ -181,3 +193,62 @@ def test_a_file_is_not_replaced_unless_asked(tmp_path, form):
     with pytest.raises(OutputError, match="the file exists"):
         WRITERS[form](tmp_path / "out", table)
     assert WRITERS[form](tmp_path / "out", table, overwrite=True).read_bytes() == first
+
+
+def drawn_of(table: Table) -> tuple[Drawn, np.ndarray]:
+    """A square with a hole and a spine for the second row, a triangle for the first; and the square's pixels."""
+    labels = np.zeros((60, 60), np.int32)
+    labels[10:40, 20:50], labels[20:30, 30:35] = 2, 0
+    square = outlines(Mask.from_labels(labels))
+    owner = table.ids[[1, 1]]
+    spine = Lines.of(table.ids[[1]], [np.array([[20.0, 25.0], [30.0, 28.0], [49.0, 25.0]])])
+    return Drawn(table, square.given_to(owner), spine), labels == 2
+
+
+@each_format
+def test_extended_sources_are_polygons_with_holes(tmp_path, form):
+    wcs = tan_map(40.0)
+    table = (
+        components(3).select(np.arange(3)).with_columns({"structure": ["S", "E", "C"], "flags": [0, 0, 0]})
+    )
+    drawn, inside = drawn_of(table)
+    frame = Frame.from_wcs(wcs, (60, 60))
+    path = WRITERS[form](tmp_path / "out", table, frame, drawn=drawn)
+    regions = Regions.read(path, format=form)
+    polygons = [each for each in regions if isinstance(each, PolygonSkyRegion)]
+    assert len(polygons) == 2
+    assert sum(isinstance(each, EllipseSkyRegion) for each in regions) == len(table)
+    found = np.zeros(inside.shape, bool)
+    for region in polygons:
+        mask = region.to_pixel(wcs).to_mask(mode="center").to_image(inside.shape) > 0
+        found = found & ~mask if region.meta["include"] not in (True, "") else found | mask
+        assert region.meta["text" if form == "ds9" else "label"] == table.name[1]
+    assert np.array_equal(found, inside)
+    text = path.read_text()
+    assert text.count("segment(") == (form == "ds9")
+    assert text.count("line [[") == 2 * (form == "crtf")
+    assert "yellow" in text
+
+
+@each_format
+def test_outlines_without_sky_are_in_pixels(tmp_path, form):
+    table = (
+        components(3).select(np.arange(3)).with_columns({"structure": ["S", "E", "C"], "flags": [0, 0, 0]})
+    )
+    drawn, inside = drawn_of(table)
+    path = WRITERS[form](tmp_path / "out", table, Frame.pixels_only((60, 60), (1.0, 1.0)), drawn=drawn)
+    polygons = [each for each in Regions.read(path, format=form) if isinstance(each, PolygonPixelRegion)]
+    assert len(polygons) == 2
+    outer = polygons[0].to_mask(mode="center").to_image(inside.shape) > 0
+    assert np.array_equal(outer & inside, inside)
+    assert outer.sum() == 30 * 30
+
+
+@each_format
+def test_lines_of_rows_that_are_not_there_are_left_out(tmp_path, form):
+    table = components(3)
+    drawn, _ = drawn_of(table)
+    gone = Drawn(table.select(np.array([0])), drawn.outlines, drawn.spines)
+    text = WRITERS[form](tmp_path / "out", table, None, drawn=gone).read_text()
+    assert "poly" not in text
+    assert WRITERS[form](tmp_path / "none", table, None).read_text() in text

@@ -9,6 +9,8 @@ the `regions` package, which reads both, needs minutes where this needs a second
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,46 @@ from numpy.typing import NDArray
 from skysift.io.output import whole_file
 from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
+from skysift.sky.lines import Lines
 from skysift.sky.table import Table
 
-__all__ = ["write_crtf", "write_ds9"]
+__all__ = ["Drawn", "write_crtf", "write_ds9"]
 
-_COLOURS = {"S": "cyan", "C": "green", "M": "white"}
+_COLOURS = {"S": "cyan", "C": "green", "M": "white", "E": "yellow"}
 _DOUBT, _DUPLICATE = "magenta", "blue"
-_LEGEND = "S cyan, C green, M white, magenta where a flag tells of doubt"
+_LEGEND = "S cyan, C green, M white, E yellow, magenta where a flag tells of doubt"
 _OF_SURVEY = ", blue what another row counts for"
 
 Floats = NDArray[np.float64]
 
 
-def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False) -> Path:
+@dataclass(frozen=True)
+class Drawn:
+    """Rows that are drawn by lines and not by ellipses.
+
+    Parameters
+    ----------
+    table
+        Their table, such as the sources; it gives names and colours.
+    outlines
+        Polygons, each owned by the number of a row.
+    spines
+        Open or closed lines, likewise.
+    """
+
+    table: Table
+    outlines: Lines
+    spines: Lines
+
+
+def write_ds9(
+    path: str | Path,
+    table: Table,
+    frame: Frame | None = None,
+    *,
+    drawn: Drawn | None = None,
+    overwrite: bool = False,
+) -> Path:
     """The file written: a DS9 region file with one ellipse a row, or one box an island.
 
     Parameters
@@ -42,6 +71,8 @@ def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, ove
     frame
         The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
         these are drawn as crosses.
+    drawn
+        Rows that are drawn by their outlines and spines, on the pixels of `frame`.
     overwrite
         Replace what is there.
 
@@ -50,11 +81,16 @@ def write_ds9(path: str | Path, table: Table, frame: Frame | None = None, *, ove
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
-    return _write(path, _ds9_lines(table, frame), overwrite)
+    return _write(path, chain(_ds9_lines(table, frame), _ds9_drawn(drawn, frame)), overwrite)
 
 
 def write_crtf(
-    path: str | Path, table: Table, frame: Frame | None = None, *, overwrite: bool = False
+    path: str | Path,
+    table: Table,
+    frame: Frame | None = None,
+    *,
+    drawn: Drawn | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """The file written: a CASA region file with one ellipse a row, or one box an island.
 
@@ -67,6 +103,8 @@ def write_crtf(
     frame
         The frame of their map, which gives rows without sky coordinates their shape in pixels; without it
         these are drawn as crosses.
+    drawn
+        Rows that are drawn by their outlines and spines, on the pixels of `frame`.
     overwrite
         Replace what is there.
 
@@ -75,7 +113,7 @@ def write_crtf(
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
-    return _write(path, _crtf_lines(table, frame), overwrite)
+    return _write(path, chain(_crtf_lines(table, frame), _crtf_drawn(drawn, frame)), overwrite)
 
 
 def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
@@ -142,6 +180,76 @@ def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
         yield f"ellipse [[{x0:.4f}pix, {y0:.4f}pix], [{major:.4f}pix, {minor:.4f}pix], {pa:.4f}deg], {look}"
     for x0, y0, look in _rows(pixel_points, x, y, style):
         yield f"symbol [[{x0:.4f}pix, {y0:.4f}pix], x], {look}"
+
+
+def _ds9_drawn(drawn: Drawn | None, frame: Frame | None) -> Iterator[str]:
+    """Polygons, those of holes excluded, and spines as segments, which other readers pass over as comments."""
+    if drawn is None:
+        return
+    labels, colours = _labels(drawn.table, "{};#"), _row_colours(drawn.table)
+    for on_sky, lines, spine in _placed(drawn, frame):
+        if len(lines.owner):
+            yield "icrs" if on_sky else "image"
+        for row, hole, points in lines.each(drawn.table):
+            numbers = ",".join(f"{a:.7f}" for a in (points + (not on_sky)).ravel().tolist())
+            look = f"color={colours[row]} text={{{labels[row]}}}"
+            if spine:
+                yield f"# segment({numbers}) {look} dash=1"
+            else:
+                yield f"{'-' * hole}polygon({numbers}) # {look}"
+
+
+def _crtf_drawn(drawn: Drawn | None, frame: Frame | None) -> Iterator[str]:
+    """Polygons, those of holes excluded, and spines as lines from point to point."""
+    if drawn is None:
+        return
+    labels, colours = _labels(drawn.table, "'\"[],#"), _row_colours(drawn.table)
+    for on_sky, lines, spine in _placed(drawn, frame):
+        unit, system = ("deg", ", coord=ICRS") if on_sky else ("pix", "")
+        for row, hole, points in lines.each(drawn.table):
+            look = f"color={colours[row]}, label='{labels[row]}'"
+            corners = [f"[{a:.7f}{unit}, {b:.7f}{unit}]" for a, b in points.tolist()]
+            if spine:
+                for begin, end in pairwise(corners):
+                    yield f"line [{begin}, {end}]{system}, {look}"
+            else:
+                yield f"{'-' * hole}poly [{', '.join(corners)}]{system}, {look}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Lines in the numbers that are written: degrees, or pixels."""
+
+    owner: NDArray[np.int64]
+    hole: NDArray[np.bool_]
+    points: list[Floats]
+
+    def each(self, table: Table) -> Iterator[tuple[int, bool, Floats]]:
+        """Row of the table, whether it is a hole, and points of each line that a row owns."""
+        rows = np.searchsorted(table.ids, self.owner)
+        known = table.ids[np.minimum(rows, len(table) - 1)] == self.owner if len(table) else rows < 0
+        for row, hole, points, mine in zip(
+            rows.tolist(), self.hole.tolist(), self.points, known.tolist(), strict=True
+        ):
+            if mine:
+                yield row, hole, points
+
+
+def _placed(drawn: Drawn, frame: Frame | None) -> Iterator[tuple[bool, _Placed, bool]]:
+    """(on the sky, lines, whether spines): on the sky where all points of a line are, else in pixels."""
+    for lines, spine in ((drawn.outlines, False), (drawn.spines, True)):
+        if frame is None:
+            ra = dec = np.full(len(lines.x), np.nan)
+        else:
+            ra, dec = frame.to_sky(lines.x, lines.y)
+        owner = np.repeat(np.arange(len(lines)), lines.n_points)
+        lost = np.bincount(owner, ~(np.isfinite(ra) & np.isfinite(dec)), minlength=len(lines)) > 0
+        for on_sky in (True, False):
+            chosen = np.flatnonzero(lost != on_sky)
+            a, b = (ra, dec) if on_sky else (lines.x, lines.y)
+            cuts = [slice(int(lines.first[k]), int(lines.first[k + 1])) for k in chosen.tolist()]
+            points = [np.stack([a[cut], b[cut]], axis=1) for cut in cuts]
+            yield on_sky, _Placed(lines.owner[chosen], lines.hole[chosen], points), spine
 
 
 def _groups(table: Table, frame: Frame | None) -> tuple[NDArray[np.int64], ...]:

@@ -19,6 +19,7 @@ from skysift.sky.column import (
     flux,
     integer,
 )
+from skysift.sky.segment_columns import OF_SEGMENTS
 
 __all__ = ["FURTHER"]
 
@@ -78,9 +79,10 @@ FURTHER: tuple[Column, ...] = (
         "str",
         "",
         "src.morph.type",
-        "Finer class of the shape, such as point, disc, FRI, FRII, head-tail, shell, filament.",
+        "Finer class of the shape: as made, such as FRI, head-tail or shell; as measured, such as arc, disc or ring.",
         OF_S,
     ),
+    *OF_SEGMENTS,
     Column(
         "object_type",
         "str",

@@ -121,7 +121,13 @@ COLUMNS: tuple[Column, ...] = (
     ),
     integer("n_pixels", "meta.number;instr.pixel", "Number of pixels in the island.", OF_I),
     Column(
-        "n_beams", "float64", "", "meta.number;instr.beam", "Area of the island in beam areas.", OF_I, ".2f"
+        "n_beams",
+        "float64",
+        "",
+        "meta.number;instr.beam",
+        "Area of the island, or of an extended source, in beam areas.",
+        OF_I,
+        ".2f",
     ),
     brightness(
         "flux_peak",
@@ -244,7 +250,10 @@ COLUMNS: tuple[Column, ...] = (
 
 _BY_NAME = {each.name: each for each in (*COLUMNS, *FURTHER)}
 # usual columns of other tables that a table has where they were asked for
-_AT_TIMES: dict[TableName, tuple[str, ...]] = {"islands": ("position_cal_err", "flux_cal_err")}
+_AT_TIMES: dict[TableName, tuple[str, ...]] = {
+    "islands": ("position_cal_err", "flux_cal_err"),
+    "sources": ("n_beams",),
+}
 _BY_TABLE: dict[str, tuple[Column, ...]] = {
     table: tuple(each for each in COLUMNS if table in each.tables) for table in TABLES
 }
