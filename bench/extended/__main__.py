@@ -1,6 +1,6 @@
 """python -m bench.extended: made skies of extended sources, the finders on them, and the page bench/extended.md.
 
-Maps and catalogues stay in bench/data; what is there is not run again, but for the methods named by --again.
+Maps and catalogues stay in bench/data. Ours run every time, PyBDSF where its catalogue is not there yet.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
         metavar="NAME[:OPTION=VALUE,...]",
         help="instead of all; also threshold, bdsf",
     )
-    parser.add_argument("--again", action="store_true", help="run ours again, also where products are there")
+    parser.add_argument("--only-write", action="store_true", help="score what has been run before")
     parser.add_argument("--out", type=Path, default=None, help="bench/extended.md where all finders run")
     arguments = parser.parse_args()
     kinds = arguments.kinds.split(",")
@@ -39,10 +39,9 @@ def main() -> None:
     fields = skies(kinds, first, arguments.maps, arguments.size)
     for sky in fields:
         sky.make()
-    for method in {each.name: each for each in chosen}.values():
-        method.warm_up()
-    if arguments.again:
+    if not arguments.only_write:
         for method in {each.name: each for each in chosen if each.finder != "bdsf"}.values():
+            method.warm_up()
             for sky in fields:
                 method.run(sky, again=True)
     text = page(Results(fields, chosen), arguments.final)

@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from bench.extended.skies import Sky
 from bench.peers import run
@@ -32,8 +32,8 @@ class Method:
     settings
         What is set, ``name=value`` each.
     chosen
-        ``all``: whatever it found; ``large``: islands above 3 beam areas; ``resolved``: those of them that are
-        not one unresolved component.
+        Where it has no extended sources of its own: ``large``, islands above 3 beam areas; ``resolved``, those of
+        them that are not one unresolved component.
     """
 
     label: str
@@ -76,13 +76,13 @@ class Method:
         if self.finder != "bdsf":
             small = Sky("extragalactic", 1, 300)
             small.make()
-            self.run(small)
+            self.run(small, again=True)
 
     def found(self, sky: Sky) -> "Found":
         """What it found on a map, extended sources only."""
         if self.finder == "bdsf":
             return found_by_bdsf(self.folder(sky), sky)
-        return found_by_us(self.folder(sky) / "products", sky, self.chosen, self.finder != "classic")
+        return found_by_us(self.folder(sky) / "products", sky, self.chosen)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,6 @@ class Found:
     masks: sparse.csr_matrix
     flux: np.ndarray
     error: np.ndarray
-    label: list[str] = field(default_factory=list)
 
 
 def rows_of_pixels(label: np.ndarray, pixel: np.ndarray, n: int, size: int) -> sparse.csr_matrix:
@@ -111,62 +110,74 @@ def rows_of_pixels(label: np.ndarray, pixel: np.ndarray, n: int, size: int) -> s
     return matrix
 
 
-def found_by_us(folder: Path, sky: Sky, chosen: str, by_source: bool) -> Found:
-    """Islands of skysift, those of one source together; a parent holds the pixels of its children.
-
-    Parameters
-    ----------
-    by_source
-        Whether the flux is that of the sources, or the sums of the islands.
-    """
+def found_by_us(folder: Path, sky: Sky, chosen: str) -> Found:
+    """What skysift found: its extended sources (structure E) where it has any, else its islands."""
     from astropy.io import fits
     from astropy.table import Table
 
     labels = fits.getdata(folder / "labels.fits").squeeze().ravel()
     tables = {name: Table.read(folder / f"{name}.fits") for name in ("islands", "sources", "components")}
-    islands = tables["islands"]
-    n = int(max(labels.max(), np.max(islands["island_id"], initial=0)))
+    n = int(max(labels.max(), np.max(tables["islands"]["island_id"], initial=0)))
     pixel = np.flatnonzero(labels)
     masks = rows_of_pixels(labels[pixel] - 1, pixel, n, labels.size)
+    if "parent_id" in tables["sources"].colnames:
+        return segments(tables, masks, sky)
+    return islands(tables, masks, chosen)
+
+
+def segments(tables: dict, masks: sparse.csr_matrix, sky: Sky) -> Found:
+    """Extended sources and their pixels; a compact source on top of one that is no compact source of the sky is its own.
+
+    The core of a jet or of a Sersic profile may be a source of its own: its flux is the extended source's, too, unless a
+    true compact source lies within half a beam.
+    """
+    s, islands_ = tables["sources"], tables["islands"]
+    kind, parent = np.asarray(s["structure"]).astype(str), np.asarray(s["parent_id"])
+    rows = np.flatnonzero(np.char.strip(kind) == "E")
+    place = np.stack([np.asarray(islands_["x"], float), np.asarray(islands_["y"], float)], axis=1)
+    at = np.stack([np.asarray(s["x"], float), np.asarray(s["y"], float)], axis=1)
+    home = cKDTree(place).query(at[rows])[1] if rows.size else np.empty(0, dtype=np.int64)
+    truth = sky.truth.sources
+    other = truth["object_type"] != "extended"
+    flux, variance = (np.nan_to_num(np.asarray(s[name], float)) for name in ("flux", "flux_err"))
+    variance = variance**2
+    beam = float(np.sqrt(np.prod(sky.truth.frame.beam_pixels(sky.truth.beam))))
+    own = parent > 0
+    if other.any():
+        away = cKDTree(np.stack([truth["x"][other], truth["y"][other]], axis=1)).query(at)[0]
+        own &= away > 0.5 * beam
+    number = {int(k): i for i, k in enumerate(np.asarray(s["source_id"]))}
+    whole = np.array([number.get(int(k), i) for i, k in enumerate(np.where(own, parent, 0))], dtype=np.int64)
+    whole = np.where(own, whole, np.arange(len(s)))
+    total, spread = (np.bincount(whole, values, len(s)) for values in (flux, variance))
+    return Found(masks[np.asarray(islands_["island_id"])[home] - 1], total[rows], np.sqrt(spread[rows]))
+
+
+def islands(tables: dict, masks: sparse.csr_matrix, chosen: str) -> Found:
+    """Islands, those of one source together, with the sums of their pixels."""
+    table, n = tables["islands"], masks.shape[0]
+    if not n:
+        return Found(masks, np.empty(0), np.empty(0))
     group = groups(tables, n)
-    row = np.asarray(islands["island_id"]) - 1
-    merged = sparse.csr_matrix((np.ones(n, dtype=np.int64), (group, np.arange(n)))) @ masks if n else masks
-    many = merged.shape[0] if n else 0
+    row = np.asarray(table["island_id"]) - 1
+    merged = sparse.csr_matrix((np.ones(n, dtype=np.int64), (group, np.arange(n)))) @ masks
     merged.data[:] = 1
-    flux, variance, beams = np.zeros(many), np.zeros(many), np.zeros(many)
-    plain = np.zeros(many)  # components, or 1 for what is one unresolved component
-    np.add.at(beams, group[row], np.asarray(islands["n_beams"], float))
-    resolved = np.zeros(many, bool)
-    first = home_of_sources(tables)
-    sources = tables["sources"]
-    known = first >= 0
-    np.add.at(plain, group[first[known]], np.asarray(sources["n_components"], float)[known])
-    np.logical_or.at(resolved, group[first[known]], np.asarray(sources["resolved"], bool)[known])
-    if by_source:
-        value, error = np.asarray(sources["flux"], float), np.asarray(sources["flux_err"], float)
-        at = group[first[known]]
-        value, error = value[known], error[known]
-    else:
-        value, error = (np.asarray(islands[name], float) for name in ("flux_int", "flux_int_err"))
-        at = group[row]
-    np.add.at(flux, at, np.nan_to_num(value))
-    np.add.at(variance, at, np.nan_to_num(error) ** 2)
-    keep = np.ones(many, bool)
+    many = merged.shape[0]
+    beams, flux, variance = (
+        np.bincount(group[row], np.nan_to_num(np.asarray(values, float)), many)
+        for values in (table["n_beams"], table["flux_int"], np.asarray(table["flux_int_err"], float) ** 2)
+    )
+    c = tables["components"]
+    at = group[np.asarray(c["island_id"]) - 1]
+    plain = (np.bincount(at, minlength=many) == 1) & ~np.bincount(
+        at, np.asarray(c["resolved"], bool), many
+    ).astype(bool)
+    keep = np.bincount(group[row], minlength=many) > 0
     if chosen in ("large", "resolved"):
         keep &= beams > LARGE
     if chosen == "resolved":
-        keep &= (plain > 1) | resolved
-    keep &= np.bincount(group[row], minlength=many) > 0
+        keep &= ~plain
     return Found(merged[keep], flux[keep], np.sqrt(variance[keep]))
-
-
-def home_of_sources(tables: dict) -> np.ndarray:
-    """The row of an island for each source, -1 where there is none."""
-    sources, components = tables["sources"], tables["components"]
-    home = dict(zip(np.asarray(components["source_id"]), np.asarray(components["island_id"]), strict=True))
-    if "island_id" in sources.colnames:
-        return np.asarray(sources["island_id"]) - 1
-    return np.array([home.get(each, 0) - 1 for each in np.asarray(sources["source_id"])], dtype=np.int64)
 
 
 def groups(tables: dict, n: int) -> np.ndarray:
@@ -237,20 +248,9 @@ def methods(named: list[str] | None) -> list[Method]:
             chosen += known.get(finder, [own])
         return chosen
     registry = Registry("finder")
-    picks = {"extended": "all", "full": "resolved"}
-    ours = [Method(name, name, (), pick) for name, pick in picks.items() if name in registry.names()]
-    if "extended" in registry.names():
-        ours += [
-            Method(f"extended, {name} alone", "extended", (f"method={name}",))
-            for name in alone(registry.options("extended"))
-        ]
+    ours = [Method(name, name) for name in ("extended", "full") if name in registry.names()]
+    if ours:
+        default = registry.options("extended")().method
+        alone = [name for name in Registry("segmenter").names() if name != default]
+        ours += [Method(f"extended, {name} alone", "extended", (f"method={name}",)) for name in alone]
     return ours + simple + peers
-
-
-def alone(menu: type) -> tuple[str, ...]:
-    """The methods that the option `method` of the extended finder names, less its default."""
-    described = menu.model_fields.get("method")
-    if described is None:
-        return ()
-    named = [arg for arg in typing.get_args(described.annotation) if isinstance(arg, str)]
-    return tuple(each for each in named if each != described.default)
