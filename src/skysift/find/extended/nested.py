@@ -11,7 +11,7 @@ from skysift.base.compiled import kernel
 from skysift.base.parallel import Crew
 from skysift.find.classic.islands import fragments
 from skysift.find.extended.options import ExtendedOptions
-from skysift.find.extended.residual import around
+from skysift.find.extended.residual import around, is_described
 from skysift.find.finder import Finder
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise
@@ -32,6 +32,8 @@ Pixels = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 INNER, OUTER = 1.2, 2.0  # beams (FWHM); the ring whose median is the local background
+WIDEST = 1.5  # beam areas; a Gaussian on top of emission is no point if it is larger,
+RESOLVED = 2.5  # or wider than the beam by so many sigma: it is a peak of what it lies on
 FEWEST = 0.3  # of the ring must hold data
 
 
@@ -123,8 +125,8 @@ def find_nested(
     """
     The compact sources on top of segments: what was measured, and the segment of each island.
 
-    An island above the local background counts if its peak lies in a segment, its Gaussians are compact, and the
-    brightest of them is brighter than `contrast` times the local background.
+    An island above the local background counts if its peak lies in a segment and it is one point, brighter than
+    `contrast` times the local background. What has more structure is structure of the segment.
 
     Parameters
     ----------
@@ -179,17 +181,14 @@ def _fragments(
 
 
 def _on_top(measured: Measured, options: ExtendedOptions) -> Bools:
-    """Which islands are compact and stand out from what they lie on."""
+    """Which islands are one point each, and stand out from what they lie on."""
     c, n = measured.components, len(measured.islands)
     owner = c[:, row.ISLAND].astype(np.int64)
-    small = (
-        np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(measured.beams)) <= options.point_area
-    )
-    clear = c[:, row.AMPLITUDE] >= np.maximum(
-        options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS]
-    )
-    wide = np.bincount(owner, ~small, minlength=n) > 0
-    return np.asarray(~wide & (np.bincount(owner, clear, minlength=n) > 0))
+    area = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(measured.beams))
+    point = (area <= WIDEST) & ~(c[:, row.RESOLUTION] > RESOLVED)
+    clear = c[:, row.AMPLITUDE] >= np.maximum(options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS])
+    good = np.bincount(owner, point & clear, minlength=n) > 0
+    return np.asarray(good & (np.bincount(owner, minlength=n) == 1) & is_described(measured))
 
 
 def label_at(mask: Mask, places: Floats) -> Ints:
