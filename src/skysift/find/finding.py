@@ -14,6 +14,7 @@ from skysift.measure.gaussian import paint_gaussians
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
+from skysift.sky.lines import Lines
 from skysift.sky.mask import Mask
 from skysift.sky.table import Table
 
@@ -47,6 +48,8 @@ class Finding:
         What was odd about the map.
     tables
         Tables beside those of the catalogue, by name.
+    spines
+        Ridges of extended sources, owned by their `source_id`.
     """
 
     image: SkyImage
@@ -58,6 +61,7 @@ class Finding:
     facts: Mapping[str, object] = field(repr=False)
     notes: tuple[str, ...] = ()
     tables: Mapping[str, ResultTable | Table] = field(default_factory=dict, repr=False)
+    spines: Lines = field(default_factory=Lines.empty, repr=False)
 
     def read(self, name: MapName, box: Box) -> npt.NDArray[np.float32] | npt.NDArray[np.int32]:
         """

@@ -18,20 +18,23 @@ from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
 from skysift.find.beside import Beside
-from skysift.find.extended.search import search_extended
+from skysift.find.extended.search import Extended, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise, measure_noise
+from skysift.find.options import FinderOptions
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
 from skysift.measure.label import significance_histogram
+from skysift.measure.segment_columns import extended_columns
 from skysift.measure.segment_rows import with_segments
 from skysift.sky.box import Box, Region
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
+from skysift.sky.lines import Lines
 from skysift.sky.mask import Mask
 from skysift.sky.tiling import Tiling
 
@@ -165,7 +168,7 @@ def search(
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     notes += () if noise.response is None else noise.response.notes
-    used, found = finder, None
+    used, found, spines = finder, None, Lines.empty()
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
@@ -192,8 +195,7 @@ def search(
     error = _level_error(noise, image)
     catalogue = characterise(measured, image, error, finder.options, provenance, noise.response)
     if found is not None:
-        extended = found.extended
-        catalogue = with_segments(catalogue, extended.island, extended.fluxes, {}, image, finder.options)
+        catalogue, spines = _with_extended(catalogue, found.extended, image, finder.options)
     clock.lap("catalogue")
     facts: dict[str, object] = {
         **noise.mesh.facts,
@@ -206,7 +208,7 @@ def search(
     }
     mask = objects.to_mask(image.shape) if len(objects) else Mask.empty(image.shape)
     rows = np.ascontiguousarray(measured.components[:, row.AMPLITUDE : row.YY + 1])
-    finding = Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes))
+    finding = Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines)
     for one, maps in zip(beside, opened, strict=True):
         finding = maps.add(finding, finder.options, crew)
         clock.lap(one.name)
@@ -249,6 +251,17 @@ def _detect_in(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> 
     if not finder.halo:
         return finder.detect(noise.tile(image, box))
     return finder.detect(noise.tile(image, box.expand(finder.halo).intersect(Box.of(image.shape))))
+
+
+def _with_extended(
+    catalogue: Catalogue, extended: Extended, image: SkyImage, options: FinderOptions
+) -> tuple[Catalogue, Lines]:
+    """The catalogue with the extended sources, and their spines by `source_id`."""
+    fluxes, shapes = extended.segmented.fluxes, extended.segmented.shapes
+    more = {**extended_columns(fluxes, shapes, image), "segment_snr": extended.score}
+    whole = with_segments(catalogue, extended.island, fluxes, more, image, options)
+    numbers = whole.sources["source_id"][whole.sources["structure"] == "E"]
+    return whole, Lines.of(numbers, shapes.spines)
 
 
 def _inside_first(objects: Detections, area: Box) -> tuple[Detections, int]:

@@ -31,7 +31,8 @@ def with_segments(
     The catalogue with a source for each of the islands that are segments.
 
     Sources stay in the order of their islands, the extended source of an island before the compact ones on top of
-    it, which have its number as `parent_id`. Numbers are given anew.
+    it, which have its number as `parent_id`. Numbers are given anew. Each source has the number of its island, or of
+    the first of several, as `island_id`.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ def with_segments(
             else _blank(np.asarray(values), n_old)
         )
         columns[name] = np.concatenate([empty, values])[order]
+    columns["island_id"] = at[order] + 1
     columns["parent_id"], columns["n_children"] = parent[order], children[order]
     columns["source_id"] = np.arange(1, n_old + n_new + 1)
     extra = [name for name in columns if name not in schema.names("sources")]

@@ -384,6 +384,15 @@ FURTHER: tuple[Column, ...] = (
         "The source_id of the extended source that this one lies on top of; 0 where there is none.",
         OF_S,
     ),
+    Column(
+        "segment_snr",
+        "float64",
+        "",
+        "stat.snr;src.morph",
+        "Largest significance of an extended source on any of its scales.",
+        OF_S,
+        ".1f",
+    ),
     integer("n_children", "meta.number", "Number of compact sources on top of an extended one.", OF_S),
     brightness(
         "background_local",

@@ -252,7 +252,7 @@ _BY_NAME = {each.name: each for each in (*COLUMNS, *FURTHER)}
 # usual columns of other tables that a table has where they were asked for
 _AT_TIMES: dict[TableName, tuple[str, ...]] = {
     "islands": ("position_cal_err", "flux_cal_err"),
-    "sources": ("n_beams",),
+    "sources": ("island_id", "n_beams"),
 }
 _BY_TABLE: dict[str, tuple[Column, ...]] = {
     table: tuple(each for each in COLUMNS if table in each.tables) for table in TABLES

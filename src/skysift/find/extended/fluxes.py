@@ -1,4 +1,4 @@
-"""Fluxes of segments, from a few reads of the map; giants are summed on a coarser map."""
+"""Fluxes and shapes of segments, from a few reads of the map."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from skysift.find.correlation import lags_at
 from skysift.find.extended.residual import Residual
 from skysift.find.pieces import Segments, middles, share_reads
 from skysift.measure.label import mark_edges
+from skysift.measure.morphology import SegmentShapes, segment_shapes
 from skysift.measure.segment import SegmentFluxes, measure_segments
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -33,11 +34,33 @@ class _Read:
     hidden: Mask
 
 
-def segment_fluxes(
-    residual: Residual, segments: Detections, hidden: Detections, crew: Crew
-) -> tuple[SegmentFluxes, Bools]:
+@dataclass(frozen=True, eq=False)
+class Segmented:
     """
-    What was summed over segments, and which of them touch blank pixels.
+    What was measured of segments.
+
+    Attributes
+    ----------
+    fluxes, shapes
+        What was summed over each, and how it looks.
+    at_blank
+        Which touch blank pixels.
+    """
+
+    fluxes: SegmentFluxes
+    shapes: SegmentShapes
+    at_blank: Bools
+
+    def select(self, rows: Ints) -> "Segmented":
+        """Some of them, in the order of `rows`."""
+        return Segmented(self.fluxes.select(rows), self.shapes.select(rows), self.at_blank[rows])
+
+
+def measure_segments_of(
+    residual: Residual, segments: Detections, hidden: Detections, crew: Crew
+) -> Segmented:
+    """
+    What was measured of segments.
 
     Parameters
     ----------
@@ -51,7 +74,7 @@ def segment_fluxes(
     image = residual.image
     n = len(segments)
     if not n:
-        return nothing(), np.empty(0, np.bool_)
+        return nothing()
     mask = segments.to_mask(image.shape)
     major, minor = image.frame.beam_pixels(image.beam)
     beam = float(np.sqrt(major * minor))
@@ -59,15 +82,17 @@ def segment_fluxes(
     other = hidden.to_mask(image.shape)
     places = share_reads(Segments(mask, segments.boxes, np.arange(n)), n, np.full(n, margin), image.shape)
     reads = [_Read(box, members, mask.near(box), other.near(box)) for box, members in places]
-    parts = list(crew.map("segment fluxes", partial(_sum, residual, beam), reads))
+    parts = list(crew.map("segment fluxes", partial(_measure, residual, beam), reads))
     order = np.argsort(np.concatenate([read.members for read in reads]))
-    return SegmentFluxes.concat([part[0] for part in parts]).select(order), np.concatenate(
-        [part[1] for part in parts]
-    )[order]
+    return Segmented(
+        SegmentFluxes.concat([part.fluxes for part in parts]),
+        SegmentShapes.concat([part.shapes for part in parts]),
+        np.concatenate([part.at_blank for part in parts]),
+    ).select(order)
 
 
-def _sum(residual: Residual, beam: float, read: _Read) -> tuple[SegmentFluxes, Bools]:
-    """Sums of the segments of one read."""
+def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
+    """The segments of one read."""
     tile = residual.tile(read.box)
     labels = np.ascontiguousarray(read.mask.paint(read.box))
     members = read.members + 1
@@ -82,13 +107,19 @@ def _sum(residual: Residual, beam: float, read: _Read) -> tuple[SegmentFluxes, B
         tile.data, tile.level, tile.rms, labels, read.hidden.paint(read.box) > 0, read.box.y0, read.box.x0,
         members, area, lags.offsets, lags.correlation, INNER * beam, OUTER * beam,
     )  # fmt: skip
-    return sums, touches[members]
+    shapes = segment_shapes(
+        tile.data, tile.level, tile.rms, labels, read.box.y0, read.box.x0, members, units, sums.background
+    )
+    return Segmented(sums, shapes, touches[members])
 
 
-def nothing() -> SegmentFluxes:
-    """The sums of no segment."""
-    return measure_segments(
-        np.empty((0, 0), np.float32), np.empty((0, 0), np.float32), np.empty((0, 0), np.float32),
-        np.empty((0, 0), np.int32), np.empty((0, 0), np.bool_), 0, 0, np.empty(0, np.int64), 1.0,
-        np.empty((0, 2), np.int64), np.empty(0), INNER, OUTER,
+def nothing() -> Segmented:
+    """The measurements of no segment."""
+    pixels, labels, none = np.empty((0, 0), np.float32), np.empty((0, 0), np.int32), np.empty(0, np.int64)
+    sums = measure_segments(
+        pixels, pixels, pixels, labels, labels > 0, 0, 0, none, 1.0, np.empty((0, 2), np.int64), np.empty(0), INNER,
+        OUTER,
     )  # fmt: skip
+    beam = np.array([1.0, 0.0, 1.0])
+    shapes = segment_shapes(pixels, pixels, pixels, labels, 0, 0, none, beam, np.empty(0))
+    return Segmented(sums, shapes, np.empty(0, np.bool_))

@@ -186,7 +186,9 @@ def _on_top(measured: Measured, options: ExtendedOptions) -> Bools:
     owner = c[:, row.ISLAND].astype(np.int64)
     area = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(measured.beams))
     point = (area <= WIDEST) & ~(c[:, row.RESOLUTION] > RESOLVED)
-    clear = c[:, row.AMPLITUDE] >= np.maximum(options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS])
+    clear = c[:, row.AMPLITUDE] >= np.maximum(
+        options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS]
+    )
     good = np.bincount(owner, point & clear, minlength=n) > 0
     return np.asarray(good & (np.bincount(owner, minlength=n) == 1) & is_described(measured))
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
-from skysift.find.extended.fluxes import segment_fluxes
+from skysift.find.extended.fluxes import Segmented, measure_segments_of
 from skysift.find.extended.nested import find_nested, label_at
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual, around, is_compact, is_described
@@ -44,14 +44,14 @@ class Extended:
     ----------
     island
         ``(n,)``: which island each is, from 0.
-    fluxes
-        What was summed over each.
+    segmented
+        What was measured of each.
     score
         Significance of each on its best scale (sigma).
     """
 
     island: Ints
-    fluxes: SegmentFluxes
+    segmented: Segmented
     score: Floats
 
 
@@ -135,13 +135,11 @@ def search_extended(
     gaussians = np.concatenate([part.components[:, row.AMPLITUDE : row.YY + 1] for part in parts])
     clean = Residual(image, noise, np.ascontiguousarray(gaussians), Mask.empty(image.shape))
     hidden = Detections.concat([islands.select(compact), large.select(lone)])
-    fluxes, at_blank = segment_fluxes(clean, segments, hidden, crew)
+    segmented = measure_segments_of(clean, segments, hidden, crew)
     if not finder.compact:
         compact_objects = compact_objects.select(np.zeros(len(compact_objects), np.bool_))
         parts[:2] = [part.select(np.zeros(len(part.islands), np.bool_)) for part in parts[:2]]
-    return _joined(
-        image, parts, owner, compact_objects, segments, fluxes, at_blank, area, {"scale_noise": scatter}
-    )
+    return _joined(image, parts, owner, compact_objects, segments, segmented, area, {"scale_noise": scatter})
 
 
 def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
@@ -184,8 +182,7 @@ def _joined(
     owner: Ints,
     compact: Detections,
     segments: Detections,
-    fluxes: SegmentFluxes,
-    at_blank: Bools,
+    segmented: Segmented,
     area: Box,
     facts: dict[str, object],
 ) -> Found:
@@ -205,15 +202,17 @@ def _joined(
     chosen = [part.select(own >= 0) for part, own in zip(parts, owners, strict=True)]
     owners = [own[own >= 0] for own in owners]
     objects = both.select(order)
-    flags = _segment_flags(image, both.boxes, at_blank, area, len(compact))
-    rows = np.concatenate([parts[0].islands, parts[1].islands, _island_rows(image, segments, fluxes)])
+    flags = _segment_flags(image, both.boxes, segmented.at_blank, area, len(compact))
+    rows = np.concatenate(
+        [parts[0].islands, parts[1].islands, _island_rows(image, segments, segmented.fluxes)]
+    )
     flags = np.concatenate([parts[0].flags, parts[1].flags, flags])
     measured = regrouped(chosen, owners, rows[order], objects.boxes, flags[order])
     mine = order[is_segment[order]] - len(compact)
     on_top = chosen[2].components  # an island is all that its pixels show
     own = owners[2][on_top[:, row.ISLAND].astype(np.int64)]
     measured.islands[:, row.I_SUM] += np.bincount(own, on_top[:, row.FLUX], len(objects))
-    extended = Extended(np.flatnonzero(is_segment[order]), fluxes.select(mine), segments.scores[mine])
+    extended = Extended(np.flatnonzero(is_segment[order]), segmented.select(mine), segments.scores[mine])
     return Found(objects, measured, extended, facts)
 
 
