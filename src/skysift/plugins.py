@@ -51,7 +51,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "step": {
-        "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.sim.options:InjectOptions"),
+        "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
         "completeness": (
             "skysift.flow.steps.completeness:CompletenessStep",
             "skysift.sim.options:CompletenessOptions",

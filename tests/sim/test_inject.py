@@ -10,6 +10,7 @@ from tests import images
 import skysift
 from skysift.base.errors import DataError, FormatError, OptionError, UnknownName, UsageError
 from skysift.base.provenance import Provenance
+from skysift.io.fits import write_image
 from skysift.sim.inject import make_sources, values_at
 from skysift.sim.made import inject, injected_truth, painted
 from skysift.sim.options import CompletenessOptions, InjectOptions
@@ -266,6 +267,54 @@ def test_the_real_templates_conserve_their_flux(data_folder):
     for k in range(len(made)):
         one = painted(made.select(np.array([k])).gaussians, Box(-100, 164, -100, 164))
         assert one.sum() / area == pytest.approx(made.flux[k], rel=1e-4)
+
+
+def test_sources_are_put_in_as_the_primary_beam_shows_them(tmp_path):
+    """Found with the same beam they have their true fluxes, and the map's pixels hold what it shows of them."""
+    noise = np.random.default_rng(5).normal(0.0, 1e-4, (200, 200)).astype(np.float32)
+    image = SkyImage.from_array(noise, beam=(10.0, 10.0, 0.0), pixel_scale=2.5, frequency=1.4e9)
+    v, u = np.mgrid[:200, :200]
+    beam = np.exp(-4 * np.log(2) * ((u - 99.5) ** 2 + (v - 99.5) ** 2) / 180.0**2)
+    path = tmp_path / "beam.fits"
+    write_image(
+        path, beam.shape, [beam.astype(np.float32)], frame=image.frame, beam=image.beam, unit="Jy/beam"
+    )
+    how = {"number": 25, "flux_low": 0.05, "flux_high": 0.05, "spacing": 4.0}
+    full, truth = skysift.inject(image, primary_beam=str(path), **how)
+    rows = truth.sources
+    x, y = np.rint(rows["x"]).astype(int), np.rint(rows["y"]).astype(int)
+    assert rows["primary_beam"] == pytest.approx(beam[y, x], abs=0.02)
+    assert rows["primary_beam"].min() < 0.7
+    assert rows["rms"] * rows["primary_beam"] == pytest.approx([1e-4] * 25, rel=0.2)
+    area = image.frame.beam_area_pixels(image.beam)
+    shown = (full.read() - noise).sum() / area
+    assert shown == pytest.approx((rows["flux"] * rows["primary_beam"]).sum(), rel=0.01)
+    found = skysift.find(full, primary_beam=str(path)).sources
+    at = np.argmin(np.hypot(found["x"][:, None] - rows["x"], found["y"][:, None] - rows["y"]), axis=0)
+    assert len(set(at.tolist())) == 25
+    assert found["flux"][at] == pytest.approx(rows["flux"], rel=0.02)
+    plain, same = skysift.inject(image, primary_beam=str(path), corrected=True, **how)
+    assert (plain.read() - noise).sum() / area == pytest.approx(same.sources["flux"].sum(), rel=0.01)
+    assert "primary_beam" in skysift.inject(image, dish=25.0, **how)[1].sources
+    assert "primary_beam" not in skysift.inject(image, **how)[1].sources
+    with pytest.raises(OptionError, match="two ways"):
+        skysift.inject(image, primary_beam="a.fits", weight="b.fits")
+
+
+def test_sources_have_the_beam_of_their_place(tmp_path):
+    noise = np.random.default_rng(5).normal(0.0, 1e-4, (160, 160)).astype(np.float32)
+    image = images.image(noise, (5.0, 5.0, 0.0), scale=(2.0, 2.0), projection="SIN")
+    (tmp_path / "psf.csv").write_text("ra,dec,bmaj,bmin,bpa\n180,-30,0.004,0.0035,20\n")
+    how = {"number": 9, "flux_low": 0.05, "flux_high": 0.05, "layout": "grid"}
+    full, truth = skysift.inject(image, psf_file=str(tmp_path / "psf.csv"), **how)
+    rows = truth.sources
+    assert rows["major"] == pytest.approx([14.4] * len(rows), rel=0.01)
+    assert rows["minor"] == pytest.approx([12.6] * len(rows), rel=0.01)
+    found = skysift.find(full, psf_file=str(tmp_path / "psf.csv")).sources
+    at = np.argmin(np.hypot(found["x"][:, None] - rows["x"], found["y"][:, None] - rows["y"]), axis=0)
+    assert not found["resolved"][at].any()
+    assert np.median(found["flux"][at] / rows["flux"]) == pytest.approx(1.0, abs=0.01)
+    assert [each.name for each in truth.catalogue.provenance.inputs][1:] == ["psf.csv"]
 
 
 def test_completeness_asks_for_more_sources_than_injection():

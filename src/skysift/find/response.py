@@ -17,7 +17,7 @@ from skysift.base.errors import HeaderError, UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.io.cards import Header, read_hdus
 from skysift.io.open import open_image
-from skysift.measure.options import CorrectionOptions
+from skysift.measure.options import CorrectionOptions, ResponseOptions
 from skysift.measure.response import DishResponse, MapResponse, Response, ResponseSource
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
@@ -32,7 +32,7 @@ from skysift.sky.units import LIGHT, frequency_text
 __all__ = ["response_of", "with_pointing"]
 
 Floats = npt.NDArray[np.float64]
-Menu = TypeVar("Menu", bound=CorrectionOptions)
+Menu = TypeVar("Menu", bound=ResponseOptions)
 
 HIGHEST, LOWEST = 1.01, -0.01  # of a map of a response
 MUCH = 0.2  # of the data: so much lost below the cut-off is told

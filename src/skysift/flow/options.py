@@ -1,4 +1,7 @@
-"""The menus of surveys: what a configuration file may hold; light, so that help and checks load nothing heavy."""
+"""The menus of surveys (what a configuration file may hold) and of made sources in maps.
+
+They are light, so that help and checks load nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pydantic import field_validator
 
 from skysift.base.dates import mjd_of
 from skysift.base.options import Options, option
+from skysift.measure.options import BeamOptions, ResponseOptions
+from skysift.sim.options import InjectOptions
 
-__all__ = ["ReferenceOptions", "SurveyFieldOptions", "SurveyOptions"]
+__all__ = ["InjectMapOptions", "ReferenceOptions", "SurveyFieldOptions", "SurveyOptions"]
 
 
 class SurveyOptions(Options):
@@ -130,3 +135,7 @@ class ReferenceOptions(Options):
     @classmethod
     def _numbers_with_exponents(cls, value: object) -> object:
         return float(value) if isinstance(value, str) and re.fullmatch(r"[\d.]+[eE]\+?\d+", value) else value
+
+
+class InjectMapOptions(InjectOptions, ResponseOptions, BeamOptions):
+    """Made sources for a real map, seen as it sees real ones: through its primary beam, with its beam at each place."""

@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 from skysift.base.options import Options, option
 
 
-class CorrectionOptions(Options):
+class ResponseOptions(Options):
     """What part of a source's flux the map shows, by where it lies; without any of these the map is taken as it is."""
 
     primary_beam: str | None = option(
@@ -38,12 +38,6 @@ class CorrectionOptions(Options):
     primary_beam_cutoff: float = option(
         0.1, at_least=0.001, below=1.0, doc="Where the response is lower, the map counts as blank."
     )
-    primary_beam_error: float = option(
-        0.0,
-        at_least=0.0,
-        below=1.0,
-        doc="Relative error of the width of the primary beam; its own column, never mixed in.",
-    )
 
     @model_validator(mode="after")
     def _there_is_one_beam(self) -> Self:
@@ -53,6 +47,21 @@ class CorrectionOptions(Options):
             raise ValueError("corrected needs the beam: give primary_beam or dish")
         if self.pointing is not None and self.dish is None:
             raise ValueError("pointing is of a dish: give dish")
+        return self
+
+
+class CorrectionOptions(ResponseOptions):
+    """How the map is corrected for what it shows of a source's flux."""
+
+    primary_beam_error: float = option(
+        0.0,
+        at_least=0.0,
+        below=1.0,
+        doc="Relative error of the width of the primary beam; its own column, never mixed in.",
+    )
+
+    @model_validator(mode="after")
+    def _an_error_of_something(self) -> Self:
         if (
             self.primary_beam_error
             and self.primary_beam is None

@@ -4,7 +4,7 @@
 for any box; nothing of the real map is changed or copied.
 
 A source is a sum of Gaussians seen through the map's own beam, so the image of a point of flux S is the beam
-with the peak S. What the map's imaging did to real sources (CLEAN bias, smearing) is not done to these.
+with the peak S. Primary beam and smearing act on them where they are told of; CLEAN bias does not.
 """
 
 from __future__ import annotations
@@ -165,8 +165,17 @@ def inject(
     return replace(image, pixels=pixels, origin=None, factor=1.0, unit="Jy/beam")
 
 
-def injected_truth(image: SkyImage, made: MadeSources, provenance: Provenance, *, workers: int = 1) -> Truth:
+def injected_truth(
+    image: SkyImage,
+    made: MadeSources,
+    provenance: Provenance,
+    *,
+    workers: int = 1,
+    response: Floats | None = None,
+) -> Truth:
     """The truth of sources in a map: their table with the map's noise, and their masks.
+
+    Where the `response` of the primary beam at the sources is known, it is a column; all values are true ones.
 
     The mask of a source is where its image exceeds 1 sigma of the map, or holds 90 % of its flux where that is
     fainter, as if it were alone: masks of neighbours may overlap.
@@ -200,7 +209,12 @@ def injected_truth(image: SkyImage, made: MadeSources, provenance: Provenance, *
         "morphology": made.morphology,
         "flux_true": made.flux, "angular_size": made.extent, "mask_level": masks.level,
     }  # fmt: skip
-    extra = schema.further("sources", "class", "morphology", "flux_true", "angular_size", "mask_level")
+    if response is not None:
+        known["primary_beam"] = response
+    extra = schema.further(
+        "sources", "class", "morphology", "flux_true", "angular_size", "mask_level",
+        *(() if response is None else ("primary_beam",)),
+    )  # fmt: skip
     blank: dict[str, Any] = {"int64": 0, "float64": np.nan, "bool": False, "str": ""}
     columns = {
         each.name: known.get(each.name, np.full(n, blank[each.dtype]))

@@ -17,14 +17,16 @@ import skysift
 from skysift.base.parallel import Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.settings import settings
+from skysift.find.beams import as_seen
 from skysift.find.noise import Noise, measure_noise
+from skysift.find.response import with_pointing
+from skysift.flow.options import InjectMapOptions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
 from skysift.io.fits import write_image
 from skysift.io.truth import write_truth
-from skysift.measure.options import NoiseOptions
+from skysift.measure.options import NoiseOptions, ResponseOptions
 from skysift.sim.inject import Reader, make_sources
 from skysift.sim.made import inject, injected_truth
-from skysift.sim.options import InjectOptions
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
 from skysift.sky.truth import Truth
@@ -66,7 +68,7 @@ class InjectStep:
         What is put in.
     """
 
-    def __init__(self, options: InjectOptions) -> None:
+    def __init__(self, options: InjectMapOptions) -> None:
         self.options = options
 
     def __repr__(self) -> str:
@@ -77,24 +79,37 @@ class InjectStep:
     ) -> tuple[SkyImage, Truth]:
         """The map with the sources in it, painted when it is read, and their truth.
 
-        The noise of the map is measured as finders do it by default; S/N and masks of the truth rest on it.
+        The noise of the map is measured as finders do it by default; S/N and masks of the truth rest on it. Fluxes
+        are true ones: of a map that was not corrected for its primary beam the pixels get what it shows of them.
 
         Raises
         ------
         UsageError
-            The map holds no data, has no room for so many sources, or a template cannot be used.
+            The map holds no data, has no room for so many sources, or a template cannot be used; or the primary beam
+            does not fit it.
         """
-        noise = measure_noise(image, NoiseOptions(), Crew(workers, progress=progress))
-        made = make_sources(image, rms_reader(image, noise), self.options)
+        options = with_pointing(image, self.options)  # what is made has no header to tell it
+        seen, beam_files = as_seen(image, options)
+        how = NoiseOptions(**{name: getattr(options, name) for name in ResponseOptions.model_fields})
+        noise = measure_noise(seen, how, Crew(workers, progress=progress))
+        made = make_sources(seen, rms_reader(seen, noise), options)
+        response = noise.response
         told = Provenance(
             skysift.__version__,
             "inject",
-            self.options.to_dict(),
-            (image.input_record(),),
-            image.notes,
+            options.to_dict(),
+            (image.input_record(), *(one.input_record() for one in noise.given), *beam_files),
+            seen.notes if response is None else (*seen.notes, *response.notes),
             kind="simulator",
         )
-        return inject(image, made), injected_truth(image, made, told, workers=workers)
+        truth = injected_truth(
+            seen,
+            made,
+            told,
+            workers=workers,
+            response=None if response is None else response.at(made.x, made.y),
+        )
+        return inject(seen, made, None if response is None else response.shown), truth
 
     def run(
         self,
@@ -143,7 +158,7 @@ class InjectStep:
                     seconds={"all": time.perf_counter() - clock},
                     counts={"sources": len(truth)},
                     versions=library_versions(),
-                    warnings=image.notes,
+                    warnings=told.notes,
                 )
                 content = manifest.to_dict()
                 content["outputs"] = [
