@@ -99,7 +99,7 @@ def fill_forms(
         v0, v1, u0, u1 = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
         inside = np.zeros((v1 - v0, u1 - u0), np.bool_)
         value = np.zeros(inside.shape)
-        n, noise, total, peak = 0, 0.0, 0.0, -np.inf
+        n, noise, total = 0, 0.0, 0.0
         for v in range(v0, v1):
             for u in range(u0, u1):
                 if labels[v, u] == members[i] and not np.isnan(data[v, u]):
@@ -107,7 +107,6 @@ def fill_forms(
                     value[v - v0, u - u0] = np.float64(data[v, u]) - level[v, u] - base[i]
                     noise += rms[v, u]
                     total += value[v - v0, u - u0]
-                    peak = max(peak, value[v - v0, u - u0])
                     n += 1
         if n == 0:
             continue
@@ -116,30 +115,33 @@ def fill_forms(
         square = np.sqrt(beams[i, 0] * beams[i, 2] - beams[i, 1] * beams[i, 1])
         area = 2.0 * np.pi * square
         row[SNR] = total / n / noise
-        row[CORE] = min(max(peak * area / total, 0.0), 1.0) if total > 0.0 else 1.0
         sigma = np.sqrt(square) * min(1.0, CLEAR / row[SNR]) if row[SNR] > 0.0 else np.sqrt(square)
         if sigma > 0.3:
             smooth(value, inside, sigma)
             noise *= np.sqrt(square / (square + sigma * sigma))
-        fill_form(value, inside, n, noise, area, row)
+            area *= 1.0 + sigma * sigma / square  # of a point, now
+        fill_form(value, inside, n, noise, area, HOLE * 2.0 * np.pi * square, row)
         n_points[i] = fill_line(value, inside, n, FWHM * np.sqrt(square), row, points[i])
         points[i, : n_points[i], 0] += u0
         points[i, : n_points[i], 1] += v0
 
 
 @kernel
-def fill_form(value: Floats, inside: Bools, n: int, noise: float, area: float, row: Floats) -> None:
-    """Put into a row what does not depend on the spine."""
+def fill_form(
+    value: Floats, inside: Bools, n: int, noise: float, area: float, hole: float, row: Floats
+) -> None:
+    """Put into a row what does not depend on the spine; a point covers ``area`` pixels, a hole that counts ``hole``."""
     whole, row[EXTENT], row[ANGLE] = hull(inside)
     row[FILLING] = min(n / whole, 1.0)
-    row[N_HOLES] = count_holes(inside, HOLE * area)
+    row[N_HOLES] = count_holes(inside, hole)
     row[N_PEAKS], bright = count_peaks(value, inside, PEAK_SIGMA * noise, PEAK_SHARE)
-    sums, light = np.zeros(5), 0.0
+    sums, light, peak = np.zeros(5), 0.0, 0.0
     for v in range(inside.shape[0]):
         for u in range(inside.shape[1]):
             if inside[v, u]:
                 w = max(value[v, u], 0.0)
                 light += w
+                peak = max(peak, w)
                 for k, term in enumerate((float(u), float(v), float(u * u), float(u * v), float(v * v))):
                     sums[k] += w * term
     if light == 0.0:
@@ -150,6 +152,7 @@ def fill_form(value: Floats, inside: Bools, n: int, noise: float, area: float, r
     moments = np.array([sums[2] - x * x + pixel, sums[3] - x * y, sums[4] - y * y + pixel])
     middle, half = 0.5 * (moments[0] + moments[2]), np.hypot(0.5 * (moments[0] - moments[2]), moments[1])
     row[ELONGATION] = np.sqrt((middle + half) / max(middle - half, 1e-12))
+    row[CORE] = min(peak * area / light, 1.0)
     row[FLATNESS] = light / n / bright if bright > 0.0 else 1.0
     row[CONCENTRATION] = concentration(value, inside, x, y, moments)
     best = np.zeros(8)

@@ -9,7 +9,9 @@ from skysift.measure.tag_weights import MEAN, SCALE, TAGS, WEIGHTS
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
 
-__all__ = ["TAGS", "tag_features", "tags"]
+REACH = 3.0  # standard deviations of the made shapes: features beyond say no more
+
+__all__ = ["REACH", "TAGS", "tag_features", "tags"]
 
 
 def tags(rows: Floats) -> tuple[Texts, Floats]:
@@ -18,7 +20,7 @@ def tags(rows: Floats) -> tuple[Texts, Floats]:
     A multinomial logistic on `tag_features`, fitted to made shapes (bench/morphology.py). Empty, with a score of 0, for a
     row without data.
     """
-    z = (tag_features(rows) - MEAN) / SCALE
+    z = np.clip((tag_features(rows) - MEAN) / SCALE, -REACH, REACH)
     score = z @ WEIGHTS[:, 1:].T + WEIGHTS[:, 0]
     chance = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
     chance /= chance.sum(axis=1, keepdims=True)
