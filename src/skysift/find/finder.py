@@ -47,6 +47,11 @@ class Finder(ABC, Generic[O]):
         return 1
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables beside the catalogue that its findings have."""
+        return ("joins",) if self.options.join else ()
+
+    @property
     def wants_histogram(self) -> bool:
         """Whether the map's histogram is needed before detection."""
         return False

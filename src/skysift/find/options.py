@@ -1,6 +1,7 @@
 """What every finder's menu begins with; light: no loops, no kernels."""
 
 from skysift.base.options import Options, option
+from skysift.match.options import JoinOptions
 from skysift.measure.options import BeamOptions, FitOptions, NoiseOptions, SpectraOptions
 
 
@@ -27,7 +28,7 @@ class StokesOptions(Options):
     )
 
 
-class FinderOptions(StokesOptions, NoiseOptions, FitOptions, BeamOptions, SpectraOptions):
+class FinderOptions(JoinOptions, StokesOptions, NoiseOptions, FitOptions, BeamOptions, SpectraOptions):
     """Noise, beams and fits are the same for every finder."""
 
     grow: float = option(3.0, unit="sigma", above=0.0, doc="Neighbours this bright join an island.")

@@ -21,6 +21,7 @@ from skysift.find.beside import Beside
 from skysift.find.extended.search import Extended, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
+from skysift.find.joining import join_finding
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.options import FinderOptions
@@ -209,6 +210,9 @@ def search(
     mask = objects.to_mask(image.shape) if len(objects) else Mask.empty(image.shape)
     rows = np.ascontiguousarray(measured.components[:, row.AMPLITUDE : row.YY + 1])
     finding = Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines)
+    if finder.options.join:
+        finding = join_finding(finding, finder.options, crew)
+        clock.lap("joins")
     for one, maps in zip(beside, opened, strict=True):
         finding = maps.add(finding, finder.options, crew)
         clock.lap(one.name)

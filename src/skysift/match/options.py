@@ -132,3 +132,22 @@ class LikelihoodOptions(MatchOptions):
         above=0.0,
         doc="Position error per axis of rows that tell none; estimated from the pairs where not given.",
     )
+
+
+class JoinOptions(Options):
+    """Sources of several islands: which parts of a map are one object."""
+
+    join: bool = option(
+        False,
+        doc="Sources that are parts of one object, such as the lobes of a radio galaxy, become one row; every pair "
+        "that was considered stands in the table `joins`.",
+    )
+    join_probability: float = option(
+        0.5, above=0.0, below=1.0, doc="Least probability that parts are one object for them to be joined."
+    )
+    join_reach: float | None = option(
+        None,
+        unit="arcsec",
+        above=0.0,
+        doc="Largest distance of two parts that are compared; 300 beams where not given.",
+    )

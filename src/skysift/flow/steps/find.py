@@ -154,9 +154,8 @@ def find_products(
     begun = started or datetime.now(UTC)
     executor, workers = hands(scheduler, workers, travels=image.origin is not None)
     tile = tile or settings().tile
-    names = product_names(
-        formats, maps, report=report, tables=[name for one in beside for name in one.tables]
-    )
+    tables = [*finder.tables, *(name for one in beside for name in one.tables)]
+    names = product_names(formats, maps, report=report, tables=tables)
     names = (*(texts or {}), *(() if also is None else also.names), *names)
     key = run_key(image, finder, name=name, region=region, beside=beside)
     with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:

@@ -1,0 +1,170 @@
+"""The rows of sources that were joined: fluxes summed, places and shapes of the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.measure.ellipse import FWHM, ellipses
+from skysift.measure.options import FitOptions
+from skysift.sky.catalogue import Catalogue
+from skysift.sky.column import Column
+from skysift.sky.image import SkyImage
+from skysift.sky.naming import names
+from skysift.sky.table import Table
+
+__all__ = ["covariances", "joined_catalogue"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[Any]]
+
+OF_THE_MAP = ("instr.beam", "instr.sensitivity", "arith.ratio", "em.freq", "time.epoch")
+"""Columns that tell of the map at a place keep the value of the brightest part; what else is not summed is unknown."""
+
+
+def covariances(major: Floats, minor: Floats, pa: Floats) -> Floats:
+    """Covariances ``(n, 3)`` (east-east, east-north, north-north; arcsec^2) of axes (FWHM) and position angles (deg)."""
+    a, b = (np.nan_to_num(major) / FWHM) ** 2, (np.nan_to_num(minor) / FWHM) ** 2
+    round_ = ~np.isfinite(pa)
+    a = np.where(round_, 0.5 * (a + b), a)
+    b = np.where(round_, a, b)
+    sin, cos = np.sin(np.radians(np.nan_to_num(pa))), np.cos(np.radians(np.nan_to_num(pa)))
+    return np.stack([a * sin**2 + b * cos**2, (a - b) * sin * cos, a * cos**2 + b * sin**2], axis=1)
+
+
+def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, options: FitOptions) -> Catalogue:
+    """
+    The catalogue in which sources of one object are one row, numbered anew from 1; other rows stay as they are.
+
+    Fluxes are summed, with their errors in quadrature, those of calibration linearly. The place is the mean weighted by
+    flux, axes are those of the second moments, peak and noise those of the brightest part. A column that tells of
+    the map at a place is taken from the brightest part too; any other has no value for the whole and is NaN.
+
+    Parameters
+    ----------
+    catalogue
+        What was found.
+    object_
+        Number of the object of each row of the sources, from 0 without gaps, in the order of their first rows.
+    image
+        The map.
+    options
+        Acronym of the names.
+    """
+    sources, components, islands = catalogue.sources, catalogue.components, catalogue.islands
+    n = int(object_.max(initial=-1)) + 1
+    order = np.argsort(object_, kind="stable")
+    first = np.searchsorted(object_[order], np.arange(n))
+    columns = {name: values[order[first]] for name, values in sources.columns.items()}
+    columns["source_id"] = np.arange(1, n + 1)
+    several = np.bincount(object_, minlength=n) > 1
+    rows = np.flatnonzero(several[object_])
+    of = (np.cumsum(several) - 1)[object_[rows]]  # the joined object of each part
+    source_of = _rows_of(components["source_id"], sources.ids)
+    if len(rows):
+        whole = _whole(sources.select(rows), of, image, options)
+        pairs = np.unique(np.stack([object_[source_of], components["island_id"]], axis=1), axis=0)
+        whole["n_islands"] = np.bincount(pairs[:, 0], minlength=n)[several]
+        for name, values in whole.items():
+            if values.dtype.kind == "U":
+                columns[name] = columns[name].astype(np.result_type(columns[name], values))
+            columns[name][several] = values
+    owner = object_[source_of]
+    structure = np.where(several[owner], "M", components["structure"])
+    components = components.with_columns({"source_id": owner + 1, "structure": structure})
+    island = _rows_of(components["island_id"], islands.ids)
+    links = np.unique(np.stack([island, owner], axis=1), axis=0)
+    islands = islands.with_columns({"n_sources": np.bincount(links[:, 0], minlength=len(islands))})
+    return Catalogue(islands, Table("sources", columns, sources.extra), components, catalogue.provenance)
+
+
+def _rows_of(wanted: Ints, ids: Ints) -> Ints:
+    """The row of each wanted number."""
+    order = np.argsort(ids, kind="stable")
+    return np.asarray(order[np.searchsorted(ids, wanted, sorter=order)])
+
+
+def _whole(parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> Columns:
+    """Columns of the objects that the parts ``(part,)`` make, by the number of their object."""
+    n = int(of.max()) + 1
+    by_peak = np.lexsort((np.arange(len(of)), -np.nan_to_num(np.abs(parts["flux_peak"])), of))
+    brightest = by_peak[np.searchsorted(of[by_peak], np.arange(n))]
+
+    def total(values: npt.NDArray[Any]) -> Floats:
+        return np.asarray(np.bincount(of, values, n), np.float64)
+
+    out: Columns = {}
+    for each in parts.declared:
+        values = parts[each.name]
+        if each.unit == "Jy":
+            systematic = each.name.endswith("_err") and "stat.error.sys" in each.ucd
+            square = each.name.endswith("_err") and not systematic
+            out[each.name] = np.sqrt(total(values**2)) if square else total(values)
+        elif each.dtype != "float64" or each.unit == "Jy/beam" or _of_the_map(each):
+            out[each.name] = values[brightest]
+        else:
+            out[each.name] = np.full(n, np.nan)
+    flags = np.zeros(n, np.int64)
+    np.bitwise_or.at(flags, of, parts["flags"])
+    out["flags"], out["n_components"] = flags, total(parts["n_components"]).astype(np.int64)
+    out["structure"], out["resolved"] = np.full(n, "M"), np.ones(n, np.bool_)
+    out["snr"] = out["flux_peak"] / out["rms"]
+    _place_and_shape(out, parts, of, image, options)
+    return {name: values for name, values in out.items() if name != "source_id"}
+
+
+def _of_the_map(column: Column) -> bool:
+    """Whether a column tells of the map at a place rather than of the source as a whole."""
+    named = column.name in ("residual_rms", "residual_peak", "position_cal_err")
+    return named or any(part in column.ucd for part in OF_THE_MAP)
+
+
+def _place_and_shape(out: Columns, parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> None:
+    """Mean position, second moments and name; errors by those of the parts' fluxes and positions."""
+    n = len(out["flags"])
+    flux, flux_err = parts["flux_int"], np.nan_to_num(parts["flux_int_err"])
+    sum_ = np.bincount(of, flux, n)
+    weight, share_err = flux / sum_[of], flux_err / sum_[of]
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.bincount(of, weight * values, n), np.float64)
+
+    def error(name: str, offset: Floats) -> Floats:
+        own = np.bincount(of, (weight * parts[name]) ** 2, n)
+        return np.asarray(np.sqrt(own + np.bincount(of, (share_err * offset) ** 2, n)), np.float64)
+
+    x, y = mean(parts["x"]), mean(parts["y"])
+    pixels = np.stack([parts["x"] - x[of], parts["y"] - y[of]], axis=1)
+    sky = np.einsum("nij,nj->ni", image.frame.tangent(x, y)[of], pixels)
+    out["x"], out["y"] = x, y
+    out["x_err"], out["y_err"] = error("x_err", pixels[:, 0]), error("y_err", pixels[:, 1])
+    out["ra"], out["dec"] = image.frame.to_sky(x, y)
+    out["ra_err"], out["dec_err"] = error("ra_err", sky[:, 0]), error("dec_err", sky[:, 1])
+    apart = np.stack([sky[:, 0] ** 2, sky[:, 0] * sky[:, 1], sky[:, 1] ** 2], axis=1)
+    east, north = np.nan_to_num(parts["ra_err"]), np.nan_to_num(parts["dec_err"])
+    none = np.zeros(len(of))
+    slopes = np.stack(  # of the moments by the two coordinates of a part, times their errors
+        [
+            np.stack([2.0 * sky[:, 0] * east, sky[:, 1] * east, none], axis=1),
+            np.stack([none, sky[:, 0] * north, 2.0 * sky[:, 1] * north], axis=1),
+        ],
+        axis=1,
+    )
+    for tail in ("", "_deconv"):
+        own = apart + covariances(*(parts[f"{name}{tail}"] for name in ("major", "minor", "pa")))
+        moments = np.stack([mean(own[:, k]) for k in range(3)], axis=1)
+        pulls = np.concatenate(
+            [share_err[:, None, None] * (own - moments[of])[:, None], weight[:, None, None] * slopes], axis=1
+        )
+        spread = np.einsum("nki,nkj->nij", pulls, pulls).reshape(-1, 9)
+        covariance: Floats = np.stack([np.bincount(of, spread[:, k], n) for k in range(9)], axis=1)
+        shape = ellipses(moments, covariance.reshape(-1, 3, 3))
+        for name in ("major", "minor", "pa"):
+            out[f"{name}{tail}"] = getattr(shape, name)
+            if not tail:
+                out[f"{name}_err"] = getattr(shape, f"{name}_err")
+    known = np.hypot(out["ra_err"], out["dec_err"])
+    out["name"] = names(out["ra"], out["dec"], known, options.acronym, x=x, y=y)
