@@ -28,7 +28,7 @@ class StokesOptions(Options):
     )
 
 
-class FinderOptions(JoinOptions, StokesOptions, NoiseOptions, FitOptions, BeamOptions, SpectraOptions):
+class FinderOptions(StokesOptions, NoiseOptions, FitOptions, BeamOptions, SpectraOptions, JoinOptions):
     """Noise, beams and fits are the same for every finder."""
 
     grow: float = option(3.0, unit="sigma", above=0.0, doc="Neighbours this bright join an island.")

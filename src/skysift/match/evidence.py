@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erfcx, i0e, ndtr
+from scipy.special import erf, erfcx, i0e, ndtr
 
-__all__ = ["aligned", "between", "bridged", "like_brightness", "like_flux", "physical", "sized"]
+__all__ = [
+    "abundance", "aligned", "between", "bridged", "companions", "like_brightness", "like_flux", "physical", "sized",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -33,13 +35,12 @@ LOBES, LOBES_RATIO, KNOTS_RATIO = (
     2.0,
 )  # pairs of lobes; spread of the logarithm of their flux ratio
 FILLED, FILLED_SPREAD, COMPACT = 0.3, 0.7, 0.3  # size of a part over the separation; share of compact parts
-STRAIGHT, RING, KAPPA = (
-    0.55,
-    0.15,
-    2.5,
-)  # share of pairs along their axis, on a ring; concentration of a thin part
+STRAIGHT, RING, KAPPA = 0.45, 0.25, 2.5  # share along their axis, on a ring; concentration of thin parts
 GLOW, GLOW_LEVEL, STRAY = 0.4, 0.06, 0.03  # share of bridges, their brightness over the peak; chance emission
+BEYOND = 12.0  # errors below, and usual brightnesses above
 CORE, CORE_PLACE, CORE_SIDE, CORE_SHARE = 0.35, 0.15, 0.12, 1.5
+STEPS = 32  # of the logarithm of the separation, over which companions are counted
+ABUNDANCE = 1.5  # how well the number of companions is known beforehand: spread of its logarithm
 EVEN = 0.8  # spread of the logarithm of the ratio of surface brightnesses
 
 
@@ -63,13 +64,67 @@ def physical(flux: Floats, separation: Floats, expected: Floats, beam: float) ->
     beam
         FWHM (arcsec).
     """
+    return np.asarray(np.log(_by_size(flux, separation, beam)) - np.log(2.0 * expected))
+
+
+def _by_size(flux: Floats, separation: Floats, beam: float) -> Floats:
+    """Companions of a source by the logarithm of the separation."""
     mjy = flux * 1e3
     share = MULTIPLE_FAINT + (MULTIPLE_BRIGHT - MULTIPLE_FAINT) / (1.0 + TURN / mjy)
     u = (separation / (SIZE * np.maximum(mjy, 1.0) ** SIZE_SLOPE)) ** SIZE_TAIL
     by_flux = SIZE_TAIL * u / (1.0 + u) ** 2
     free = np.where(separation <= WIDEST * beam, 1.0 / np.log(WIDEST), 0.0)
-    density = (1.0 - FREE) * by_flux + FREE * free
-    return np.asarray(np.log(share * density) - np.log(2.0 * expected))
+    return np.asarray(share * ((1.0 - FREE) * by_flux + FREE * free))
+
+
+def companions(
+    flux: Floats, scale: float, faintest: float, beam: float, density: Floats, most: float
+) -> float:
+    """
+    Fainter companions that all parts should have by `physical`, those that could be found beside them.
+
+    Parameters
+    ----------
+    flux
+        Of the parts (Jy).
+    scale
+        What brings it to 1.4 GHz.
+    faintest
+        Flux of the faintest part that is found (Jy).
+    beam
+        FWHM (arcsec): the least separation.
+    density, most
+        Parts as bright on a square arcsec, and the expected number up to which neighbours are looked at.
+    """
+    step = (np.arange(STEPS) + 0.5) / STEPS
+    farthest = np.maximum(np.sqrt(most / (np.pi * density)), 1.01 * beam)
+    width = np.log(farthest / beam)
+    separation = beam * np.exp(width[:, None] * step)
+    number = (_by_size(scale * flux[:, None], separation, beam)).mean(axis=1) * width
+    q = np.maximum(np.log(flux / faintest), 0.0)
+    seen = LOBES * erf(q / (LOBES_RATIO * np.sqrt(2.0))) + (1.0 - LOBES) * erf(
+        q / (KNOTS_RATIO * np.sqrt(2.0))
+    )
+    return float((number * seen).sum())
+
+
+def abundance(odds: Floats, expected: float) -> float:
+    """
+    Logarithm of the factor by which the companions of a map are more than those expected; log-normal about 0 by itself.
+
+    The likeliest for a mixture of companions and neighbours by chance.
+
+    Parameters
+    ----------
+    odds
+        Log odds of each part with what it most likely belongs to.
+    expected
+        Companions by the model.
+    """
+    factor = np.arange(-5.0, 2.0, 0.05)
+    likely = np.logaddexp(0.0, odds[:, None] + factor).sum(axis=0) if len(odds) else np.zeros(len(factor))
+    value = likely - np.exp(factor) * expected - 0.5 * (factor / ABUNDANCE) ** 2
+    return float(factor[value.argmax()])
 
 
 def like_flux(ratio: Floats, slope: float) -> Floats:
@@ -127,7 +182,7 @@ def aligned(first: Floats, second: Floats, thin_first: Floats, thin_second: Floa
         How elongated the parts are: one less the axis ratio, 0 for what has no direction.
     """
     a, b = KAPPA * thin_first, KAPPA * thin_second
-    c = 1.5 * np.minimum(a, b)
+    c = 2.0 * np.minimum(a, b)
     along = _directed(first, a) * _directed(second, b)
     mirrored = _directed(first + second, c)
     value = STRAIGHT * along + RING * mirrored + (1.0 - STRAIGHT - RING)
@@ -156,6 +211,7 @@ def bridged(mean: Floats, error: Floats, peak: Floats) -> Floats:
     known = np.isfinite(mean) & (error > 0.0)
     z = np.where(known, mean / np.where(known, error, 1.0), 0.0)
     wide = np.maximum(GLOW_LEVEL * np.abs(peak) / np.where(known, error, 1.0), 1.0)
+    z = np.clip(z, -BEYOND, BEYOND * wide)  # what is brighter is no more and no less of a bridge
     none = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
     bridge, stray = _glow(z, wide), _glow(z, np.maximum(wide, 5.0))
     value = np.log(((1.0 - GLOW) * none + GLOW * bridge) / ((1.0 - STRAY) * none + STRAY * stray))

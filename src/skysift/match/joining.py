@@ -21,9 +21,11 @@ from scipy.spatial import cKDTree
 from skysift.base.errors import UsageError
 from skysift.match.agglomerate import agglomerate
 from skysift.match.evidence import (
+    abundance,
     aligned,
     between,
     bridged,
+    companions,
     like_brightness,
     like_flux,
     physical,
@@ -44,7 +46,9 @@ TERMS = ("prior", "flux", "size", "alignment", "bridge", "core", "brightness")
 FWHM = float(np.sqrt(8.0 * np.log(2.0)))
 MOST = 3.0  # chance neighbours expected: with more a pair is not looked at
 FAR = 300.0  # beams
+NEAREST = 0.5  # beams; parts that are nearer count as so far apart
 HOPELESS = -4.0  # log odds without the bridge, below which the map is not asked for one
+FAINTEST = 0.02  # quantile of the fluxes that stands for the limit of the map
 AMONG = 8  # parts near the middle of a pair that may be its core
 CORE_SEEN = 1.0  # log Bayes factor above which what stands between two parts counts as their core
 LARGEST = 800  # parts that are looked at together
@@ -248,9 +252,9 @@ def join_parts(parts: Parts, bridge: Bridge | None = None, options: JoinOptions 
     order = np.lexsort((np.abs(parts.flux), parts.y, parts.x))  # so that the order of the parts plays no role
     sorted_parts = parts.select(order)
     pairs = _evidence(sorted_parts, None if bridge is None else _reordered(bridge, order), options)
-    odds = _lifted(pairs)
+    links = _lifted(len(parts), pairs)
     least = float(np.log(options.join_probability / (1.0 - options.join_probability)))
-    group, lowest = _objects(len(parts), pairs, odds, least)
+    group, lowest = _objects(len(parts), links, least)
     back = np.empty(len(parts), np.int64)
     back[order] = np.arange(len(parts))
     heads, first, number = np.unique(group[back], return_index=True, return_inverse=True)
@@ -284,19 +288,20 @@ def _evidence(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pair
     """All that tells for or against each pair of neighbours."""
     flux = np.maximum(np.abs(parts.flux), np.finfo(float).tiny)
     reach = options.join_reach or FAR * parts.beam
-    near = nearby(parts.x, parts.y, flux, parts.area, MOST, reach) if len(parts) > 1 else _none()
+    near = nearby(parts.x, parts.y, flux, parts.area, MOST, reach) if len(parts) > 1 else _none(len(parts))
     i, j = near.first, near.second
     major, minor, angle = _axes(parts.shape)
     extended = parts.extended & (major > 0.0)
     slope = slope_of_counts(flux)
-    separation = np.maximum(near.separation, 1e-6 * parts.beam)
+    separation = np.maximum(near.separation, NEAREST * parts.beam)
+    expected = near.density[j] * np.pi * separation**2
     line = np.arctan2(parts.y[j] - parts.y[i], parts.x[j] - parts.x[i])
     thin = np.where(extended, 1.0 - minor / np.where(major > 0.0, major, 1.0), 0.0)
     straight, ring = aligned(angle[i] - line, angle[j] - line, thin[i], thin[j])
     field = _sizes(major[extended], len(parts))
     at_scale = (parts.frequency / 1.4e9) ** 0.7 if np.isfinite(parts.frequency) else 1.0
     terms = {
-        "prior": physical((flux[i] + flux[j]) * at_scale, separation, near.expected, parts.beam),
+        "prior": physical((flux[i] + flux[j]) * at_scale, separation, expected, parts.beam),
         "flux": like_flux(flux[j] / flux[i], slope),
         "size": sized(major[i], extended[i], separation, parts.beam, field)
         + sized(major[j], extended[j], separation, parts.beam, field),
@@ -306,6 +311,11 @@ def _evidence(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pair
     core, terms["core"], bend = _cores(parts, flux, near, slope)
     bridges = _look(parts, bridge, i, j, np.sum(list(terms.values()), axis=0))
     terms["bridge"] = bridged(bridges.mean, bridges.error, parts.peak[j])
+    best = np.full(len(parts), -np.inf)
+    np.maximum.at(best, j, np.sum(list(terms.values()), axis=0))
+    faintest = float(np.quantile(flux, FAINTEST)) if len(flux) else 1.0
+    usual = companions(flux, at_scale, faintest, parts.beam, near.density, MOST)
+    terms["prior"] = terms["prior"] + abundance(best[np.isfinite(best)], usual)
     turn = [np.where(thin[k] > 0.0, _turn(angle[k] - line), np.nan) for k in (i, j)]
     return Pairs(
         first=i,
@@ -324,9 +334,9 @@ def _evidence(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pair
     )
 
 
-def _none() -> Nearby:
+def _none(n: int) -> Nearby:
     rows, values = np.empty(0, np.int64), np.empty(0)
-    return Nearby(rows, rows, values, values, np.zeros(1))
+    return Nearby(rows, rows, values, values, np.ones(n))
 
 
 def _axes(shape: Floats) -> tuple[Floats, Floats, Floats]:
@@ -369,13 +379,13 @@ def _cores(parts: Parts, flux: Floats, near: Nearby, slope: float) -> tuple[Ints
     among = np.arange(1, min(AMONG, len(parts)) + 1)
     k = np.asarray(cKDTree(place).query(0.5 * (place[i] + place[j]), k=among)[1], np.int64)
     arm = place[j] - place[i]
-    square = np.maximum((arm**2).sum(axis=1), np.finfo(float).tiny)
+    square = np.maximum((arm**2).sum(axis=1), (1e-6 * parts.beam) ** 2)
     off = place[k] - place[i][:, None]  # (pair, candidate, axis)
     along = (off * arm[:, None]).sum(axis=2) / square[:, None]
     across = (off[..., 1] * arm[:, None, 0] - off[..., 0] * arm[:, None, 1]) / square[:, None]
     own = (k == i[:, None]) | (k == j[:, None])
     share = flux[k] / (flux[i] + flux[j])[:, None]
-    value = between(along, across, near.density[k] * square[:, None], share, slope)
+    value = between(along, across, near.density[k] * np.maximum(square, parts.beam**2)[:, None], share, slope)
     value = np.where(own, -np.inf, value)
     best = value.argmax(axis=1)
     row = np.arange(len(i))
@@ -399,30 +409,33 @@ def _look(parts: Parts, bridge: Bridge | None, i: Ints, j: Ints, odds: Floats) -
     return Bridges(*nothing)
 
 
-def _lifted(pairs: Pairs) -> Floats:
-    """Log odds of the pairs; a core belongs to two parts at least as likely as these to each other with it."""
-    odds = pairs.odds.copy()
-    seen = pairs.core >= 0
-    if not seen.any():
-        return odds
-    n = int(max(pairs.first.max(), pairs.second.max())) + 1
-    low, high = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
-    key = low * n + high
-    order = np.argsort(key, kind="stable")
-    core = pairs.core[seen]
-    lift = np.minimum(pairs.odds[seen], pairs.terms["core"][seen] + 1.0)
-    for end in (pairs.first[seen], pairs.second[seen]):
-        wanted = np.minimum(core, end) * n + np.maximum(core, end)
-        at = np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)
-        there = key[order[at]] == wanted
-        np.maximum.at(odds, order[at[there]], lift[there])
-    return odds
+@dataclass(frozen=True, eq=False)
+class _Links:
+    """Pairs of parts ``(pair,)`` and their log odds."""
+
+    first: Ints
+    second: Ints
+    odds: Floats
 
 
-def _objects(n: int, pairs: Pairs, odds: Floats, least: float) -> tuple[Ints, Floats]:
+def _lifted(n: int, pairs: Pairs) -> _Links:
+    """The pairs with their log odds; a core belongs to two parts at least as likely as these to each other with it."""
+    seen = np.flatnonzero(pairs.core >= 0)
+    ends = np.concatenate([pairs.first[seen], pairs.second[seen]])
+    core = np.tile(pairs.core[seen], 2)
+    lift = np.tile(np.minimum(pairs.odds[seen], pairs.terms["core"][seen] + 1.0), 2)
+    low = np.concatenate([np.minimum(pairs.first, pairs.second), np.minimum(core, ends)])
+    high = np.concatenate([np.maximum(pairs.first, pairs.second), np.maximum(core, ends)])
+    key, number = np.unique(low * n + high, return_inverse=True)
+    odds = np.full(len(key), -np.inf)
+    np.maximum.at(odds, number, np.concatenate([pairs.odds, lift]))
+    return _Links(key // max(n, 1), key % max(n, 1), odds)
+
+
+def _objects(n: int, pairs: _Links, least: float) -> tuple[Ints, Floats]:
     """First part of each part's object, and there the log odds of its weakest join."""
     group, lowest = np.arange(n), np.full(n, np.inf)
-    label = _held_together(n, pairs, odds, min(least, 0.0))
+    label = _held_together(n, pairs, min(least, 0.0))
     order = np.lexsort((np.arange(n), label))
     size = np.bincount(label, minlength=1)
     several = size > 1
@@ -443,7 +456,7 @@ def _objects(n: int, pairs: Pairs, odds: Floats, least: float) -> tuple[Ints, Fl
         begin.astype(np.int64),
         place[pairs.first[rows]],
         place[pairs.second[rows]],
-        odds[rows],
+        pairs.odds[rows],
         first.astype(np.int64),
         least,
         group,
@@ -452,12 +465,12 @@ def _objects(n: int, pairs: Pairs, odds: Floats, least: float) -> tuple[Ints, Fl
     return group, lowest
 
 
-def _held_together(n: int, pairs: Pairs, odds: Floats, least: float) -> Ints:
+def _held_together(n: int, pairs: _Links, least: float) -> Ints:
     """Label of each part; parts that likely pairs hold together share one, few enough to be looked at together."""
     label = np.zeros(n, np.int64)
     bound = least
     while True:
-        inside = (label[pairs.first] == label[pairs.second]) & (odds > bound)
+        inside = (label[pairs.first] == label[pairs.second]) & (pairs.odds > bound)
         crowded = np.bincount(label, minlength=1)[label] > LARGEST
         if bound > least:
             inside = (

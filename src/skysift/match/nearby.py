@@ -1,7 +1,7 @@
 """Which parts of a map may belong together, and how many neighbours chance alone would put so near.
 
-Nothing here looks at all pairs: the parts stand in KD-trees by level of flux, and each is asked for the nearest ones that
-are at least as bright as itself.
+Nothing here looks at all pairs: the parts stand in KD-trees by level of brightness, and each is asked for the nearest
+that are at least as bright as itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Nearby", "nearby", "slope_of_counts"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LEVELS = 5  # levels of flux in a decade
+WIDER = 1.4  # numbers of parts of a level of brightness, over those of the next brighter one
 NEAREST = 24  # parts that are looked at, of those of a level or brighter
 COUNTED = 10  # of the brighter ones, whose distance tells the density
 HELD = 4.0  # neighbours' worth of the density of the whole map that the local one is held by
@@ -68,12 +68,14 @@ def nearby(x: Floats, y: Floats, flux: Floats, area: float, most: float, reach: 
         Largest separation.
     """
     n = len(x)
-    level = np.floor(LEVELS * np.log10(flux)).astype(np.int64)
+    rank = np.empty(n, np.int64)  # the brightest first, of two alike the first
+    rank[np.argsort(-flux, kind="stable")] = np.arange(n)
+    level = np.ceil(np.log(np.maximum(rank + 1, NEAREST) / NEAREST) / np.log(WIDER)).astype(np.int64)
     place = np.stack([x, y], axis=1)
     number = np.full((n, NEAREST), n, np.int64)
     distance = np.full((n, NEAREST), np.inf)
     for one in np.unique(level):
-        those = np.flatnonzero(level >= one)
+        those = np.flatnonzero(level <= one)
         asking = np.flatnonzero(level == one)
         near = min(NEAREST + 1, len(those))
         found = cKDTree(place[those]).query(place[asking], k=np.arange(1, near + 1))
@@ -85,10 +87,8 @@ def nearby(x: Floats, y: Floats, flux: Floats, area: float, most: float, reach: 
             d[~own].reshape(kept),
             k[~own].reshape(kept),
         )
-    row = np.arange(n)
-    theirs = np.append(flux, -np.inf)[number]
-    brighter = (theirs > flux[:, None]) | ((theirs == flux[:, None]) & (number < row[:, None]))
-    density = _density(place, flux, area, distance, brighter)
+    brighter = np.append(rank, n)[number] < rank[:, None]
+    density = _density(place, rank, area, distance, brighter)
     expected = density[:, None] * np.pi * distance**2
     second, column = np.nonzero(brighter & (expected <= most) & (distance <= reach))
     return Nearby(
@@ -101,12 +101,10 @@ def nearby(x: Floats, y: Floats, flux: Floats, area: float, most: float, reach: 
 
 
 def _density(
-    place: Floats, flux: Floats, area: float, distance: Floats, brighter: npt.NDArray[np.bool_]
+    place: Floats, rank: Ints, area: float, distance: Floats, brighter: npt.NDArray[np.bool_]
 ) -> Floats:
     """Independent parts at least as bright as each on a unit of area ``(n,)``."""
-    n = len(flux)
-    rank = np.empty(n)
-    rank[np.argsort(-flux, kind="stable")] = np.arange(n)
+    n = len(rank)
     whole = np.maximum(rank - 1.0, 0.5) / area
     running = np.cumsum(brighter, axis=1)
     counted = np.minimum(running[:, -1], COUNTED)
