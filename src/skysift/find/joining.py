@@ -40,12 +40,15 @@ LOG, FLUX_RATIO, BRIDGE = (
 
 def join_finding(finding: Finding, options: FinderOptions, crew: Crew = ALONE) -> Finding:
     """The finding with sources of several islands as one row each, and the table of all pairs."""
-    catalogue, table = join_sources(
-        finding.catalogue, finding.image, finding.noise, finding.mask, options, crew
-    )
+    before = finding.catalogue
+    catalogue, table, owner = _joined(before, finding.image, finding.noise, finding.mask, options, crew)
     facts = {**finding.facts, "counts": dict(counts(catalogue)), "pairs_compared": len(table)}
     facts["joined"] = int((catalogue.sources["n_parts"] > 1).sum())
-    return replace(finding, catalogue=catalogue, tables={**finding.tables, TABLE: table}, facts=facts)
+    order = np.argsort(before.sources.ids, kind="stable")
+    row = order[np.searchsorted(before.sources.ids, finding.spines.owner, sorter=order)]
+    spines = replace(finding.spines, owner=owner[row] + 1)
+    tables = {**finding.tables, TABLE: table}
+    return replace(finding, catalogue=catalogue, tables=tables, facts=facts, spines=spines)
 
 
 def join_sources(
@@ -70,6 +73,13 @@ def join_sources(
     crew
         Who reads the map.
     """
+    return _joined(catalogue, image, noise, mask, options, crew)[:2]
+
+
+def _joined(
+    catalogue: Catalogue, image: SkyImage, noise: Noise, mask: Mask, options: FinderOptions, crew: Crew
+) -> tuple[Catalogue, ResultTable, Ints]:
+    """What `join_sources` gives, and the new row of each source."""
     rows = _eligible(catalogue)
     parts = parts_of(catalogue, image, rows)
     joins = join_parts(parts, Strips(image, noise, mask, catalogue, rows, crew), options)
@@ -85,7 +95,7 @@ def join_sources(
     whole = joined_catalogue(catalogue, object_, image, options)
     of_part = object_[rows]
     told = _columns(joins, of_part, len(known))
-    return extended(whole, {"sources": told}), _table(joins.pairs, catalogue, rows, object_)
+    return extended(whole, {"sources": told}), _table(joins.pairs, catalogue, rows, object_), object_
 
 
 def _eligible(catalogue: Catalogue) -> Ints:
