@@ -202,3 +202,59 @@ def test_wide_and_narrow_places_are_linked():
     groups = group_places(places, np.arange(4), 3.0)
     parts = [groups.members[a:b].tolist() for a, b in zip(groups.first[:-1], groups.first[1:], strict=True)]
     assert parts == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "apart", "fit", "low", "high"),
+    [
+        ("white", 3.5, "flux", 0.4, 0.85),  # over the sum in quadrature
+        ("white", 3.5, "position", 0.4, 0.85),
+        ("convolved", 3.5, "flux", 0.95, 1.02),
+        ("convolved", 6.0, "flux", 1.03, 1.3),
+    ],
+)
+def test_errors_of_a_sum_know_what_blended_parts_have_in_common(kind, apart, fit, low, high):
+    """What one part has too much the other lacks; noise as wide as the beam raises or lowers both."""
+    u, v = (each.ravel() for each in np.meshgrid(*(np.arange(30.0, 870.0, 32.0),) * 2))
+    sources = [(a + d, b, 40 * RMS) for a, b in zip(u, v, strict=True) for d in (0.0, apart)]
+    image = noisy((900, 900), kind, 8, sources)
+    noise = measure_noise(image, NoiseOptions())
+    x, y, peak = np.array(sources).T
+    owner, n = np.repeat(np.arange(u.size), 2), u.size
+    found = measure_at(image, noise, places_at(image, x, y), ForcedOptions(fit=fit), owner=owner)
+    flux, error = found.summed(owner, n)
+    pull = (flux - 2 * peak[0]) / error
+    assert abs(pull.mean()) < 0.15
+    assert pull.std() == pytest.approx(1.0, abs=0.08)
+    apart_err = np.hypot(found.flux_int_err[::2], found.flux_int_err[1::2])
+    assert low < np.median(error / apart_err) < high
+    assert len(found.pairs) == n
+
+
+def test_a_sum_is_the_same_however_it_is_cut_and_far_parts_add_in_quadrature():
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(10, 190, (2, 300))  # one crowd of more than can be solved at once
+    image = noisy((200, 200), "beam", 2)
+    noise, places = measure_noise(image, NoiseOptions()), places_at(image, x, y)
+    owner = np.arange(300) % 40
+    whole = measure_at(image, noise, places, owner=owner)
+    again = measure_at(image, noise, places, crew=Crew(workers=2), owner=owner)
+    assert np.array_equal(whole.pairs, again.pairs)
+    keys = whole.pairs[:, 0] * 300 + whole.pairs[:, 1]
+    assert len(np.unique(keys)) == len(keys)
+    assert (whole.pairs[:, 0] < whole.pairs[:, 1]).all()
+    alone = measure_at(image, noise, places)
+    assert not len(alone.pairs)
+    assert np.array_equal(alone.flux_int, whole.flux_int, equal_nan=True)
+    far = measure_at(image, noise, places_at(image, [30.0, 150.0], [30.0, 150.0]), owner=np.zeros(2, int))
+    flux, error = far.summed(np.zeros(2, int), 1)
+    assert flux[0] == pytest.approx(far.flux_int.sum())
+    assert error[0] == pytest.approx(np.hypot(*far.flux_int_err))
+
+
+def test_one_place_twice_counts_twice_with_one_error():
+    image = noisy((80, 80), "beam", 2, [(40.0, 40.0, 20 * RMS)])
+    noise = measure_noise(image, NoiseOptions())
+    found = measure_at(image, noise, places_at(image, [40.0, 40.0], [40.0, 40.0]), owner=np.zeros(2, int))
+    _, error = found.summed(np.zeros(2, int), 1)
+    assert error[0] == pytest.approx(2.0 * found.flux_int_err[0])

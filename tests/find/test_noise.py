@@ -126,6 +126,19 @@ def blanked(shape: tuple[int, int], where: str) -> np.ndarray:
     return data
 
 
+def test_what_bright_sources_add_to_the_level_of_cells_does_not_join_the_noise():
+    """White noise goes together with nothing, however many sources stand in it."""
+    shape = (600, 600)
+    sources = skies.population(
+        shape, images.ROUND, n_points=600, snr=(40, 41), lattice=20, margin=10, rms=RMS, seed=5
+    )
+    data, _ = skies.paint(shape, images.ROUND, rms=RMS, sources=sources, noise="white", seed=5)
+    found = noise_of(data).mesh.correlation
+    middle = found.shape[0] // 2, found.shape[1] // 2
+    assert found[middle] == pytest.approx(1.0)
+    assert abs(found.sum() - 1.0) / found.size < 1.5e-3
+
+
 @pytest.mark.parametrize("where", ["border", "circle", "hole", "stripes", "half", "a corner left", "islands"])
 def test_there_is_noise_wherever_there_are_data(where):
     data = blanked((180, 210), where)

@@ -22,7 +22,14 @@ from skysift.find.finding import Finding
 from skysift.find.forced import measure_at
 from skysift.find.noise import measure_noise
 from skysift.find.options import FinderOptions
-from skysift.find.spectra import component_places, need_slope, plain_noise, spectra_table, with_spectra
+from skysift.find.spectra import (
+    component_places,
+    need_slope,
+    plain_noise,
+    sources_of,
+    spectra_table,
+    with_spectra,
+)
 from skysift.io.planes import has_data, open_planes
 from skysift.measure.convolve import common_beam, convolve, same_beam
 from skysift.measure.forced import Forced
@@ -201,7 +208,9 @@ class OpenChannels:
             if not noise.mesh.valid:
                 notes.append(f"{plane.name} is constant or too small to have noise: it is left out")
                 continue
-            measured.append(measure_at(seen, noise, component_places(finding, seen), crew=crew))
+            measured.append(
+                measure_at(seen, noise, component_places(finding, seen), crew=crew, owner=sources_of(finding))
+            )
             used.append(plane)
         frequency = np.array([each.frequency for each in used])
         reference = self.image.frequency

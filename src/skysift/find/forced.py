@@ -37,10 +37,17 @@ class _Read:
     core: npt.NDArray[np.bool_]
     places: Floats  # (member, 5): x, y, shape
     beams: Floats
+    owner: Ints
 
 
 def measure_at(
-    image: SkyImage, noise: Noise, places: Places, options: ForcedOptions = _USUAL, crew: Crew = ALONE
+    image: SkyImage,
+    noise: Noise,
+    places: Places,
+    options: ForcedOptions = _USUAL,
+    crew: Crew = ALONE,
+    *,
+    owner: Ints | None = None,
 ) -> Forced:
     """
     Fluxes, with their signs, at known places of a map; the same for any tile size and number of workers.
@@ -58,6 +65,9 @@ def measure_at(
         What is fitted, and to which pixels.
     crew
         Who does it.
+    owner
+        The source that each place is a part of, ``(n,)``, from 0: what the errors of blended parts have in common
+        is kept for `Forced.summed`.
     """
     rows = np.full((len(places), row.N_FORCED), np.nan)
     rows[:, row.X], rows[:, row.Y] = places.x, places.y
@@ -66,17 +76,24 @@ def measure_at(
     rows[:, row.FLAGS] = np.where(on_map, 0, flag("outside_map"))
     chosen = np.flatnonzero(on_map).astype(np.int64)
     if not chosen.size:
-        return Forced.of_rows(rows)
+        return Forced.of_rows(rows, np.empty((0, 3)))
     groups = group_places(places, chosen, options.group)
-    reads = _share_reads(places, groups, options.window, image.shape)
-    for read, found in zip(
+    owners = np.full(len(places), -1) if owner is None else owner
+    reads = _share_reads(places, groups, options.window, image.shape, owners)
+    pairs = [np.empty((0, 3))]
+    for read, (found, joint) in zip(
         reads, crew.map("places", partial(_measure, image, noise, options), reads), strict=True
     ):
         known = found[read.core]
         rows[read.members[read.core]] = np.where(np.isnan(known), rows[read.members[read.core]], known)
+        joint[:, :2] = read.members[joint[:, :2].astype(np.int64)]
+        pairs.append(joint)
+    together = np.concatenate(pairs)
     if not image.even:  # the area of what a point looks like is not that of the beam
-        rows[:, [row.FLUX, row.FLUX_ERR]] *= _gains(image, places)[:, np.newaxis]
-    return Forced.of_rows(rows)
+        gains = _gains(image, places)
+        rows[:, [row.FLUX, row.FLUX_ERR]] *= gains[:, np.newaxis]
+        together[:, 2] *= gains[together[:, :2].astype(np.int64)].prod(axis=1)
+    return Forced.of_rows(rows, together)
 
 
 def _gains(image: SkyImage, places: Places) -> Floats:
@@ -86,21 +103,31 @@ def _gains(image: SkyImage, places: Places) -> Floats:
     return np.where(on_map, np.sqrt(determinants(places.beam) / determinants(unit)), 1.0)
 
 
-def _measure(image: SkyImage, noise: Noise, options: ForcedOptions, read: _Read) -> Floats:
-    """Rows of the members of a read."""
+def _measure(image: SkyImage, noise: Noise, options: ForcedOptions, read: _Read) -> tuple[Floats, Floats]:
+    """Rows of the members of a read, and the pairs of those of one source."""
     tile = noise.tile(image, read.box)
     begin = read.first[:-1]
     lags = lags_at(noise.mesh.correlation, image, read.places[begin, 0], read.places[begin, 1])
     rows = np.full((len(read.members), row.N_FORCED), np.nan)
-    measure_groups(
+    pairs = np.empty((_room(read), 3))
+    n_pairs = measure_groups(
         tile.data, tile.level, tile.rms, read.box.y0, read.box.x0, read.first, read.places, read.beams, read.core,
         PARAMETERS[options.fit], options.window, options.min_good, options.reach, options.free_snr, lags.offsets,
-        lags.correlation, lags.first, lags.zones, rows,
+        lags.correlation, lags.first, lags.zones, read.owner, rows, pairs,
     )  # fmt: skip
-    return rows
+    return rows, pairs[:n_pairs].copy()
 
 
-def _share_reads(places: Places, groups: Groups, window: float, shape: tuple[int, int]) -> list[_Read]:
+def _room(read: _Read) -> int:
+    """How many pairs of members of one source and one group there are."""
+    group = np.repeat(np.arange(len(read.first) - 1), np.diff(read.first))
+    _, count = np.unique(np.stack([group, read.owner])[:, read.owner >= 0], axis=1, return_counts=True)
+    return int((count * (count - 1) // 2).sum())
+
+
+def _share_reads(
+    places: Places, groups: Groups, window: float, shape: tuple[int, int], owner: Ints
+) -> list[_Read]:
     """Reads of the groups: those whose windows begin in one cell of 128 rows and 8192 columns share one."""
     x, y, wide = places.x[groups.members], places.y[groups.members], places.shape[groups.members]
     ry, rx = window * FWHM * np.sqrt(wide[:, 2]) + 2.0, window * FWHM * np.sqrt(wide[:, 0]) + 2.0
@@ -127,5 +154,5 @@ def _share_reads(places: Places, groups: Groups, window: float, shape: tuple[int
         members = groups.members[at]
         five = np.column_stack([places.x[members], places.y[members], places.shape[members]])
         box, five = box.intersect(Box.of(shape)), np.ascontiguousarray(five)
-        reads.append(_Read(box, first, members, groups.core[at], five, places.beam[members]))
+        reads.append(_Read(box, first, members, groups.core[at], five, places.beam[members], owner[members]))
     return reads

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -107,12 +108,22 @@ class _Cells:
     signed: bool = False
 
 
+class _Products(NamedTuple):
+    """Products of a cell's noise over lags, how many, and the mean of that noise, all over the rms."""
+
+    row: int
+    column: int
+    sums: Floats
+    pairs: Floats
+    mean: float
+
+
 @dataclass(frozen=True, eq=False)
 class _CellResult:
     first: tuple[int, int]
     stats: Floats
     fine: Floats | None = None
-    correlations: tuple[tuple[int, int, Floats, Floats], ...] = ()
+    correlations: tuple[_Products, ...] = ()
 
 
 def pixels_within(beam: tuple[float, float, float]) -> npt.NDArray[np.int64]:
@@ -191,7 +202,8 @@ def _measure_cells(work: _Cells, box: Box) -> _CellResult:
             sums = np.zeros((work.lags[0] + 1, 2 * work.lags[1] + 1))
             pairs = np.zeros_like(sums)
             correlate(np.where(good, z, 0.0), good.astype(np.float64), *work.lags, sums, pairs)
-            products.append((r, c, sums, pairs))
+            mean = float(z[good].mean()) if good.any() else 0.0
+            products.append(_Products(r, c, sums, pairs, mean))
     return _CellResult(first, stats, fine, tuple(products))
 
 
@@ -273,15 +285,22 @@ def measure_noise(
     stats[..., mesh.PEAK] = first[..., mesh.PEAK]
     rms = mesh.smooth_rms(stats, enough)
     products = sorted((p for r in results for p in r.correlations), key=lambda p: p[:2])
-    n_y, n_x = reaches(covariance[np.newaxis])
-    sums, pairs = in_beams([p[2:] for p in products], stretch, (n_y + 1, 2 * n_x + 1))
-    correlation = mesh.autocorrelation(sums, pairs, covariance, 100.0 * area)
-    samples = max(float(correlation.sum()), float(stride * stride))
+
+    def joined(parts: list[tuple[Floats, Floats]]) -> tuple[Floats, float]:
+        n_y, n_x = reaches(covariance[np.newaxis])
+        sums, pairs = in_beams(parts, stretch, (n_y + 1, 2 * n_x + 1))
+        correlation = mesh.autocorrelation(sums, pairs, covariance, 100.0 * area)
+        return correlation, max(float(correlation.sum()), float(stride * stride))
+
+    correlation, samples = joined([(each.sums, each.pairs) for each in products])
     level, facts = mesh.significant_level(stats, rms, enough, samples, options.level_sigma)
     if options.background == "zero":
         level, facts = np.zeros_like(level), {"level": "zero", "level_share": 0.0}
     if options.background == "file":
         facts = {"level": "file"}
+    else:
+        after = replace(before, level=level)
+        correlation, samples = joined([_about(each, before, after, image.box) for each in products])
     padding = mesh.padding(first)
     facts |= {
         "cell_pixels": cell,
@@ -293,6 +312,26 @@ def measure_noise(
     finer = ((mesh.REFINE * r.first[0], mesh.REFINE * r.first[1]) for r in results if r.fine is not None)
     parts = list(zip(finer, (r.fine for r in results if r.fine is not None), strict=True))
     return replace(maps, mesh=_refine(found, parts, enough))
+
+
+def _about(products: _Products, before: NoiseMesh, after: NoiseMesh, whole: Box) -> tuple[Floats, Floats]:
+    """
+    Sums and numbers of products about the level of another mesh than they were taken about.
+
+    The level that a pass begins with is that of each cell alone: it has the noise of the cell in it, and what faint
+    sources add. About that level noise seems to go together less, or more, than about the one that is taken off.
+    """
+    cell = before.cell
+    box = Box(
+        products.row * cell, (products.row + 1) * cell, products.column * cell, (products.column + 1) * cell
+    ).intersect(whole)
+    old, rms = before.read(box)
+    new, _ = after.read(box)
+    noisy = rms > 0.0
+    if not noisy.any():
+        return products.sums, products.pairs
+    step = float(((new[noisy].astype(np.float64) - old[noisy]) / rms[noisy]).mean())
+    return products.sums - products.pairs * (2.0 * step * products.mean - step**2), products.pairs
 
 
 def _refine(coarse: NoiseMesh, parts: list[tuple[tuple[int, int], Floats]], enough: float) -> NoiseMesh:

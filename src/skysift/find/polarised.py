@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.find.options import StokesOptions
+from skysift.measure.forced import Forced
 from skysift.measure.polarisation import Standing, as_rare, fraction, linear, standing
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import flag
@@ -30,7 +31,7 @@ class Fluxes:
 
 
 def columns_of(
-    catalogue: Catalogue, fluxes: Mapping[str, Fluxes], options: StokesOptions, system: System | None = None
+    catalogue: Catalogue, fluxes: Mapping[str, Forced], options: StokesOptions, system: System | None = None
 ) -> dict[TableName, Columns]:
     """
     Table -> name -> values of the columns of polarisation; fluxes of sources are the sums of their components'.
@@ -40,7 +41,7 @@ def columns_of(
     catalogue
         What was found in Stokes I.
     fluxes
-        Stokes letter -> fluxes of the components.
+        Stokes letter -> what was measured of the components, each a part of its source.
     options
         Leakage, and what counts as detected.
     system
@@ -48,17 +49,12 @@ def columns_of(
     """
     components, sources = catalogue.components, catalogue.sources
     row = np.searchsorted(sources.ids, components["source_id"])
-    summed = {letter: _summed(one, row, len(sources)) for letter, one in fluxes.items()}
+    own = {letter: Fluxes(one.flux_int, one.flux_int_err) for letter, one in fluxes.items()}
+    summed = {letter: Fluxes(*one.summed(row, len(sources))) for letter, one in fluxes.items()}
     return {
-        "components": _columns(components, fluxes, options, system),
+        "components": _columns(components, own, options, system),
         "sources": _columns(sources, summed, options, system),
     }
-
-
-def _summed(fluxes: Fluxes, row: npt.NDArray[np.int64], n: int) -> Fluxes:
-    """Fluxes of sources from those of their components."""
-    variance = np.bincount(row, np.square(fluxes.error), n)
-    return Fluxes(np.asarray(np.bincount(row, fluxes.flux, n), np.float64), np.sqrt(variance))
 
 
 def _columns(

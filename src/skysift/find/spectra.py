@@ -35,6 +35,7 @@ __all__ = [
     "need_slope",
     "plain_noise",
     "seen_unlike",
+    "sources_of",
     "spectra_table",
     "with_spectra",
 ]
@@ -57,6 +58,12 @@ def component_places(finding: Finding, image: SkyImage) -> Places:
         return places_on(image, rows["ra"], rows["dec"], major, minor, rows["pa_deconv"])
     shapes = covariances(major, minor, rows["pa_deconv"])
     return places_at(image, rows["x"], rows["y"], shapes)
+
+
+def sources_of(finding: Finding) -> npt.NDArray[np.int64]:
+    """The source, from 0, that each component is a part of."""
+    catalogue = finding.catalogue
+    return np.searchsorted(catalogue.sources.ids, catalogue.components["source_id"]).astype(np.int64)
 
 
 def need_slope(options: FinderOptions | None, what: str, todo: str) -> None:
@@ -100,14 +107,14 @@ def with_spectra(
 ) -> Catalogue:
     """The catalogue with the spectra of its components, and of its sources: those of the sums of their components.
 
-    Errors of a sum are added in quadrature; a source has no flux on a map where one of its components has none.
+    A source has no flux on a map where one of its components has none.
 
     Parameters
     ----------
     finding
         What was found.
     measured
-        Of the components, map by map.
+        Of the components, map by map, measured as parts of `sources_of` the finding.
     law
         Spectra from fluxes and errors (row, map), and the response where it is given (row, number).
     beams, limit
@@ -121,21 +128,21 @@ def with_spectra(
         np.stack([getattr(each, name) for each in measured], axis=1) if measured else np.empty((n, 0))
         for name in ("flux_int", "flux_int_err")
     )
-    source = finding.catalogue.components["source_id"].astype(np.int64) - 1
-    total = np.zeros((len(finding.catalogue.sources), len(measured)))
-    variance = np.zeros_like(total)
-    np.add.at(total, source, flux)
-    np.add.at(variance, source, error**2)
+    source, n_sources = sources_of(finding), len(finding.catalogue.sources)
+    sums = [each.summed(source, n_sources) for each in measured]
+    total, total_err = (
+        np.stack([each[k] for each in sums], axis=1) if sums else np.empty((n_sources, 0)) for k in range(2)
+    )
     columns: dict[TableName, dict[str, npt.NDArray[Any]]] = {}
     several: tuple[tuple[TableName, Floats, Floats], ...] = (
         ("components", flux, error),
-        ("sources", total, np.sqrt(variance)),
+        ("sources", total, total_err),
     )
     for table, values, errors in several:
         rows = finding.catalogue.table(table)
         there = response
         if response is not None and table == "sources":
-            there = _mean_by_source(response, source, flux[:, 0], len(total))
+            there = _mean_by_source(response, source, flux[:, 0], n_sources)
         found = law(values, errors) if there is None else law(values, errors, response=there)
         filled: dict[str, npt.NDArray[Any]] = {
             "spectral_index": found.index,

@@ -20,11 +20,12 @@ from skysift.find.forced import measure_at
 from skysift.find.noise import measure_noise
 from skysift.find.options import FinderOptions
 from skysift.find.places import Places, places_at
-from skysift.find.polarised import Fluxes, columns_of
-from skysift.find.spectra import plain_noise
+from skysift.find.polarised import columns_of
+from skysift.find.spectra import plain_noise, sources_of
 from skysift.io.open import open_image
 from skysift.io.planes import has_data
 from skysift.io.stokes import LETTERS, StokesPlane, is_cosmo, refuse_untold, stokes_planes
+from skysift.measure.forced import Forced
 from skysift.sky.image import SkyImage
 
 __all__ = ["SAME", "V_TABLE", "OpenedStokes", "StokesGiven", "StokesMaps"]
@@ -146,7 +147,7 @@ class OpenedStokes:
         found_v: VFinding | None = None
         if "V" in self.asked:
             found_v = search_v(self.maps.get("V"), finding, options, crew)
-        fluxes: dict[str, Fluxes] = {}
+        fluxes: dict[str, Forced] = {}
         notes = list(self.notes)
         facts: dict[str, object] = {}
         for letter, image in self.maps.items():
@@ -155,8 +156,8 @@ class OpenedStokes:
                 if letter == "V" and found_v is not None and found_v.noise is not None
                 else measure_noise(image, chosen, crew, signed=True)
             )
-            forced = measure_at(image, noise, _places(finding, image), crew=crew)
-            fluxes[letter] = Fluxes(forced.flux_int, forced.flux_int_err)
+            forced = measure_at(image, noise, _places(finding, image), crew=crew, owner=sources_of(finding))
+            fluxes[letter] = forced
             lost = int(np.sum(~np.isfinite(forced.flux_int)))
             if lost:
                 notes.append(f"Stokes {letter} has no data at {lost} of {len(forced)} components")

@@ -23,7 +23,14 @@ from skysift.find.forced import measure_at
 from skysift.find.noise import Noise, measure_noise, pixels_within
 from skysift.find.options import FinderOptions
 from skysift.find.places import Places
-from skysift.find.spectra import component_places, need_slope, plain_noise, spectra_table, with_spectra
+from skysift.find.spectra import (
+    component_places,
+    need_slope,
+    plain_noise,
+    sources_of,
+    spectra_table,
+    with_spectra,
+)
 from skysift.io.planes import has_data
 from skysift.measure.background import mask_bright
 from skysift.measure.convolve import common_beam, convolve, same_beam
@@ -144,7 +151,8 @@ class OpenTerms:
         correlation = noise_correlation(maps, noises, crew)
         places = component_places(finding, self.image)
         measured = [
-            measure_at(each, noise, places, crew=crew) for each, noise in zip(maps, noises, strict=True)
+            measure_at(each, noise, places, crew=crew, owner=sources_of(finding))
+            for each, noise in zip(maps, noises, strict=True)
         ]
         catalogue = with_spectra(
             finding,

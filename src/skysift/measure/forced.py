@@ -11,8 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
-from skysift.measure.forced_fit import cover, derivatives, fit_free, mark, noise_products, normal, smallest
-from skysift.measure.gaussian import cholesky, solve
+from skysift.measure.forced_fit import (
+    amplitudes,
+    cover,
+    derivatives,
+    find_twins,
+    fit_free,
+    mark,
+    noise_products,
+    normal,
+    smallest,
+)  # fmt: skip
+from skysift.measure.gaussian import cholesky, flux_gradient, solve
 from skysift.sky.flags import flag
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +40,6 @@ FIT_FAILED = flag("fit_failed")
 NO_ERRORS = flag("no_errors")
 POOR_FIT = flag("poor_fit")
 
-TWINS = 0.999  # correlation of two templates above which they are one
 INFLATED = 4.0  # of the variance by the neighbours: more is told
 
 # columns of a row: amplitude and flux with errors, centre and its covariance, shape and its covariance (upper
@@ -66,6 +75,9 @@ class Forced:
         Of what the fit left in the window, over the noise.
     flags
         int64 bits of `skysift.sky.flags`.
+    pairs
+        ``(pair, 3)``: numbers of two places of one source that were solved together, and the covariance of their
+        `flux_int` (Jy squared).
     """
 
     flux_peak: Floats
@@ -81,10 +93,11 @@ class Forced:
     background: Floats
     residual_rms: Floats
     flags: Ints
+    pairs: Floats
 
     @classmethod
-    def of_rows(cls, rows: Floats) -> "Forced":
-        """From the rows ``(n, N_FORCED)`` that the kernel filled."""
+    def of_rows(cls, rows: Floats, pairs: Floats) -> "Forced":
+        """From the rows ``(n, N_FORCED)`` and the pairs that the kernel filled."""
         shape_cov = np.empty((len(rows), 3, 3))
         i, j = np.triu_indices(3)
         shape_cov[:, i, j] = rows[:, SHAPE_COV : SHAPE_COV + 6]
@@ -92,7 +105,7 @@ class Forced:
         return cls(
             rows[:, AMPLITUDE], rows[:, AMPLITUDE_ERR], rows[:, FLUX], rows[:, FLUX_ERR], rows[:, X], rows[:, Y],
             rows[:, PXX : PYY + 1], rows[:, SHAPE : SHAPE + 3], shape_cov, rows[:, RMS], rows[:, LEVEL],
-            rows[:, REST_RMS], rows[:, FLAGS].astype(np.int64),
+            rows[:, REST_RMS], rows[:, FLAGS].astype(np.int64), pairs,
         )  # fmt: skip
 
     @property
@@ -113,6 +126,26 @@ class Forced:
     def limits(self, sigmas: float) -> Floats:
         """Upper limits of `flux_int` (Jy): the flux, or zero if it is negative, and so many errors."""
         return np.asarray(np.maximum(self.flux_int, 0.0) + sigmas * self.flux_int_err)
+
+    def summed(self, owner: Ints, n: int) -> tuple[Floats, Floats]:
+        """
+        Flux densities ``(n,)`` of sources and their errors (Jy): the sums over their places.
+
+        Errors take into account what those of places solved together have in common. NaN where a place of the source
+        has no flux.
+
+        Parameters
+        ----------
+        owner
+            The source of each place, as `skysift.find.forced.measure_at` had it.
+        n
+            How many sources there are.
+        """
+        flux, variance = np.zeros(n), np.zeros(n)
+        np.add.at(flux, owner, self.flux_int)
+        np.add.at(variance, owner, self.flux_int_err**2)
+        np.add.at(variance, owner[self.pairs[:, 0].astype(np.int64)], 2.0 * self.pairs[:, 2])
+        return flux, np.sqrt(variance)
 
     def __len__(self) -> int:
         return int(self.flags.size)
@@ -178,60 +211,20 @@ def covariance(
 
 
 @kernel
-def amplitudes(z: Floats, noise: Floats, g: Floats, lo: Ints, hi: Ints, p: Floats) -> bool:
-    """Put the amplitudes of least squares into ``p``; false where the normal matrix is singular."""
-    size = g.shape[0]
-    matrix, right, scale = np.zeros((size, size)), np.zeros(size), np.empty(size)
-    normal(g, lo, hi, matrix)
-    for a in range(size):
-        for i in range(lo[a], hi[a]):
-            right[a] += g[a, i] * z[i] / noise[i]
-        scale[a] = 1.0 / np.sqrt(matrix[a, a]) if matrix[a, a] > 0.0 else 0.0
-    for a in range(size):
-        right[a] *= scale[a]
-        for b in range(a + 1):
-            matrix[a, b] *= scale[a] * scale[b]
-    if not cholesky(matrix, size):
-        return False
-    solve(matrix, size, right)
-    for a in range(size):
-        p[a, 0] = right[a] * scale[a]
-    return True
-
-
-@kernel
-def find_twins(g: Floats, lo: Ints, hi: Ints, twin: Ints) -> int:
-    """Number of templates that are none of an earlier one; ``twin`` gets the earlier one, or its own number."""
-    kept = 0
-    for a in range(g.shape[0]):
-        twin[a] = a
-        own = 0.0
-        for i in range(lo[a], hi[a]):
-            own += g[a, i] * g[a, i]
-        for b in range(a):
-            if twin[b] != b or hi[b] <= lo[a] or hi[a] <= lo[b]:
-                continue
-            other, mixed = 0.0, 0.0
-            for i in range(lo[b], hi[b]):
-                other += g[b, i] * g[b, i]
-                mixed += g[a, i] * g[b, i]
-            if mixed * mixed > TWINS * TWINS * own * other:
-                twin[a] = b
-                break
-        if twin[a] == a:
-            kept += 1
-    return kept
-
-
-@kernel
 def write_row(
-    p: Floats, c: int, count: int, at: int, cov: Floats, known: bool, beam: Floats, out: Floats
+    p: Floats,
+    c: int,
+    count: int,
+    at: int,
+    cov: Floats,
+    known: bool,
+    beam: Floats,
+    gradient: Floats,
+    out: Floats,
 ) -> int:
-    """Fill the numbers of component c in its row; the flags of its errors."""
+    """Fill the numbers of component c in its row, and its `flux_gradient`; the flags of its errors."""
     out[AMPLITUDE], out[X], out[Y] = p[c, 0], p[c, 1], p[c, 2]
-    det = p[c, 3] * p[c, 5] - p[c, 4] * p[c, 4]
-    ratio = np.sqrt(det / (beam[0] * beam[2] - beam[1] * beam[1]))
-    out[FLUX] = p[c, 0] * ratio
+    out[FLUX] = flux_gradient(p, c, count == 6, beam, gradient)
     for m in range(3):
         out[SHAPE + m] = p[c, 3 + m]
         out[PXX + m] = 0.0
@@ -239,12 +232,6 @@ def write_row(
         out[SHAPE_COV + m] = 0.0
     if not known:
         return NO_ERRORS
-    gradient = np.zeros(6)
-    gradient[0] = ratio
-    if count == 6:
-        gradient[3] = 0.5 * out[FLUX] * p[c, 5] / det
-        gradient[4] = -out[FLUX] * p[c, 4] / det
-        gradient[5] = 0.5 * out[FLUX] * p[c, 3] / det
     variance = 0.0
     for a in range(count):
         for b in range(count):
@@ -266,8 +253,8 @@ def write_row(
 def measure_groups(
     data: Pixels, level: Pixels, rms: Pixels, y0: int, x0: int, first: Ints, places: Floats, beams: Floats,
     core: Bools, n_free: int, window: float, min_good: float, reach: float, free_snr: float, every_lag: Ints,
-    every_correlation: Floats, first_lag: Ints, zones: Ints, rows: Floats,
-) -> None:  # fmt: skip
+    every_correlation: Floats, first_lag: Ints, zones: Ints, owner: Ints, rows: Floats, pairs: Floats,
+) -> int:  # fmt: skip
     """
     Fill the rows (columns named above) of the places of groups that are solved one after another.
 
@@ -297,7 +284,13 @@ def measure_groups(
         Offsets ``(m, 2)`` (dy, dx) and the noise autocorrelation there, zone after zone.
     first_lag, zones
         Zone k has the lags ``first_lag[k]`` to ``first_lag[k + 1]``; the zone of each group.
+    owner
+        Of the source that each place is a part of; below 0 for none.
+    pairs
+        Out: rows (place, place, covariance of their fluxes) of the places of one source that are solved together,
+        by the group where the first of the two has its row. Returns how many there are.
     """
+    n_pairs = 0
     for i in range(first.shape[0] - 1):
         lags = every_lag[first_lag[zones[i]] : first_lag[zones[i] + 1]]
         correlation = every_correlation[first_lag[zones[i]] : first_lag[zones[i] + 1]]
@@ -399,6 +392,7 @@ def measure_groups(
         begin = np.zeros(kept, np.int64)
         for c in range(1, kept):
             begin[c] = begin[c - 1] + count[c - 1]
+        gradients = np.zeros((kept, 6))
         for j in range(n):
             model[j] = z[j]
         for c in range(kept):
@@ -414,7 +408,9 @@ def measure_groups(
                 continue
             c = place[s]
             out = rows[row]
-            bits = status[alive[s]] | write_row(p, c, count[c], begin[c], cov, known, beams[row], out)
+            bits = status[alive[s]] | write_row(
+                p, c, count[c], begin[c], cov, known, beams[row], gradients[c], out
+            )
             out[X] += shift_x
             out[Y] += shift_y
             if twin[s] != s:
@@ -453,3 +449,21 @@ def measure_groups(
                 if out[REST_RMS] > 2.0 or worst > 8.0:
                     bits |= POOR_FIT
             out[FLAGS] = bits
+        if not known:
+            continue
+        for s in range(k):
+            a, c = start + alive[s], place[s]
+            if owner[a] < 0 or not core[a]:
+                continue
+            for t in range(s + 1, k):
+                b, d = start + alive[t], place[t]
+                if owner[b] != owner[a]:
+                    continue
+                flux_gradient(p, d, count[d] == 6, beams[b], gradients[d])
+                common = 0.0
+                for i_a in range(count[c]):
+                    for i_b in range(count[d]):
+                        common += gradients[c, i_a] * gradients[d, i_b] * cov[begin[c] + i_a, begin[d] + i_b]
+                pairs[n_pairs, 0], pairs[n_pairs, 1], pairs[n_pairs, 2] = a, b, common
+                n_pairs += 1
+    return n_pairs

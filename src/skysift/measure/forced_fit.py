@@ -13,6 +13,7 @@ Pixels = npt.NDArray[np.float32]
 
 LOW, HIGH = 0.36, 4.0  # bounds of a free shape: times the variances that were given
 ROUNDS = 40
+TWINS = 0.999  # correlation of two templates above which they are one
 
 
 @kernel
@@ -137,6 +138,52 @@ def normal(g: Floats, lo: Ints, hi: Ints, matrix: Floats) -> None:
             for i in range(max(lo[a], lo[b]), min(hi[a], hi[b])):
                 s += g[a, i] * g[b, i]
             matrix[a, b] = s
+
+
+@kernel
+def amplitudes(z: Floats, noise: Floats, g: Floats, lo: Ints, hi: Ints, p: Floats) -> bool:
+    """Put the amplitudes of least squares into ``p``; false where the normal matrix is singular."""
+    size = g.shape[0]
+    matrix, right, scale = np.zeros((size, size)), np.zeros(size), np.empty(size)
+    normal(g, lo, hi, matrix)
+    for a in range(size):
+        for i in range(lo[a], hi[a]):
+            right[a] += g[a, i] * z[i] / noise[i]
+        scale[a] = 1.0 / np.sqrt(matrix[a, a]) if matrix[a, a] > 0.0 else 0.0
+    for a in range(size):
+        right[a] *= scale[a]
+        for b in range(a + 1):
+            matrix[a, b] *= scale[a] * scale[b]
+    if not cholesky(matrix, size):
+        return False
+    solve(matrix, size, right)
+    for a in range(size):
+        p[a, 0] = right[a] * scale[a]
+    return True
+
+
+@kernel
+def find_twins(g: Floats, lo: Ints, hi: Ints, twin: Ints) -> int:
+    """Number of templates that are none of an earlier one; ``twin`` gets the earlier one, or its own number."""
+    kept = 0
+    for a in range(g.shape[0]):
+        twin[a] = a
+        own = 0.0
+        for i in range(lo[a], hi[a]):
+            own += g[a, i] * g[a, i]
+        for b in range(a):
+            if twin[b] != b or hi[b] <= lo[a] or hi[a] <= lo[b]:
+                continue
+            other, mixed = 0.0, 0.0
+            for i in range(lo[b], hi[b]):
+                other += g[b, i] * g[b, i]
+                mixed += g[a, i] * g[b, i]
+            if mixed * mixed > TWINS * TWINS * own * other:
+                twin[a] = b
+                break
+        if twin[a] == a:
+            kept += 1
+    return kept
 
 
 @kernel

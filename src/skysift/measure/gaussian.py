@@ -113,6 +113,21 @@ def jacobian_row(x: float, y: float, p: Floats, k: int, free: bool, out: Floats,
 
 
 @kernel
+def flux_gradient(p: Floats, k: int, free: bool, beam: Floats, out: Floats) -> float:
+    """Flux of component k in units of amplitude x beams, and its derivatives by the six parameters."""
+    det = p[k, 3] * p[k, 5] - p[k, 4] * p[k, 4]
+    ratio = float(np.sqrt(det / (beam[0] * beam[2] - beam[1] * beam[1])))
+    flux = float(p[k, 0]) * ratio
+    out[:] = 0.0
+    out[0] = ratio
+    if free:
+        out[3] = 0.5 * flux * p[k, 5] / det
+        out[4] = -flux * p[k, 4] / det
+        out[5] = 0.5 * flux * p[k, 3] / det
+    return flux
+
+
+@kernel
 def cholesky(m: Floats, n: int) -> bool:
     """Lower Cholesky factor of the leading n x n of m, in place; false where it is not positive definite."""
     for i in range(n):

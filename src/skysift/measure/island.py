@@ -6,7 +6,7 @@ import numpy.typing as npt
 from skysift.base.compiled import kernel
 from skysift.measure.components import SMALLEST, fit_island, from_moments, settle
 from skysift.measure.fit import JOINT, fit_joint, members_of, near_block, picked
-from skysift.measure.gaussian import add_gaussians, sandwich, take_beam
+from skysift.measure.gaussian import add_gaussians, flux_gradient, sandwich, take_beam
 from skysift.measure.window import gather, restrict, thin
 from skysift.sky.flags import flag
 
@@ -110,21 +110,6 @@ def take_bias(p: Floats, k: int, free: bool, cov: Floats, bias: Floats, at: int)
 def is_point(p: Floats, k: int, beam: Floats) -> bool:
     """Whether component k has the shape of the beam."""
     return bool(p[k, 3] == beam[0] and p[k, 4] == beam[1] and p[k, 5] == beam[2])
-
-
-@kernel
-def flux_gradient(p: Floats, k: int, free: bool, beam: Floats, out: Floats) -> float:
-    """Flux of component k in units of amplitude x beams, and its derivatives by the six parameters."""
-    det = p[k, 3] * p[k, 5] - p[k, 4] * p[k, 4]
-    ratio = float(np.sqrt(det / (beam[0] * beam[2] - beam[1] * beam[1])))
-    flux = float(p[k, 0]) * ratio
-    out[:] = 0.0
-    out[0] = ratio
-    if free:
-        out[3] = 0.5 * flux * p[k, 5] / det
-        out[4] = -flux * p[k, 4] / det
-        out[5] = 0.5 * flux * p[k, 3] / det
-    return flux
 
 
 @kernel
