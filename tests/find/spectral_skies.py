@@ -33,15 +33,15 @@ def channel(found, alpha, frequency, *, size=400, beam_px=images.ROUND, rms=1e-3
 
 
 def taylor(found, alpha, *, terms=2, n=24, size=400, beam_px=images.ROUND, rms=1e-3, beta=0.0, seed=0,
-    band=(0.75, 1.4)):  # fmt: skip
+    band=(0.75, 1.4), spare=2):  # fmt: skip
     """Taylor terms: the polynomial of least squares through many narrow channels, each with its own noise.
 
     The band is not centred on the reference frequency, so that the noise of the terms goes together.
     """
     frequency = np.linspace(*band, n) * REFERENCE
     w = frequency / REFERENCE - 1.0
-    # two terms more than are wanted take up what the polynomial leaves
-    solve = np.linalg.pinv(np.vander(w, terms + 2, increasing=True))[:terms]
+    # terms beyond those that are wanted take up what the polynomial leaves
+    solve = np.linalg.pinv(np.vander(w, terms + spare, increasing=True))[:terms]
     maps = np.zeros((terms, size, size))
     for k, nu in enumerate(frequency):
         plane = channel(

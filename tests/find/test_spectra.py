@@ -5,7 +5,7 @@ import pytest
 from tests import images
 from tests.find import spectral_skies as made
 
-from skysift.base.errors import HeaderError, UsageError
+from skysift.base.errors import HeaderError, OptionError, UsageError
 from skysift.find.channels import Channels
 from skysift.find.run import make_finder, search
 from skysift.find.taylor import TaylorTerms
@@ -54,6 +54,42 @@ def test_taylor_terms_give_indices_with_errors_that_know_the_noise():
     assert -0.7 < correlation < -0.1
     assert "spectral_chi2" not in finding.catalogue.components
     assert set(finding.tables["spectra"]["term"].tolist()) == {0, 1}
+
+
+def test_what_the_terms_leave_out_is_an_error_of_its_own():
+    """Two terms alone bend a steep spectrum by many statistical errors; the error of their end covers it."""
+    found, alpha = made.sources(16, snr=(2000, 5000), seed=6)
+    tt0, tt1 = made.taylor(found, alpha, rms=2e-3, spare=0)
+    band = (0.75 * made.REFERENCE, 1.4 * made.REFERENCE)
+    finding = search(tt0, make_finder("classic", taylor_band=band), beside=[TaylorTerms((tt1,))])
+    rows = finding.catalogue.components
+    off, pull = pulls(rows, found, alpha)
+    assert np.std(pull) > 2.0
+    mine, _ = made.paired(rows, found)
+    wrong = rows["spectral_index_trunc_err"][mine]
+    assert np.median(wrong) > 0.03
+    both = off / np.hypot(rows["spectral_index_err"][mine], wrong)
+    assert np.sqrt(np.mean(both**2)) < 1.2
+    assert "spectral_index_trunc_err" in finding.catalogue.sources
+    assert "spectral_curvature_trunc_err" not in rows
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"taylor_band": (900.0, 1500.0)}, "does not hold the frequency of tt0"),
+        ({"taylor_band": (0.9e9, 1.5e9), "taylor_terms": 2}, "fewer Taylor terms"),
+    ],
+)
+def test_a_band_that_cannot_be_is_refused(options, what):
+    found, alpha = made.sources(4, seed=1)
+    terms = made.taylor(found, alpha, terms=3, n=6)
+    with pytest.raises(UsageError, match=what) as caught:
+        search(terms[0], make_finder("classic", **options), beside=[TaylorTerms(tuple(terms[1:]))])
+    assert "\n" not in str(caught.value)
+    for nonsense in ({"taylor_band": (2e9, 1e9)}, {"taylor_terms": 3}):
+        with pytest.raises(OptionError, match="taylor_band"):
+            make_finder("classic", **nonsense)
 
 
 def test_three_terms_give_the_curvature():

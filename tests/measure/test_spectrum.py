@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from skysift.measure.spectrum import power_laws, taylor_laws
+from skysift.measure.spectrum import TaylorBand, power_laws, taylor_laws, truncation
 
 FREQUENCY = np.linspace(0.9e9, 1.7e9, 9)
 REFERENCE = 1.2e9
@@ -102,3 +102,43 @@ def test_errors_of_taylor_terms_know_how_their_noise_goes_together():
     assert np.std((found.curvature + 0.3) / found.curvature_err) == pytest.approx(1.0, abs=0.02)
     blind = taylor_laws(flux, np.broadcast_to(errors, flux.shape), np.eye(3))
     assert np.std((found.index + 0.8) / blind.index_err) < 0.9
+
+
+def test_what_terms_leave_out_of_a_power_law_is_told():
+    """A power law seen through terms that end is off by what is told, and less so the more terms are solved for."""
+    alpha = np.array([-1.5, -0.7, 0.0, 0.5, 1.0])
+    w = np.linspace(-0.2, 0.3, 20001)
+    last = np.full(len(alpha), np.inf)
+    for terms in (2, 3, 4):
+        solve = np.linalg.pinv(np.vander(w, terms, increasing=True))
+        maps = (solve @ (1.0 + w)[:, None] ** alpha).T
+        kept = maps[:, : min(terms, 3)]
+        found = taylor_laws(
+            kept, 1e-6 * np.ones_like(kept), np.eye(kept.shape[1]), band=TaylorBand(-0.2, 0.3, terms)
+        )
+        off = found.index - alpha
+        shift = truncation(alpha, TaylorBand(-0.2, 0.3, terms))
+        np.testing.assert_allclose(off, shift[:, 0], atol=2e-5)
+        np.testing.assert_allclose(found.index_trunc_err, np.abs(off), rtol=0.35, atol=1e-5)
+        assert (np.abs(off[[0, 1, 3]]) < 0.6 * last[[0, 1, 3]]).all()
+        last = np.abs(off)
+        if terms > 2:
+            np.testing.assert_allclose(found.curvature, shift[:, 1], atol=2e-4)
+            np.testing.assert_allclose(
+                found.curvature_trunc_err, np.abs(found.curvature), rtol=0.35, atol=1e-4
+            )
+        else:
+            assert found.curvature_trunc_err is None
+    assert last[2] < 1e-5  # a flat spectrum and a straight line are polynomials
+    assert last[4] < 1e-5
+    assert taylor_laws(maps[:, :2], 1e-6 + 0 * maps[:, :2], np.eye(2)).index_trunc_err is None
+
+
+def test_terms_through_a_dish_end_as_those_of_what_it_saw():
+    alpha, steep = np.array([-0.7, -0.7]), np.array([0.0, 1.0])
+    flux = np.stack([np.ones(2), alpha - steep], axis=1)
+    response = np.stack([-steep, np.zeros(2)], axis=1)
+    band = TaylorBand(-0.2, 0.3, 2)
+    found = taylor_laws(flux, 1e-3 * np.ones((2, 2)), np.eye(2), response=response, band=band)
+    np.testing.assert_allclose(found.index, alpha)
+    np.testing.assert_allclose(found.index_trunc_err, np.abs(truncation(alpha - steep, band)[:, 0]))

@@ -150,6 +150,9 @@ def with_spectra(
         }
         if found.curvature is not None and found.curvature_err is not None:
             filled |= {"spectral_curvature": found.curvature, "spectral_curvature_err": found.curvature_err}
+        for name, wrong in (("index", found.index_trunc_err), ("curvature", found.curvature_trunc_err)):
+            if wrong is not None:
+                filled[f"spectral_{name}_trunc_err"] = wrong
         if found.chi2 is not None:
             filled |= {"spectral_chi2": found.chi2, "n_channels": found.points}
         doubt = mismatched(rows, found, beams, limit)

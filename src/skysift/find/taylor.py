@@ -35,10 +35,11 @@ from skysift.io.planes import has_data
 from skysift.measure.background import mask_bright
 from skysift.measure.convolve import common_beam, convolve, same_beam
 from skysift.measure.response import DishResponse
-from skysift.measure.spectrum import taylor_laws
+from skysift.measure.spectrum import TaylorBand, taylor_laws
 from skysift.sky.beam import Beam
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
+from skysift.sky.units import frequency_text
 
 __all__ = ["TaylorTerms", "noise_correlation"]
 
@@ -69,8 +70,8 @@ class TaylorTerms:
         Raises
         ------
         UsageError
-            There are more terms than two, one lies on other pixels or holds no data, or the response to the primary
-            beam is known at one frequency only.
+            There are more terms than two, one lies on other pixels or holds no data, the response to the primary
+            beam is known at one frequency only, or `taylor_band` cannot be theirs.
         HeaderError
             One has no beam.
         """
@@ -83,6 +84,7 @@ class TaylorTerms:
             raise UsageError(
                 "the Taylor terms are tt1, and perhaps tt2", got=f"{len(self.maps)} maps", allowed="1 or 2"
             )
+        band = _band(image, options, 1 + len(self.maps))
         terms = [_term(given, image, f"tt{k}") for k, given in enumerate(self.maps, start=1)]
         own = tuple(each.beam for each in (image, *terms))
         notes = [
@@ -99,7 +101,29 @@ class TaylorTerms:
             seen_alike(replace(each, frequency=image.frequency), image, f"tt{k}")
             for k, each in enumerate(terms, start=1)
         ]
-        return OpenTerms(image, tuple(terms), own, tuple(notes))
+        return OpenTerms(image, tuple(terms), own, tuple(notes), band)
+
+
+def _band(image: SkyImage, options: FinderOptions | None, n_maps: int) -> TaylorBand | None:
+    """The data that the terms were made of, as the options tell."""
+    if options is None or options.taylor_band is None:
+        return None
+    low, high = options.taylor_band
+    if not low <= image.frequency <= high:
+        raise UsageError(
+            "taylor_band does not hold the frequency of tt0, which the terms count from",
+            got=f"{low:g} to {high:g} Hz, and {frequency_text(image.frequency)}",
+            allowed="lowest and highest frequency in Hz",
+            todo="give the band of the data, and --frequency where the header does not tell it",
+        )
+    solved = n_maps if options.taylor_terms is None else options.taylor_terms
+    if solved < n_maps:
+        raise UsageError(
+            "fewer Taylor terms were solved for than there are maps",
+            got=f"taylor_terms={solved}, and {n_maps} maps with tt0",
+            allowed=f"{n_maps} or more",
+        )
+    return TaylorBand(low / image.frequency - 1.0, high / image.frequency - 1.0, solved)
 
 
 def _term(given: MapLike, image: SkyImage, what: str) -> SkyImage:
@@ -134,12 +158,15 @@ class OpenTerms:
         The beams of tt0 and the terms before they were brought to one.
     notes
         What was odd.
+    band
+        What they were made of, where that is told.
     """
 
     image: SkyImage
     terms: tuple[SkyImage, ...]
     own: tuple[Beam, ...]
     notes: tuple[str, ...] = ()
+    band: TaylorBand | None = None
 
     def add(self, finding: Finding, options: FinderOptions, crew: Crew) -> Finding:
         """The finding with spectral indices, curvatures and the table of the terms."""
@@ -157,7 +184,7 @@ class OpenTerms:
         catalogue = with_spectra(
             finding,
             measured,
-            partial(taylor_laws, correlation=correlation),
+            partial(taylor_laws, correlation=correlation, band=self.band),
             self.own,
             options.spectral_beams,
             _of_beam(finding.noise, places),

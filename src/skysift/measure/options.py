@@ -321,6 +321,26 @@ class SpectraOptions(AlikeOptions):
     spectral_curvature: bool = option(
         False, doc="Fit a curved spectrum to three channels or more; Taylor terms to tt2 always give it."
     )
+    taylor_band: tuple[float, float] | None = option(
+        None,
+        unit="Hz",
+        doc="Lowest and highest frequency of the data that Taylor terms were made of: tells how far an index may err "
+        "since the terms end.",
+    )
+    taylor_terms: int | None = option(
+        None,
+        at_least=2,
+        at_most=10,
+        doc="How many Taylor terms were solved for when the maps were made; as many as there are maps, if not given.",
+    )
+
+    @model_validator(mode="after")
+    def _band_is_a_band(self) -> Self:
+        if self.taylor_band is not None and not 0.0 < self.taylor_band[0] < self.taylor_band[1]:
+            raise ValueError("taylor_band is a frequency above 0 Hz and a higher one")
+        if self.taylor_terms is not None and self.taylor_band is None:
+            raise ValueError("taylor_terms is used with taylor_band only")
+        return self
 
 
 class MeasureOptions(NoiseOptions, BeamOptions, ForcedOptions, AlikeOptions):

@@ -6,17 +6,18 @@ channel is low). All sources are fitted at once, by damped Gauss-Newton steps.
 
 Taylor terms are those of multi-frequency synthesis (Rau & Cornwell 2011, A&A 532, A71), I(nu) = I0 + I1 w + I2 w^2
 with w = (nu - nu0) / nu0: alpha = I1 / I0 and beta = I2 / I0 - alpha (alpha - 1) / 2, where beta is the factor of
-ln(nu/nu0)^2 in ln S (for logarithms to base 10, beta ln 10).
+ln(nu/nu0)^2 in ln S (for logarithms to base 10, beta ln 10). Terms are the polynomial of least squares through a
+band: where it ends, what is left of a power law goes into its terms, and `truncation` tells how much.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PowerLaws", "power_laws", "taylor_laws"]
+__all__ = ["PowerLaws", "TaylorBand", "power_laws", "taylor_laws", "truncation"]
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +27,24 @@ _VAGUE = 5.0  # nor is one with a larger error
 _STARTS = np.linspace(-4.0, 4.0, 17)  # indices tried before the first step
 _STEPS = 40
 _DONE = 1e-9  # of an index; a smaller step is the last
+_NODES = 64  # of the integrals over a band
+
+
+@dataclass(frozen=True)
+class TaylorBand:
+    """The data that Taylor terms were made of.
+
+    Parameters
+    ----------
+    low, high
+        Frequencies over that of reference, less 1.
+    terms
+        How many terms were solved for.
+    """
+
+    low: float
+    high: float
+    terms: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +63,8 @@ class PowerLaws:
         Weighted sum of squared residuals; None for Taylor terms; (n,).
     points
         Number of fluxes used; (n,).
+    index_trunc_err, curvature_trunc_err
+        By how much index and curvature err since Taylor terms end; None where that was not asked for; (n,).
     """
 
     flux: Floats
@@ -54,6 +75,8 @@ class PowerLaws:
     curvature_err: Floats | None
     chi2: Floats | None
     points: NDArray[np.int64]
+    index_trunc_err: Floats | None = None
+    curvature_trunc_err: Floats | None = None
 
 
 def power_laws(
@@ -97,7 +120,11 @@ def power_laws(
 
 
 def taylor_laws(
-    flux: Floats, flux_err: Floats, correlation: Floats, response: Floats | None = None
+    flux: Floats,
+    flux_err: Floats,
+    correlation: Floats,
+    response: Floats | None = None,
+    band: TaylorBand | None = None,
 ) -> PowerLaws:
     """Spectra from fluxes in the Taylor terms of a map.
 
@@ -111,6 +138,8 @@ def taylor_laws(
         Index and curvature of the primary beam through which the terms were seen, -s and b of
         A exp(-s u + b u^2), u = ln(nu/nu0): the terms are multiplied by the series of 1/A,
         1 + s w + (s (s - 1) / 2 - b) w^2; (source, 2).
+    band
+        The data that the terms were made of, if `truncation` is to be told.
     """
     n, terms = flux.shape
     curvature: Floats | None = None
@@ -139,7 +168,40 @@ def taylor_laws(
         if curvature is not None and curvature_err is not None:
             curvature[vague], curvature_err[vague] = np.nan, np.nan
     points = np.isfinite(flux).sum(axis=1).astype(np.int64)
-    return PowerLaws(i0, flux_err[:, 0], index, index_err, curvature, curvature_err, None, points)
+    found = PowerLaws(i0, flux_err[:, 0], index, index_err, curvature, curvature_err, None, points)
+    if band is None:
+        return found
+    seen = index if response is None else index + response[:, 0]  # the terms are those of what the dish saw
+    shifts = np.abs(truncation(seen, band))
+    return replace(
+        found, index_trunc_err=shifts[:, 0], curvature_trunc_err=None if curvature is None else shifts[:, 1]
+    )
+
+
+def truncation(index: Floats, band: TaylorBand) -> Floats:
+    """By how much index and curvature (source, 2) of power laws come out wrong when they are read from Taylor terms.
+
+    The terms are taken as the polynomial of least squares through the band, all of whose frequencies count alike. NaN
+    where the index is, and for the curvature of two terms.
+
+    Parameters
+    ----------
+    index
+        alpha, (source,).
+    band
+        The data that the terms were made of.
+    """
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    w = band.low + (band.high - band.low) * 0.5 * (node + 1.0)
+    root = np.sqrt(weight)
+    solve = np.linalg.pinv(np.vander(w, band.terms, increasing=True) * root[:, None])
+    with np.errstate(invalid="ignore"):
+        terms = (np.exp(index[:, None] * np.log1p(w)) * root) @ solve.T
+    slope = terms[:, 1] / terms[:, 0]
+    bend = np.full(len(index), np.nan)
+    if band.terms > 2:
+        bend = terms[:, 2] / terms[:, 0] - 0.5 * slope * (slope - 1.0)
+    return np.stack([slope - index, bend], axis=1)
 
 
 def _distinct(x: Floats, used: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -148,6 +148,16 @@ FURTHER: tuple[Column, ...] = (
         ".2f",
     ),
     Column(
+        "spectral_index_trunc_err",
+        "float64",
+        "",
+        "stat.error.sys;spect.index",
+        "By how much the index of a power law comes out wrong since the Taylor terms end, by the option `taylor_band`; "
+        "part of no other error.",
+        OF_CS,
+        ".3f",
+    ),
+    Column(
         "spectral_curvature",
         "float64",
         "",
@@ -164,6 +174,16 @@ FURTHER: tuple[Column, ...] = (
         "Error of the spectral curvature.",
         OF_CS,
         ".2f",
+    ),
+    Column(
+        "spectral_curvature_trunc_err",
+        "float64",
+        "",
+        "stat.error.sys;spect.index;em.radio;arith",
+        "By how much the curvature of a power law comes out wrong since the Taylor terms end, by the option "
+        "`taylor_band`; part of no other error.",
+        OF_CS,
+        ".3f",
     ),
     Column(
         "spectral_chi2",
