@@ -110,3 +110,16 @@ def test_the_example_is_a_configuration(tmp_path):
     plan = read_config(tmp_path / "survey.yaml")
     assert [each.name for each in plan.fields] == ["J0340", "a"]
     assert plan.references[0].options.spectral_index == -0.8
+
+
+def test_maps_of_primary_beams_are_looked_for_beside_the_configuration(maps):
+    told = wrong(maps, "fields:\n  - {map: A.fits, primary_beam: gone.fits}\n")
+    assert told == [
+        f"survey.yaml line 2, fields[0].primary_beam: there is no such map: got '{maps / 'gone.fits'}'"
+    ]
+    (maps / "good.yaml").write_text(
+        "fields:\n  - {map: A.fits, primary_beam: 'B.fits[0]'}\n  - {map: B.fits, weight: 'http://here/w.fits'}\n"
+    )
+    one, two = read_config(maps / "good.yaml").fields
+    assert one.options.primary_beam == str(maps / "B.fits[0]")
+    assert two.options.weight == "http://here/w.fits"
