@@ -26,7 +26,7 @@ def main() -> None:
         "--finder",
         action="append",
         metavar="NAME[:OPTION=VALUE,...]",
-        help="instead of all; also threshold, bdsf",
+        help="instead of all; also threshold, bdsf, bdsf-constant",
     )
     parser.add_argument("--only-write", action="store_true", help="score what has been run before")
     parser.add_argument("--out", type=Path, default=None, help="bench/extended.md where all finders run")

@@ -238,9 +238,9 @@ def methods(named: list[str] | None) -> list[Method]:
         Method("islands > 3 beams, resolved", "classic", ("seed=5", "grow=3"), "resolved"),
     ]
     peers = [Method("PyBDSF atrous", "bdsf", ("rms_map=auto",))]
-    peers += [Method("PyBDSF atrous, one rms", "bdsf", ("rms_map=constant",))]
+    constant = [Method("PyBDSF atrous, one rms", "bdsf", ("rms_map=constant",))]
     if named:
-        known = {"threshold": simple, "bdsf": peers}
+        known = {"threshold": simple, "bdsf": peers, "bdsf-constant": constant}
         chosen = []
         for each in named:
             finder, _, settings = each.partition(":")

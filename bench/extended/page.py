@@ -23,9 +23,10 @@ at least half the flux. Reliability: share of the found extended sources whose I
 source is at least 0.1; what is not, but lies on diffuse emission brighter than 1 sigma on average, is counted as
 neither. Sources that the border cuts do not count. Width: half of the 16-84 % range of (found - true flux) over the
 quoted error. CPU: median of a map. Thresholding: islands of seed 5, grow 3 with more than 3 beam areas, their pixel
-sums as fluxes; "resolved": less those that are one unresolved component. PyBDSF: `atrous_do`, with its own map of the
-noise or one number; its islands' Gaussians painted and cut at 1 sigma, above 3 beam areas, less single unresolved
-Gaussians.
+sums as fluxes; "resolved": less those that are one unresolved component. PyBDSF: `atrous_do`, thresholds 5 and 3, its
+own map of the noise, no map of the mean; its islands' Gaussians painted and cut at 1 sigma, above 3 beam areas, less
+single Gaussians whose own width is below half a beam. Ours: sources of structure E; the flux of a compact source on
+top is the extended one's, too, unless a true compact source lies within half a beam.
 """
 
 
