@@ -131,12 +131,10 @@ def segments(tables: dict, masks: sparse.csr_matrix, sky: Sky) -> Found:
     The core of a jet or of a Sersic profile may be a source of its own: its flux is the extended source's, too, unless a
     true compact source lies within half a beam.
     """
-    s, islands_ = tables["sources"], tables["islands"]
+    s = tables["sources"]
     kind, parent = np.asarray(s["structure"]).astype(str), np.asarray(s["parent_id"])
     rows = np.flatnonzero(np.char.strip(kind) == "E")
-    place = np.stack([np.asarray(islands_["x"], float), np.asarray(islands_["y"], float)], axis=1)
     at = np.stack([np.asarray(s["x"], float), np.asarray(s["y"], float)], axis=1)
-    home = cKDTree(place).query(at[rows])[1] if rows.size else np.empty(0, dtype=np.int64)
     truth = sky.truth.sources
     other = truth["object_type"] != "extended"
     flux, variance = (np.nan_to_num(np.asarray(s[name], float)) for name in ("flux", "flux_err"))
@@ -150,7 +148,7 @@ def segments(tables: dict, masks: sparse.csr_matrix, sky: Sky) -> Found:
     whole = np.array([number.get(int(k), i) for i, k in enumerate(np.where(own, parent, 0))], dtype=np.int64)
     whole = np.where(own, whole, np.arange(len(s)))
     total, spread = (np.bincount(whole, values, len(s)) for values in (flux, variance))
-    return Found(masks[np.asarray(islands_["island_id"])[home] - 1], total[rows], np.sqrt(spread[rows]))
+    return Found(masks[np.asarray(s["island_id"])[rows] - 1], total[rows], np.sqrt(spread[rows]))
 
 
 def islands(tables: dict, masks: sparse.csr_matrix, chosen: str) -> Found:
