@@ -40,6 +40,7 @@ def results(size: int) -> str:
         "spectra",
         "stokes",
         "extended",
+        "morphology",
         "joining",
         "notes",
     )

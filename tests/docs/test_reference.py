@@ -99,9 +99,9 @@ def test_every_layout_and_its_columns(built):
 def test_every_product(built):
     page = text_of(built / "reference" / "products.html")
     maps = ("background", "rms", "model", "residual", "labels")
-    for name in product_names(("fits",), maps, report=True):
+    for name in product_names(("fits",), maps, report=True, segments=True):
         stem = name.removesuffix(".fits")
-        assert stem in page if stem in ("islands", "sources", "components") else name in page
+        assert stem in page if stem in ("islands", "sources", "components", "spines") else name in page
 
 
 def test_every_setting_and_error(built, targets):

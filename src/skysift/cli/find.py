@@ -208,7 +208,7 @@ class _Task:
         beside = self.beside.of(image, self.opening)
         key: tuple[object, ...] = ()
         if finished is not None:
-            names = product_names(self.formats, self.maps, report=self.report)
+            names = product_names(self.formats, self.maps, report=self.report, segments=finder.segments)
             asked = [getattr(self, each.name) for each in fields(self) if each.name not in _MACHINE]
             key = (run_key(image, finder, name=self.name, region=self.region, beside=beside), *asked)
             if finished.has(out.name, key) and all((out / name).exists() for name in names):

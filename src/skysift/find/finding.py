@@ -49,7 +49,9 @@ class Finding:
     tables
         Tables beside those of the catalogue, by name.
     spines
-        Ridges of extended sources, owned by their `source_id`.
+        Ridges of extended sources, owned by their `source_id`: one a segment.
+    segments
+        The `island_id` of each segment, in the order of `spines`.
     """
 
     image: SkyImage
@@ -62,6 +64,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     tables: Mapping[str, ResultTable | Table] = field(default_factory=dict, repr=False)
     spines: Lines = field(default_factory=Lines.empty, repr=False)
+    segments: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
 
     def read(self, name: MapName, box: Box) -> npt.NDArray[np.float32] | npt.NDArray[np.int32]:
         """

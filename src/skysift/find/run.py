@@ -169,7 +169,7 @@ def search(
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     notes += () if noise.response is None else noise.response.notes
-    used, found, spines = finder, None, Lines.empty()
+    used, found, spines, segments = finder, None, Lines.empty(), np.empty(0, np.int64)
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
@@ -197,6 +197,7 @@ def search(
     catalogue = characterise(measured, image, error, finder.options, provenance, noise.response)
     if found is not None:
         catalogue, spines = _with_extended(catalogue, found.extended, image, finder.options)
+        segments = found.extended.island + 1
     clock.lap("catalogue")
     facts: dict[str, object] = {
         **noise.mesh.facts,
@@ -209,7 +210,9 @@ def search(
     }
     mask = objects.to_mask(image.shape) if len(objects) else Mask.empty(image.shape)
     rows = np.ascontiguousarray(measured.components[:, row.AMPLITUDE : row.YY + 1])
-    finding = Finding(image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines)
+    finding = Finding(
+        image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines, segments=segments
+    )
     if finder.options.join:
         finding = join_finding(finding, finder.options, crew)
         clock.lap("joins")

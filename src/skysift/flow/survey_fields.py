@@ -200,7 +200,8 @@ def is_kept(opened: FieldOpen, folder: Path, names: tuple[str, ...], *, overwrit
 
 def wanted_names(plan: SurveyPlan) -> tuple[str, ...]:
     """The products of each field."""
-    return product_names(_formats(plan), plan.options.maps, report=plan.options.report)
+    segments = Registry[Any]("finder").load(plan.options.finder).segments
+    return product_names(_formats(plan), plan.options.maps, report=plan.options.report, segments=segments)
 
 
 def _formats(plan: SurveyPlan) -> tuple[str, ...]:

@@ -231,7 +231,7 @@ class _Placed:
         for row, hole, points, mine in zip(
             rows.tolist(), self.hole.tolist(), self.points, known.tolist(), strict=True
         ):
-            if mine:
+            if mine and len(points) > 1:
                 yield row, hole, points
 
 

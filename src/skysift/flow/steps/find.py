@@ -27,6 +27,7 @@ from skysift.find.finder import Finder
 from skysift.find.finding import Finding
 from skysift.find.run import search
 from skysift.find.stokes import V_TABLE
+from skysift.flow.extended import EXTENDED_MOC, SPINES, drawn_sources, spine_table, write_area
 from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
@@ -155,7 +156,7 @@ def find_products(
     executor, workers = hands(scheduler, workers, travels=image.origin is not None)
     tile = tile or settings().tile
     tables = [*finder.tables, *(name for one in beside for name in one.tables)]
-    names = product_names(formats, maps, report=report, tables=tables)
+    names = product_names(formats, maps, report=report, tables=tables, segments=finder.segments)
     names = (*(texts or {}), *(() if also is None else also.names), *names)
     key = run_key(image, finder, name=name, region=region, beside=beside)
     with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
@@ -239,9 +240,23 @@ def run_key(
 
 
 def product_names(
-    formats: Sequence[str], maps: Sequence[str], *, report: bool, tables: Sequence[str] = ()
+    formats: Sequence[str],
+    maps: Sequence[str],
+    *,
+    report: bool,
+    tables: Sequence[str] = (),
+    segments: bool = False,
 ) -> tuple[str, ...]:
     """File names of all products of a run, the manifest last.
+
+    Parameters
+    ----------
+    formats, maps, report
+        As for `find_products`.
+    tables
+        Tables beside those of the catalogue.
+    segments
+        Whether the finder looks for extended sources.
 
     Raises
     ------
@@ -258,11 +273,12 @@ def product_names(
     files = [
         f"{table}{_format(name).suffixes[0]}"
         for name in dict.fromkeys(formats)
-        for table in (*TABLES, *tables)
+        for table in (*TABLES, *tables, *([SPINES] * segments))
     ]
     return (
         *files,
         *REGIONS,
+        *([EXTENDED_MOC] * segments),
         *(f"{table}.{suffix}" for table in tables if table in DRAWN for suffix in ("reg", "crtf")),
         *(file_of(name) for name in MAPS if name in maps),
         *([REPORT] * report),
@@ -367,11 +383,17 @@ def _write_tables(finding: Finding, folder: ProductFolder, formats: Sequence[str
         writer = _format(name)
         for table in TABLES:
             writer.write(finding.catalogue, folder.path(f"{table}{writer.suffixes[0]}"), table)
-        for extra, rows in finding.tables.items():
+        tables = dict(finding.tables)
+        if f"{SPINES}{writer.suffixes[0]}" in folder.names:
+            tables[SPINES] = spine_table(finding.spines, finding.image.frame)
+        for extra, rows in tables.items():
             place = folder.path(f"{extra}{writer.suffixes[0]}")
             writer.write_table(rows, place, finding.catalogue.provenance)
-    write_ds9(folder.path("regions.reg"), finding.catalogue.components, finding.image.frame)
-    write_crtf(folder.path("regions.crtf"), finding.catalogue.components, finding.image.frame)
+    drawn, components = drawn_sources(finding), finding.catalogue.components
+    write_ds9(folder.path("regions.reg"), components, finding.image.frame, drawn=drawn)
+    write_crtf(folder.path("regions.crtf"), components, finding.image.frame, drawn=drawn)
+    if EXTENDED_MOC in folder.names:
+        write_area(finding, folder.path(EXTENDED_MOC))
     for name, found in finding.tables.items():
         if name in DRAWN and isinstance(found, Table):
             write_ds9(folder.path(f"{name}.reg"), found, finding.image.frame)
