@@ -1,5 +1,6 @@
 """Fluxes and shapes of segments, from a few reads of the map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,16 +52,25 @@ class Segmented:
     shapes: SegmentShapes
     at_blank: Bools
 
+    @classmethod
+    def concat(cls, parts: "Sequence[Segmented]") -> "Segmented":
+        """One after the other."""
+        return cls(
+            SegmentFluxes.concat([part.fluxes for part in parts]),
+            SegmentShapes.concat([part.shapes for part in parts]),
+            np.concatenate([part.at_blank for part in parts]),
+        )
+
     def select(self, rows: Ints) -> "Segmented":
         """Some of them, in the order of `rows`."""
         return Segmented(self.fluxes.select(rows), self.shapes.select(rows), self.at_blank[rows])
 
 
 def measure_segments_of(
-    residual: Residual, segments: Detections, hidden: Detections, crew: Crew
+    residual: Residual, segments: Detections, hidden: Detections, crew: Crew, chosen: Ints
 ) -> Segmented:
     """
-    What was measured of segments.
+    What was measured of the chosen segments.
 
     Parameters
     ----------
@@ -70,10 +80,12 @@ def measure_segments_of(
         Extended emission; no two share a pixel.
     hidden
         Objects whose pixels tell nothing of the background.
+    chosen
+        Numbers of the segments to be measured, ascending.
     """
     image = residual.image
     n = len(segments)
-    if not n:
+    if not len(chosen):
         return nothing()
     mask = segments.to_mask(image.shape)
     major, minor = image.frame.beam_pixels(image.beam)
@@ -81,14 +93,11 @@ def measure_segments_of(
     margin = int(np.ceil(OUTER * beam)) + 1
     other = hidden.to_mask(image.shape)
     places = share_reads(Segments(mask, segments.boxes, np.arange(n)), n, np.full(n, margin), image.shape)
-    reads = [_Read(box, members, mask.near(box), other.near(box)) for box, members in places]
+    picked = [(box, members[np.isin(members, chosen)]) for box, members in places]
+    reads = [_Read(box, each, mask.near(box), other.near(box)) for box, each in picked if len(each)]
     parts = list(crew.map("segment fluxes", partial(_measure, residual, beam), reads))
     order = np.argsort(np.concatenate([read.members for read in reads]))
-    return Segmented(
-        SegmentFluxes.concat([part.fluxes for part in parts]),
-        SegmentShapes.concat([part.shapes for part in parts]),
-        np.concatenate([part.at_blank for part in parts]),
-    ).select(order)
+    return Segmented.concat(parts).select(order)
 
 
 def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:

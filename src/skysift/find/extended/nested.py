@@ -32,63 +32,73 @@ Pixels = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 INNER, OUTER = 1.2, 2.0  # beams (FWHM); the ring whose median is the local background
-WIDEST = 1.5  # beam areas; a Gaussian on top of emission is no point if it is larger,
-RESOLVED = 2.5  # or wider than the beam by so many sigma: it is a peak of what it lies on
+MOST = 2  # points in an island on top of emission; more are its structure
 FEWEST = 0.3  # of the ring must hold data
 
 
 @kernel
-def ring_medians(
-    data: Pixels, level: Pixels, wanted: Labels, ring: Ints, fewest: int, top: int, left: int, out: Pixels
-) -> None:
+def raise_level(
+    data: Pixels, level: Pixels, rms: Pixels, wanted: Labels, ring: Ints, fewest: int, top: int, left: int,
+    out_level: Pixels, out_rms: Pixels,
+) -> None:  # fmt: skip
     """
-    Fill ``out (y, x)`` with the median above the level of the ring around each wanted pixel, not below 0.
+    Raise level and noise at each wanted pixel to the median and the scatter of the ring around it.
+
+    The median counts where it is above the level, the scatter (1.4826 times the median absolute deviation) where it
+    is above the noise: what lies around a pixel then hides a source as noise does.
 
     Parameters
     ----------
-    data, level
+    data, level, rms
         A tile with a margin.
     wanted
         What is not 0 here is wanted; its first pixel is (top, left) of the tile.
     ring
         Offsets ``(n, 2)`` (dy, dx).
     fewest
-        Pixels of the ring that must hold data; else the background is 0.
+        Pixels of the ring that must hold data; else nothing is raised.
+    out_level, out_rms
+        ``(y, x)`` like ``wanted``.
     """
     values = np.empty(ring.shape[0])
     for i in range(wanted.shape[0]):
         for j in range(wanted.shape[1]):
-            out[i, j] = 0.0
+            out_level[i, j], out_rms[i, j] = level[i + top, j + left], rms[i + top, j + left]
             if wanted[i, j] == 0:
                 continue
             n = 0
             for k in range(ring.shape[0]):
                 y, x = i + top + ring[k, 0], j + left + ring[k, 1]
                 if 0 <= y < data.shape[0] and 0 <= x < data.shape[1] and not np.isnan(data[y, x]):
-                    values[n] = data[y, x] - level[y, x]
+                    values[n] = np.float64(data[y, x]) - level[y, x]
                     n += 1
-            if n >= fewest:
-                out[i, j] = max(np.median(values[:n]), 0.0)
+            if n < fewest:
+                continue
+            middle = np.median(values[:n])
+            for k in range(n):
+                values[k] = abs(values[k] - middle)
+            out_level[i, j] += max(middle, 0.0)
+            out_rms[i, j] = max(out_rms[i, j], 1.4826 * np.median(values[:n]))
 
 
 @dataclass(frozen=True, eq=False)
 class RaisedNoise(Noise):
     """
-    The noise of a map with the level raised, inside of segments, to what lies around each pixel.
+    The noise of a map with level and rms raised, inside of segments, to what lies around each pixel.
 
     Attributes
     ----------
     hull
         Where the level is raised.
     ring
-        Offsets ``(n, 2)`` (dy, dx) of the ring whose median it is raised by.
+        Offsets ``(n, 2)`` (dy, dx) of the ring that is looked at.
     """
 
     hull: Mask | None = None
     ring: Ints | None = None
 
     def tile(self, image: SkyImage, box: Box) -> NoisyTile:
-        """Pixels of a box with their noise and the raised level."""
+        """Pixels of a box with the raised level and noise."""
         assert self.hull is not None
         assert self.ring is not None
         wanted = np.ascontiguousarray(self.hull.paint(box))
@@ -98,13 +108,11 @@ class RaisedNoise(Noise):
         wide = box.expand(margin).intersect(Box.of(image.shape))
         tile = super().tile(image, wide)
         top, left = box.y0 - wide.y0, box.x0 - wide.x0
-        inner = np.s_[top : top + box.shape[0], left : left + box.shape[1]]
-        raised = np.empty(box.shape, np.float32)
-        ring_medians(
-            tile.data, tile.level, wanted, self.ring, int(FEWEST * len(self.ring)), top, left, raised
-        )
-        data, level, rms = (np.ascontiguousarray(each[inner]) for each in (tile.data, tile.level, tile.rms))
-        return NoisyTile(box, data, level + raised, rms, tile.whole)
+        data = np.ascontiguousarray(tile.data[top : top + box.shape[0], left : left + box.shape[1]])
+        level, rms = np.empty(box.shape, np.float32), np.empty(box.shape, np.float32)
+        fewest = int(FEWEST * len(self.ring))
+        raise_level(tile.data, tile.level, tile.rms, wanted, self.ring, fewest, top, left, level, rms)
+        return NoisyTile(box, data, level, rms, tile.whole)
 
 
 def ring_of(image: SkyImage) -> Ints:
@@ -125,7 +133,7 @@ def find_nested(
     """
     The compact sources on top of segments: what was measured, and the segment of each island.
 
-    An island above the local background counts if its peak lies in a segment and it is one point, brighter than
+    An island above the local background counts if its peak lies in a segment and it is a point or two, brighter than
     `contrast` times the local background. What has more structure is structure of the segment.
 
     Parameters
@@ -181,16 +189,17 @@ def _fragments(
 
 
 def _on_top(measured: Measured, options: ExtendedOptions) -> Bools:
-    """Which islands are one point each, and stand out from what they lie on."""
+    """Which islands are a point or two, and stand out from what they lie on."""
     c, n = measured.components, len(measured.islands)
     owner = c[:, row.ISLAND].astype(np.int64)
     area = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(measured.beams))
-    point = (area <= WIDEST) & ~(c[:, row.RESOLUTION] > RESOLVED)
     clear = c[:, row.AMPLITUDE] >= np.maximum(
         options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS]
     )
-    good = np.bincount(owner, point & clear, minlength=n) > 0
-    return np.asarray(good & (np.bincount(owner, minlength=n) == 1) & is_described(measured))
+    wide = np.bincount(owner, area > options.point_area, minlength=n) > 0
+    count = np.bincount(owner, minlength=n)
+    good = (np.bincount(owner, clear, minlength=n) > 0) & ~wide & (count <= MOST)
+    return np.asarray(good & is_described(measured))
 
 
 def label_at(mask: Mask, places: Floats) -> Ints:

@@ -46,7 +46,7 @@ class ExtendedOptions(ClassicOptions):
         doc="Gaussians of up to so many beam areas are compact: they are taken off before segments are sought.",
     )
     contrast: float = option(
-        1.0,
+        0.3,
         at_least=0.0,
         doc="A compact source on top of a segment is this much of the brightness around it, or more.",
     )

@@ -21,6 +21,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.float32]
 
+COMPACT = 0.9  # of the flux of a compact island is in compact Gaussians
 LEFT = 5.0  # sigma; what the model of a compact source leaves at most
 LEFT_SHARE = 0.02  # of its peak, where that is more: gains and pixels are no better known
 REACH = 40.0  # square of the distance, in sigma, at which a Gaussian is painted no more
@@ -73,7 +74,7 @@ class Residual:
 
 def is_compact(measured: Measured, largest: float) -> Bools:
     """
-    Which islands ``(n,)`` are made of compact Gaussians alone: none larger than `largest` beam areas.
+    Which islands ``(n,)`` are compact: Gaussians of up to `largest` beam areas hold nine tenths of their flux.
 
     Islands without a component are not.
     """
@@ -81,8 +82,9 @@ def is_compact(measured: Measured, largest: float) -> Bools:
     owner = rows[:, row.ISLAND].astype(np.int64)
     n = len(measured.islands)
     ratio = np.sqrt(determinants(rows[:, row.XX : row.YY + 1]) / determinants(measured.beams))
-    wide = np.bincount(owner, ratio > largest, minlength=n) > 0
-    return np.asarray((np.bincount(owner, minlength=n) > 0) & ~wide)
+    flux = np.abs(rows[:, row.FLUX])
+    small, whole = np.bincount(owner, flux * (ratio <= largest), n), np.bincount(owner, flux, n)
+    return np.asarray((whole > 0.0) & (small >= COMPACT * whole))
 
 
 def is_described(measured: Measured) -> Bools:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.find.extended.fluxes import Segmented, measure_segments_of
+from skysift.find.extended.grow import grown
 from skysift.find.extended.nested import find_nested, label_at
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual, around, is_compact, is_described
@@ -26,12 +27,15 @@ from skysift.sky.detections import Detections
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
+from skysift.sky.shapes import determinants
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 POINTS = 4.0  # an island larger than so many points of its brightness, and
+PEAK_AREA = 1.4  # beam areas; what is wider on top of a segment, and
+PEAK_SHARE = 0.3  # holds more of the flux of both, is its peak
 BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 
 
@@ -108,6 +112,8 @@ def search_extended(
     segmenters = make_segmenters(image, noise, options)
     segments, scatter = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew)
     segments = segments.select(segments.area >= options.smallest_area * beam_area)
+    blocked = islands.select(compact).to_mask(image.shape)
+    segments = grown(residual, segments, blocked, options.dilate, crew)
     mask = segments.to_mask(image.shape)
     # whose islands stay
     inside = label_at(mask, measured.islands[:, [row.I_YPEAK, row.I_XPEAK]]) > 0
@@ -119,27 +125,53 @@ def search_extended(
         more = measure_objects(image, noise, finder, rest, int(lone.sum()), area, crew)
     else:
         more = measured.select(np.zeros(len(islands), np.bool_))
-    nested, owner = find_nested(image, noise, finder, segments, area, crew)
+    outside = [measured.select(kept), more]
     compact_objects = Detections.concat([islands.select(kept), large.select(lone)])
     taken = compact_objects.to_mask(image.shape)
+    prints, left = without(segments.footprints, len(segments), taken)
+    segments = Detections(boxes_of(prints, len(segments), segments.boxes), segments.scores, prints).select(
+        left
+    )
+    nested, owner = find_nested(image, noise, finder, segments, area, crew)
     new = label_at(taken, nested.islands[:, [row.I_YPEAK, row.I_XPEAK]]) == 0
     nested, owner = nested.select(new), owner[new]
-    parts = [measured.select(kept), more, nested]
-    prints, whole = without(segments.footprints, len(segments), taken)
-    segments = Detections(boxes_of(prints, len(segments), segments.boxes), segments.scores, prints).select(
-        whole
-    )
-    place = np.cumsum(whole) - 1
-    alive = whole[owner]
-    parts[2], owner = nested.select(alive), place[owner[alive]]
-    gaussians = np.concatenate([part.components[:, row.AMPLITUDE : row.YY + 1] for part in parts])
-    clean = Residual(image, noise, np.ascontiguousarray(gaussians), Mask.empty(image.shape))
     hidden = Detections.concat([islands.select(compact), large.select(lone)])
-    segmented = measure_segments_of(clean, segments, hidden, crew)
+
+    def measure(on_top: Measured, chosen: Ints) -> Segmented:
+        gaussians = [part.components[:, row.AMPLITUDE : row.YY + 1] for part in (*outside, on_top)]
+        clean = Residual(
+            image, noise, np.ascontiguousarray(np.concatenate(gaussians)), Mask.empty(image.shape)
+        )
+        return measure_segments_of(clean, segments, hidden, crew, chosen)
+
+    segmented = measure(nested, np.arange(len(segments)))
+    good = ~_is_its_peak(nested, owner, segmented)
+    if not good.all():
+        again = np.unique(owner[~good])
+        nested, owner = nested.select(good), owner[good]
+        both = Segmented.concat([segmented, measure(nested, again)])
+        number = np.arange(len(segments))
+        number[again] = len(segments) + np.arange(len(again))
+        segmented = both.select(number)
     if not finder.compact:
         compact_objects = compact_objects.select(np.zeros(len(compact_objects), np.bool_))
-        parts[:2] = [part.select(np.zeros(len(part.islands), np.bool_)) for part in parts[:2]]
+        outside = [part.select(np.zeros(len(part.islands), np.bool_)) for part in outside]
+    parts = [*outside, nested]
     return _joined(image, parts, owner, compact_objects, segments, segmented, area, {"scale_noise": scatter})
+
+
+def _is_its_peak(nested: Measured, owner: Ints, segmented: Segmented) -> Bools:
+    """
+    Which of the islands on top of segments are the peaks of these, as the middle of a galaxy is.
+
+    They are wider than a point and hold much of the flux of both.
+    """
+    c, n = nested.components, len(nested.islands)
+    island = c[:, row.ISLAND].astype(np.int64)
+    ratio = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(nested.beams))
+    wide = np.bincount(island, ratio > PEAK_AREA, minlength=n) > 0
+    flux = np.bincount(island, c[:, row.FLUX], n)
+    return np.asarray(wide & (flux > PEAK_SHARE * (flux + segmented.fluxes.flux_int[owner])))
 
 
 def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
