@@ -122,6 +122,48 @@ def test_an_annulus_next_to_the_segment_counts_its_noise_only_once():
     assert 0.92 < pull.std() < 1.08
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_sums_and_errors_are_those_of_a_slow_twin(seed):
+    """Flux, level, centroid and their errors as sums over all pairs of pixels."""
+    rng = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(rng.standard_normal((56, 60)), 3)
+    labels, _ = ndimage.label(field > 0.8 * field.std())
+    data = beam_noise(labels.shape, rng) + 4 * (labels > 0) + 0.3
+    rms = 1 + 0.3 * rng.random(labels.shape)
+    blocked = rng.random(labels.shape) < 0.05
+    data[rng.random(labels.shape) < 0.03] = np.nan
+    sizes = np.bincount(labels.ravel(), minlength=2)[1:]
+    member = int(np.argmax(np.where(sizes < 400, sizes, 0))) + 1
+    found = measured(data, labels, [member], rms=rms, blocked=blocked, inner=2.0, outer=7.0)
+    data, rms = data.astype(np.float32).astype(float), rms.astype(np.float32).astype(float)
+    far = ndimage.distance_transform_edt(labels != member)
+    ring = (far > 2) & (far <= 7) & (labels == 0) & ~blocked & np.isfinite(data)
+    assert 10 * AREA < ring.sum() < 500
+    assert found.n_annulus[0] == ring.sum()
+    middle, scatter = np.median(data[ring]), 1.4826 * np.median(np.abs(data[ring] - np.median(data[ring])))
+    for _ in range(20):  # cut at 3 of its own rms, freed of what the cut takes of it
+        kept = data[ring & (np.abs(data - middle) <= 3 * scatter)]
+        middle, scatter = kept.mean(), kept.std() / 0.98658
+    assert found.background[0] == pytest.approx(middle, rel=1e-5)
+    level = found.background[0]
+    own = (labels == member) & np.isfinite(data)
+    y, x = np.nonzero(own | ring)
+    inside = own[y, x]
+    weight = np.where(inside, 1.0, -own.sum() / ring.sum()) * rms[y, x]
+    pairs = np.exp(-((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2) / (4 * SIGMA**2))
+    pairs[(np.abs(y[:, None] - y) > REACH) | (np.abs(x[:, None] - x) > REACH)] = 0.0
+    value = data[own] - level
+    assert found.flux_int[0] == pytest.approx(value.sum() / AREA, rel=1e-6)
+    assert found.flux_int_err[0] == pytest.approx(np.sqrt(weight @ pairs @ weight) / AREA, rel=1e-6)
+    apart = np.where(inside, 0.0, rms[y, x]) / ring.sum()
+    assert found.background_err[0] == pytest.approx(np.sqrt(apart @ pairs @ apart), rel=1e-6)
+    centre = (value * np.nonzero(own)[1]).sum() / value.sum()
+    assert found.x[0] == pytest.approx(centre, rel=1e-6)
+    lever = np.where(inside, (x - centre) * rms[y, x], 0.0)
+    both = lever @ pairs @ lever + ((x - centre)[inside].sum() * found.background_err[0]) ** 2
+    assert found.x_err[0] == pytest.approx(np.sqrt(both) / value.sum(), rel=1e-6)
+
+
 def test_the_subsample_of_a_large_segment_gives_the_same_error():
     labels = np.zeros((220, 220), np.int32)
     y, x = np.mgrid[:220, :220] - 110
