@@ -257,6 +257,7 @@ def report(fields: list[Field], methods: list[Method], final: bool) -> str:
     )
     parts = ["## Several islands, one object\n", head]
     for title, edges, by in (
+        ("Below 0.1 chance neighbours", (0.0, 0.1), "expected"),
         ("By chance neighbours expected", EXPECTED, "expected"),
         ("By separation in beams", SEPARATION, "separation"),
     ):
@@ -274,7 +275,7 @@ def report(fields: list[Field], methods: list[Method], final: bool) -> str:
 
 
 def chosen_methods(named: list[str] | None) -> list[Method]:
-    """What is compared: the classic finder as it is and with joining, and others where they are."""
+    """What is compared: the classic finder as it is and with joining where it can."""
     from skysift.base.registry import Registry
 
     if named:
@@ -283,9 +284,11 @@ def chosen_methods(named: list[str] | None) -> list[Method]:
             for each in named
         ]
     registry = Registry("finder")
-    names = [name for name in ("classic", "full") if name in registry.names()]
-    able = [name for name in names if "join" in registry.options(name).model_fields]
-    return [Method("classic", "classic"), *(Method(f"{n}, join", n, ("join=true",)) for n in able)]
+    able = "join" in registry.options("classic").model_fields
+    return [
+        Method("classic", "classic"),
+        *([Method("classic, join", "classic", ("join=true",))] if able else []),
+    ]
 
 
 def main() -> None:
