@@ -52,7 +52,7 @@ def test_distances_are_those_of_the_transform():
     for shape, share in (((40, 61), 0.02), ((7, 90), 0.2), ((30, 1), 0.1)):
         inside = rng.random(shape) < share
         inside[3, 0] = True
-        out = np.empty(shape, np.int64)
+        out = np.empty(shape, np.int32)
         square_distances(inside, out)
         assert np.array_equal(out, np.rint(ndimage.distance_transform_edt(~inside) ** 2))
 

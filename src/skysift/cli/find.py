@@ -128,7 +128,8 @@ def find(
 
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
-    report.html (open it first) and manifest.json. Nothing shows there before all of it is written.
+    report.html (open it first) and manifest.json; with a finder of extended sources spines and
+    extended.moc.fits. Nothing shows there before all of it is written.
     A run that is broken off after ten seconds or more keeps its work in DIR/.partial: the same command goes
     on from there, and another one is refused until --fresh discards it.
     Flags that describe the map (--hdu, --plane, --beam, --unit, ...) hold for all maps of the call.

@@ -172,7 +172,7 @@ def label_boxes(labels: Labels, index: Ints, n: int) -> Ints:
 
 
 @kernel
-def square_distances(inside: Bools, out: Ints) -> None:
+def square_distances(inside: Bools, out: npt.NDArray[np.int32]) -> None:
     """
     Fill ``out (y, x)`` with the squared distance of each pixel to the nearest one that is ``inside``.
 
@@ -220,8 +220,8 @@ def square_distances(inside: Bools, out: Ints) -> None:
 
 @kernel
 def mark_annulus(
-    data: Pixels, labels: Labels, blocked: Bools, distance: Ints, v0: int, u0: int, inner: float, outer: float,
-    part: npt.NDArray[np.int8],
+    data: Pixels, labels: Labels, blocked: Bools, distance: npt.NDArray[np.int32], v0: int, u0: int, inner: float,
+    outer: float, part: npt.NDArray[np.int8],
 ) -> int:  # fmt: skip
     """Number of free pixels with data between two distances; they become 2 in ``part``, whose first is (v0, u0)."""
     n = 0
@@ -257,7 +257,7 @@ def sum_segments(
         v0, v1 = max(boxes[i, 0] - margin, 0), min(boxes[i, 1] + margin, height)
         u0, u1 = max(boxes[i, 2] - margin, 0), min(boxes[i, 3] + margin, width)
         inside = labels[v0:v1, u0:u1] == members[i]
-        distance = np.empty((v1 - v0, u1 - u0), np.int64)
+        distance = np.empty((v1 - v0, u1 - u0), np.int32)
         square_distances(inside, distance)
         part = inside.astype(np.int8)
         found = 0
@@ -385,7 +385,7 @@ def spread(
         for u in range(width):
             kind, place = part[v, u], (v + reach_y) * stride + u + reach_x
             if kind == 1:
-                dx, dy, here = u - row[X], v - row[Y], own_noise[place]
+                dx, dy, here = u - row[X], v - row[Y], np.float64(own_noise[place])
                 lever_x += dx
                 lever_y += dy
                 power += here * here
@@ -406,7 +406,7 @@ def spread(
                 xx += here * dx * (ax + dx * a)
                 yy += here * dy * (ay + dy * a)
             elif kind == 2 and n_ring > 0.0:
-                here = ring_noise[place]
+                here = np.float64(ring_noise[place])
                 power_ring += here * here
                 seen_ring += 1
                 if (seen_ring - 1) % step_ring:

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-INNER, OUTER = 2.0, 5.0  # beams (FWHM): distance of the annulus of the local level; nearer is what growth has left
+INNER, OUTER = 2.0, 5.0  # beams (FWHM): what tells the local level; nearer is marked by growth
 
 
 @dataclass(frozen=True, eq=False)
