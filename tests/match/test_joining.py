@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from skysift.base.errors import UsageError
 from skysift.match.agglomerate import agglomerate
-from skysift.match.evidence import aligned, bridged, like_flux
+from skysift.match.evidence import Sizes, abundance, aligned, bridged, like_flux, linked, octaves, sized
 from skysift.match.joining import TERMS, Bridges, Parts, join_parts
 from skysift.match.nearby import nearby, slope_of_counts
 from skysift.match.options import JoinOptions
@@ -89,9 +90,13 @@ def test_the_knots_of_a_tail_are_one_object():
 
 
 def test_points_at_random_stay_apart():
-    joins = join_parts(parts(field(4000, 6)))
-    assert np.isfinite(joins.probability).sum() < 12
-    assert joins.pairs.probability.sum() < 60
+    rows = np.array(field(4000, 6))
+    nearer = cKDTree(rows[:, :2]).query_pairs(
+        1.5 * BEAM, output_type="ndarray"
+    )  # no finder tells these apart
+    joins = join_parts(parts(np.delete(rows, nearer[:, 0], axis=0)))
+    assert np.isfinite(joins.probability).sum() < 25
+    assert joins.pairs.probability.sum() < 100
 
 
 def test_one_pair_is_joined_in_an_empty_field_and_not_in_a_crowd():
@@ -234,8 +239,52 @@ def test_pairs_are_those_of_a_search_of_all():
 def test_the_slope_of_counts():
     rng = np.random.default_rng(14)
     for slope in (0.7, 1.5):
-        assert slope_of_counts(rng.uniform(0, 1, 20000) ** (-1 / slope)) == pytest.approx(slope, rel=0.05)
-    assert slope_of_counts(np.ones(5)) == 1.0
+        found = slope_of_counts(rng.uniform(0, 1, 20000) ** (-1 / slope))
+        assert np.median(found) == pytest.approx(slope, rel=0.1)
+    limited = 1.0 / rng.uniform(1e-3, 1.0, 20000)
+    seen = limited[rng.uniform(0, 1, limited.size) < np.minimum(limited / 4.0, 1.0)]  # incomplete below 4
+    found = slope_of_counts(seen)
+    assert found[seen < 1.5].mean() < 0.7
+    assert found[(seen > 6.0) & (seen < 60.0)].mean() == pytest.approx(1.0, abs=0.1)
+    assert np.allclose(slope_of_counts(np.ones(1)), 1.0, atol=0.5)
+    assert len(slope_of_counts(np.empty(0))) == 0
+
+
+def test_touching_beyond_their_reach_speaks_for_one_object():
+    separation, reach = np.full(3, 30.0), np.full(3, 12.0)
+    far = linked(np.array([0.0, 9.0, np.nan]), separation, reach, BEAM)
+    assert far[0] > 2.0
+    assert -0.5 < far[1] < 0.0
+    assert far[2] == 0.0
+    near = linked(np.array([0.0]), np.array([8.0]), np.array([12.0]), BEAM)
+    assert abs(near[0]) < 0.1
+
+
+def test_the_number_of_companions_is_found():
+    rng = np.random.default_rng(17)
+    places = np.linspace(0.1, 5.6, 56)
+    expected = np.full(56, 2.0)
+    for factor in (0.3, 3.0):
+        true = np.exp(np.log(factor)) * expected.sum()
+        n, chance = int(true), 3000
+        apart = rng.uniform(0.1, 5.6, n + chance)
+        odds = np.where(
+            np.arange(n + chance) < n, rng.normal(3.0, 1.5, n + chance), rng.normal(-6.0, 1.5, n + chance)
+        )
+        found = abundance(odds, apart, places, expected)
+        assert found[2:7].mean() == pytest.approx(np.log(factor), abs=0.35)
+    assert np.abs(abundance(np.empty(0), np.empty(0), places, expected)).max() < 5.0
+    weights = octaves(np.log(np.array([1.0, 3.0, 1000.0])))
+    assert np.allclose(weights.sum(axis=0), 1.0)
+
+
+def test_sizes_are_compared_with_those_of_parts_as_bright():
+    # in a map whose bright parts are all extended, being so tells little
+    size, share = np.array([8.0, 8.0, 0.0]), np.array([0.9, 0.05, 0.05])
+    sizes = Sizes(size, size > 0, np.full(3, 3.0), share, np.full(3, np.log(8.0)), 0.6)
+    common, rare, none = sized(sizes, np.arange(3), np.full(3, 27.0))
+    assert rare > common + 1.0
+    assert none < 0.0
 
 
 def test_directions_are_densities():
@@ -266,7 +315,7 @@ def test_flux_ratios_are_densities():
     q = np.exp(-np.linspace(0, 40, 400001))
     slope = 1.3
     # as often as the one, times the counts that chance follows
-    assert np.sum(np.exp(like_flux(q, slope)) * slope) * 1e-4 == pytest.approx(1.0, abs=1e-3)
+    assert np.sum(np.exp(like_flux(q, np.full(q.size, slope))) * slope) * 1e-4 == pytest.approx(1.0, abs=1e-3)
 
 
 def test_terms_add_up_to_the_odds():

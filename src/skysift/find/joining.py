@@ -244,6 +244,7 @@ DECLARED: tuple[Column, ...] = (
     _log("flux", "Log Bayes factor of the flux ratio."),
     _log("size", "Log Bayes factor of the sizes at this distance."),
     _log("alignment", "Log Bayes factor of the directions of the major axes."),
+    _log("contact", "Log Bayes factor of whether the two touch."),
     _log("bridge", "Log Bayes factor of the brightness between the two."),
     _log("core", "Log Bayes factor of a core between the two."),
     _log("brightness", "Log Bayes factor of the surface brightnesses."),

@@ -6,42 +6,44 @@ chance has put side by side. None of them is fitted to made skies; `docs/ideas/j
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erf, erfcx, i0e, ndtr
+from scipy.special import erf, erfcx, expit, i0e, ndtr
 
 __all__ = [
-    "abundance", "aligned", "between", "bridged", "companions", "like_brightness", "like_flux", "physical", "sized",
+    "Sizes", "abundance", "aligned", "between", "bridged", "companions", "like_brightness", "like_flux", "linked",
+    "octaves", "physical", "sized",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-SIZE, SIZE_SLOPE, SIZE_TAIL = (
-    2.0,
-    0.30,
-    1.2,
-)  # median size (arcsec) at 1 mJy and 1.4 GHz, its slope, power of the tail
-FREE = 0.15  # share of objects whose size the flux tells nothing of
+# sizes: median (arcsec) at 1 mJy and 1.4 GHz, its slope, power of the tail; share whose size the flux tells nothing of
+SIZE, SIZE_SLOPE, SIZE_TAIL, FREE = 2.0, 0.30, 1.2, 0.15
 WIDEST = 300.0  # beams
-MULTIPLE_BRIGHT, MULTIPLE_FAINT, TURN = (
-    0.8,
-    0.2,
-    0.3,
-)  # share of radio galaxies far above and below so many mJy
-LOBES, LOBES_RATIO, KNOTS_RATIO = (
-    0.75,
-    0.75,
-    2.0,
-)  # pairs of lobes; spread of the logarithm of their flux ratio
-FILLED, FILLED_SPREAD, COMPACT = 0.3, 0.7, 0.3  # size of a part over the separation; share of compact parts
+# share of radio galaxies far above and below a flux in mJy
+MULTIPLE_BRIGHT, MULTIPLE_FAINT, TURN = 0.8, 0.2, 0.3
+# share of pairs of lobes; spread of the logarithm of the flux ratio of these, and of others
+LOBES, LOBES_RATIO, KNOTS_RATIO = 0.75, 0.75, 2.0
+# size of a part over the separation, and the spread of its logarithm; share whose size the separation tells nothing of
+FILLED, FILLED_SPREAD, COMPACT = 0.3, 0.8, 0.5
+# separation over the reach of both where islands by chance meet, how sharply, and how often far beyond
+MEET, MEET_WIDTH, STRAY_MEET = 1.22, 0.13, 0.004
+LINKED, LINKED_FAR = 0.4, 3.0  # share of pairs whose islands are linked, and how far that reaches
+TOUCHING = 0.25  # beams of a gap
 STRAIGHT, RING, KAPPA = 0.45, 0.25, 2.5  # share along their axis, on a ring; concentration of thin parts
 GLOW, GLOW_LEVEL, STRAY = 0.4, 0.06, 0.03  # share of bridges, their brightness over the peak; chance emission
-BEYOND = 12.0  # errors below, and usual brightnesses above
+BEYOND = 12.0  # errors below, and usual brightnesses above, that make no more difference
+# share of pairs with a core; spread of its place along and across, and of the logarithm of its flux
 CORE, CORE_PLACE, CORE_SIDE, CORE_SHARE = 0.35, 0.15, 0.12, 1.5
-STEPS = 32  # of the logarithm of the separation, over which companions are counted
-ABUNDANCE = 1.5  # how well the number of companions is known beforehand: spread of its logarithm
 EVEN = 0.8  # spread of the logarithm of the ratio of surface brightnesses
+STEPS = 32  # of the logarithm of the separation, over which companions are counted
+# the number of companions beforehand: spread of the logarithm of the factor on it, and of its change in an octave
+ABUNDANCE, SMOOTH = 1.5, 1.0
+OCTAVES, ROUNDS = 9, 60  # of separation from a beam on; steps to find the numbers
 
 
 def physical(flux: Floats, separation: Floats, expected: Floats, beam: float) -> Floats:
@@ -79,9 +81,11 @@ def _by_size(flux: Floats, separation: Floats, beam: float) -> Floats:
 
 def companions(
     flux: Floats, scale: float, faintest: float, beam: float, density: Floats, most: float
-) -> float:
+) -> tuple[Floats, Floats]:
     """
-    Fainter companions that all parts should have by `physical`, those that could be found beside them.
+    Logarithms of separations in beams, and the fainter companions at them that all parts should have by `physical`.
+
+    Those that could be found: as bright as the faintest, and where no more than `most` neighbours are expected.
 
     Parameters
     ----------
@@ -96,38 +100,52 @@ def companions(
     density, most
         Parts as bright on a square arcsec, and the expected number up to which neighbours are looked at.
     """
-    step = (np.arange(STEPS) + 0.5) / STEPS
-    farthest = np.maximum(np.sqrt(most / (np.pi * density)), 1.01 * beam)
-    width = np.log(farthest / beam)
-    separation = beam * np.exp(width[:, None] * step)
-    number = (_by_size(scale * flux[:, None], separation, beam)).mean(axis=1) * width
+    step = np.log(WIDEST) / STEPS
+    apart = (np.arange(STEPS) + 0.5) * step
+    separation = beam * np.exp(apart)
+    inside = np.pi * density[:, None] * separation**2 < most
+    number = np.where(inside, _by_size(scale * flux[:, None], separation, beam), 0.0) * step
     q = np.maximum(np.log(flux / faintest), 0.0)
     seen = LOBES * erf(q / (LOBES_RATIO * np.sqrt(2.0))) + (1.0 - LOBES) * erf(
         q / (KNOTS_RATIO * np.sqrt(2.0))
     )
-    return float((number * seen).sum())
+    return apart, np.asarray(seen @ number)
 
 
-def abundance(odds: Floats, expected: float) -> float:
+def abundance(odds: Floats, apart: Floats, places: Floats, expected: Floats) -> Floats:
     """
-    Logarithm of the factor by which the companions of a map are more than those expected; log-normal about 0 by itself.
+    How many companions a map has at each separation: logarithms of the factor on those expected, an octave apart.
 
-    The likeliest for a mixture of companions and neighbours by chance.
+    The likeliest for a mixture of companions and neighbours by chance, by expectation and maximisation. The factor is
+    log-normal about 1 beforehand, and changes little from octave to octave; between them it is interpolated.
 
     Parameters
     ----------
-    odds
-        Log odds of each part with what it most likely belongs to.
-    expected
-        Companions by the model.
+    odds, apart
+        Log odds of each part with what it most likely belongs to, and the logarithm of their separation in beams.
+    places, expected
+        What `companions` gives.
     """
-    factor = np.arange(-5.0, 2.0, 0.05)
-    likely = np.logaddexp(0.0, odds[:, None] + factor).sum(axis=0) if len(odds) else np.zeros(len(factor))
-    value = likely - np.exp(factor) * expected - 0.5 * (factor / ABUNDANCE) ** 2
-    return float(factor[value.argmax()])
+    n = OCTAVES
+    steps = np.diff(np.eye(n), axis=0) / SMOOTH
+    prior = steps.T @ steps + np.eye(n) / (n * ABUNDANCE**2)
+    here, there = octaves(apart), octaves(places)  # (octave, pair), (octave, place)
+    value = np.zeros(n)
+    for _ in range(ROUNDS):
+        one = expit(odds + value @ here)
+        model = expected * np.exp(value @ there)
+        slope = here @ one - there @ model - prior @ value
+        value = value + np.clip(np.linalg.solve((there * model) @ there.T + prior, slope), -0.5, 0.5)
+    return value
 
 
-def like_flux(ratio: Floats, slope: float) -> Floats:
+def octaves(apart: Floats) -> Floats:
+    """Weights ``(octave, n)`` by which the values of `abundance` are interpolated at logarithms of separations."""
+    place = np.clip(apart / np.log(2.0), 0.0, OCTAVES - 1.0)
+    return np.asarray(np.maximum(1.0 - np.abs(place - np.arange(OCTAVES)[:, None]), 0.0))
+
+
+def like_flux(ratio: Floats, slope: Floats) -> Floats:
     """Log Bayes factor of the flux of the fainter over the brighter part, for counts N(>S) ~ S^-slope."""
     q = -np.log(ratio)
     near = LOBES * _half_normal(q, LOBES_RATIO) + (1.0 - LOBES) * _half_normal(q, KNOTS_RATIO)
@@ -138,28 +156,49 @@ def _half_normal(value: Floats, sigma: float) -> Floats:
     return np.asarray(np.sqrt(2.0 / np.pi) / sigma * np.exp(-0.5 * (value / sigma) ** 2))
 
 
-def sized(
-    size: Floats, extended: Bools, separation: Floats, beam: float, field: tuple[float, float, float]
-) -> Floats:
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """Sizes of parts, and of others as bright in the map; arrays ``(n,)``.
+
+    Attributes
+    ----------
+    size, extended
+        FWHM of the major axis without the beam (arcsec), and whether the part is larger than the beam.
+    limit
+        From what size on a part as bright is seen to be (arcsec).
+    share, middle, spread
+        Of parts as bright: the share that is extended, mean and spread of the logarithm of their sizes.
     """
-    Log Bayes factor of the size of a part at this separation: lobes have about a third of it.
+
+    size: Floats
+    extended: Bools
+    limit: Floats
+    share: Floats
+    middle: Floats
+    spread: float
+
+
+def sized(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
+    """
+    Log Bayes factor of the sizes of parts at these separations: lobes have about a third of it, some are compact.
 
     Parameters
     ----------
-    size
-        FWHM of the major axis without the beam (arcsec).
-    extended
-        Whether the part is larger than the beam.
-    field
-        Of the parts of the map: the share that is extended, mean and spread of the logarithm of their sizes.
+    sizes
+        Of all parts.
+    rows
+        The parts.
+    separation
+        In arcsec.
     """
-    share, middle, spread = field
+    extended, share = sizes.extended[rows], sizes.share[rows]
     expected = np.log(FILLED * separation)
-    with np.errstate(divide="ignore"):
-        ln = np.log(np.where(extended, size, 1.0))
-    seen = (1.0 - COMPACT) * _normal(ln, expected, FILLED_SPREAD)
-    hidden = COMPACT + (1.0 - COMPACT) * ndtr((np.log(0.5 * beam) - expected) / FILLED_SPREAD)
-    chance = np.where(extended, share * _normal(ln, middle, spread), 1.0 - share)
+    ln = np.log(np.where(extended, sizes.size[rows], 1.0))
+    usual = _normal(ln, sizes.middle[rows], sizes.spread)
+    limit = np.log(sizes.limit[rows])
+    seen = (1.0 - COMPACT) * _normal(ln, expected, FILLED_SPREAD) + COMPACT * share * usual
+    hidden = (1.0 - COMPACT) * ndtr((limit - expected) / FILLED_SPREAD) + COMPACT * (1.0 - share)
+    chance = np.where(extended, share * usual, 1.0 - share)
     return np.asarray(np.clip(np.log(np.where(extended, seen, hidden) / chance), -3.0, 2.5))
 
 
@@ -192,6 +231,32 @@ def aligned(first: Floats, second: Floats, thin_first: Floats, thin_second: Floa
 def _directed(angle: Floats, kappa: Floats) -> Floats:
     """Density of an axis about a direction, in units of that of random axes (von Mises of the doubled angle)."""
     return np.asarray(np.exp(kappa * (np.cos(2.0 * angle) - 1.0)) / i0e(kappa))
+
+
+def linked(gap: Floats, separation: Floats, reach: Floats, beam: float) -> Floats:
+    """
+    Log Bayes factor of whether two parts touch; 0 where that is not known.
+
+    Sources by chance meet where their separation is about the sum of their reaches, and hardly beyond; four of ten
+    pairs of one object are linked by emission farther out.
+
+    Parameters
+    ----------
+    gap
+        Length of the line between the two that is on neither (arcsec).
+    separation
+        In arcsec.
+    reach
+        Of both together: how far their Gaussians are above the limit of islands, along the line (arcsec).
+    beam
+        FWHM (arcsec).
+    """
+    u = separation / reach
+    chance = STRAY_MEET + (1.0 - STRAY_MEET) * expit((MEET - u) / MEET_WIDTH)
+    one = chance + (1.0 - chance) * LINKED * np.exp(-((u / LINKED_FAR) ** 2))
+    touching = gap < TOUCHING * beam
+    value = np.log(np.where(touching, one / chance, (1.0 - one) / np.maximum(1.0 - chance, 1e-9)))
+    return np.where(np.isfinite(gap), value, 0.0)
 
 
 def bridged(mean: Floats, error: Floats, peak: Floats) -> Floats:
@@ -227,7 +292,7 @@ def _glow(z: Floats, scale: Floats) -> Floats:
     return np.asarray(np.where(u > 0.0, tail, plain) / (2.0 * scale))
 
 
-def between(along: Floats, across: Floats, expected: Floats, share: Floats, slope: float) -> Floats:
+def between(along: Floats, across: Floats, expected: Floats, share: Floats, slope: Floats) -> Floats:
     """
     Log Bayes factor of a part that stands between two others, as a core does.
 

@@ -21,6 +21,10 @@ WIDER = 1.4  # numbers of parts of a level of brightness, over those of the next
 NEAREST = 24  # parts that are looked at, of those of a level or brighter
 COUNTED = 10  # of the brighter ones, whose distance tells the density
 HELD = 4.0  # neighbours' worth of the density of the whole map that the local one is held by
+WITHIN, SLOPE_HELD = (
+    0.3,
+    10.0,
+)  # of the logarithm of the flux, for slopes of counts; parts' worth of the slope of all
 STRIPS = 24  # of a disc, whose area within the map is summed
 
 
@@ -127,10 +131,19 @@ def _disc_in_box(place: Floats, radius: Floats, low: Floats, high: Floats) -> Fl
     return np.asarray(np.maximum(within, 0.25 * np.pi * radius**2))
 
 
-def slope_of_counts(flux: Floats) -> float:
-    """The slope b of the counts N(>S) ~ S^-b above the median flux, from 0.5 to 2; 1 where there are few parts."""
-    if len(flux) < 20:
-        return 1.0
-    middle = float(np.median(flux))
-    steps = np.log(flux[flux > middle] / middle)
-    return float(np.clip((len(steps) + 10.0) / (steps.sum() + 10.0), 0.5, 2.0))
+def slope_of_counts(flux: Floats) -> Floats:
+    """
+    The slope b of the counts N(>S) ~ S^-b at the flux of each part, from 0.2 to 3.
+
+    From the parts within 0.3 of the logarithm of its flux, held by the slope of all above the median.
+    """
+    n = len(flux)
+    if not n:
+        return np.empty(0)
+    ln = np.log(flux)
+    ranked = np.sort(ln)
+    above = ranked[n // 2 :] - ranked[n // 2]
+    usual = float(np.clip((len(above) + SLOPE_HELD) / (above.sum() + SLOPE_HELD), 0.5, 2.0))
+    within = np.searchsorted(ranked, ln + WITHIN, side="right") - np.searchsorted(ranked, ln - WITHIN)
+    brighter = n - np.searchsorted(ranked, ln)
+    return np.clip((within + SLOPE_HELD * usual) / (2.0 * WITHIN * brighter + SLOPE_HELD), 0.2, 3.0)

@@ -227,7 +227,7 @@ FURTHER: tuple[Column, ...] = (
         "str",
         "",
         "meta.note",
-        "What spoke loudest for the join: near, flux, size, alignment, ring, bridge, core or brightness.",
+        "What spoke loudest for the join: near, flux, size, alignment, ring, contact, bridge, core or brightness.",
         OF_S,
     ),
     arcsec(
