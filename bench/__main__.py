@@ -40,6 +40,7 @@ def results(size: int) -> str:
         "spectra",
         "stokes",
         "extended",
+        "shapes",
         "morphology",
         "joining",
         "notes",

@@ -187,8 +187,19 @@ def drawn_model(kind: str, area: float, rng: np.random.Generator) -> np.ndarray:
     return gaussian_model((shape.east, shape.north, shape.share, shape.ee, shape.en, shape.nn), 1.0)
 
 
-def observe(model: np.ndarray, brightness: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The map of a model of that mean brightness within its isophote of 90 %, and the pixels found of it."""
+def observe(
+    model: np.ndarray,
+    brightness: float,
+    rng: np.random.Generator,
+    wide: float = 0.0,
+    sigmas: float = 0.0,
+    grown: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The map of a model of that mean brightness within its isophote of 90 %, and the pixels found of it.
+
+    They are those above so many sigma of a map smoothed with a Gaussian so wide (pixels), grown by some pixels; drawn at
+    random where `wide` is 0.
+    """
     sorted_ = np.sort(model.ravel())[::-1]
     n = int(np.searchsorted(np.cumsum(sorted_), 0.9 * sorted_.sum())) + 1
     model = np.pad(model * brightness / sorted_[:n].mean(), 6)
@@ -200,10 +211,9 @@ def observe(model: np.ndarray, brightness: float, rng: np.random.Generator) -> t
         * SIGMA
     )
     data = model + noise
-    wide = SIGMA * rng.uniform(0.7, 1.5)
-    cut = rng.uniform(*THRESHOLDS) * SIGMA / np.hypot(SIGMA, wide)
-    seen = ndimage.gaussian_filter(data, wide) > cut
-    grown = int(rng.integers(0, 4))
+    if not wide:
+        wide, sigmas, grown = SIGMA * rng.uniform(0.7, 1.5), rng.uniform(*THRESHOLDS), int(rng.integers(0, 4))
+    seen = ndimage.gaussian_filter(data, wide) > sigmas * SIGMA / np.hypot(SIGMA, wide)
     if grown:
         seen = ndimage.binary_dilation(seen, iterations=grown)
     labels, count = ndimage.label(seen, np.ones((3, 3)))
