@@ -32,6 +32,7 @@ Pixels = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 INNER, OUTER = 1.2, 2.0  # beams (FWHM); the ring whose median is the local background
+WIDEST = 2.0  # beam areas of a Gaussian on top of emission; what is wider is structure
 MOST = 2  # points in an island on top of emission; more are its structure
 FEWEST = 0.3  # of the ring must hold data
 
@@ -196,7 +197,7 @@ def _on_top(measured: Measured, options: ExtendedOptions) -> Bools:
     clear = c[:, row.AMPLITUDE] >= np.maximum(
         options.contrast * c[:, row.LEVEL], options.seed * c[:, row.RMS]
     )
-    wide = np.bincount(owner, area > options.point_area, minlength=n) > 0
+    wide = np.bincount(owner, area > WIDEST, minlength=n) > 0
     count = np.bincount(owner, minlength=n)
     good = (np.bincount(owner, clear, minlength=n) > 0) & ~wide & (count <= MOST)
     return np.asarray(good & is_described(measured))

@@ -21,7 +21,7 @@ class ExtendedOptions(ClassicOptions):
         5.0, unit="sigma", above=0.0, doc="Emission this significant on one of the scales starts a segment."
     )
     segment_grow: float = option(
-        2.0, unit="sigma", above=0.0, doc="Neighbours this significant on the same scale join it."
+        2.2, unit="sigma", above=0.0, doc="Neighbours this significant on the same scale join it."
     )
     largest_scale: float = option(
         5.0,
@@ -40,7 +40,7 @@ class ExtendedOptions(ClassicOptions):
         3.0, unit="beam", at_least=1.0, doc="Smallest area of a segment, in beam areas."
     )
     point_area: float = option(
-        2.0,
+        1.5,
         above=1.0,
         at_most=10.0,
         doc="Gaussians of up to so many beam areas are compact: they are taken off before segments are sought.",

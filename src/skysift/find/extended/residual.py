@@ -22,6 +22,7 @@ Bools = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.float32]
 
 COMPACT = 0.9  # of the flux of a compact island is in compact Gaussians
+RESOLVED = 2.5  # sigma by which a Gaussian is wider than the beam
 LEFT = 5.0  # sigma; what the model of a compact source leaves at most
 LEFT_SHARE = 0.02  # of its peak, where that is more: gains and pixels are no better known
 REACH = 40.0  # square of the distance, in sigma, at which a Gaussian is painted no more
@@ -74,16 +75,19 @@ class Residual:
 
 def is_compact(measured: Measured, largest: float) -> Bools:
     """
-    Which islands ``(n,)`` are compact: Gaussians of up to `largest` beam areas hold nine tenths of their flux.
+    Which islands ``(n,)`` are compact: compact Gaussians hold nine tenths of their flux.
 
-    Islands without a component are not.
+    A Gaussian is compact up to `largest` beam areas, or up to twice that where noise may have widened it. Islands
+    without a component are not compact.
     """
     rows = measured.components
     owner = rows[:, row.ISLAND].astype(np.int64)
     n = len(measured.islands)
     ratio = np.sqrt(determinants(rows[:, row.XX : row.YY + 1]) / determinants(measured.beams))
     flux = np.abs(rows[:, row.FLUX])
-    small, whole = np.bincount(owner, flux * (ratio <= largest), n), np.bincount(owner, flux, n)
+    vague = (ratio <= 2.0 * largest) & ~(rows[:, row.RESOLUTION] > RESOLVED)
+    small = np.bincount(owner, flux * ((ratio <= largest) | vague), n)
+    whole = np.bincount(owner, flux, n)
     return np.asarray((whole > 0.0) & (small >= COMPACT * whole))
 
 

@@ -107,11 +107,11 @@ def significance(sums: Floats, weights: Floats, sigma: float, enough: float, out
 
 
 @kernel
-def clip_found(sums: Floats, weights: Floats, found: Pixels, grow: float, clip: float) -> None:
-    """Bring smoothed values where ``found`` (sigma) is above `grow` down to `clip`, in units of the map's noise."""
+def clip_found(sums: Floats, weights: Floats, found: Pixels, seed: float, clip: float) -> None:
+    """Bring smoothed values where ``found`` (sigma) is above `seed` down to `clip`, in units of the map's noise."""
     for i in range(sums.shape[0]):
         for j in range(sums.shape[1]):
-            if found[i, j] > grow:
+            if found[i, j] > seed:
                 sums[i, j] = min(sums[i, j], clip * weights[i, j])
 
 

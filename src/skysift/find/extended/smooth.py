@@ -60,7 +60,7 @@ class SmoothSegmenter(Segmenter):
             out = np.empty(z.shape, np.float32)
             significance(sums, weights, self.sigma[k + 1], ENOUGH, out)
             found.append(out)
-            clip_found(sums, weights, out, options.segment_grow, options.scale_clip)
+            clip_found(sums, weights, out, options.segment_seed, options.scale_clip)
         return found
 
 
