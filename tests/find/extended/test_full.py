@@ -1,0 +1,181 @@
+"""The finders of extended sources, from the map to the catalogue."""
+
+import numpy as np
+import pytest
+from tests import images
+from tests.find.extended.extended_skies import AREA, disc, seen, sky
+from tests.images import RMS
+
+from skysift.base.errors import OptionError, UnknownName
+from skysift.find.run import find, make_finder, search
+from skysift.sky.box import Box, PixelRegion
+from skysift.sky.flags import has
+from skysift.sky.schema import TABLES
+
+SIZE = (256, 320)
+
+
+def extended(catalogue):
+    return catalogue.sources[catalogue.sources["structure"] == "E"]
+
+
+@pytest.fixture(scope="module")
+def image():
+    """A disc with a point on top, a ring, a faint disc, and points elsewhere."""
+    ring = disc(SIZE, 230, 80, 20) & ~disc(SIZE, 230, 80, 13)
+    points = np.concatenate(
+        [
+            images.source(90.3, 95.2, 60 * RMS),
+            images.source(40.0, 200.0, 30 * RMS),
+            images.source(290.0, 230.0, 9 * RMS),
+        ]
+    )
+    parts = seen(disc(SIZE, 80, 90, 22), 10.0), seen(ring, 12.0), seen(disc(SIZE, 190, 190, 18), 2.0)
+    return sky(SIZE, *parts, points=points, seed=4)
+
+
+@pytest.fixture(scope="module")
+def finding(image):
+    return search(image, make_finder("full"), name="full")
+
+
+def test_compact_and_extended_sources_are_one_catalogue(finding):
+    catalogue = finding.catalogue
+    assert len(extended(catalogue)) == 3
+    assert len(catalogue.components) == 3
+    assert len(catalogue.sources) == 6
+    assert catalogue.sources["source_id"].tolist() == list(range(1, 7))
+    assert catalogue.islands["island_id"].tolist() == list(range(1, len(catalogue.islands) + 1))
+    ids = finding.mask.paint(Box.of(SIZE))
+    for row in catalogue.sources.to_astropy():
+        if row["structure"] == "E":
+            inside = ids == row["island_id"]
+            assert inside.sum() == pytest.approx(row["n_beams"] * AREA, rel=1e-3)
+
+
+def test_fluxes_are_those_of_the_sky(finding):
+    found = extended(finding.catalogue)
+    for x, y, true in (
+        (80, 90, 10 * np.pi * 22**2),
+        (230, 80, 12 * np.pi * (20**2 - 13**2)),
+        (190, 190, 2 * np.pi * 18**2),
+    ):
+        k = int(np.argmin(np.hypot(found["x"] - x, found["y"] - y)))
+        assert found["flux"][k] == pytest.approx(true * RMS / AREA, rel=0.02, abs=4 * found["flux_err"][k])
+        assert np.hypot(found["x"][k] - x, found["y"][k] - y) < 2.0
+
+
+def test_a_point_on_a_disc_is_its_child(finding):
+    sources = finding.catalogue.sources
+    child = sources[sources["parent_id"] > 0]
+    assert len(child) == 1
+    assert child["flux"][0] == pytest.approx(60 * RMS, abs=4 * child["flux_err"][0])
+    assert child["background"][0] == pytest.approx(10 * RMS, rel=0.3)
+    parent = sources[sources["source_id"] == child["parent_id"][0]]
+    assert parent["n_children"][0] == 1
+    assert parent["island_id"][0] == child["island_id"][0]
+    assert (parent["x"][0], parent["y"][0]) == pytest.approx((80, 90), abs=2)
+
+
+def test_flux_is_conserved_between_parent_child_and_island(finding):
+    sources, islands = finding.catalogue.sources, finding.catalogue.islands
+    child = sources[sources["parent_id"] > 0]
+    parent = sources[sources["source_id"] == child["parent_id"][0]]
+    island = islands[islands["island_id"] == parent["island_id"][0]]
+    assert island["flux_int"][0] == pytest.approx(parent["flux"][0] + child["flux_int"][0])
+    # and the pixels themselves say so: the residual without the child's model, above the local level
+    labels = finding.mask.paint(Box.of(SIZE)) == parent["island_id"][0]
+    left = finding.read("residual", Box.of(SIZE))[labels].astype(float)
+    own = (left - parent["background_local"][0]).sum() / AREA
+    assert own == pytest.approx(parent["flux"][0], rel=1e-3)
+
+
+def test_the_extended_finder_leaves_compact_sources_out(image, finding):
+    catalogue = find(image, "extended")
+    assert len(extended(catalogue)) == 3
+    assert len(catalogue.sources) == 4  # the child stays
+    full = extended(finding.catalogue)
+    for name in ("flux", "flux_err", "x", "y", "largest_angular_size", "ringness"):
+        assert np.array_equal(extended(catalogue)[name], full[name], equal_nan=True)
+
+
+def test_a_ring_is_hollow_and_a_disc_is_not(finding):
+    found = extended(finding.catalogue)
+    at = {
+        name: int(np.argmin(np.hypot(found["x"] - x, found["y"] - y)))
+        for name, x, y in (("disc", 80, 90), ("ring", 230, 80))
+    }
+    assert found["ringness"][at["ring"]] > 0.6 > 0.3 > found["ringness"][at["disc"]]
+    assert found["morphology"][at["ring"]] == "ring"
+
+
+def products(finding):
+    whole = Box.of(finding.image.shape)
+    tables = {name: finding.catalogue.table(name) for name in TABLES}
+    return tables, {name: finding.read(name, whole).tobytes() for name in images.MAPS}, finding.spines
+
+
+@pytest.mark.parametrize(("tile", "workers"), [(64, 1), (97, 3), (200, 2)])
+@pytest.mark.parametrize("method", ["smooth", "wavelet", "smooth+wavelet"])
+def test_no_tile_and_no_worker_can_show(image, tile, workers, method):
+    finder = make_finder("full", method=method)
+    tables, maps, spines = products(search(image, finder))
+    again = products(search(image, finder, tile=tile, workers=workers))
+    assert again[0] == tables
+    assert again[1] == maps
+    assert np.array_equal(again[2].x, spines.x)
+
+
+def test_a_source_larger_than_a_tile_is_one_source():
+    size = (420, 420)
+    image = sky(size, seen(disc(size, 210, 210, 150) & ~disc(size, 210, 210, 120), 6.0), seed=2)
+    found = extended(search(image, make_finder("full"), tile=64).catalogue)
+    assert len(found) == 1
+    assert found["flux"][0] == pytest.approx(6 * RMS * np.pi * (150**2 - 120**2) / AREA, rel=0.03)
+    assert found["extent"][0] == pytest.approx(2 * 2 * 150, rel=0.05)  # pixels of 2 arcsec
+
+
+def test_what_lies_at_the_border_is_flagged():
+    image = sky(SIZE, seen(disc(SIZE, 5, 90, 22), 10.0))
+    (flags,) = extended(find(image, "full"))["flags"]
+    assert has(np.array([flags]), "edge").all()
+
+
+def test_a_region_keeps_what_it_meets(image):
+    finding = search(image, make_finder("full"), region=PixelRegion(Box(60, 130, 60, 120)))
+    found = extended(finding.catalogue)
+    assert len(found) == 1
+    assert (found["x"][0], found["y"][0]) == pytest.approx((80, 90), abs=2)
+    whole = extended(find(image, "full"))
+    assert found["flux"][0] == whole["flux"][np.argmin(np.hypot(whole["x"] - 80, whole["y"] - 90))]
+    assert has(found["flags"], "region_cut").all()
+
+
+def test_pulls_of_flux_are_honest():
+    """Many faint discs, each with its own noise."""
+    size = (512, 512)
+    middles = [(x, y) for x in range(50, 500, 82) for y in range(50, 500, 82)]
+    shape = sum(disc(size, x, y, 12) for x, y in middles) > 0
+    pulls = []
+    for seed in range(4):
+        found = extended(find(sky(size, seen(shape, 4.0), seed=seed), "extended"))
+        true = 4 * RMS * disc(size, 50, 50, 12).sum() / AREA
+        assert len(found) == len(middles)
+        pulls += ((found["flux"] - true) / found["flux_err"]).tolist()
+    assert abs(np.median(pulls)) < 0.6
+    assert 0.75 < 1.4826 * np.median(np.abs(np.array(pulls) - np.median(pulls))) < 1.3
+
+
+def test_inverted_noise_gives_nothing(image):
+    flat = sky((400, 400), seed=9)
+    assert len(find(flat, "full")) <= 1
+    assert len(extended(find(flat, "full"))) == 0
+
+
+def test_a_segmenter_that_does_not_exist_is_refused(image):
+    with pytest.raises(UnknownName, match=r"no such segmenter.*smoth.*smooth"):
+        find(image, "extended", method="smoth")
+    with pytest.raises(OptionError, match="joined by"):
+        make_finder("extended", method="smooth+")
+    with pytest.raises(OptionError, match="segment_grow must not exceed"):
+        make_finder("extended", segment_grow=6.0)
