@@ -152,6 +152,30 @@ def test_shapes_do_not_depend_on_the_tile_and_come_in_any_order():
     assert len(back) == 3
 
 
+@pytest.mark.parametrize("name", ["arc", "bar", "oval ring", "double", "shell"])
+def test_a_shape_is_the_same_however_it_lies(name):
+    seen = ndimage.gaussian_filter(LIGHT[name], SIGMA) + 0.02 * np.random.default_rng(6).standard_normal(
+        X.shape
+    )
+    inside = ndimage.gaussian_filter(LIGHT[name], SIGMA) > 0.05
+    rows = []
+    for turn in range(4):
+        for mirrored in (False, True):
+            data, labels = (np.rot90(each, turn) for each in (seen, inside))
+            if mirrored:
+                data, labels = data[:, ::-1], labels[:, ::-1]
+            data = np.ascontiguousarray(data, np.float32)
+            zero, labels = np.zeros_like(data), np.ascontiguousarray(labels, np.int32)
+            rows.append(segment_shapes(data, zero, zero + 0.02, labels, 0, 0, np.array([1]), BEAM))
+    for field, off in {
+        "length": 0.04, "extent": 0.01, "width": 0.04, "concentration": 1e-3, "filling": 1e-6, "ringness": 0.06,
+        "elongation": 1e-6, "n_peaks": 0.0, "n_holes": 0.0,
+    }.items():  # fmt: skip
+        values = np.array([getattr(each, field)[0] for each in rows], float)
+        assert np.ptp(values) <= off * values.max() + 1e-9, field
+    assert len({each.tag[0] for each in rows}) == 1
+
+
 def test_clear_shapes_get_their_tags_with_probabilities():
     wanted = {
         "disc": "disc",
