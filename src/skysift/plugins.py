@@ -20,6 +20,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "segmenter": {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),
         "wavelet": ("skysift.find.extended.smooth:WaveletSegmenter", ""),
+        "saliency": ("skysift.find.extended.saliency:SaliencySegmenter", ""),
     },
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),

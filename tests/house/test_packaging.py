@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "faster_coco_eval": "faster-coco-eval",
     "PIL": "pillow",
     "radio_beam": "radio-beam",
+    "skimage": "scikit-image",
 }
 
 

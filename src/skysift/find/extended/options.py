@@ -57,6 +57,32 @@ class ExtendedOptions(ClassicOptions):
         doc="Segments grow ring by ring while a ring adds more than this part of their flux; 0: they stay.",
     )
 
+    window_step: float = option(
+        30.0,
+        unit="beam",
+        at_least=10.0,
+        doc="saliency, superpixels, contour: step of the windows that they look at; rounded up to a power of 2 pixels,"
+        " 1024 at most.",
+    )
+    window_margin: float = option(
+        10.0,
+        unit="beam",
+        at_least=1.0,
+        doc="saliency, superpixels, contour: how far windows overlap on each side.",
+    )
+    superpixel_size: float = option(
+        1.5, unit="beam", at_least=1.0, doc="saliency, superpixels: side of the smallest superpixels."
+    )
+    superpixel_contrast: float = option(
+        3.0,
+        unit="sigma",
+        above=0.0,
+        doc="saliency, superpixels: a difference that weighs as much as one side; smaller follows edges more.",
+    )
+    saliency_neighbours: int = option(
+        100, at_least=4, doc="saliency: nearest superpixels that one is compared to."
+    )
+
     @field_validator("method")
     @classmethod
     def _methods_have_names(cls, text: str) -> str:
