@@ -95,6 +95,14 @@ def find(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Draw report.html.")] = True,
     primary_beam: PrimaryBeamFlag = None,
     weight: WeightFlag = None,
+    reliability: Annotated[
+        float | None,
+        typer.Option(
+            "--reliability",
+            metavar="R",
+            help="Drop sources less reliable than this, such as 0.95; short for --set reliability=R.",
+        ),
+    ] = None,
     overwrite: OverwriteFlag = False,
     fresh: FreshFlag = False,
     hdu: HduFlag = None,
@@ -121,6 +129,7 @@ def find(
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find pointing.fits --out field --primary-beam beam.fits
       skysift find mosaic.fits --out field --psf mosaic_psf.fits
+      skysift find map.fits --out sure --finder full --reliability 0.95
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
       skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
@@ -161,7 +170,7 @@ def find(
             maps, stokes=stokes, taylor=taylor, channels=channels, channel_frequencies=channel_frequencies
         ),
     )
-    short = {"primary_beam": primary_beam, "weight": weight, "psf_file": psf}
+    short = {"primary_beam": primary_beam, "weight": weight, "psf_file": psf, "reliability": reliability}
     pairs = [*(chosen or ()), *(f"{name}={path}" for name, path in short.items() if path is not None)]
     options = gather(registry.options(finder), pairs, options_file)
     made = registry.load(finder)(options)  # only now: it brings the compiled code

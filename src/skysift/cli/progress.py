@@ -96,6 +96,7 @@ def summary(made: Products) -> str:
         ("", "", ", ".join(f"{letter} {counts[f'structure_{letter}']}" for letter in "SCM")),
         ("components", f"{counts['components']}", ""),
         ("islands", f"{counts['islands']}", ""),
+        *_reliability(made),
         ("median rms", *_rms(made)),
         ("time", f"{sum(told.seconds.values()):.1f} s", _slowest(told.seconds)),
     ]
@@ -103,6 +104,22 @@ def summary(made: Products) -> str:
     lines = [name, *(f"  {title:<11} {value:>{wide}}  {more}".rstrip() for title, value, more in rows)]
     first = "report.html" if "report.html" in told.outputs else "manifest.json"
     return "\n".join([*lines, f"  {'look at':<11} {made.folder / first}"])
+
+
+def _reliability(made: Products) -> list[tuple[str, str, str]]:
+    """What the inverted map showed, and how many sources were dropped for it; nothing where nobody asked."""
+    told = made.facts.get("reliability")
+    if not isinstance(told, Mapping):
+        return []
+    level = made.manifest.provenance.options.get("reliability")
+    parts = []
+    if isinstance(level, float) and level > 0.0:
+        parts.append(f"{told['sources_dropped']} sources below {level:g} dropped")
+    for kind in ("islands", "segments"):
+        if f"negative_{kind}" in told:
+            expected = digits(float(told[f"negative_{kind}_expected"]))
+            parts.append(f"{told[f'negative_{kind}']} negative {kind} ({expected} by noise)")
+    return [("reliability", "", ", ".join(parts))]
 
 
 def _rms(made: Products) -> tuple[str, str]:

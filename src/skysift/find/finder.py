@@ -52,6 +52,11 @@ class Finder(ABC, Generic[O]):
         return ("joins",) if self.options.join else ()
 
     @property
+    def rated(self) -> bool:
+        """Whether each source gets a reliability."""
+        return self.segments or self.options.reliability is not None
+
+    @property
     def wants_histogram(self) -> bool:
         """Whether the map's histogram is needed before detection."""
         return False

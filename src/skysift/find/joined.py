@@ -109,6 +109,10 @@ def _whole(parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> Colu
             out[each.name] = np.full(n, np.nan)
     flags = np.zeros(n, np.int64)
     np.bitwise_or.at(flags, of, parts["flags"])
+    if "reliability" in out:  # of the most reliable part
+        best = np.full(n, -np.inf)
+        np.fmax.at(best, of, parts["reliability"])
+        out["reliability"] = np.where(np.isfinite(best), best, np.nan)
     out["flags"], out["n_components"] = flags, total(parts["n_components"]).astype(np.int64)
     out["structure"], out["resolved"] = np.full(n, "M"), np.ones(n, np.bool_)
     out["snr"] = out["flux_peak"] / out["rms"]

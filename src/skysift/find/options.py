@@ -32,3 +32,9 @@ class FinderOptions(StokesOptions, NoiseOptions, FitOptions, BeamOptions, Spectr
     """Noise, beams and fits are the same for every finder."""
 
     grow: float = option(3.0, unit="sigma", above=0.0, doc="Neighbours this bright join an island.")
+    reliability: float | None = option(
+        None,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Sources less reliable than this are dropped; 0 keeps all, with their reliability as a column.",
+    )

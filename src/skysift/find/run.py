@@ -25,6 +25,7 @@ from skysift.find.joining import join_finding
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.options import FinderOptions
+from skysift.find.reliability import rate_finding
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
@@ -213,6 +214,9 @@ def search(
     finding = Finding(
         image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines, segments=segments
     )
+    if finder.rated and not signed:
+        finding = rate_finding(finding, used, crew)
+        clock.lap("reliability")
     if finder.options.join:
         finding = join_finding(finding, finder.options, crew)
         clock.lap("joins")

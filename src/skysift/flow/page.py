@@ -22,6 +22,7 @@ from skysift.flow.figures import Picture, background_picture, residual_picture, 
 from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
 from skysift.flow.overview import Overview, Reader, overview
 from skysift.flow.polarisation import polarisation_section
+from skysift.flow.reliability import reliability_section
 from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
 from skysift.flow.section import Section
 from skysift.flow.spectra import spectra_section
@@ -112,7 +113,7 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
 
 def sections_of(finding: Finding) -> tuple[Section, ...]:
     """The parts of the page that not every run has."""
-    found = (spectra_section(finding), polarisation_section(finding))
+    found = (reliability_section(finding), spectra_section(finding), polarisation_section(finding))
     return tuple(each for each in found if each is not None)
 
 

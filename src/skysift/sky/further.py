@@ -480,4 +480,14 @@ FURTHER: tuple[Column, ...] = (
         "Error of the level around an extended source.",
         OF_S,
     ),
+    # of what was found in the inverted map too
+    Column(
+        "reliability",
+        "float64",
+        "",
+        "stat.probability;meta.code.qual",
+        "Probability that the source is no artefact and no noise, by what the inverted map shows; NaN for negative ones.",
+        OF_S,
+        ".3f",
+    ),
 )

@@ -1,0 +1,337 @@
+"""How reliable each source is: what the inverted map shows beside it, and what stronger sources might cause there."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skysift.base.parallel import ALONE, Crew
+from skysift.find.beside import extended
+from skysift.find.extended.residual import LEFT, LEFT_SHARE, Residual, around
+from skysift.find.extended.runs import overlapping
+from skysift.find.extended.search import make_segmenters
+from skysift.find.extended.segments import find_segments
+from skysift.find.finder import Finder
+from skysift.find.finding import Finding
+from skysift.find.noise import Noise
+from skysift.find.selected import selected
+from skysift.match.merge import merge_fragments
+from skysift.measure.reliability import (
+    FARTHEST,
+    Marks,
+    false_islands,
+    reliabilities,
+    second_moments,
+    strongest,
+)
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections, Footprints
+from skysift.sky.image import SkyImage
+from skysift.sky.mask import Mask
+from skysift.sky.tiling import NoisyTile, Tiling
+
+__all__ = ["rate_finding"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+STRONGEST = 1000  # sources that may spoil their surroundings
+LEAST_RATIO = 1.05  # signal to noise over the threshold, at least, for the size of a point
+LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
+
+
+@dataclass(frozen=True, eq=False)
+class _Detected:
+    """
+    Detections of one sign and kind.
+
+    Attributes
+    ----------
+    x, y, snr, flux, area
+        Place (pixel), signal to noise, the integrated one, area (beams).
+    peak
+        Signal to noise of the brightest pixel that it was found by, which may be another source's of the island.
+    owner
+        Row of the source that each is; -1 for negative ones.
+    island
+        Row of its island; -1 for negative ones.
+    moments
+        ``(n, 3)`` second moments (xx, xy, yy; pixels squared) of the pixels; 0 where unknown.
+    """
+
+    x: Floats
+    y: Floats
+    snr: Floats
+    flux: Floats
+    area: Floats
+    peak: Floats
+    owner: Ints
+    island: Ints
+    moments: Floats
+
+
+def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> Finding:
+    """
+    The finding with a reliability for each of its sources, without those below the option `reliability`.
+
+    The map is searched once more, upside down. A source of negative flux has no reliability and stays.
+    """
+    options, image, noise = finder.options, finding.image, finding.noise
+    sources = finding.catalogue.sources
+    is_segment = sources["structure"] == "E"
+    grow = float(options.grow)
+    negative, n_pixels = _inverted(image, noise, finder, finding.area, crew)
+    segments = Detections.empty()
+    if finder.segments:
+        segments = _negative_segments(finding, finder, negative, crew)
+        mask = segments.to_mask(image.shape)
+        negative = negative.select(~overlapping(negative.footprints, len(negative), mask))
+    causes = _causes(finding)
+    scale = _beam(image)
+    result = np.full(len(sources), np.nan)
+    seed = _seed(finder, negative, finding)
+    correlation = noise.mesh.correlation
+    facts: dict[str, object] = {}
+    kinds = [("islands", ~is_segment & (sources["flux"] > 0.0), negative, 1.0)]
+    if finder.segments:
+        kinds.append(("segments", is_segment, segments, float(options.smallest_area)))
+    for name, rows, upside_down, share in kinds:
+        mine = _of_sources(finding, np.flatnonzero(rows), grow)
+        others = _of_objects(upside_down, image, grow, large=name == "segments")
+        marks = [_marks(each, causes, scale, grow, point=name == "islands") for each in (mine, others)]
+        least = float(options.segment_seed) if name == "segments" else seed
+        rated, beyond = reliabilities(marks[0], marks[1], n_pixels / share, correlation)
+        result[rows] = rated
+        expected = false_islands(np.array([least]), n_pixels / share, correlation)
+        facts[f"negative_{name}"] = len(upside_down)
+        facts[f"negative_{name}_expected"] = float(expected[0])
+        facts[f"negative_{name}_beyond_noise"] = float(beyond.sum())
+    catalogue = extended(finding.catalogue, {"sources": {"reliability": result}})
+    level = options.reliability
+    low = result < (0.0 if level is None else level)
+    facts["sources_dropped"] = int(low.sum())
+    finding = replace(finding, catalogue=catalogue, facts={**finding.facts, "reliability": facts})
+    return selected(finding, ~low) if low.any() else finding
+
+
+def _seed(finder: Finder[Any], negative: Detections, finding: Finding) -> float:
+    """The threshold that islands were found with, or the faintest that there is."""
+    told = finder.facts().get("seed")
+    if isinstance(told, float):
+        return told
+    known = np.append(negative.scores, np.abs(finding.catalogue.islands["snr"]))
+    return float(known.min(initial=np.inf)) if len(known) else float(finder.options.grow)
+
+
+def _beam(image: SkyImage) -> float:
+    """FWHM of the nominal beam in pixels, the geometric mean of its axes."""
+    major, minor = image.frame.beam_pixels(image.beam)
+    return float(np.sqrt(major * minor))
+
+
+# -- the inverted map
+
+
+def _inverted(
+    image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, crew: Crew
+) -> tuple[Detections, float]:
+    """The islands of the inverted map that meet the area, and how many pixels of it hold data."""
+    work = partial(_inverted_in, image, noise, finder, area)
+    parts = list(crew.map("inverted map", work, list(Tiling(Box.of(image.shape), crew.tile))))
+    found = merge_fragments([part for part, _ in parts], finder.reach)
+    return found.select(_meets(found, area)), float(sum(n for _, n in parts))
+
+
+def _inverted_in(
+    image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, box: Box
+) -> tuple[Detections, int]:
+    """Fragments in a tile of the inverted map, and the pixels with data in its part of the area."""
+    wide = box.expand(finder.halo).intersect(Box.of(image.shape)) if finder.halo else box
+    tile = noise.tile(image, wide)
+    part = box.intersect(area)
+    inner = tile.data[part.y0 - wide.y0 : part.y1 - wide.y0, part.x0 - wide.x0 : part.x1 - wide.x0]
+    n = int(np.isfinite(inner).sum()) if part.size else 0
+    found = finder.detect(NoisyTile(wide, -tile.data, -tile.level, tile.rms, tile.whole))
+    return found.select(found["sign"] > 0), n
+
+
+def _meets(objects: Detections, area: Box) -> Bools:
+    """Which objects have a pixel in an area."""
+    prints = objects.footprints
+    inside = (
+        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
+    )
+    result = np.zeros(len(objects), np.bool_)
+    result[prints.index[inside]] = True
+    return result
+
+
+def _negative_segments(finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew) -> Detections:
+    """Segments of the inverted map, beside what was found: extended sources and what no model describes are blank."""
+    image, options = finding.image, finder.options
+    islands, sources = finding.catalogue.islands, finding.catalogue.sources
+    of_segment = np.isin(islands.ids, sources["island_id"][sources["structure"] == "E"])
+    left = np.abs(islands["residual_peak"]) > np.maximum(LEFT, LEFT_SHARE * np.abs(islands["snr"]))
+    blank = finding.mask.select(islands.ids[of_segment | left])
+    small = negative.area <= LARGE * image.frame.beam_area_pixels(image.beam)
+    points = around(negative.footprints, small, _radius(image), image.shape)
+    hidden = _either(blank, points)
+    residual = Residual(image, finding.noise, np.ascontiguousarray(finding.gaussians), hidden)
+    segmenters = make_segmenters(image, finding.noise, options)
+    found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, -1)
+    area = image.frame.beam_area_pixels(image.beam)
+    return found.select(_meets(found, finding.area) & (found.area >= options.smallest_area * area))
+
+
+def _radius(image: SkyImage) -> tuple[int, int]:
+    """Rows and columns of half a beam (FWHM)."""
+    half = int(np.ceil(0.5 * _beam(image)))
+    return half, half
+
+
+def _either(a: Mask, b: Mask) -> Mask:
+    """The pixels of two masks as one label."""
+    runs = [np.concatenate([getattr(each, name) for each in (a, b)]) for name in ("row", "start", "stop")]
+    flat = Footprints(runs[0], runs[1], runs[2], np.zeros(len(runs[0]), np.int64))
+    return Mask(flat.row, flat.start, flat.stop, flat.index + 1, a.shape)
+
+
+# -- what tells them apart
+
+
+def _of_sources(finding: Finding, rows: Ints, grow: float) -> _Detected:
+    """Sources of a catalogue as detections; several of one island share its area by their fluxes."""
+    sources, islands = finding.catalogue.sources, finding.catalogue.islands
+    island = islands_of(finding)
+    alone = np.bincount(island, minlength=len(islands))[island] == 1
+    is_segment = sources["structure"] == "E"
+    flux = np.maximum(np.nan_to_num(sources["flux_int"]), 0.0)
+    total = np.bincount(island[~is_segment], flux[~is_segment], len(islands))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(alone | is_segment, 1.0, flux / total[island])
+    area = np.maximum(np.nan_to_num(islands["n_beams"][island] * share), 1e-3)
+    floor = grow * LEAST_RATIO
+    snr = np.maximum(np.nan_to_num(np.abs(sources["snr"])), floor)
+    if "segment_snr" in sources:
+        snr = np.where(is_segment, sources["segment_snr"], snr)
+    runs = finding.mask
+    moments = second_moments(
+        runs.row, runs.start, runs.stop, np.searchsorted(islands.ids, runs.label), len(islands)
+    )
+    shape = np.where((alone | is_segment)[:, None], moments[island, 2:], 0.0)
+    peak = np.maximum(np.where(is_segment, snr, np.nan_to_num(np.abs(islands["snr"][island]))), floor)
+    flux = np.where(is_segment, snr * np.sqrt(area), _integrated(snr, area, grow))
+    x, y = (np.nan_to_num(sources[name]) for name in ("x", "y"))
+    return _Detected(
+        x[rows], y[rows], snr[rows], flux[rows], area[rows], peak[rows], rows, island[rows], shape[rows]
+    )
+
+
+def islands_of(finding: Finding) -> Ints:
+    """``(source,)``: row of the island of each source, of the first of several."""
+    catalogue = finding.catalogue
+    sources, islands, components = catalogue.sources, catalogue.islands, catalogue.components
+    result = np.zeros(len(sources), np.int64)
+    order = np.argsort(sources.ids, kind="stable")
+    rows = order[np.searchsorted(sources.ids, components["source_id"], sorter=order)]
+    result[rows[::-1]] = np.searchsorted(islands.ids, components["island_id"])[::-1]
+    if "island_id" in sources:
+        mine = sources["island_id"] > 0
+        result[mine] = np.searchsorted(islands.ids, sources["island_id"][mine])
+    return result
+
+
+def _of_objects(objects: Detections, image: SkyImage, grow: float, *, large: bool) -> _Detected:
+    """Negative islands or segments as detections."""
+    n, prints = len(objects), objects.footprints
+    moments = second_moments(prints.row, prints.start, prints.stop, prints.index, n)
+    area = objects.area / image.frame.beam_area_pixels(image.beam)
+    snr = np.asarray(objects.scores, np.float64)
+    flux = snr * np.sqrt(area) if large else _integrated(snr, area, grow)
+    return _Detected(
+        moments[:, 0], moments[:, 1], snr, flux, area, snr, np.full(n, -1), np.full(n, -1), moments[:, 2:]
+    )
+
+
+def _integrated(snr: Floats, area: Floats, grow: float) -> Floats:
+    """Integrated signal to noise (beams) of a Gaussian cut at `grow` from its peak and its area."""
+    ratio = np.maximum(snr / grow, LEAST_RATIO)
+    return np.asarray(area * (snr - snr / ratio) / np.log(ratio))
+
+
+def _causes(finding: Finding) -> tuple[Floats, Ints]:
+    """
+    What may spoil its surroundings: place, integrated signal to noise, radius (beams); and whose each is.
+
+    The strongest components belong to their sources, numbered from 0; large islands, as a whole, to themselves: -2
+    and below.
+    """
+    image, catalogue = finding.image, finding.catalogue
+    sources, components = catalogue.sources, catalogue.components
+    beam = _beam(image)
+    order = np.argsort(sources.ids, kind="stable")
+    of = order[np.searchsorted(sources.ids, components["source_id"], sorter=order)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flux = np.nan_to_num(components["flux_int"] / components["rms"])
+        radius = np.sqrt(np.nan_to_num(np.abs(components["flux_int"] / components["flux_peak"])) / np.pi)
+    rows = np.stack([components["x"] / beam, components["y"] / beam, flux, np.maximum(radius, 0.5)], axis=1)
+    strong = np.lexsort((np.arange(len(flux)), -flux))[:STRONGEST]
+    more, owner = _spread(finding, beam)
+    rows, of = np.concatenate([rows[strong], more]), np.concatenate([of[strong], owner])
+    good = np.isfinite(rows).all(axis=1) & (rows[:, 2] > 0.0)
+    return np.ascontiguousarray(rows[good]), of[good]
+
+
+def _spread(finding: Finding, beam: float) -> tuple[Floats, Ints]:
+    """Places about a beam apart on the strongest large islands, each with the flux of the whole."""
+    islands, mask = finding.catalogue.islands, finding.mask
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flux = np.nan_to_num(islands["flux_int"] / islands["rms"])
+    large = islands["n_beams"] > LARGE
+    chosen = np.lexsort((np.arange(len(flux)), -flux, ~large))[: min(STRONGEST, int(large.sum()))]
+    number = np.full(len(islands), -1)
+    number[chosen] = chosen
+    step = max(1, round(beam))
+    at = number[np.searchsorted(islands.ids, mask.label)]
+    run = np.flatnonzero((mask.row % step == 0) & (at >= 0))
+    n = (mask.stop[run] - mask.start[run] - 1) // step + 1
+    run = np.repeat(run, n)
+    nth = np.arange(len(run)) - np.repeat(np.cumsum(n) - n, n)
+    x, y, island = mask.start[run] + nth * step, mask.row[run], at[run]
+    radius = np.sqrt(islands["n_beams"][island] / np.pi)
+    return np.stack([x / beam, y / beam, flux[island], radius], axis=1), -2 - island
+
+
+def _marks(found: _Detected, causes: tuple[Floats, Ints], beam: float, grow: float, *, point: bool) -> Marks:
+    """What tells detections from false ones."""
+    n = len(found.x)
+    caused = np.zeros((n, 3))
+    if n and len(causes[0]):
+        strongest(found.x / beam, found.y / beam, found.flux, found.owner, found.island, *causes, caused)
+    with np.errstate(divide="ignore"):
+        contrast = np.log10(found.snr) - np.log10(caused[:, 0])
+    if point:
+        size = np.log10(found.area / np.log(np.maximum(found.snr / grow, LEAST_RATIO)))
+    else:
+        size = np.log10(found.area)
+    return Marks(
+        found.snr,
+        found.peak,
+        np.minimum(contrast, FARTHEST),
+        found.area,
+        size,
+        np.where(contrast < FARTHEST, _alignment(found.moments, caused[:, 1], caused[:, 2]), 0.0),
+    )
+
+
+def _alignment(moments: Floats, dx: Floats, dy: Floats) -> Floats:
+    """Elongation of shapes times the cosine of twice their angle to a direction: 1 along it, -1 across."""
+    xx, xy, yy = moments.T
+    mean, apart = xx + yy, dx * dx + dy * dy
+    along = (xx - yy) * (dx * dx - dy * dy) + 4.0 * xy * dx * dy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = along / (mean * apart)
+    return np.asarray(np.nan_to_num(value, posinf=0.0, neginf=0.0))

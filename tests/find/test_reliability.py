@@ -1,0 +1,160 @@
+"""Reliability of sources: the inverted map, strong neighbours, and the cut."""
+
+import numpy as np
+import pytest
+from tests.images import RMS, finding, painted, source
+
+from skysift.base.errors import OptionError
+from skysift.find.finding import Finding
+from skysift.find.run import make_finder, search
+from skysift.sky.box import Box, PixelRegion
+from skysift.sky.schema import TABLES
+
+SHAPE = (320, 340)
+MIDDLE = (170, 160)
+
+
+def spoiled(n=60, seed=5):
+    """A strong source among faint ones, with spots of both signs around it as errors of its sidelobes leave them."""
+    rng = np.random.default_rng(seed)
+    radius, angle = rng.uniform(25, 80, n), rng.uniform(0, 2 * np.pi, n)
+    peak = 300 * RMS / radius * rng.choice([-1, 1], n) * rng.uniform(0.7, 1.5, n)
+    spots = [
+        source(MIDDLE[0] + r * np.cos(t), MIDDLE[1] + r * np.sin(t), p)
+        for r, t, p in zip(radius, angle, peak, strict=True)
+    ]
+    far = [(x, y) for x, y in rng.uniform(10, 310, (300, 2)) if np.hypot(x - MIDDLE[0], y - MIDDLE[1]) > 105][
+        :40
+    ]
+    faint = [source(x, y, RMS * s) for (x, y), s in zip(far, rng.uniform(7, 60, 40), strict=True)]
+    return painted(SHAPE, source(*MIDDLE, 4000 * RMS), *spots, *faint, centre=(60.0, -30.0))
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return spoiled()
+
+
+@pytest.fixture(scope="module")
+def rated(sky):
+    return finding(sky, reliability=0.0)
+
+
+def near(found: Finding):
+    """Which sources are among the spots."""
+    s = found.catalogue.sources
+    distance = np.hypot(s["x"] - MIDDLE[0], s["y"] - MIDDLE[1])
+    return (distance > 15) & (distance < 90)
+
+
+def test_artefacts_are_told_from_sources(rated):
+    value, spots = rated.catalogue.sources["reliability"], near(rated)
+    assert spots.sum() >= 12
+    assert np.median(value[spots]) < 0.5
+    far = value[~spots & (rated.catalogue.sources["snr"] > 6)]
+    assert np.mean(far > 0.95) > 0.9
+    assert rated.facts["reliability"]["negative_islands"] > 10
+    assert rated.facts["reliability"]["negative_islands_expected"] < 0.1
+
+
+def test_without_the_option_nothing_is_rated(sky):
+    plain = finding(sky)
+    assert "reliability" not in plain.catalogue.sources
+    assert "reliability" not in plain.facts
+    assert "reliability" not in plain.facts["seconds"]
+
+
+def test_the_column_is_all_that_zero_adds(sky, rated):
+    plain = finding(sky).catalogue
+    assert plain.components == rated.catalogue.components
+    assert plain.islands == rated.catalogue.islands
+    np.testing.assert_array_equal(plain.sources["flux"], rated.catalogue.sources["flux"])
+
+
+@pytest.mark.parametrize("how", [{"tile": 64}, {"workers": 3, "tile": 100}])
+def test_tiles_and_workers_play_no_role(sky, rated, how):
+    assert finding_with(sky, how) == rated.catalogue
+
+
+def finding_with(sky, how):
+    return search(sky, make_finder("classic", reliability=0.0), **how).catalogue
+
+
+def test_the_cut_takes_sources_with_all_that_is_theirs(sky, rated):
+    cut = finding(sky, reliability=0.95)
+    before, after = rated.catalogue, cut.catalogue
+    stays = before.sources["reliability"] >= 0.95
+    assert 0 < stays.sum() < len(before.sources)
+    assert cut.facts["reliability"]["sources_dropped"] == (~stays).sum()
+    assert cut.facts["counts"]["sources"] == stays.sum() == len(after.sources)
+    for name in ("name", "flux", "x", "reliability"):
+        np.testing.assert_array_equal(after.sources[name], before.sources[name][stays])
+    for name in TABLES:
+        np.testing.assert_array_equal(after.table(name).ids, np.arange(1, len(after.table(name)) + 1))
+    assert set(after.components["source_id"]) == set(after.sources.ids)
+    assert set(after.components["island_id"]) == set(after.islands.ids)
+    assert len(cut.gaussians) == len(after.components)
+    np.testing.assert_array_equal(cut.gaussians[:, 1], after.components["x"])
+    labels = cut.mask.paint(Box.of(sky.shape))
+    assert set(np.unique(labels)) == {0, *after.islands.ids}
+    lead = after.islands
+    at = np.round(lead["y"]).astype(int), np.round(lead["x"]).astype(int)
+    np.testing.assert_array_equal(labels[at], lead.ids)
+
+
+def test_quiet_maps_are_trusted():
+    rng = np.random.default_rng(1)
+    rows = [
+        source(20 + 30 * i, 20 + 30 * j, RMS * 6 / (1 - rng.uniform(0, 0.95)))
+        for i in range(10)
+        for j in range(10)
+    ]
+    found = finding(painted(SHAPE, *rows), reliability=0.0).catalogue.sources
+    assert len(found) > 90
+    assert np.mean(found["reliability"] > 0.95) > 0.95
+
+
+def test_negative_sources_have_none_and_stay(sky):
+    found = finding(sky, negative=True, reliability=0.99).catalogue.sources
+    below = found["flux"] < 0
+    assert below.any()
+    assert np.isnan(found["reliability"][below]).all()
+    assert found["reliability"][~below].min() >= 0.99
+
+
+def test_an_empty_map_has_an_empty_column():
+    found = finding(painted((80, 80)), reliability=0.5).catalogue.sources
+    assert len(found) == 0
+    assert "reliability" in found
+
+
+def test_a_joined_source_is_as_reliable_as_its_best_part(sky):
+    found = finding(sky, join=True, reliability=0.0).catalogue.sources
+    assert np.isfinite(found["reliability"]).all()
+
+
+def test_a_region_is_rated_by_itself(sky):
+    part = PixelRegion(Box(0, 320, 250, 340))
+    found = search(sky, make_finder("classic", reliability=0.0), region=part)
+    assert len(found.catalogue) > 0
+    assert found.facts["reliability"]["negative_islands_expected"] < 0.05
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, "sure"])
+def test_a_reliability_is_from_zero_to_one(wrong):
+    with pytest.raises(OptionError, match="reliability"):
+        make_finder("classic", reliability=wrong)
+
+
+def test_compact_and_extended_sources_are_rated_alike():
+    """Discs are trusted; pieces of a ring beside a deep hole around a giant are not."""
+    image = painted(
+        (360, 360),
+        *(source(40 + 60 * k, 330, RMS * 30) for k in range(5)),
+        source(180, 150, RMS * 4 * 400, 40, 40, 0),
+    )
+    found = search(image, make_finder("full"))
+    s = found.catalogue.sources
+    assert np.isfinite(s["reliability"]).all()
+    assert s["reliability"].min() > 0.9
+    assert found.facts["reliability"]["negative_segments"] == 0
