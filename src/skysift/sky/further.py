@@ -485,7 +485,7 @@ FURTHER: tuple[Column, ...] = (
         "reliability",
         "float64",
         "",
-        "stat.probability;meta.code.qual",
+        "stat.probability",
         "Probability that the source is no artefact and no noise, by what the inverted map shows; NaN for negative ones.",
         OF_S,
         ".3f",
