@@ -190,3 +190,24 @@ def test_the_table_of_pairs_is_a_product(sky, tmp_path):
         assert file[1].data["joined"].sum() >= 2
         assert file[1].columns["separation"].unit == "arcsec"
     assert skysift.open(tmp_path).sources["n_parts"].max() == 3
+
+
+def test_extended_sources_are_joined_with_what_lies_on_them():
+    lobes = [source(110, 150, 1.2, 30, 14, 85), source(190, 154, 1.0, 28, 14, 90), source(150, 152, 0.03)]
+    sky = painted(SHAPE, *field(), *lobes, seed=4)
+    apart = search(sky, make_finder("full", join=False)).catalogue
+    one = search(sky, make_finder("full"))
+    after = one.catalogue.sources
+    (row,) = np.flatnonzero(after["n_parts"] > 1)
+    assert after["structure"][row] == "E"
+    assert after["n_islands"][row] >= 2
+    assert after["flux"].sum() == pytest.approx(apart.sources["flux"].sum(), rel=1e-12)
+    assert after["parent_id"][row] == 0
+    assert np.isin(after["parent_id"][after["parent_id"] > 0], after["source_id"]).all()
+    assert np.array_equal(
+        after["n_children"], [(after["parent_id"] == number).sum() for number in after["source_id"]]
+    )
+    assert np.isin(one.spines.owner, after["source_id"]).all()
+    counts = [len(apart.islands), len(one.catalogue.islands)]
+    assert counts[0] == counts[1]
+    assert "joins" in one.tables

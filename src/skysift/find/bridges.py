@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.parallel import ALONE, Crew
+from skysift.find.joined import islands_of
 from skysift.find.noise import Noise
 from skysift.match.joining import Bridges
 from skysift.sky.box import Box
@@ -163,11 +164,9 @@ class _Owned:
     """Whether an island holds a part of a source."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        components, sources = catalogue.components, catalogue.sources
-        order = np.argsort(sources.ids, kind="stable")
-        row = order[np.searchsorted(sources.ids, components["source_id"], sorter=order)]
-        self.most = int(components["island_id"].max(initial=0)) + 1
-        self.keys = np.unique(row * self.most + components["island_id"])
+        row, island = islands_of(catalogue)
+        self.most = int(island.max(initial=0)) + 1
+        self.keys = np.unique(row * self.most + island)
 
     def __call__(self, source: Ints, label: Ints) -> npt.NDArray[np.bool_]:
         key = source * self.most + np.minimum(label, self.most - 1)

@@ -15,7 +15,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.naming import names
 from skysift.sky.table import Table
 
-__all__ = ["covariances", "joined_catalogue"]
+__all__ = ["covariances", "islands_of", "joined_catalogue"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,6 +23,10 @@ Columns = dict[str, npt.NDArray[Any]]
 
 OF_THE_MAP = ("instr.beam", "instr.sensitivity", "arith.ratio", "em.freq", "time.epoch")
 """Columns that tell of the map at a place keep the value of the brightest part; what else is not summed is unknown."""
+
+
+SUMMED = ("n_components", "n_children", "n_holes", "n_peaks")
+EXTENDED = "E"  # the structure of a source of pixels, not of Gaussians
 
 
 def covariances(major: Floats, minor: Floats, pa: Floats) -> Floats:
@@ -63,22 +67,43 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
     several = np.bincount(object_, minlength=n) > 1
     rows = np.flatnonzero(several[object_])
     of = (np.cumsum(several) - 1)[object_[rows]]  # the joined object of each part
-    source_of = _rows_of(components["source_id"], sources.ids)
+    row, island = islands_of(catalogue)
+    links = np.unique(np.stack([object_[row], island], axis=1), axis=0)
     if len(rows):
         whole = _whole(sources.select(rows), of, image, options)
-        pairs = np.unique(np.stack([object_[source_of], components["island_id"]], axis=1), axis=0)
-        whole["n_islands"] = np.bincount(pairs[:, 0], minlength=n)[several]
+        whole["n_islands"] = np.bincount(links[:, 0], minlength=n)[several]
         for name, values in whole.items():
             if values.dtype.kind == "U":
                 columns[name] = columns[name].astype(np.result_type(columns[name], values))
             columns[name][several] = values
-    owner = object_[source_of]
+    if "parent_id" in columns:
+        _keep_parents(columns, sources.ids, object_)
+    owner = object_[_rows_of(components["source_id"], sources.ids)]
     structure = np.where(several[owner], "M", components["structure"])
     components = components.with_columns({"source_id": owner + 1, "structure": structure})
-    island = _rows_of(components["island_id"], islands.ids)
-    links = np.unique(np.stack([island, owner], axis=1), axis=0)
-    islands = islands.with_columns({"n_sources": np.bincount(links[:, 0], minlength=len(islands))})
+    counted = np.bincount(_rows_of(links[:, 1], islands.ids), minlength=len(islands))
+    islands = islands.with_columns({"n_sources": counted})
     return Catalogue(islands, Table("sources", columns, sources.extra), components, catalogue.provenance)
+
+
+def islands_of(catalogue: Catalogue) -> tuple[Ints, Ints]:
+    """Rows of the sources, and the numbers of the islands that they have pixels on; each pair once."""
+    sources, components = catalogue.sources, catalogue.components
+    row, island = _rows_of(components["source_id"], sources.ids), components["island_id"]
+    if "island_id" in sources:  # extended sources have no components
+        row = np.concatenate([row, np.arange(len(sources))])
+        island = np.concatenate([island, sources["island_id"]])
+    pairs = np.unique(np.stack([row, island], axis=1), axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _keep_parents(columns: Columns, ids: Ints, object_: Ints) -> None:
+    """Numbers of parents as the sources are numbered now; none where both became one source."""
+    parent = columns["parent_id"]
+    on_top = parent > 0
+    parent[on_top] = object_[_rows_of(parent[on_top], ids)] + 1
+    parent[parent == columns["source_id"]] = 0
+    columns["n_children"] = np.bincount(parent, minlength=len(parent) + 1)[1:]
 
 
 def _rows_of(wanted: Ints, ids: Ints) -> Ints:
@@ -103,18 +128,26 @@ def _whole(parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> Colu
             systematic = each.name.endswith("_err") and "stat.error.sys" in each.ucd
             square = each.name.endswith("_err") and not systematic
             out[each.name] = np.sqrt(total(values**2)) if square else total(values)
+        elif each.name in SUMMED:
+            out[each.name] = total(values).astype(np.int64)
         elif each.dtype != "float64" or each.unit == "Jy/beam" or _of_the_map(each):
             out[each.name] = values[brightest]
         else:
             out[each.name] = np.full(n, np.nan)
-    flags = np.zeros(n, np.int64)
+    flags, extended = np.zeros(n, np.int64), np.zeros(n, np.bool_)
     np.bitwise_or.at(flags, of, parts["flags"])
     if "reliability" in out:  # of the most reliable part
         best = np.full(n, -np.inf)
         np.fmax.at(best, of, parts["reliability"])
         out["reliability"] = np.where(np.isfinite(best), best, np.nan)
-    out["flags"], out["n_components"] = flags, total(parts["n_components"]).astype(np.int64)
-    out["structure"], out["resolved"] = np.full(n, "M"), np.ones(n, np.bool_)
+    np.logical_or.at(extended, of, parts["structure"] == EXTENDED)
+    out["flags"], out["resolved"] = flags, np.ones(n, np.bool_)
+    out["structure"] = np.where(extended, EXTENDED, "M")
+    if "morphology" in out:
+        out["morphology"] = np.full(n, "")
+    if "parent_id" in out:  # of an object that a part lies on top of, another part too perhaps
+        out["parent_id"] = np.zeros(n, np.int64)
+        np.maximum.at(out["parent_id"], of, parts["parent_id"])
     out["snr"] = out["flux_peak"] / out["rms"]
     _place_and_shape(out, parts, of, image, options)
     return {name: values for name, values in out.items() if name != "source_id"}

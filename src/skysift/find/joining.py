@@ -13,7 +13,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.beside import extended
 from skysift.find.bridges import Strips
 from skysift.find.finding import Finding
-from skysift.find.joined import covariances, joined_catalogue
+from skysift.find.joined import covariances, islands_of, joined_catalogue
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
 from skysift.match.joining import TERMS, Joins, Pairs, Parts, join_parts
@@ -44,9 +44,9 @@ def join_finding(finding: Finding, options: FinderOptions, crew: Crew = ALONE) -
     catalogue, table, owner = _joined(before, finding.image, finding.noise, finding.mask, options, crew)
     facts = {**finding.facts, "counts": dict(counts(catalogue)), "pairs_compared": len(table)}
     facts["joined"] = int((catalogue.sources["n_parts"] > 1).sum())
-    order = np.argsort(before.sources.ids, kind="stable")
-    row = order[np.searchsorted(before.sources.ids, finding.spines.owner, sorter=order)]
-    spines = replace(finding.spines, owner=owner[row] + 1)
+    number = np.zeros(int(before.sources.ids.max(initial=0)) + 1, np.int64)
+    number[before.sources.ids] = owner + 1
+    spines = replace(finding.spines, owner=number[finding.spines.owner])
     tables = {**finding.tables, TABLE: table}
     return replace(finding, catalogue=catalogue, tables=tables, facts=facts, spines=spines)
 
@@ -168,9 +168,9 @@ def _columns(joins: Joins, of_part: Ints, n: int) -> Mapping[str, npt.NDArray[An
 
 def _table(pairs: Pairs, catalogue: Catalogue, rows: Ints, object_: Ints) -> ResultTable:
     """One row a pair: who, what tells for and against, and what was decided."""
-    sources, components = catalogue.sources, catalogue.components
-    owners, lead = np.unique(components["source_id"], return_index=True)
-    island = components["island_id"][lead[np.searchsorted(owners, sources.ids)]]
+    sources = catalogue.sources
+    of, islands = islands_of(catalogue)
+    island = islands[np.searchsorted(of, np.arange(len(sources)))]
     a, b = rows[pairs.first], rows[pairs.second]
     core = (
         np.where(pairs.core >= 0, object_[rows[np.maximum(pairs.core, 0)]] + 1, 0)

@@ -30,6 +30,7 @@ MULTIPLE_BRIGHT, MULTIPLE_FAINT, TURN = 0.8, 0.2, 0.3
 LOBES, LOBES_RATIO, KNOTS_RATIO = 0.75, 0.75, 2.0
 # size of a part over the separation, and the spread of its logarithm; share whose size the separation tells nothing of
 FILLED, FILLED_SPREAD, COMPACT = 0.3, 0.8, 0.5
+ODD, ODD_WIDER = 0.15, 3.0  # share of parts of any size in a map, and how much wider these are spread
 # separation over the reach of both where islands by chance meet, how sharply, and how often far beyond
 MEET, MEET_WIDTH, STRAY_MEET = 1.22, 0.13, 0.004
 LINKED, LINKED_FAR = 0.4, 3.0  # share of pairs whose islands are linked, and how far that reaches
@@ -194,7 +195,10 @@ def sized(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
     extended, share = sizes.extended[rows], sizes.share[rows]
     expected = np.log(FILLED * separation)
     ln = np.log(np.where(extended, sizes.size[rows], 1.0))
-    usual = _normal(ln, sizes.middle[rows], sizes.spread)
+    middle = sizes.middle[rows]
+    usual = (1.0 - ODD) * _normal(ln, middle, sizes.spread) + ODD * _normal(
+        ln, middle, ODD_WIDER * sizes.spread
+    )
     limit = np.log(sizes.limit[rows])
     seen = (1.0 - COMPACT) * _normal(ln, expected, FILLED_SPREAD) + COMPACT * share * usual
     hidden = (1.0 - COMPACT) * ndtr((limit - expected) / FILLED_SPREAD) + COMPACT * (1.0 - share)

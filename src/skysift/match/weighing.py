@@ -69,7 +69,10 @@ def weigh(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pairs:
     terms = {
         "prior": physical((flux[i] + flux[j]) * at_scale, separation, expected, parts.beam),
         "flux": like_flux(flux[j] / flux[i], slope[j]),
-        "size": sized(sizes, i, separation) + sized(sizes, j, separation),
+        "size": sized(sizes, i, separation)
+        + np.minimum(
+            sized(sizes, j, separation), _rarer(parts, major * extended, i, j, separation, expected)
+        ),
         "alignment": straight,
         "brightness": _brightness(flux, major, minor, extended, i, j),
     }
@@ -153,6 +156,13 @@ def _sizes(parts: Parts, extended: Bools, major: Floats) -> Sizes:
     spread = max(0.6, float(np.sqrt((rest + 5.0) / (extended.sum() + 5.0))))
     limit = parts.beam * np.clip(np.sqrt(RESOLVED / snr), *RESOLVED_AT)
     return Sizes(major, extended, limit, shares, middles, spread)
+
+
+def _rarer(parts: Parts, size: Floats, i: Ints, j: Ints, separation: Floats, expected: Floats) -> Floats:
+    """By how much fewer neighbours as large as the fainter part chance puts so near: at most so much its size tells."""
+    larger = len(size) - np.searchsorted(np.sort(size), size) - 1
+    others = np.maximum(larger[j] - (size[i] >= size[j]), 0.5)
+    return np.maximum(np.log(expected * parts.area / (others * np.pi * separation**2)), 0.0)
 
 
 def _brightness(flux: Floats, major: Floats, minor: Floats, extended: Bools, i: Ints, j: Ints) -> Floats:

@@ -82,6 +82,11 @@ class ExtendedOptions(ClassicOptions):
     saliency_neighbours: int = option(
         100, at_least=4, doc="saliency: nearest superpixels that one is compared to."
     )
+    join: bool = option(
+        True,
+        doc="Sources that are parts of one object, such as the lobes of a radio galaxy, become one row; every pair "
+        "that was considered stands in the table `joins`.",
+    )
 
     @field_validator("method")
     @classmethod
