@@ -31,16 +31,30 @@ Bools = npt.NDArray[np.bool_]
 Pixels = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
-INNER, OUTER = 1.2, 2.0  # beams (FWHM); the ring whose median is the local background
+RADII = (1.3, 1.8)  # beams (FWHM); the rings whose median is the local background
+DIRECTIONS = 16  # in which each is looked at
 WIDEST = 2.0  # beam areas of a Gaussian on top of emission; what is wider is structure
 MOST = 2  # points in an island on top of emission; more are its structure
 FEWEST = 0.3  # of the ring must hold data
 
 
 @kernel
+def median_of(values: Floats, n: int) -> float:
+    """Median of the first n values, which are put in order on the way."""
+    for i in range(1, n):
+        one = values[i]
+        k = i
+        while k > 0 and values[k - 1] > one:
+            values[k] = values[k - 1]
+            k -= 1
+        values[k] = one
+    return 0.5 * (values[(n - 1) // 2] + values[n // 2])
+
+
+@kernel
 def raise_level(
     data: Pixels, level: Pixels, rms: Pixels, wanted: Labels, ring: Ints, fewest: int, top: int, left: int,
-    out_level: Pixels, out_rms: Pixels,
+    least: float, out_level: Pixels, out_rms: Pixels,
 ) -> None:  # fmt: skip
     """
     Raise level and noise at each wanted pixel to the median and the scatter of the ring around it.
@@ -58,6 +72,8 @@ def raise_level(
         Offsets ``(n, 2)`` (dy, dx).
     fewest
         Pixels of the ring that must hold data; else nothing is raised.
+    least
+        Pixels fainter than this (sigma) are left as they are.
     out_level, out_rms
         ``(y, x)`` like ``wanted``.
     """
@@ -67,6 +83,9 @@ def raise_level(
             out_level[i, j], out_rms[i, j] = level[i + top, j + left], rms[i + top, j + left]
             if wanted[i, j] == 0:
                 continue
+            here = np.float64(data[i + top, j + left]) - level[i + top, j + left]
+            if here < least * rms[i + top, j + left]:
+                continue
             n = 0
             for k in range(ring.shape[0]):
                 y, x = i + top + ring[k, 0], j + left + ring[k, 1]
@@ -75,11 +94,11 @@ def raise_level(
                     n += 1
             if n < fewest:
                 continue
-            middle = np.median(values[:n])
+            middle = median_of(values, n)
             for k in range(n):
                 values[k] = abs(values[k] - middle)
             out_level[i, j] += max(middle, 0.0)
-            out_rms[i, j] = max(out_rms[i, j], 1.4826 * np.median(values[:n]))
+            out_rms[i, j] = max(out_rms[i, j], 1.4826 * median_of(values, n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +119,10 @@ class RaisedNoise(Noise):
 
     def tile(self, image: SkyImage, box: Box) -> NoisyTile:
         """Pixels of a box with the raised level and noise."""
+        return self.raised(image, box, -np.inf)
+
+    def raised(self, image: SkyImage, box: Box, least: float) -> NoisyTile:
+        """Pixels of a box; level and noise are raised where a pixel is `least` sigma above the map's level, or more."""
         assert self.hull is not None
         assert self.ring is not None
         wanted = np.ascontiguousarray(self.hull.paint(box))
@@ -112,20 +135,22 @@ class RaisedNoise(Noise):
         data = np.ascontiguousarray(tile.data[top : top + box.shape[0], left : left + box.shape[1]])
         level, rms = np.empty(box.shape, np.float32), np.empty(box.shape, np.float32)
         fewest = int(FEWEST * len(self.ring))
-        raise_level(tile.data, tile.level, tile.rms, wanted, self.ring, fewest, top, left, level, rms)
+        raise_level(tile.data, tile.level, tile.rms, wanted, self.ring, fewest, top, left, least, level, rms)
         return NoisyTile(box, data, level, rms, tile.whole)
 
 
 def ring_of(image: SkyImage) -> Ints:
-    """Offsets ``(n, 2)`` (dy, dx) of the pixels between 1.2 and 2 beams (FWHM) from a pixel."""
+    """Offsets ``(n, 2)`` (dy, dx) of pixels around a pixel: two rings in the shape of the beam, 16 directions each."""
     y, x = (np.array([0.5 * (n - 1)]) for n in image.shape)
     xx, xy, yy = np.asarray(image.frame.beam_covariance(image.beam, x, y))[0]
-    fwhm = np.sqrt(8.0 * np.log(2.0))
-    tall, wide = (int(np.ceil(OUTER * fwhm * np.sqrt(each))) for each in (yy, xx))
-    v, u = np.mgrid[-tall : tall + 1, -wide : wide + 1]
-    square = (yy * u * u - 2.0 * xy * u * v + xx * v * v) / (xx * yy - xy * xy) / fwhm**2
-    inside = (square >= INNER**2) & (square <= OUTER**2)
-    return np.stack([v[inside], u[inside]], axis=1).astype(np.int64)
+    wide = np.linalg.cholesky(np.array([[xx, xy], [xy, yy]])) * np.sqrt(8.0 * np.log(2.0))
+    turn = np.arange(DIRECTIONS) * 2.0 * np.pi / DIRECTIONS
+    offsets = []
+    for number, radius in enumerate(RADII):
+        angle = turn + number * np.pi / DIRECTIONS
+        u, v = np.round(radius * wide @ np.stack([np.cos(angle), np.sin(angle)])).astype(np.int64)
+        offsets.append(np.stack([v, u], axis=1))
+    return np.unique(np.concatenate(offsets), axis=0)
 
 
 def find_nested(
@@ -184,7 +209,7 @@ def _fragments(
 ) -> Detections:
     """Fragments of islands above the raised level in a tile."""
     assert raised.hull is not None
-    tile = raised.tile(image, box)
+    tile = raised.raised(image, box, grow)  # no fainter pixel is in an island above a higher level
     data = np.where(raised.hull.paint(box) > 0, tile.data, np.float32(np.nan))
     return fragments(NoisyTile(box, data, tile.level, tile.rms, tile.whole), seed, grow, reach, 1)
 

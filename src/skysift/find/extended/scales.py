@@ -75,26 +75,29 @@ def smooth_step(values: Floats, step: int, out: Floats, row: Floats) -> None:
     ``row (y, x)`` is room for the half done.
     """
     ny, nx = values.shape
+    far = 2 * step
+    inner, outer = min(far, nx), max(nx - far, 0)
     for i in range(ny):
-        for j in range(nx):
-            total = 0.375 * values[i, j]
-            for k in (1, 2):
-                tap = 0.25 if k == 1 else 0.0625
-                left, right = j - k * step, j + k * step
-                if left >= 0:
-                    total += tap * values[i, left]
-                if right < nx:
-                    total += tap * values[i, right]
-            row[i, j] = total
+        for j in range(far, nx - far):
+            near = values[i, j - step] + values[i, j + step]
+            row[i, j] = (
+                0.375 * values[i, j] + 0.25 * near + 0.0625 * (values[i, j - far] + values[i, j + far])
+            )
+        for part in range(2):
+            for j in range(0 if part == 0 else max(outer, inner), inner if part == 0 else nx):
+                near = (values[i, j - step] if j >= step else 0.0) + (
+                    values[i, j + step] if j + step < nx else 0.0
+                )
+                wide = (values[i, j - far] if j >= far else 0.0) + (
+                    values[i, j + far] if j + far < nx else 0.0
+                )
+                row[i, j] = 0.375 * values[i, j] + 0.25 * near + 0.0625 * wide
+    nothing = np.zeros(nx)
     for i in range(ny):
+        a, b = row[i - step] if i >= step else nothing, row[i + step] if i + step < ny else nothing
+        c, d = row[i - far] if i >= far else nothing, row[i + far] if i + far < ny else nothing
         for j in range(nx):
-            out[i, j] = 0.375 * row[i, j]
-        for k in (1, 2):
-            tap = 0.25 if k == 1 else 0.0625
-            for other in (i - k * step, i + k * step):
-                if 0 <= other < ny:
-                    for j in range(nx):
-                        out[i, j] += tap * row[other, j]
+            out[i, j] = 0.375 * row[i, j] + 0.25 * (a[j] + b[j]) + 0.0625 * (c[j] + d[j])
 
 
 @kernel

@@ -35,7 +35,7 @@ Bools = npt.NDArray[np.bool_]
 
 POINTS = 4.0  # an island larger than so many points of its brightness, and
 PEAK_AREA = 1.4  # beam areas; what is wider on top of a segment, and
-PEAK_SHARE = 0.3  # holds more of the flux of both, is its peak
+PEAK_SHARE = 0.3  # holds more of the flux of both, is its structure
 BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 
 
@@ -145,7 +145,7 @@ def search_extended(
         return measure_segments_of(clean, segments, hidden, crew, chosen)
 
     segmented = measure(nested, np.arange(len(segments)))
-    good = ~_is_its_peak(nested, owner, segmented)
+    good = ~_is_its_structure(nested, owner, segmented)
     if not good.all():
         again = np.unique(owner[~good])
         nested, owner = nested.select(good), owner[good]
@@ -160,18 +160,21 @@ def search_extended(
     return _joined(image, parts, owner, compact_objects, segments, segmented, area, {"scale_noise": scatter})
 
 
-def _is_its_peak(nested: Measured, owner: Ints, segmented: Segmented) -> Bools:
+def _is_its_structure(nested: Measured, owner: Ints, segmented: Segmented) -> Bools:
     """
-    Which of the islands on top of segments are the peaks of these, as the middle of a galaxy is.
+    Which of the islands on top of segments are structure of these: the middle of a galaxy, the hot spots of lobes.
 
-    They are wider than a point and hold much of the flux of both.
+    Such are those that are wider than a point and hold much of the flux of both, and several that do so together.
     """
     c, n = nested.components, len(nested.islands)
     island = c[:, row.ISLAND].astype(np.int64)
     ratio = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(nested.beams))
     wide = np.bincount(island, ratio > PEAK_AREA, minlength=n) > 0
     flux = np.bincount(island, c[:, row.FLUX], n)
-    return np.asarray(wide & (flux > PEAK_SHARE * (flux + segmented.fluxes.flux_int[owner])))
+    rest = segmented.fluxes.flux_int
+    together, count = np.bincount(owner, flux, len(rest)), np.bincount(owner, minlength=len(rest))
+    many = (count > 1) & (together > PEAK_SHARE * (together + rest))
+    return np.asarray((wide & (flux > PEAK_SHARE * (flux + rest[owner]))) | many[owner])
 
 
 def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
