@@ -84,7 +84,7 @@ def test_negatives_near_strong_sources_tell_against_what_is_as_near():
 def test_a_large_hole_tells_against_all_pieces_that_are_as_near():
     pieces = marks([6.0, 6.5, 7.0], [-0.8, -0.8, -0.8], [8.0, 5.0, 10.0], np.log10([8.0, 5.0, 10.0]))
     hole = marks([15.0], [-0.8], [200.0], [2.3])
-    assert reliabilities(pieces, hole, 1e5, correlation(4.0))[0].max() == 0.0
+    assert reliabilities(pieces, hole, 1e5, correlation(4.0), most=30.0)[0].max() < 0.01
     assert reliabilities(pieces, marks([]), 1e5, correlation(4.0))[0].min() > 0.99
 
 

@@ -39,6 +39,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 STRONGEST = 1000  # sources that may spoil their surroundings
+PIECES = 30.0  # segments that a hole counts for at most
 LEAST_RATIO = 1.05  # signal to noise over the threshold, at least, for the size of a point
 LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
 
@@ -95,15 +96,15 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
     seed = _seed(finder, negative, finding)
     correlation = noise.mesh.correlation
     facts: dict[str, object] = {}
-    kinds = [("islands", ~is_segment & (sources["flux"] > 0.0), negative, 1.0)]
+    kinds = [("islands", ~is_segment & (sources["flux"] > 0.0), negative, 1.0, 1.0)]
     if finder.segments:
-        kinds.append(("segments", is_segment, segments, float(options.smallest_area)))
-    for name, rows, upside_down, share in kinds:
+        kinds.append(("segments", is_segment, segments, float(options.smallest_area), PIECES))
+    for name, rows, upside_down, share, most in kinds:
         mine = _of_sources(finding, np.flatnonzero(rows), grow)
         others = _of_objects(upside_down, image, grow, large=name == "segments")
         marks = [_marks(each, causes, scale, grow, point=name == "islands") for each in (mine, others)]
         least = float(options.segment_seed) if name == "segments" else seed
-        rated, beyond = reliabilities(marks[0], marks[1], n_pixels / share, correlation)
+        rated, beyond = reliabilities(marks[0], marks[1], n_pixels / share, correlation, most)
         result[rows] = rated
         expected = false_islands(np.array([least]), n_pixels / share, correlation)
         facts[f"negative_{name}"] = len(upside_down)

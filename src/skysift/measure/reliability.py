@@ -16,12 +16,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 AXES = 4  # log S/N, log contrast, log size, alignment
-WIDTHS = np.array([0.15, 0.25, 0.3, 0.5])  # of the kernel along them
+WIDTHS = np.array([0.12, 0.25, 0.5, 0.3])  # of the kernel along them
 FARTHEST = 1.0  # log contrast of what no stronger source is near
 CAUSE = 3.0  # times the flux of a detection; a source that may be its cause has so much or more
 RMS_KNOWN = 0.03  # relative error of the rms at a place
 SAMPLE = 4000  # detections that stand for all of them
-MOST = 30.0  # detections that a large one counts for at most
+DOUBT = 0.7  # of the Poisson error of the number of negative detections
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def strongest(
 
 @kernel
 def count_alike(
-    places: Floats, area: Floats, others: Floats, other_area: Floats, weight: Floats, worse: bool, most: float,
+    places: Floats, area: Floats, others: Floats, other_area: Floats, weight: Floats, most: float,
     out: Floats,
 ) -> None:  # fmt: skip
     """
@@ -105,9 +105,9 @@ def count_alike(
         See `Marks`.
     others, other_area, weight
         The others, those of most signal to noise last, and how much each counts.
-    worse
-        Whether others of more signal to noise or area are as like, and a larger one counts as all that it might be
-        cut into, up to ``most``.
+    most
+        0, or others of more signal to noise or area are as like, and a larger one counts as all that it might be
+        cut into, up to so many.
     """
     reach = 4.0
     for i in range(len(places)):
@@ -115,7 +115,7 @@ def count_alike(
         first = np.searchsorted(others[:, 0], places[i, 0] - reach)
         for k in range(first, len(others)):
             d = others[k, 0] - places[i, 0]
-            if worse:
+            if most > 0.0:
                 d = min(d, 0.0)
             elif d > reach:
                 break
@@ -125,7 +125,7 @@ def count_alike(
                 continue
             times = weight[k]
             b = others[k, 2] - places[i, 2]
-            if worse and other_area[k] > area[i]:
+            if most > 0.0 and other_area[k] > area[i]:
                 b = min(b, 0.0)
                 times *= min(other_area[k] / area[i], most)
             a = others[k, 3] - places[i, 3]
@@ -185,25 +185,42 @@ def beyond_noise(snr: Floats, expected: Floats) -> Floats:
 
 
 def reliabilities(
-    marks: Marks, negative: Marks, n_pixels: float, correlation: Floats, owner: Ints | None = None
+    marks: Marks, negative: Marks, n_pixels: float, correlation: Floats, most: float = 1.0
 ) -> tuple[Floats, Floats]:
     """
     The reliability ``(n,)`` of positive detections, and how far each negative one is more than noise.
 
     Of P positive detections like one, N are false if there are N negative ones that are like it or worse: R = 1 - N / P.
-    Of these, noise makes some: by the density of Gaussian peaks beside that of the detections, both by brightness alone.
+    With few of them this is uncertain, and the mean over what is possible is taken. Of what is left, noise makes some: by
+    the density of Gaussian peaks beside that of the detections, both by brightness alone.
+
+    Parameters
+    ----------
+    marks, negative
+        Detections in the map, and in the inverted map.
+    n_pixels, correlation
+        Of the noise; see `false_islands`.
+    most
+        A negative detection that is larger than a positive one counts as all that it might be cut into, up to so many.
     """
     n = len(marks.snr)
     seen = (1.0 - RMS_KNOWN) * negative.snr
     weight = beyond_noise(negative.snr, false_islands(seen, n_pixels, correlation))
     if not n:
         return np.empty(0), weight
-    alike = _alike(marks, marks, np.ones(n), worse=False)
-    bad = np.minimum(_alike(marks, negative, weight, worse=True), alike)
-    as_bright = _alike(marks.of_peak(), marks.of_peak(), np.ones(n), worse=False)
+    alike = np.maximum(_alike(marks, marks, np.ones(n)), 1e-9)
+    share = _share_of_true(_alike(marks, negative, weight, most), alike)
+    as_bright = _alike(marks.of_peak(), marks.of_peak(), np.ones(n))
     noise = _noise_alike(marks.peak, n_pixels, correlation)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(alike > 0.0, 1.0 - bad / alike, 0.0) * as_bright / (as_bright + noise), weight
+    return share * as_bright / np.maximum(as_bright + noise, 1e-9), weight
+
+
+def _share_of_true(bad: Floats, alike: Floats) -> Floats:
+    """Mean of 1 - N / P over what N may be, as far as that is not below zero."""
+    share, error = 1.0 - bad / alike, DOUBT * np.sqrt(bad) / alike + 1e-9
+    z = share / error
+    mean = share * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    return np.asarray(np.clip(mean, 0.0, 1.0))
 
 
 def _noise_alike(snr: Floats, n_pixels: float, correlation: Floats) -> Floats:
@@ -217,8 +234,8 @@ def _noise_alike(snr: Floats, n_pixels: float, correlation: Floats) -> Floats:
     return np.asarray(np.maximum(density, 0.0) * width)
 
 
-def _alike(marks: Marks, others: Marks, weight: Floats, *, worse: bool) -> Floats:
-    """How many others are like each; where there are many, some stand for all."""
+def _alike(marks: Marks, others: Marks, weight: Floats, most: float = 0.0) -> Floats:
+    """How many others are like each, or, with `most`, like it or worse; where there are many, some stand for all."""
     step = max(1, len(others.snr) // SAMPLE)
     rows = np.arange(0, len(others.snr), step)
     scale = len(others.snr) / max(len(rows), 1)
@@ -226,8 +243,8 @@ def _alike(marks: Marks, others: Marks, weight: Floats, *, worse: bool) -> Float
     order = np.lexsort((rows, places[:, 0]))
     out = np.empty(len(marks.snr))
     count_alike(
-        marks.places, marks.area, np.ascontiguousarray(places[order]), area[order], times[order], worse, MOST, out
-    )  # fmt: skip
+        marks.places, marks.area, np.ascontiguousarray(places[order]), area[order], times[order], most, out
+    )
     return out
 
 
