@@ -217,7 +217,7 @@ def search(
     if finder.rated and not signed:
         finding = rate_finding(finding, used, crew)
         clock.lap("reliability")
-    if finder.options.join:
+    if finder.options.join and not signed:
         finding = join_finding(finding, finder.options, crew)
         clock.lap("joins")
     for one, maps in zip(beside, opened, strict=True):
