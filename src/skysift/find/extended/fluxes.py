@@ -1,7 +1,7 @@
-"""Fluxes and shapes of segments, from a few reads of the map."""
+"""Fluxes and shapes of segments, from a few reads of the map; those of giants on a coarser map."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.find.correlation import lags_at
+from skysift.find.extended.coarse import block_noise, blocks_of
 from skysift.find.extended.residual import Residual
 from skysift.find.pieces import Segments, middles, share_reads
 from skysift.measure.label import mark_edges
@@ -22,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+LARGEST = 2048  # pixels along a side; a wider segment is measured in blocks of pixels
 INNER, OUTER = 2.0, 5.0  # beams (FWHM): what tells the local level; nearer is marked by growth
 
 
@@ -84,7 +86,6 @@ def measure_segments_of(
         Numbers of the segments to be measured, ascending.
     """
     image = residual.image
-    n = len(segments)
     if not len(chosen):
         return nothing()
     mask = segments.to_mask(image.shape)
@@ -92,16 +93,40 @@ def measure_segments_of(
     beam = float(np.sqrt(major * minor))
     margin = int(np.ceil(OUTER * beam)) + 1
     other = hidden.to_mask(image.shape)
-    places = share_reads(Segments(mask, segments.boxes, np.arange(n)), n, np.full(n, margin), image.shape)
-    picked = [(box, members[np.isin(members, chosen)]) for box, members in places]
+    whole, boxes = Box.of(image.shape), segments.boxes
+    large = is_giant(segments)
+    picked = [(box, members[np.isin(members, chosen)]) for box, members in shared(mask, segments, margin)]
+    picked += [
+        (Box(*boxes[k].tolist()).expand(margin).intersect(whole), np.array([k]))
+        for k in chosen[large[chosen]].tolist()
+    ]
     reads = [_Read(box, each, mask.near(box), other.near(box)) for box, each in picked if len(each)]
     parts = list(crew.map("segment fluxes", partial(_measure, residual, beam), reads))
     order = np.argsort(np.concatenate([read.members for read in reads]))
     return Segmented.concat(parts).select(order)
 
 
+def is_giant(segments: Detections) -> Bools:
+    """Which segments are wider than 2048 pixels."""
+    boxes = segments.boxes
+    return np.asarray(np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]) > LARGEST)
+
+
+def shared(mask: Mask, segments: Detections, margin: int) -> list[tuple[Box, Ints]]:
+    """Boxes that are read, and the segments, giants apart, that each holds with a margin."""
+    small = np.flatnonzero(~is_giant(segments))
+    n = len(small)
+    if not n:
+        return []
+    alike = Segments(mask, segments.boxes[small], np.arange(n))
+    return [(box, small[members]) for box, members in share_reads(alike, n, np.full(n, margin), mask.shape)]
+
+
 def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
     """The segments of one read."""
+    widest = max(read.mask.box(int(read.members[0]) + 1).shape)
+    if widest > LARGEST:
+        return _measure_giant(residual, beam, read, -(-widest // LARGEST))
     tile = residual.tile(read.box)
     labels = np.ascontiguousarray(read.mask.paint(read.box))
     members = read.members + 1
@@ -120,6 +145,34 @@ def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
         tile.data, tile.level, tile.rms, labels, read.box.y0, read.box.x0, members, units, sums.background
     )
     return Segmented(sums, shapes, touches[members])
+
+
+def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) -> Segmented:
+    """A segment wider than 2048 pixels, on blocks of `factor` x `factor`: its peak is that of a block."""
+    image, label = residual.image, int(read.members[0]) + 1
+    blocks = blocks_of(residual, read.box, factor, read.mask, label, read.hidden)
+    quiet, lags, correlation = block_noise(residual.noise.mesh.correlation, factor)
+    x, y = middles(read.mask.select([label]).boxes)
+    units = image.unit_covariance(x, y) / factor**2
+    area = 2.0 * np.pi * np.sqrt(units[:, 0] * units[:, 2] - units[:, 1] ** 2)
+    rms = np.asarray(blocks.rms * quiet, np.float32)
+    one = np.array([1])
+    sums = measure_segments(
+        blocks.data, blocks.level, rms, blocks.labels, blocks.blocked, blocks.y0, blocks.x0, one, area, lags,
+        correlation, INNER * beam / factor, OUTER * beam / factor,
+    )  # fmt: skip
+    shapes = segment_shapes(
+        blocks.data, blocks.level, rms, blocks.labels, blocks.y0, blocks.x0, one, units, sums.background
+    )
+    touches = np.zeros(2, np.bool_)
+    mark_edges(blocks.labels, blocks.data, touches)
+    fine = {name: factor * (getattr(sums, name) + 0.5) - 0.5 for name in ("x", "y", "x_peak", "y_peak")}
+    wide = {name: factor * getattr(sums, name) for name in ("x_err", "y_err")}
+    many = {name: factor**2 * getattr(sums, name) for name in ("n_pixels", "moments", "n_annulus")}
+    sums = replace(sums, **fine, **wide, **many, rms=sums.rms / quiet)
+    longer = {name: factor * getattr(shapes, name) for name in ("length", "extent", "width")}
+    spines = [factor * (line + 0.5) - 0.5 for line in shapes.spines]
+    return Segmented(sums, replace(shapes, **longer, spines=spines), touches[1:])
 
 
 def nothing() -> Segmented:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.parallel import Crew
+from skysift.find.extended.fluxes import shared
 from skysift.find.extended.residual import Residual
 from skysift.find.extended.runs import boxes_of
-from skysift.find.pieces import Segments, share_reads
 from skysift.measure.growth import claimed_rings
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
@@ -33,7 +33,7 @@ class _Read:
 
 def grown(residual: Residual, segments: Detections, blocked: Mask, share: float, crew: Crew) -> Detections:
     """
-    The segments with the rings around them that add to their flux.
+    The segments with the rings around them that add to their flux; giants, whose rims are small beside them, stay.
 
     Parameters
     ----------
@@ -53,10 +53,9 @@ def grown(residual: Residual, segments: Detections, blocked: Mask, share: float,
     major, minor = image.frame.beam_pixels(image.beam)
     most = max(1, round(FARTHEST * float(np.sqrt(major * minor))))
     mask = segments.to_mask(image.shape)
-    places = share_reads(Segments(mask, segments.boxes, np.arange(n)), n, np.full(n, most + 1), image.shape)
     reads = [
         _Read(box, members, segments.boxes[members], mask.near(box), blocked.near(box))
-        for box, members in places
+        for box, members in shared(mask, segments, most + 1)
     ]
     claims = np.concatenate(
         list(crew.map("growing segments", partial(_claims, residual, most, share), reads))

@@ -48,7 +48,7 @@ def median_of(values: Floats, n: int) -> float:
             values[k] = values[k - 1]
             k -= 1
         values[k] = one
-    return 0.5 * (values[(n - 1) // 2] + values[n // 2])
+    return float(0.5 * (values[(n - 1) // 2] + values[n // 2]))
 
 
 @kernel
