@@ -13,7 +13,7 @@ import skysift
 from skysift.base.errors import OptionError, UnknownName
 from skysift.cli.progress import summary
 from skysift.find.run import make_finder
-from skysift.flow import figures, overview
+from skysift.flow import layers, overview
 from skysift.flow.steps.find import find_products, product_names
 from skysift.flow.style import digits
 from skysift.sky.beam import Beam
@@ -227,7 +227,7 @@ def test_an_ellipse_encloses_what_its_shape_says():
     columns = {name: Table.empty("components")[name] for name in Table.empty("components").names}
     blank = {"f": np.nan, "i": 0, "b": False, "U": "S"}
     columns = {name: np.full(3, blank[values.dtype.kind]) for name, values in columns.items()}
-    lines = figures.ellipses(frame, Table.from_columns("components", columns | names))
+    lines = layers.ellipses(frame, Table.from_columns("components", columns | names))
     np.testing.assert_allclose(np.ptp(lines[0], axis=0), [30, 10 / 3], rtol=1e-3)  # pa 90: along RA
     np.testing.assert_allclose(np.ptp(lines[1], axis=0), [12, 4], rtol=1e-3)
     assert np.isnan(lines[2]).all()

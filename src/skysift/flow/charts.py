@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skysift.flow.figures import Picture
 from skysift.flow.overview import Histogram
-from skysift.flow.style import BLUE, INK, MEANINGS, ORANGE, blank, plain_numbers, png, quiet, sheet
+from skysift.flow.style import BLUE, INK, MEANINGS, ORANGE, STRUCTURES, blank, plain_numbers, png, quiet, sheet
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
 from skysift.sky.table import Table
@@ -147,7 +147,7 @@ def chart_of_structure(sources: Table) -> Picture:
     axes = figure.add_subplot()
     quiet(axes)
     structure = sources["structure"]
-    letters = list(MEANINGS)
+    letters = [letter for letter in MEANINGS if letter in STRUCTURES or (structure == letter).any()]
     rows = np.arange(len(letters))
     every = [int((structure == letter).sum()) for letter in letters]
     resolved = [
@@ -205,9 +205,10 @@ def chart_of_fits(islands: Table) -> Picture:
     plain_numbers(axes.xaxis)
     plain_numbers(axes.yaxis)
     _legend(axes)
-    return Picture(
-        png(figure), "Largest residual of each island against its S/N. Noise alone leaves 2 to 4 sigma."
-    )
+    caption = "Largest residual of each island against its S/N. Noise alone leaves 2 to 4 sigma."
+    if np.isnan(worst).any():
+        caption += " Extended sources are not fitted and have none."
+    return Picture(png(figure), caption)
 
 
 def _above_one(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.flow.layers import Layer, drawn_layer, outline_groups, source_layer
 from skysift.flow.overview import Overview, Preview
 from skysift.flow.style import (
-    DOUBTFUL,
     INK,
-    MEANINGS,
     PAPER,
-    STRUCTURES,
     blank,
     colours,
     digits,
@@ -28,7 +26,7 @@ from skysift.flow.style import (
     span,
     zero_and_decades,
 )
-from skysift.sky.flags import doubtful
+from skysift.io.regions import Drawn
 from skysift.sky.frame import Frame
 from skysift.sky.table import Table
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Picture",
     "background_picture",
-    "ellipses",
     "outlined_picture",
     "residual_picture",
     "rms_picture",
@@ -49,29 +46,42 @@ __all__ = [
     "stretch",
 ]
 
-OUTLINE = 48  # corners of a drawn ellipse
-SMALLEST = 8.0  # points across; what would be smaller is marked by a circle
-CROWDED = 1500  # more outlines than this are drawn thinner and smaller
-
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of a report: its bytes as an address, what it shows, what lies over it in which colours."""
+    """One image of a report: its bytes as an address, what it shows, what lies over it."""
 
     image: str
     caption: str
-    overlay: str = ""
-    legend: tuple[tuple[str, str], ...] = ()
+    layers: tuple[Layer, ...] = ()
 
 
-def sky_picture(seen: Overview, frame: Frame, sources: Table) -> Picture:
-    """The map with an asinh stretch, and the outlines of the sources to lay over it."""
+def sky_picture(seen: Overview, frame: Frame, sources: Table, drawn: Drawn | None = None) -> Picture:
+    """The map with an asinh stretch, and the outlines of the sources to lay over it.
+
+    Parameters
+    ----------
+    seen
+        Previews of the maps of a run.
+    frame
+        Their geometry.
+    sources
+        The sources.
+    drawn
+        Outlines and spines of those that are extended; None where none was looked for or found.
+    """
     told = (
         "Ellipses are fitted FWHM; a circle is a source too small to draw, a cross one without a shape; "
         "doubtful ones are counted as such alone."
     )
+    if drawn is not None:
+        told += (
+            " Lines are the outlines of extended sources, thin ones the spines of those that are long; compact "
+            "sources on top of them are counted as such alone."
+        )
     shown = seen.previews["data"]
-    return outlined_picture(shown, frame, seen.rms_median, sources, outline_groups(sources), told)
+    groups = outline_groups(sources, drawn)
+    return outlined_picture(shown, frame, seen.rms_median, sources, groups, told, drawn=drawn)
 
 
 def outlined_picture(
@@ -81,6 +91,9 @@ def outlined_picture(
     sources: Table,
     groups: Mapping[str, tuple[str, NDArray[np.bool_]]],
     told: str,
+    *,
+    what: str = "sources",
+    drawn: Drawn | None = None,
 ) -> Picture:
     """A map with an asinh stretch, and the outlines of sources to lay over it.
 
@@ -98,19 +111,25 @@ def outlined_picture(
         What is told apart: label -> colour and rows.
     told
         What the outlines are, for the caption.
+    what
+        What the switch of the outlines calls them.
+    drawn
+        Sources that are drawn by lines, with a switch of their own.
     """
     factor, unit = prefixed("Jy/beam", shown.pixels if not rms > 0 else [rms * 20])
     figure, axes = _sheet(frame, shown, wide=12.6)
     norm = stretch(shown.pixels * np.float32(factor), rms * factor)
     _draw(figure, axes, shown, factor, norm, "inferno", f"brightness [{unit}], asinh stretch", extend="max")
     image = _render(figure, 124)
-    met = {label: group for label, group in groups.items() if group[1].any()}
-    overlay = _overlay(figure, axes, frame, sources, met)
-    legend = tuple((colour, f"{label} ({int(rows.sum())})") for label, (colour, rows) in met.items())
+    layers = []
+    if len(sources) and (drawn is None or any(rows.any() for _, rows in groups.values())):
+        layers.append(source_layer(figure, axes, frame, sources, groups, what))
+    if drawn is not None:
+        layers.insert(0, drawn_layer(figure, axes, drawn))
     caption = "The map"
     if shown.factor > 1:
         caption += f", each block of {shown.factor} x {shown.factor} pixels as its brightest pixel"
-    return Picture(image, f"{caption}. {told}", overlay, legend)
+    return Picture(image, f"{caption}. {told}", tuple(layers))
 
 
 def residual_picture(seen: Overview, frame: Frame) -> Picture:
@@ -207,40 +226,6 @@ def stretch(pixels: NDArray[np.floating], rms: float) -> AsinhNorm:
     )
 
 
-def ellipses(frame: Frame, table: Table) -> NDArray[np.float64]:
-    """Outlines (row, corner, x and y) of the fitted ellipses in pixels; NaN where a row has no shape.
-
-    Parameters
-    ----------
-    frame
-        Geometry of the map.
-    table
-        Components or sources: `major`, `minor` (arcsec, FWHM) and `pa` (deg) at `x`, `y`.
-    """
-    turn = np.linspace(0, 2 * np.pi, OUTLINE + 1)
-    angle = np.radians(table["pa"])[:, None]
-    along = table["major"][:, None] / 2 * np.cos(turn)
-    across = table["minor"][:, None] / 2 * np.sin(turn)
-    east = along * np.sin(angle) + across * np.cos(angle)
-    north = along * np.cos(angle) - across * np.sin(angle)
-    a, b, c, d = np.moveaxis(frame.tangent(table["x"], table["y"]).reshape(-1, 4), 1, 0)[:, :, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = (d * east - b * north) / (a * d - b * c)
-        y = (a * north - c * east) / (a * d - b * c)
-    return np.stack([table["x"][:, None] + x, table["y"][:, None] + y], axis=-1)
-
-
-def outline_groups(sources: Table) -> dict[str, tuple[str, NDArray[np.bool_]]]:
-    """What is told apart by colour: label -> colour and rows; doubtful rows form a group of their own."""
-    doubt = doubtful(sources["flags"])
-    groups = {
-        f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~doubt)
-        for name, colour in STRUCTURES.items()
-    }
-    groups["doubtful: see its flags"] = (DOUBTFUL, doubt)
-    return groups
-
-
 def _mean_of(shown: Preview) -> str:
     return "" if shown.factor == 1 else f", mean of blocks of {shown.factor} x {shown.factor} pixels"
 
@@ -322,47 +307,3 @@ def _render(figure: Figure, dpi: int) -> str:
         # The corners of an all-sky map have no coordinates; the axes warn of each line that leaves the sky.
         warnings.simplefilter("ignore", RuntimeWarning)
         return png(figure, dpi=dpi)
-
-
-def _overlay(
-    figure: Figure,
-    axes: Axes,
-    frame: Frame,
-    sources: Table,
-    groups: Mapping[str, tuple[str, NDArray[np.bool_]]],
-) -> str:
-    """The outlines of the sources, as a picture that fits on that of `figure`."""
-    if len(sources) == 0:
-        return ""
-    from matplotlib.collections import LineCollection  # loaded late: only reports need matplotlib
-
-    over = sheet(*figure.get_size_inches())
-    over.set_layout_engine("none")
-    plane = over.add_axes(axes.get_position().bounds)
-    plane.set_axis_off()
-    plane.set_xlim(axes.get_xlim())
-    plane.set_ylim(axes.get_ylim())
-    crowded = len(sources) >= CROWDED
-    width, smallest = (0.7, SMALLEST / 2) if crowded else (1.5, SMALLEST)
-    lines = ellipses(frame, sources)
-    shaped = np.isfinite(lines).all(axis=(1, 2))
-    across = (
-        plane.get_position().width * over.get_figwidth() * 72 / np.ptp(axes.get_xlim())
-    )  # points per pixel
-    tiny = shaped & (np.ptp(lines, axis=1).max(axis=1, initial=0) * across < smallest)
-    for colour, rows in groups.values():
-        drawn = list(lines[rows & shaped & ~tiny])
-        plane.add_collection(LineCollection(drawn, colors=colour, linewidths=width), autolim=False)
-        for some, mark in ((rows & ~shaped, "x"), (rows & tiny, "o")):
-            x, y = sources["x"][some], sources["y"][some]
-            plane.plot(
-                x,
-                y,
-                mark,
-                linestyle="none",
-                color=colour,
-                markersize=smallest,
-                markeredgewidth=width,
-                fillstyle="none",
-            )
-    return png(over, dpi=124)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.flow.figures import ellipses, stretch
+from skysift.flow.figures import stretch
+from skysift.flow.layers import ellipses
 from skysift.flow.overview import Reader, preview
 from skysift.flow.style import INK, PAPER, colours, plain_numbers, png, prefixed, sheet, zero_and_decades
 from skysift.sky.beam import Beam

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from skysift.find.finding import Finding
 from skysift.find.stokes import V_TABLE
 from skysift.flow.figures import Picture
-from skysift.flow.rows import Cell, Head, Listing, Marks, sexagesimal, with_error
+from skysift.flow.rows import DASH, MINUS, Cell, Listing, listing_of, to_three_digits, with_its_error
 from skysift.flow.section import Section
 from skysift.flow.style import BLUE, INK, ORANGE, blank, plain_numbers, png, prefixed, quiet, sheet
 from skysift.sky.catalogue import Table
-from skysift.sky.flags import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +24,6 @@ __all__ = ["polarisation_section"]
 
 SIZE = (6.0, 4.1)
 LISTED = 25
-_MINUS, _DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 def polarisation_section(finding: Finding) -> Section | None:
@@ -150,13 +148,13 @@ def linear_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
     some = sources.select(rows)
     factor, unit = prefixed("Jy", some["flux_p"])
     columns = {
-        f"I [{unit}]": _pair(some, "flux", factor),
-        f"P [{unit}]": _pair(some, "flux_p", factor),
+        f"I [{unit}]": with_its_error(some, "flux", factor),
+        f"P [{unit}]": with_its_error(some, "flux_p", factor),
         "S/N": lambda row: Cell(f"{some['snr_p'][row]:.1f}"),
-        "P / I": _pair(some, "fraction_p"),
-        "angle [deg]": _pair(some, "angle_p"),
+        "P / I": with_its_error(some, "fraction_p"),
+        "angle [deg]": with_its_error(some, "angle_p"),
     }
-    return _listing(some, columns)
+    return listing_of(some, columns)
 
 
 def circular_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
@@ -164,12 +162,12 @@ def circular_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
     some = sources.select(rows)
     factor, unit = prefixed("Jy", some["flux_v"])
     columns = {
-        f"I [{unit}]": _pair(some, "flux", factor),
-        f"V [{unit}]": _pair(some, "flux_v", factor),
-        "V / I": _pair(some, "fraction_v"),
-        "limit of |V| / I": _plain(some, "fraction_v_limit"),
+        f"I [{unit}]": with_its_error(some, "flux", factor),
+        f"V [{unit}]": with_its_error(some, "flux_v", factor),
+        "V / I": with_its_error(some, "fraction_v"),
+        "limit of |V| / I": to_three_digits(some, "fraction_v_limit"),
     }
-    return _listing(some, columns)
+    return listing_of(some, columns)
 
 
 def v_listing(found: Table, rows: NDArray[np.int64]) -> Listing:
@@ -177,55 +175,14 @@ def v_listing(found: Table, rows: NDArray[np.int64]) -> Listing:
     some = found.select(rows)
     factor, unit = prefixed("Jy", some["flux"])
     columns = {
-        f"V [{unit}]": _pair(some, "flux", factor),
-        "S/N": lambda row: Cell(f"{some['snr'][row]:.1f}".replace("-", _MINUS)),
-        f"I [{unit}]": _pair(some, "flux_i", factor),
-        "V / I": _pair(some, "fraction_v"),
-        "|V| / I at least": _plain(some, "fraction_v_lower"),
-        "component of I": lambda row: Cell(str(some["stokes_i_id"][row] or _DASH)),
+        f"V [{unit}]": with_its_error(some, "flux", factor),
+        "S/N": lambda row: Cell(f"{some['snr'][row]:.1f}".replace("-", MINUS)),
+        f"I [{unit}]": with_its_error(some, "flux_i", factor),
+        "V / I": with_its_error(some, "fraction_v"),
+        "|V| / I at least": to_three_digits(some, "fraction_v_lower"),
+        "component of I": lambda row: Cell(str(some["stokes_i_id"][row] or DASH)),
     }
-    return _listing(some, columns)
-
-
-def _listing(some: Table, columns: Mapping[str, Callable[[int], Cell]]) -> Listing:
-    """Name and place, then these columns, then the flags."""
-    on_sky = bool(np.isfinite(some["ra"]).any())
-    places = ("RA", "Dec") if on_sky else ("x [px]", "y [px]")
-    heads = (
-        Head("name", text=True), *(Head(each) for each in places), *(Head(title) for title in columns),
-        Head("flags", text=True),
-    )  # fmt: skip
-    listed: list[tuple[Cell | Marks, ...]] = []
-    for row in range(len(some)):
-        place = (
-            (sexagesimal(some["ra"][row] / 15, 2), sexagesimal(some["dec"][row], 1, signed=True))
-            if on_sky
-            else (f"{some['x'][row]:.2f}", f"{some['y'][row]:.2f}")
-        )
-        cells = [Cell(str(some["name"][row])), *(Cell(each) for each in place)]
-        cells += [make(row) for make in columns.values()]
-        listed.append((*cells, Marks(tuple(describe(int(some["flags"][row]))))))
-    return Listing(heads, tuple(listed))
-
-
-def _pair(some: Table, name: str, factor: float = 1.0) -> Callable[[int], Cell]:
-    """A value of a row with its error."""
-
-    def cell(row: int) -> Cell:
-        told = with_error(some[name][row] * factor, some[f"{name}_err"][row] * factor)
-        return Cell(told.value.replace("-", _MINUS), told.error)
-
-    return cell
-
-
-def _plain(some: Table, name: str) -> Callable[[int], Cell]:
-    """A value of a row to three digits."""
-
-    def cell(row: int) -> Cell:
-        value = float(some[name][row])
-        return Cell(f"{value:.3g}" if np.isfinite(value) else _DASH)
-
-    return cell
+    return listing_of(some, columns)
 
 
 def _detected(sources: Table, what: str) -> NDArray[np.bool_]:

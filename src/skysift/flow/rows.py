@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,23 @@ from skysift.sky.flags import FLAGS, describe, has
 from skysift.sky.table import Table
 
 __all__ = [
+    "DASH",
+    "MINUS",
     "Cell",
     "FlagRow",
     "Head",
     "Listing",
+    "angle_unit",
     "flag_rows",
+    "listing_of",
     "sexagesimal",
     "source_listing",
+    "to_three_digits",
     "with_error",
+    "with_its_error",
 ]
+
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def source_listing(sources: Table, rows: NDArray[np.int64], lead: str = "") -> L
     on_sky = bool(np.isfinite(some["ra"]).any())
     peak, peak_unit = prefixed("Jy/beam", some["flux_peak"])
     flux, flux_unit = prefixed("Jy", some["flux"])
-    size, size_unit = _angle_unit(some["major_deconv"])
+    size, size_unit = angle_unit(some["major_deconv"])
     places = (Head("RA"), Head("Dec")) if on_sky else (Head("x [px]"), Head("y [px]"))
     heads = (
         Head("name", text=True),
@@ -131,12 +140,76 @@ def source_listing(sources: Table, rows: NDArray[np.int64], lead: str = "") -> L
                 Cell(
                     f"{value['pa_deconv']:.0f}" if resolved and np.isfinite(value["pa_deconv"]) else "\u2013"
                 ),
-                Cell(str(value["structure"])),
+                Cell(f"{value['structure']} {value.get('morphology', '')}".strip()),
                 Cell(str(value["n_components"])),
                 Marks(tuple(describe(int(value["flags"])))),
             )
         )
     return Listing(heads, tuple(listed), lead)
+
+
+def listing_of(
+    some: Table,
+    columns: Mapping[str, Callable[[int], Cell]],
+    lead: str = "",
+    *,
+    texts: tuple[str, ...] = (),
+) -> Listing:
+    """Name and place of each row, then the columns wanted, then its flags.
+
+    Parameters
+    ----------
+    some
+        Rows of a table, in the order to show.
+    columns
+        Heading -> the cell of a row.
+    lead
+        A sentence to put before it.
+    texts
+        Headings of columns that are set to the left.
+    """
+    on_sky = bool(np.isfinite(some["ra"]).any())
+    places = ("RA", "Dec") if on_sky else ("x [px]", "y [px]")
+    heads = (
+        Head("name", text=True),
+        *(Head(each) for each in places),
+        *(Head(title, text=title in texts) for title in columns),
+        Head("flags", text=True),
+    )
+    listed: list[tuple[Cell | Marks, ...]] = []
+    for row in range(len(some)):
+        place = (
+            (sexagesimal(some["ra"][row] / 15, 2), sexagesimal(some["dec"][row], 1, signed=True))
+            if on_sky
+            else (f"{some['x'][row]:.2f}", f"{some['y'][row]:.2f}")
+        )
+        cells = [
+            Cell(str(some["name"][row]) or str(some.ids[row])),
+            *(Cell(each) for each in place),
+            *(make(row) for make in columns.values()),
+        ]
+        listed.append((*cells, Marks(tuple(describe(int(some["flags"][row]))))))
+    return Listing(heads, tuple(listed), lead)
+
+
+def with_its_error(some: Table, name: str, factor: float = 1.0) -> Callable[[int], Cell]:
+    """What makes the cell of a row: a value with its error."""
+
+    def cell(row: int) -> Cell:
+        told = with_error(some[name][row] * factor, some[f"{name}_err"][row] * factor)
+        return Cell(told.value.replace("-", MINUS), told.error)
+
+    return cell
+
+
+def to_three_digits(some: Table, name: str, factor: float = 1.0) -> Callable[[int], Cell]:
+    """What makes the cell of a row: a value to three digits, a dash where there is none."""
+
+    def cell(row: int) -> Cell:
+        value = float(some[name][row]) * factor
+        return Cell(f"{value:.3g}" if np.isfinite(value) else DASH)
+
+    return cell
 
 
 def with_error(value: float, error: float) -> Cell:
@@ -165,7 +238,7 @@ def sexagesimal(value: float, places: int, *, signed: bool = False) -> str:
     return f"{sign}{first:02d}:{minutes:02d}:{seconds:02d}" + (f".{part:0{places}d}" if places else "")
 
 
-def _angle_unit(arcsec: NDArray[np.float64]) -> tuple[float, str]:
+def angle_unit(arcsec: NDArray[np.float64]) -> tuple[float, str]:
     """Factor and name of the unit that suits some angles."""
     finite = arcsec[np.isfinite(arcsec) & (arcsec > 0)]
     typical = float(np.median(finite)) if finite.size else 1.0

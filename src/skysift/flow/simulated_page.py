@@ -175,7 +175,7 @@ def _picture(shown: Preview, image: SkyImage, sources: Table, rms: float) -> Pic
         f"Outlines: {which} objects above {_SHOWN:g} sigma by their class, beam included (FWHM of the second "
         f"moments); a cross is an artefact{crosses}."
     )
-    return outlined_picture(shown, image.frame, rms, some, groups, told)
+    return outlined_picture(shown, image.frame, rms, some, groups, told, what="objects")
 
 
 def _close(image: SkyImage) -> Box:

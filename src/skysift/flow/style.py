@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BLUE",
     "DOUBTFUL",
+    "EXTENDED",
     "INK",
     "MEANINGS",
+    "ON_TOP",
     "ORANGE",
     "PAPER",
     "STRUCTURES",
@@ -42,10 +44,13 @@ ORANGE = "#dd7a1f"
 PAPER = "#15171b"  # behind legends and where a map has no data
 
 STRUCTURES = {"S": "#3fd0ec", "C": "#8ae66e", "M": "#f4f1e8"}  # over a dark map
+EXTENDED = "#ffe14a"
+ON_TOP = "#ff9d5c"  # compact sources that lie on an extended one
 MEANINGS = {
     "S": "one Gaussian, alone in its island",
     "C": "one Gaussian, shares its island",
     "M": "several Gaussians",
+    "E": "extended, measured pixel by pixel",
 }
 DOUBTFUL = "#ff4fa0"
 
