@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from skysift.flow.steps.find import Products
 
-__all__ = ["Watch", "summary"]
+__all__ = ["Watch", "kinds", "summary"]
 
 
 class Watch:
@@ -93,7 +93,7 @@ def summary(made: Products) -> str:
     flagged = f"{counts['flagged']} flagged ({counts['doubtful']} doubtful)"
     rows = [
         ("sources", f"{counts['sources']}", f"{counts['resolved']} resolved, {flagged}"),
-        ("", "", ", ".join(f"{letter} {counts[f'structure_{letter}']}" for letter in "SCM")),
+        ("", "", kinds(counts)),
         ("components", f"{counts['components']}", ""),
         ("islands", f"{counts['islands']}", ""),
         *_reliability(made),
@@ -120,6 +120,16 @@ def _reliability(made: Products) -> list[tuple[str, str, str]]:
             expected = digits(float(told[f"negative_{kind}_expected"]))
             parts.append(f"{told[f'negative_{kind}']} negative {kind} ({expected} by noise)")
     return [("reliability", "", ", ".join(parts))]
+
+
+def kinds(counts: Mapping[str, int]) -> str:
+    """How many sources are extended, if any, and how many compact, by structure."""
+    text = ", ".join(f"{letter} {counts[f'structure_{letter}']}" for letter in "SCM")
+    extended, parents = counts["structure_E"], counts["with_children"]
+    if not extended:
+        return text
+    nested = f" ({parents} with compact sources on top)" if parents else ""
+    return f"{extended} extended{nested}, {counts['sources'] - extended} compact ({text})"
 
 
 def _rms(made: Products) -> tuple[str, str]:

@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 
 from skysift.flow.figures import Picture
 from skysift.flow.overview import Histogram
-from skysift.flow.style import BLUE, INK, MEANINGS, ORANGE, STRUCTURES, blank, plain_numbers, png, quiet, sheet
+from skysift.flow.style import (
+    BLUE,
+    INK,
+    MEANINGS,
+    ORANGE,
+    STRUCTURES,
+    blank,
+    plain_numbers,
+    png,
+    quiet,
+    sheet,
+)
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
 from skysift.sky.table import Table

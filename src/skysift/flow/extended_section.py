@@ -39,7 +39,9 @@ COLOURS = (
 MARKS = "os^vDPX*<"
 
 
-def extended_section(sources: Table, rows: NDArray[np.bool_], shown: tuple[Exhibit, ...] = ()) -> Section | None:
+def extended_section(
+    sources: Table, rows: NDArray[np.bool_], shown: tuple[Exhibit, ...] = ()
+) -> Section | None:
     """The extended sources of a run; None where there are none.
 
     Parameters
@@ -64,13 +66,15 @@ def extended_section(sources: Table, rows: NDArray[np.bool_], shown: tuple[Exhib
         numbers.append((f"{share:.0%}", "of the flux of all sources"))
     if "n_children" in some:
         children = some["n_children"]
-        numbers.append((f"{int((children > 0).sum()):,}", f"with compact sources on top, {int(children.sum()):,} in all"))
+        numbers.append(
+            (f"{int((children > 0).sum()):,}", f"with compact sources on top, {int(children.sum()):,} in all")
+        )
     if "largest_angular_size" in some and np.isfinite(some["largest_angular_size"]).any():
         longest = float(np.nanmax(some["largest_angular_size"]))
         size, name = angle_unit(np.array([longest]))
         numbers.append((digits(longest * size), f"{name}, the longest"))
     lead = (
-        "Measured pixel by pixel above the level around them; compact sources on top are rows of their own, and their flux "
+        "Measured pixel by pixel above the level around them; compact sources on top are rows of their own, their flux "
         "is not in that of the extended one. Sizes hold the beam. Errors are statistical, 1 sigma."
     )
     by_flux = np.argsort(-np.nan_to_num(some["flux"]), kind="stable")[:LISTED]
@@ -180,7 +184,9 @@ def extended_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
         columns |= {
             f"length [{size_unit}]": to_three_digits(some, "largest_angular_size", size),
             f"width [{size_unit}]": to_three_digits(some, "width_mean", size),
-            f"mean brightness [{bright_unit}/arcmin\u00b2]": with_its_error(some, "surface_brightness", bright * 3600),
+            f"mean brightness [{bright_unit}/arcmin\u00b2]": with_its_error(
+                some, "surface_brightness", bright * 3600
+            ),
             "mean / rms": to_three_digits(some, "surface_snr"),
             "beams": to_three_digits(some, "n_beams"),
         }
@@ -198,9 +204,7 @@ def _values(some: Table, name: str) -> NDArray[np.float64]:
     return np.asarray(some[name], np.float64) if name in some else np.full(len(some), np.nan)
 
 
-def _by_shape(
-    some: Table, good: NDArray[np.bool_]
-) -> list[tuple[str, str, str, NDArray[np.bool_]]]:
+def _by_shape(some: Table, good: NDArray[np.bool_]) -> list[tuple[str, str, str, NDArray[np.bool_]]]:
     """Name with its count, colour, mark and rows of each morphology that there is."""
     shape = _shapes(some)
     looks = dict(zip(TAGS, zip(COLOURS, MARKS, strict=True), strict=True)) | {"": (INK, "o")}

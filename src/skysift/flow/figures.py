@@ -76,7 +76,7 @@ def sky_picture(seen: Overview, frame: Frame, sources: Table, drawn: Drawn | Non
     )
     if drawn is not None:
         told += (
-            " Lines are the outlines of extended sources, thin ones the spines of those that are long; compact "
+            " Lines are the outlines of extended sources, thin ones the spines of those that are long or rings; compact "
             "sources on top of them are counted as such alone."
         )
     shown = seen.previews["data"]

@@ -25,15 +25,15 @@ __all__ = [
     "casing",
     "drawn_layer",
     "ellipses",
-    "long_spines",
     "outline_groups",
     "source_layer",
+    "telling_spines",
 ]
 
 OUTLINE = 48  # corners of a drawn ellipse
 SMALLEST = 8.0  # points across; what would be smaller is marked by a circle
 CROWDED = 1500  # more outlines than this are drawn thinner and smaller
-LONG = 2.5  # lengths over widths from which on spines are drawn
+LONG, HOLLOW = 2.5, 0.5  # length over width, and ring-ness, from which on spines are drawn
 
 
 @dataclass(frozen=True)
@@ -127,20 +127,22 @@ def casing(axes: Axes, lines: Lines, colour: str, width: float, *, closed: bool 
         )
 
 
-def long_spines(drawn: Drawn) -> Lines:
-    """The spines of those sources that are `LONG` times as long as wide, or longer."""
+def telling_spines(drawn: Drawn) -> Lines:
+    """The spines that tell something: of sources `LONG` times as long as wide, or longer, and of rings."""
     table, spines = drawn.table, drawn.spines
     if "width_mean" not in table or not len(spines):
         return Lines.empty()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        long = table.ids[table["largest_angular_size"] > LONG * table["width_mean"]]
-    return spines.select(np.isin(spines.owner, long) & (spines.n_points > 1))
+    with np.errstate(invalid="ignore"):
+        long = table["largest_angular_size"] > LONG * table["width_mean"]
+        ring = table["ringness"] > HOLLOW
+    chosen = table.ids[long | ring]
+    return spines.select(np.isin(spines.owner, chosen) & (spines.n_points > 1))
 
 
 def drawn_layer(figure: Figure, axes: Axes, drawn: Drawn) -> Layer:
     """The outlines of extended sources, the spines of those that are long."""
     over, plane = _sheet_over(figure, axes)
-    owner, spines = drawn.outlines.owner, long_spines(drawn)
+    owner, spines = drawn.outlines.owner, telling_spines(drawn)
     doubt = drawn.table.ids[doubtful(drawn.table["flags"])]
     number = np.unique(owner)
     width = 1.5 if len(number) < CROWDED else 0.8

@@ -18,8 +18,10 @@ from skysift.flow.charts import (
     chart_of_structure,
     chart_of_widths,
 )
+from skysift.flow.extended import drawn_sources
+from skysift.flow.extended_section import extended_section
 from skysift.flow.figures import Picture, background_picture, residual_picture, rms_picture, sky_picture
-from skysift.flow.gallery import Exhibit, brightest, exhibit, most_complex
+from skysift.flow.gallery import Exhibit, brightest, exhibit, extended_exhibit, most_complex
 from skysift.flow.overview import Overview, Reader, overview
 from skysift.flow.polarisation import polarisation_section
 from skysift.flow.reliability import reliability_section
@@ -27,6 +29,7 @@ from skysift.flow.rows import FlagRow, Listing, flag_rows, source_listing
 from skysift.flow.section import Section
 from skysift.flow.spectra import spectra_section
 from skysift.flow.style import digits, prefixed
+from skysift.io.regions import Drawn
 from skysift.sky.flags import REMARKS, doubtful
 from skysift.sky.units import frequency_text
 
@@ -47,6 +50,7 @@ class Page:
     numbers: tuple[Fact, ...]
     notes: tuple[str, ...]
     sky: Picture
+    noise_lead: str
     noise: tuple[Picture, ...]
     charts: tuple[Picture, ...]
     sections: tuple[Section, ...]
@@ -74,10 +78,12 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
     """
     image, catalogue = finding.image, finding.catalogue
     seen = overview(read, finding.area)
-    first = brightest(catalogue.islands, GALLERY)
-    more = most_complex(catalogue.islands, GALLERY, without=first)
+    islands, sources = catalogue.islands, catalogue.sources
+    drawn = drawn_sources(finding)
+    emission = set(np.flatnonzero(np.isin(islands.ids, finding.segments)).tolist())
+    first = brightest(islands, GALLERY, without=emission)
+    more = most_complex(islands, GALLERY, without=emission | set(first))
     shown = {row: exhibit(read, image, catalogue, row) for row in [*first, *more]}
-    sources = catalogue.sources
     by_peak = np.argsort(-np.nan_to_num(np.abs(sources["flux_peak"])), kind="stable")
     flagged = by_peak[doubtful(sources["flags"])[by_peak]]
     page = Page(
@@ -85,7 +91,8 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         lead=_lead(finding, manifest.region),
         numbers=_numbers(finding, seen, manifest),
         notes=tuple(dict.fromkeys(finding.notes)),
-        sky=sky_picture(seen, image.frame, sources),
+        sky=sky_picture(seen, image.frame, sources, drawn),
+        noise_lead=_noise_lead(drawn is not None),
         noise=(
             residual_picture(seen, image.frame),
             chart_of_residual(seen.histogram),
@@ -95,20 +102,35 @@ def report(finding: Finding, manifest: Manifest, read: Mapping[str, Reader]) -> 
         charts=(
             chart_of_counts(catalogue),
             chart_of_widths(catalogue.components),
-            chart_of_fits(catalogue.islands),
+            chart_of_fits(islands),
             chart_of_structure(sources),
         ),
-        sections=sections_of(finding),
+        sections=(*_extended(finding, read, drawn), *sections_of(finding)),
         brightest=tuple(shown[row] for row in first),
         complex=tuple(shown[row] for row in more),
         flags=flag_rows(catalogue),
         flagged_lead=_flagged_lead(manifest.counts),
         flagged=source_listing(sources, flagged[:LISTED]),
-        sources=source_listing(sources, by_peak[:LISTED], _listed_lead(len(sources))),
+        sources=source_listing(sources, by_peak[:LISTED], _listed_lead(len(sources), finding)),
         facts=_facts(finding, manifest),
         footer=f"Made by skysift {manifest.provenance.version}, {manifest.started}.",
     )
     return render(page)
+
+
+def _extended(finding: Finding, read: Mapping[str, Reader], drawn: Drawn | None) -> tuple[Section, ...]:
+    """The part of the page about extended sources, where there are any."""
+    if drawn is None:
+        return ()
+    sources = finding.catalogue.sources
+    rows = np.isin(sources.ids, drawn.outlines.owner)
+    by_flux = np.argsort(-np.where(rows, np.nan_to_num(sources["flux"]), -np.inf), kind="stable")
+    shown = tuple(
+        extended_exhibit(read, finding.image, finding.catalogue, drawn, int(row))
+        for row in by_flux[: min(GALLERY, int(rows.sum()))]
+    )
+    section = extended_section(sources, rows, shown)
+    return () if section is None else (section,)
 
 
 def sections_of(finding: Finding) -> tuple[Section, ...]:
@@ -200,12 +222,25 @@ def _flagged_lead(counts: Mapping[str, int]) -> str:
     return f"{text}. Flags that are remarks and speak of no doubt: {', '.join(REMARKS)}."
 
 
-def _listed_lead(total: int) -> str:
+def _noise_lead(extended: bool) -> str:
+    text = "What is left when background and model are taken away should be noise of the width that the rms map tells."
+    if extended:
+        text += " The model holds compact sources; extended ones are measured, not modelled, and stay in the residual."
+    return text
+
+
+def _listed_lead(total: int, finding: Finding) -> str:
     which = f"The {LISTED} brightest of {total} sources" if total > LISTED else "All sources"
-    return (
-        f"{which} by peak. Errors are statistical, 1 sigma. The whole flux of a large complex object is flux_int of "
-        "its island in the table islands; sources and components hold its pieces."
+    told = (
+        "The whole flux of a large complex object is flux_int of its island in the table islands; sources and components "
+        "hold its pieces."
     )
+    if len(finding.segments):
+        told = (
+            "The flux of an extended source (E) is that of its pixels without the compact sources on top of it, which "
+            "are rows of their own; flux_int of its island in the table islands is the sum of all."
+        )
+    return f"{which} by peak. Errors are statistical, 1 sigma. {told}"
 
 
 def _facts(finding: Finding, manifest: Manifest) -> tuple[tuple[str, tuple[Fact, ...]], ...]:

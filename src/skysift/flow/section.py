@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skysift.flow.figures import Picture
+from skysift.flow.gallery import Exhibit
 from skysift.flow.rows import Listing
 
 __all__ = ["Section"]
@@ -24,6 +25,8 @@ class Section:
         Pictures, two in a row.
     listings
         Heading of a table, and the table.
+    exhibits
+        Single sources, below all else.
     """
 
     anchor: str
@@ -32,3 +35,4 @@ class Section:
     numbers: tuple[tuple[str, str], ...] = ()
     charts: tuple[Picture, ...] = ()
     listings: tuple[tuple[str, Listing], ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()

@@ -45,7 +45,7 @@ PAPER = "#15171b"  # behind legends and where a map has no data
 
 STRUCTURES = {"S": "#3fd0ec", "C": "#8ae66e", "M": "#f4f1e8"}  # over a dark map
 EXTENDED = "#ffe14a"
-ON_TOP = "#ff9d5c"  # compact sources that lie on an extended one
+ON_TOP = "#7aa2ff"  # compact sources that lie on an extended one
 MEANINGS = {
     "S": "one Gaussian, alone in its island",
     "C": "one Gaussian, shares its island",

@@ -431,15 +431,21 @@ def _full(upper: Floats) -> Floats:
 
 
 def counts(catalogue: Catalogue) -> Mapping[str, int]:
-    """How many rows there are, in all and of each structure."""
-    structure = catalogue.sources["structure"]
+    """How many rows there are, in all and of each structure, and how many extended ones have compact ones on top."""
+    sources = catalogue.sources
+    structure = sources["structure"]
+    nested = {
+        name: int((sources[column] > 0).sum()) if column in sources else 0
+        for name, column in (("on_extended", "parent_id"), ("with_children", "n_children"))
+    }
     return {
         "islands": len(catalogue.islands),
         "sources": len(catalogue.sources),
         "components": len(catalogue.components),
         **{f"structure_{s}": int((structure == s).sum()) for s in ("S", "C", "M", "E")},
-        "resolved": int(catalogue.sources["resolved"].sum()),
-        "flagged": int((catalogue.sources["flags"] != 0).sum()),
+        **nested,
+        "resolved": int(sources["resolved"].sum()),
+        "flagged": int((sources["flags"] != 0).sum()),
     }
 
 
