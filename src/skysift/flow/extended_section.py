@@ -69,6 +69,8 @@ def extended_section(
         numbers.append(
             (f"{int((children > 0).sum()):,}", f"with compact sources on top, {int(children.sum()):,} in all")
         )
+    if "n_parts" in some and (some["n_parts"] > 1).any():
+        numbers.append((f"{int((some['n_parts'] > 1).sum()):,}", "joined from several parts"))
     if "largest_angular_size" in some and np.isfinite(some["largest_angular_size"]).any():
         longest = float(np.nanmax(some["largest_angular_size"]))
         size, name = angle_unit(np.array([longest]))
@@ -192,6 +194,8 @@ def extended_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
         }
     if "n_children" in some:
         columns["compact on top"] = lambda row: Cell(str(some["n_children"][row] or DASH))
+    if "n_parts" in some:
+        columns["parts"] = lambda row: Cell(str(some["n_parts"][row]))
     return listing_of(some, columns, texts=("morphology (score)",))
 
 

@@ -169,6 +169,8 @@ def extended_facts(source: Table) -> str:
         facts.append(f"{length:.3g} \u00d7 {width:.3g} {name} (length, width)")
     if np.isfinite(value.get("surface_snr", np.nan)):
         facts.append(f"{value['n_beams']:.1f} beams of {value['surface_snr']:.1f} sigma each")
+    if value.get("n_parts", 1) > 1:
+        facts.append(f"joined from {value['n_parts']} parts, probability {value['join_probability']:.2f}")
     if value.get("n_children", 0):
         facts.append(f"{value['n_children']} compact on top")
     return ", ".join(facts)
