@@ -67,7 +67,9 @@ def folder(tmp_path_factory):
 
 def test_all_that_is_told_is_there(folder):
     out, _ = folder
-    names = product_names(("fits", "csv"), ("labels",), report=False, segments=True)
+    names = product_names(
+        ("fits", "csv"), ("labels",), report=False, tables=make_finder("full").tables, segments=True
+    )
     assert {"spines.fits", "spines.csv", "extended.moc.fits"} < set(names)
     assert {path.name for path in out.iterdir()} == set(names)
 
