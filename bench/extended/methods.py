@@ -116,7 +116,10 @@ def found_by_us(folder: Path, sky: Sky, chosen: str) -> Found:
     from astropy.table import Table
 
     labels = fits.getdata(folder / "labels.fits").squeeze().ravel()
-    tables = {name: Table.read(folder / f"{name}.fits") for name in ("islands", "sources", "components")}
+    names = [
+        name for name in ("islands", "sources", "components", "joins") if (folder / f"{name}.fits").exists()
+    ]
+    tables = {name: Table.read(folder / f"{name}.fits") for name in names}
     n = int(max(labels.max(), np.max(tables["islands"]["island_id"], initial=0)))
     pixel = np.flatnonzero(labels)
     masks = rows_of_pixels(labels[pixel] - 1, pixel, n, labels.size)
@@ -148,7 +151,24 @@ def segments(tables: dict, masks: sparse.csr_matrix, sky: Sky) -> Found:
     whole = np.array([number.get(int(k), i) for i, k in enumerate(np.where(own, parent, 0))], dtype=np.int64)
     whole = np.where(own, whole, np.arange(len(s)))
     total, spread = (np.bincount(whole, values, len(s)) for values in (flux, variance))
-    return Found(masks[np.asarray(s["island_id"])[rows] - 1], total[rows], np.sqrt(spread[rows]))
+    belongs = islands_of(tables, masks.shape[0])
+    pixels = (belongs @ masks).tocsr()
+    pixels.data[:] = 1
+    return Found(pixels[rows], total[rows], np.sqrt(spread[rows]))
+
+
+def islands_of(tables: dict, n: int) -> sparse.csr_matrix:
+    """(row of the sources, island): the first island of each source, and those of the parts that were joined to it."""
+    s = tables["sources"]
+    number = {int(k): i for i, k in enumerate(np.asarray(s["source_id"]))}
+    pairs = list(zip(np.asarray(s["source_id"]), np.asarray(s["island_id"]), strict=True))
+    if "joins" in tables:
+        t = tables["joins"][np.asarray(tables["joins"]["joined"], bool)]
+        for side in "12":
+            pairs += zip(np.asarray(t[f"source_id_{side}"]), np.asarray(t[f"island_id_{side}"]), strict=True)
+    kept = sorted({(number[int(k)], int(i) - 1) for k, i in pairs if i > 0})
+    row, island = np.array(kept, dtype=np.int64).reshape(-1, 2).T
+    return sparse.csr_matrix((np.ones(row.size, dtype=np.int64), (row, island)), shape=(len(s), n))
 
 
 def islands(tables: dict, masks: sparse.csr_matrix, chosen: str) -> Found:

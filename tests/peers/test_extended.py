@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bench.extended.methods import Found, groups, rows_of_pixels
+from astropy.table import Table
+from bench.extended.methods import Found, groups, islands_of, rows_of_pixels
 from bench.extended.rule import one_to_one, overlaps, score, true_masks
 from scipy import sparse
 
@@ -85,3 +86,18 @@ def test_islands_of_one_source_are_one_object():
     group = groups(tables, 4)
     assert group[0] == group[2]
     assert len(set(group.tolist())) == 3
+
+
+def test_a_joined_source_has_the_islands_of_its_parts():
+    tables = {
+        "sources": {"source_id": np.array([1, 2]), "island_id": np.array([1, 4])},
+        "joins": {
+            "source_id_1": np.array([1, 1]),
+            "source_id_2": np.array([1, 2]),
+            "island_id_1": np.array([1, 1]),
+            "island_id_2": np.array([3, 4]),
+            "joined": np.array([True, False]),
+        },
+    }
+    tables = {name: Table(columns) for name, columns in tables.items()}
+    assert islands_of(tables, 4).toarray().tolist() == [[1, 0, 1, 0], [0, 0, 0, 1]]
