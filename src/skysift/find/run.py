@@ -18,7 +18,7 @@ from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
 from skysift.find.beside import Beside
-from skysift.find.extended.search import Extended, search_extended
+from skysift.find.extended.search import Extended, found_nothing, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
 from skysift.find.joining import join_finding
@@ -174,6 +174,7 @@ def search(
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
+        found = found_nothing() if finder.segments else None
     else:
         if finder.wants_histogram:
             used = finder.calibrate(_histogram(image, noise, whole, crew))

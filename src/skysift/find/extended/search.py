@@ -8,16 +8,17 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
-from skysift.find.extended.fluxes import Segmented, measure_segments_of
+from skysift.find.extended.arrange import Scene, arranged
+from skysift.find.extended.fluxes import Segmented
+from skysift.find.extended.fluxes import nothing as no_segments
 from skysift.find.extended.grow import grown
-from skysift.find.extended.nested import find_nested, label_at
+from skysift.find.extended.nested import find_nested
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual, around, is_compact, is_described
-from skysift.find.extended.runs import boxes_of, overlapping, without
 from skysift.find.extended.segmenter import Segmenter, Setting
 from skysift.find.extended.segments import find_segments
 from skysift.find.finder import Finder
-from skysift.find.measuring import measure_objects
+from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise
 from skysift.measure import island as row
 from skysift.measure.measured import Measured, regrouped
@@ -26,16 +27,14 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
-from skysift.sky.mask import Mask
-from skysift.sky.shapes import determinants
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 POINTS = 4.0  # an island larger than so many points of its brightness, and
-PEAK_AREA = 1.4  # beam areas; what is wider on top of a segment, and
-PEAK_SHARE = 0.3  # holds more of the flux of both, is its structure
+SAMPLED_AREA = 4.5  # pixels: the beam area of a map that is barely sampled
+LEAST_FLUX = 3.0  # sigma; a segment with less flux of its own is none
 BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 
 
@@ -111,70 +110,31 @@ def search_extended(
     residual = _residual(image, noise, measured, islands, compact, described)
     segmenters = make_segmenters(image, noise, options)
     segments, scatter = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew)
-    segments = segments.select(segments.area >= options.smallest_area * beam_area)
+    segments = segments.select(segments.area >= options.smallest_area * max(beam_area, SAMPLED_AREA))
     blocked = islands.select(compact).to_mask(image.shape)
     segments = grown(residual, segments, blocked, options.dilate, crew)
-    mask = segments.to_mask(image.shape)
-    # whose islands stay
-    inside = label_at(mask, measured.islands[:, [row.I_YPEAK, row.I_XPEAK]]) > 0
-    kept = np.where(compact, ~inside, ~overlapping(islands.footprints, len(islands), mask))
-    large = first.select(np.arange(len(islands), len(first)))
-    lone = ~overlapping(large.footprints, len(large), mask)
-    if lone.any():  # nothing that is above the threshold is lost
-        rest = first.select(np.append(np.flatnonzero(lone) + len(islands), np.arange(len(islands))))
-        more = measure_objects(image, noise, finder, rest, int(lone.sum()), area, crew)
-    else:
-        more = measured.select(np.zeros(len(islands), np.bool_))
-    outside = [measured.select(kept), more]
-    compact_objects = Detections.concat([islands.select(kept), large.select(lone)])
-    taken = compact_objects.to_mask(image.shape)
-    prints, left = without(segments.footprints, len(segments), taken)
-    segments = Detections(boxes_of(prints, len(segments), segments.boxes), segments.scores, prints).select(
-        left
-    )
     nested, owner = find_nested(image, noise, finder, segments, area, crew)
-    new = label_at(taken, nested.islands[:, [row.I_YPEAK, row.I_XPEAK]]) == 0
-    nested, owner = nested.select(new), owner[new]
-    hidden = Detections.concat([islands.select(compact), large.select(lone)])
-
-    def measure(on_top: Measured, chosen: Ints) -> Segmented:
-        gaussians = [part.components[:, row.AMPLITUDE : row.YY + 1] for part in (*outside, on_top)]
-        clean = Residual(
-            image, noise, np.ascontiguousarray(np.concatenate(gaussians)), Mask.empty(image.shape)
-        )
-        return measure_segments_of(clean, segments, hidden, crew, chosen)
-
-    segmented = measure(nested, np.arange(len(segments)))
-    good = ~_is_its_structure(nested, owner, segmented)
-    if not good.all():
-        again = np.unique(owner[~good])
-        nested, owner = nested.select(good), owner[good]
-        both = Segmented.concat([segmented, measure(nested, again)])
-        number = np.arange(len(segments))
-        number[again] = len(segments) + np.arange(len(again))
-        segmented = both.select(number)
+    scene = Scene(image, noise, finder, first, measured, compact, nested, owner, area, crew)
+    found = arranged(scene, segments, np.ones(len(segments), np.bool_))
+    fluxes = found.segmented.fluxes
+    weak = fluxes.flux_int < LEAST_FLUX * fluxes.flux_int_err
+    if weak.any():  # what lies on such a segment is all that there is
+        kept = np.ones(len(segments), np.bool_)
+        kept[found.number[weak]] = False
+        found = arranged(scene, segments, kept)
+    parts = [*found.outside, found.nested]
+    compact_objects = found.compact
     if not finder.compact:
         compact_objects = compact_objects.select(np.zeros(len(compact_objects), np.bool_))
-        outside = [part.select(np.zeros(len(part.islands), np.bool_)) for part in outside]
-    parts = [*outside, nested]
-    return _joined(image, parts, owner, compact_objects, segments, segmented, area, {"scale_noise": scatter})
+        parts[:2] = [part.select(np.zeros(len(part.islands), np.bool_)) for part in parts[:2]]
+    facts: dict[str, object] = {"scale_noise": scatter, "segments_without_flux": int(weak.sum())}
+    return _joined(image, parts, found.owner, compact_objects, found.segments, found.segmented, area, facts)
 
 
-def _is_its_structure(nested: Measured, owner: Ints, segmented: Segmented) -> Bools:
-    """
-    Which of the islands on top of segments are structure of these: the middle of a galaxy, the hot spots of lobes.
-
-    Such are those that are wider than a point and hold much of the flux of both, and several that do so together.
-    """
-    c, n = nested.components, len(nested.islands)
-    island = c[:, row.ISLAND].astype(np.int64)
-    ratio = np.sqrt(determinants(c[:, row.XX : row.YY + 1]) / determinants(nested.beams))
-    wide = np.bincount(island, ratio > PEAK_AREA, minlength=n) > 0
-    flux = np.bincount(island, c[:, row.FLUX], n)
-    rest = segmented.fluxes.flux_int
-    together, count = np.bincount(owner, flux, len(rest)), np.bincount(owner, minlength=len(rest))
-    many = (count > 1) & (together > PEAK_SHARE * (together + rest))
-    return np.asarray((wide & (flux > PEAK_SHARE * (flux + rest[owner]))) | many[owner])
+def found_nothing() -> Found:
+    """What a map without noise holds."""
+    nowhere = Extended(np.empty(0, np.int64), no_segments(), np.empty(0))
+    return Found(Detections.empty(), nothing(), nowhere, {})
 
 
 def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
