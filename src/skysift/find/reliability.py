@@ -83,8 +83,8 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
     options, image, noise = finder.options, finding.image, finding.noise
     sources = finding.catalogue.sources
     if not noise.mesh.valid and noise.rms_map is None:  # without noise nothing was found
-        none = {"sources": {"reliability": np.full(len(sources), np.nan)}}
-        return replace(finding, catalogue=extended(finding.catalogue, none))
+        unrated = extended(finding.catalogue, {"sources": {"reliability": np.full(len(sources), np.nan)}})
+        return replace(finding, catalogue=unrated)
     is_segment = sources["structure"] == "E"
     grow = float(options.grow)
     negative, n_pixels = _inverted(image, noise, finder, finding.area, crew)
