@@ -21,6 +21,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),
         "wavelet": ("skysift.find.extended.smooth:WaveletSegmenter", ""),
         "saliency": ("skysift.find.extended.saliency:SaliencySegmenter", ""),
+        "contour": ("skysift.find.extended.contour:ContourSegmenter", ""),
+        "superpixels": ("skysift.find.extended.superpixels:SuperpixelSegmenter", ""),
     },
     "scorer": {
         "counts": ("skysift.score.counts:CountsScorer", "skysift.score.options:CountsOptions"),

@@ -8,7 +8,7 @@ from skysift import Beam, SkyImage, find
 from skysift.find.extended.windows import Lattice
 from skysift.sky.box import Box
 
-METHODS = ("saliency",)
+METHODS = ("saliency", "superpixels", "contour")
 SHAPE = (300, 340)
 SMALL = {"window_step": 10.0, "window_margin": 6.0}  # windows of 64 and 24 pixels, so that there are many
 

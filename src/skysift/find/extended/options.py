@@ -79,6 +79,15 @@ class ExtendedOptions(ClassicOptions):
         above=0.0,
         doc="saliency, superpixels: a difference that weighs as much as one side; smaller follows edges more.",
     )
+    superpixel_merge: float = option(
+        3.0, unit="sigma", above=0.0, doc="superpixels: neighbours whose means differ by less are merged."
+    )
+    superpixel_sure: float = option(
+        8.0,
+        unit="beam",
+        above=0.0,
+        doc="superpixels: the mean of a region is known as well as that of so many beam areas at most.",
+    )
     saliency_neighbours: int = option(
         100, at_least=4, doc="saliency: nearest superpixels that one is compared to."
     )
@@ -87,6 +96,11 @@ class ExtendedOptions(ClassicOptions):
         doc="Sources that are parts of one object, such as the lobes of a radio galaxy, become one row; every pair "
         "that was considered stands in the table `joins`.",
     )
+
+    contour_start: float = option(
+        3.0, unit="sigma", above=0.0, doc="contour: contours start where the smoothed map crosses this."
+    )
+    contour_steps: int = option(30, at_least=1, doc="contour: steps that contours move by, at most.")
 
     @field_validator("method")
     @classmethod
