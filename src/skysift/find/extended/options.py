@@ -30,6 +30,14 @@ class ExtendedOptions(ClassicOptions):
         at_most=64.0,
         doc="Widest smoothing (FWHM) in beams; what is larger is found by its parts.",
     )
+    diffuse_scale: float | None = option(
+        None,
+        unit="beam",
+        above=1.0,
+        at_most=256.0,
+        doc="What is smooth on this scale (FWHM), sources cut down, is taken for diffuse emission that they lie on; "
+        "used by the segmenter smooth. For fields of the Galactic plane, 40 or so.",
+    )
     scale_clip: float = option(
         0.5,
         unit="sigma",

@@ -33,11 +33,15 @@ class SmoothSegmenter(Segmenter):
         super().__init__(setting)
         self.levels = levels_of(setting.beam, setting.options.largest_scale)
         self.sigma = {k: float(np.sqrt(smoothed_variance(setting.correlation, k))) for k in self.levels}
+        wide = setting.options.diffuse_scale
+        self.last = self.levels[-1]
+        if wide is not None:
+            self.last = max(self.last + 1, levels_of(setting.beam, wide)[-1])
 
     @property
     def halo(self) -> int:
-        """The reach of the coarsest scale."""
-        return reach(self.levels[-1])
+        """The reach of the coarsest smoothing."""
+        return reach(self.last)
 
     @property
     def scales(self) -> tuple[str, ...]:
@@ -45,13 +49,13 @@ class SmoothSegmenter(Segmenter):
         return tuple(f"{width(k) / self.setting.beam:.1f}" for k in self.levels)
 
     def maps(self, z: Pixels, box: Box) -> list[Pixels]:
-        """The smoothed maps over their noise."""
+        """The smoothed maps over their noise, less the coarsest smoothing where that is taken for diffuse emission."""
         options = self.setting.options
         good = np.isfinite(z)
         sums, weights = np.where(good, z, 0.0).astype(np.float64), good.astype(np.float64)
         whole, room, half = bool(good.all()), np.empty(z.shape), np.empty(z.shape)
         found = []
-        for k in range(self.levels[-1]):
+        for k in range(self.last):
             smooth_step(sums, 2**k, room, half)
             sums, room = room, sums
             weights = smoothed_weights(weights, 2**k, box, self.setting.shape, whole, half)
@@ -61,6 +65,12 @@ class SmoothSegmenter(Segmenter):
             significance(sums, weights, self.sigma[k + 1], ENOUGH, out)
             found.append(out)
             clip_found(sums, weights, out, options.segment_seed, options.scale_clip)
+        if self.last > self.levels[-1]:
+            diffuse = sums / np.where(weights > 0.0, weights, 1.0)
+            found = [
+                np.asarray(each - diffuse / self.sigma[k], np.float32)
+                for each, k in zip(found, self.levels, strict=True)
+            ]
         return found
 
 
