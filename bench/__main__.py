@@ -43,6 +43,7 @@ def results(size: int) -> str:
         "shapes",
         "morphology",
         "joining",
+        "reliability",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -429,3 +429,38 @@ def test_help_teaches_with_examples():
     assert "skysift find map.fits --out field" in said.stdout
     assert "--region" in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 110
+
+
+def test_reliability_cuts_and_says_so(tmp_path):
+    rng = np.random.default_rng(2)
+    sources = skies.population((240, 300), BEAM, n_points=20, snr=(15, 300), lattice=30, seed=4)
+    image, _ = skies.paint((240, 300), BEAM, sources=sources, seed=4)
+    y, x = np.mgrid[:240, :300]
+    rms = 1.4826 * np.median(np.abs(image - np.median(image)))
+    for sign in [1, -1] * 8:  # errors around a bright source
+        r, t = rng.uniform(18, 40), rng.uniform(0, 2 * np.pi)
+        at = (x - 150 - r * np.cos(t)) ** 2 + (y - 120 - r * np.sin(t)) ** 2
+        image = image + sign * 300 * rms / r * np.exp(-at / (2 * 1.7**2))
+    image = image + 6000 * rms * np.exp(-((x - 150) ** 2 + (y - 120) ** 2) / (2 * 1.7**2))
+    path = tmp_path / "field.fits"
+    skies.write(path, image, BEAM)
+    result = run(path, "--out", tmp_path / "out", "--reliability", 0.95, "--maps", "none")
+    assert result.returncode == 0, result.stderr
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    dropped = told["facts"]["reliability"]["sources_dropped"]
+    assert dropped >= 3
+    assert f"{dropped} sources below 0.95 dropped" in result.stdout
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Reliability" in page
+    assert "dropped below 0.95" in page
+    sources = read(tmp_path / "out" / "sources.fits")
+    assert sources["reliability"].min() >= 0.95
+    assert told["counts"]["sources"] == len(sources)
+
+
+@pytest.mark.parametrize("wrong", ["1.2", "-1"])
+def test_a_reliability_out_of_range_is_one_line(sky, tmp_path, wrong):
+    result = run(sky, "--out", tmp_path / "out", f"--reliability={wrong}")
+    assert result.returncode == 2
+    assert "reliability" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

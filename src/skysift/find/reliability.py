@@ -207,31 +207,23 @@ def _either(a: Mask, b: Mask) -> Mask:
 
 
 def _of_sources(finding: Finding, rows: Ints, grow: float) -> _Detected:
-    """Sources of a catalogue as detections; several of one island share its area by their fluxes."""
+    """Sources of a catalogue as detections: each with its own place and brightness, and the pixels of its island."""
     sources, islands = finding.catalogue.sources, finding.catalogue.islands
-    island = islands_of(finding)
-    alone = np.bincount(island, minlength=len(islands))[island] == 1
-    is_segment = sources["structure"] == "E"
-    flux = np.maximum(np.nan_to_num(sources["flux_int"]), 0.0)
-    total = np.bincount(island[~is_segment], flux[~is_segment], len(islands))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(alone | is_segment, 1.0, flux / total[island])
-    area = np.maximum(np.nan_to_num(islands["n_beams"][island] * share), 1e-3)
+    island = islands_of(finding)[rows]
+    is_segment = sources["structure"][rows] == "E"
+    area = np.maximum(np.nan_to_num(islands["n_beams"][island]), 1e-3)
     floor = grow * LEAST_RATIO
-    snr = np.maximum(np.nan_to_num(np.abs(sources["snr"])), floor)
+    snr = np.maximum(np.nan_to_num(np.abs(sources["snr"][rows])), floor)
     if "segment_snr" in sources:
-        snr = np.where(is_segment, sources["segment_snr"], snr)
+        snr = np.where(is_segment, sources["segment_snr"][rows], snr)
+    peak = np.where(is_segment, snr, np.maximum(np.nan_to_num(np.abs(islands["snr"][island])), floor))
     runs = finding.mask
-    moments = second_moments(
-        runs.row, runs.start, runs.stop, np.searchsorted(islands.ids, runs.label), len(islands)
-    )
-    shape = np.where((alone | is_segment)[:, None], moments[island, 2:], 0.0)
-    peak = np.maximum(np.where(is_segment, snr, np.nan_to_num(np.abs(islands["snr"][island]))), floor)
-    flux = np.where(is_segment, snr * np.sqrt(area), _integrated(snr, area, grow))
-    x, y = (np.nan_to_num(sources[name]) for name in ("x", "y"))
-    return _Detected(
-        x[rows], y[rows], snr[rows], flux[rows], area[rows], peak[rows], rows, island[rows], shape[rows]
-    )
+    held = np.searchsorted(islands.ids, runs.label)
+    moments = second_moments(runs.row, runs.start, runs.stop, held, len(islands))
+    shared = area * np.minimum(snr / peak, 1.0)
+    flux = np.where(is_segment, snr * np.sqrt(area), _integrated(snr, shared, grow))
+    x, y = (np.nan_to_num(sources[name][rows]) for name in ("x", "y"))
+    return _Detected(x, y, snr, flux, area, peak, rows, island, moments[island, 2:])
 
 
 def islands_of(finding: Finding) -> Ints:
@@ -318,7 +310,7 @@ def _marks(found: _Detected, causes: tuple[Floats, Ints], beam: float, grow: flo
     with np.errstate(divide="ignore"):
         contrast = np.log10(found.snr) - np.log10(caused[:, 0])
     if point:
-        size = np.log10(found.area / np.log(np.maximum(found.snr / grow, LEAST_RATIO)))
+        size = np.log10(found.area / np.log(np.maximum(found.peak / grow, LEAST_RATIO)))
     else:
         size = np.log10(found.area)
     return Marks(

@@ -16,12 +16,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 AXES = 4  # log S/N, log contrast, log size, alignment
-WIDTHS = np.array([0.12, 0.25, 0.5, 0.3])  # of the kernel along them
+WIDTHS = np.array([0.1, 0.25, 0.6, 0.3])  # of the kernel along them
 FARTHEST = 1.0  # log contrast of what no stronger source is near
 CAUSE = 3.0  # times the flux of a detection; a source that may be its cause has so much or more
 RMS_KNOWN = 0.03  # relative error of the rms at a place
 SAMPLE = 4000  # detections that stand for all of them
-DOUBT = 0.7  # of the Poisson error of the number of negative detections
+DOUBT = 1.0  # of the Poisson error of the number of negative detections
 
 
 @dataclass(frozen=True, eq=False)
