@@ -35,7 +35,7 @@ MEERKAT = {"hours": 100.0, "n_pixels": 1000}
 SKIES = (
     ("VLA B, 10 % gain errors", "continuum", VLA, (11, 12, 13, 14)),
     ("quiet, 100 h", "continuum", MEERKAT, (11, 12)),
-    ("Galactic", "galactic", {"n_pixels": 700}, (11, 12)),
+    ("Galactic, nothing diffuse", "galactic", {"n_pixels": 700, "diffuse": 0.0, **ERRORS}, (11, 12, 13)),
 )
 REAL = (
     "AMI-LA_GRB120422A",

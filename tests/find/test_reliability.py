@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.images import RMS, finding, painted, source
+from tests import skies
+from tests.images import RMS, finding, image, painted, source
 
 from skysift.base.errors import OptionError
 from skysift.find.finding import Finding
@@ -146,15 +147,48 @@ def test_a_reliability_is_from_zero_to_one(wrong):
         make_finder("classic", reliability=wrong)
 
 
-def test_compact_and_extended_sources_are_rated_alike():
-    """Discs are trusted; pieces of a ring beside a deep hole around a giant are not."""
-    image = painted(
-        (360, 360),
-        *(source(40 + 60 * k, 330, RMS * 30) for k in range(5)),
-        source(180, 150, RMS * 4 * 400, 40, 40, 0),
-    )
-    found = search(image, make_finder("full"))
+def test_quiet_extended_sources_are_trusted():
+    rows = [source(40 + 60 * k, 330, RMS * 30) for k in range(5)]
+    sky = painted((360, 360), *rows, source(180, 150, RMS * 4 * 400, 40, 40, 0))
+    found = search(sky, make_finder("full"))
     s = found.catalogue.sources
-    assert np.isfinite(s["reliability"]).all()
+    assert (s["structure"] == "E").sum() == 1
     assert s["reliability"].min() > 0.9
     assert found.facts["reliability"]["negative_segments"] == 0
+
+
+@pytest.fixture(scope="module")
+def bowl():
+    """A giant with a point on top, in a hole, with a faint bright rim as missing short baselines leave it."""
+    y, x = np.mgrid[:400, :400]
+    r = np.hypot(x - 200, y - 200)
+    hole = -6.0 * np.exp(-((r - 75) ** 2) / (2 * 12**2)) + 4.0 * np.exp(-((r - 130) ** 2) / (2 * 10**2))
+    hole *= 1.0 + 0.5 * np.cos(3 * np.arctan2(y - 200, x - 200))
+    giant = 40.0 * np.exp(-(r**2) / (2 * 18**2))
+    point = 150.0 * np.exp(-((x - 215) ** 2 + (y - 190) ** 2) / (2 * 1.7**2))
+    noise = skies.correlated_noise((400, 400), (4.0, 4.0, 0.0), "convolved", np.random.default_rng(2))
+    return image(RMS * (hole + giant + point + noise), centre=(10.0, 5.0))
+
+
+def test_pieces_at_the_rim_of_a_bowl_are_not_believed(bowl):
+    options = {"background": "zero", "join": False}
+    found = search(bowl, make_finder("full", **options))
+    s = found.catalogue.sources
+    r, extended = np.hypot(s["x"] - 200, s["y"] - 200), s["structure"] == "E"
+    giant, rim = extended & (r < 30), extended & (r > 60)
+    assert giant.sum() == 1
+    assert rim.any()
+    assert found.facts["reliability"]["negative_segments"] >= 1
+    assert s["reliability"][giant][0] > 0.95
+    assert s["reliability"][rim].max() < 0.5
+    again = search(bowl, make_finder("full", **options), tile=128, workers=2)
+    assert again.catalogue == found.catalogue
+    cut = search(bowl, make_finder("full", reliability=0.95, **options))
+    left = cut.catalogue.sources
+    assert len(left) == (s["reliability"] >= 0.95).sum()
+    assert (left["structure"] == "E").sum() == len(cut.segments) == len(cut.spines)
+    child = left["parent_id"] > 0
+    assert child.any()
+    assert (left["structure"][left["parent_id"][child] - 1] == "E").all()
+    labels = cut.mask.paint(Box.of(bowl.shape))
+    assert set(np.unique(labels)) == {0, *cut.catalogue.islands.ids}

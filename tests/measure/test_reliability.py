@@ -9,6 +9,7 @@ from skysift.measure.reliability import (
     Marks,
     beyond_noise,
     false_islands,
+    middle_pixels,
     reliabilities,
     second_moments,
     strongest,
@@ -130,3 +131,21 @@ def test_moments_of_runs_are_those_of_their_pixels():
     np.testing.assert_allclose(whole, expected, rtol=1e-12)
     run = second_moments(np.array([4]), np.array([3]), np.array([10]), np.array([0]), 1)[0]
     np.testing.assert_allclose(run, [6.0, 4.0, 4.0, 0.0, 0.0])
+
+
+def test_the_middle_pixel_lies_on_its_object():
+    y, x = np.mgrid[:60, :60]
+    ring = np.abs(np.hypot(x - 30, y - 30) - 20) < 3
+    row, column = np.nonzero(ring)
+    other = np.array([0, 0, 0])
+    at = middle_pixels(
+        np.append(row, [5, 6, 7]),
+        np.append(column, [70, 70, 70]),
+        np.append(column + 1, [71, 71, 71]),
+        np.append(np.zeros(len(row), np.int64), other + 1),
+        3,
+    )
+    assert ring[int(at[0, 1]), int(at[0, 0])]
+    assert at[0, 1] == pytest.approx(30, abs=1)
+    np.testing.assert_array_equal(at[1:], [[70, 6], [0, 0]])
+    assert middle_pixels(*(np.empty(0, np.int64),) * 4, 2).shape == (2, 2)

@@ -22,6 +22,7 @@ from skysift.measure.reliability import (
     FARTHEST,
     Marks,
     false_islands,
+    middle_pixels,
     reliabilities,
     second_moments,
     strongest,
@@ -39,7 +40,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 STRONGEST = 1000  # sources that may spoil their surroundings
-PIECES = 30.0  # segments that a hole counts for at most
+PIECES = 3.0  # segments that a hole counts for at most
 LEAST_RATIO = 1.05  # signal to noise over the threshold, at least, for the size of a point
 LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
 
@@ -207,7 +208,11 @@ def _either(a: Mask, b: Mask) -> Mask:
 
 
 def _of_sources(finding: Finding, rows: Ints, grow: float) -> _Detected:
-    """Sources of a catalogue as detections: each with its own place and brightness, and the pixels of its island."""
+    """
+    Sources of a catalogue as detections: each with its own place and brightness, and the pixels of its island.
+
+    Those on top of extended ones have the area of their Gaussians.
+    """
     sources, islands = finding.catalogue.sources, finding.catalogue.islands
     island = islands_of(finding)[rows]
     is_segment = sources["structure"][rows] == "E"
@@ -217,13 +222,25 @@ def _of_sources(finding: Finding, rows: Ints, grow: float) -> _Detected:
     if "segment_snr" in sources:
         snr = np.where(is_segment, sources["segment_snr"][rows], snr)
     peak = np.where(is_segment, snr, np.maximum(np.nan_to_num(np.abs(islands["snr"][island])), floor))
+    on_top = (
+        sources["parent_id"][rows] > 0 if "parent_id" in sources else np.zeros(len(rows), np.bool_)
+    )  # their island is that of what they lie on
+    peak = np.where(on_top, np.maximum(snr, peak), peak)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wide = np.nan_to_num(np.abs(sources["flux_int"] / sources["flux_peak"])[rows], nan=1.0, posinf=1.0)
+    area = np.where(on_top, np.maximum(wide, 0.1) * np.log(peak / grow), area)
     runs = finding.mask
     held = np.searchsorted(islands.ids, runs.label)
     moments = second_moments(runs.row, runs.start, runs.stop, held, len(islands))
     shared = area * np.minimum(snr / peak, 1.0)
     flux = np.where(is_segment, snr * np.sqrt(area), _integrated(snr, shared, grow))
-    x, y = (np.nan_to_num(sources[name][rows]) for name in ("x", "y"))
-    return _Detected(x, y, snr, flux, area, peak, rows, island, moments[island, 2:])
+    middle = middle_pixels(runs.row, runs.start, runs.stop, held, len(islands))[island]
+    x, y = (
+        np.where(is_segment, middle[:, k], np.nan_to_num(sources[name][rows]))
+        for k, name in enumerate(("x", "y"))
+    )
+    shape = np.where(on_top[:, None], 0.0, moments[island, 2:])
+    return _Detected(x, y, snr, flux, area, peak, rows, island, shape)
 
 
 def islands_of(finding: Finding) -> Ints:
@@ -244,12 +261,11 @@ def _of_objects(objects: Detections, image: SkyImage, grow: float, *, large: boo
     """Negative islands or segments as detections."""
     n, prints = len(objects), objects.footprints
     moments = second_moments(prints.row, prints.start, prints.stop, prints.index, n)
+    x, y = middle_pixels(prints.row, prints.start, prints.stop, prints.index, n).T
     area = objects.area / image.frame.beam_area_pixels(image.beam)
     snr = np.asarray(objects.scores, np.float64)
     flux = snr * np.sqrt(area) if large else _integrated(snr, area, grow)
-    return _Detected(
-        moments[:, 0], moments[:, 1], snr, flux, area, snr, np.full(n, -1), np.full(n, -1), moments[:, 2:]
-    )
+    return _Detected(x, y, snr, flux, area, snr, np.full(n, -1), np.full(n, -1), moments[:, 2:])
 
 
 def _integrated(snr: Floats, area: Floats, grow: float) -> Floats:
@@ -311,16 +327,10 @@ def _marks(found: _Detected, causes: tuple[Floats, Ints], beam: float, grow: flo
         contrast = np.log10(found.snr) - np.log10(caused[:, 0])
     if point:
         size = np.log10(found.area / np.log(np.maximum(found.peak / grow, LEAST_RATIO)))
-    else:
-        size = np.log10(found.area)
-    return Marks(
-        found.snr,
-        found.peak,
-        np.minimum(contrast, FARTHEST),
-        found.area,
-        size,
-        np.where(contrast < FARTHEST, _alignment(found.moments, caused[:, 1], caused[:, 2]), 0.0),
-    )
+        alignment = np.where(contrast < FARTHEST, _alignment(found.moments, caused[:, 1], caused[:, 2]), 0.0)
+    else:  # a hole around a giant and a piece of its rim are not alike in shape
+        size, alignment = np.log10(found.area), np.zeros(n)
+    return Marks(found.snr, found.peak, np.minimum(contrast, FARTHEST), found.area, size, alignment)
 
 
 def _alignment(moments: Floats, dx: Floats, dy: Floats) -> Floats:
