@@ -44,7 +44,8 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
     The catalogue in which sources of one object are one row, numbered anew from 1; other rows stay as they are.
 
     Fluxes are summed, with their errors in quadrature, those of calibration linearly. The place is the mean weighted by
-    flux, axes are those of the second moments, peak and noise those of the brightest part. A column that tells of
+    flux, axes are those of the second moments, peak and noise those of the brightest part, the extent reaches from the
+    far end of one part to that of another. A column that tells of
     the map at a place is taken from the brightest part too; any other has no value for the whole and is NaN.
 
     Parameters
@@ -150,7 +151,48 @@ def _whole(parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> Colu
         np.maximum.at(out["parent_id"], of, parts["parent_id"])
     out["snr"] = out["flux_peak"] / out["rms"]
     _place_and_shape(out, parts, of, image, options)
+    _extent(out, parts, of, image)
     return {name: values for name, values in out.items() if name != "source_id"}
+
+
+def _extent(out: Columns, parts: Table, of: Ints, image: SkyImage) -> None:
+    """
+    How large the whole is: areas summed, the largest distance of two ends, and what follows from them.
+
+    The ends of two parts lie half their extents, or axes where they have none, beyond their places.
+    """
+    n = len(out["flags"])
+    for name in ("n_beams", "segment_snr"):
+        if name in out:
+            known = np.isfinite(parts[name])
+            best = np.full(n, -np.inf)
+            np.fmax.at(best, of, parts[name])
+            whole = np.bincount(of, np.nan_to_num(parts[name]), n) if name == "n_beams" else best
+            out[name] = np.where(np.bincount(of, known, n) > 0, whole, np.nan)
+    if "surface_brightness" in out:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            solid = parts["flux_int"] / parts["surface_brightness"]
+            told = np.isfinite(solid)
+            area = np.bincount(of[told], solid[told], n)
+            light = np.bincount(of[told], parts["flux_int"][told], n)
+            out["surface_brightness"] = light / area
+    if "extent" not in out:
+        return
+    own = np.where(np.isfinite(parts["extent"]), parts["extent"], np.nan_to_num(parts["major"]))
+    order = np.argsort(of, kind="stable")
+    count = np.bincount(of, minlength=n)
+    first = np.cumsum(count) - count
+    a = np.repeat(order, count[of[order]])
+    nth = np.arange(len(a)) - np.repeat(np.cumsum(count[of[order]]) - count[of[order]], count[of[order]])
+    b = order[first[of[a]] + nth]
+    pixels = np.stack([parts["x"][b] - parts["x"][a], parts["y"][b] - parts["y"][a]], axis=1)
+    east, north = np.einsum("nij,nj->in", image.frame.tangent(parts["x"][a], parts["y"][a]), pixels)
+    length = np.hypot(east, north) + 0.5 * (own[a] + own[b])
+    longest = np.lexsort((-length, of[a]))
+    chosen = longest[np.searchsorted(of[a][longest], np.arange(n))]
+    out["extent"] = length[chosen]
+    out["extent_pa"] = np.mod(np.degrees(np.arctan2(east[chosen], north[chosen])), 180.0)
+    out["largest_angular_size"] = length[chosen]
 
 
 def _of_the_map(column: Column) -> bool:
