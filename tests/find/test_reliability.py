@@ -164,7 +164,7 @@ def bowl():
     r = np.hypot(x - 200, y - 200)
     hole = -6.0 * np.exp(-((r - 75) ** 2) / (2 * 12**2)) + 4.0 * np.exp(-((r - 130) ** 2) / (2 * 10**2))
     hole *= 1.0 + 0.5 * np.cos(3 * np.arctan2(y - 200, x - 200))
-    giant = 40.0 * np.exp(-(r**2) / (2 * 18**2))
+    giant = 80.0 * np.exp(-(r**2) / (2 * 18**2))
     point = 150.0 * np.exp(-((x - 215) ** 2 + (y - 190) ** 2) / (2 * 1.7**2))
     noise = skies.correlated_noise((400, 400), (4.0, 4.0, 0.0), "convolved", np.random.default_rng(2))
     return image(RMS * (hole + giant + point + noise), centre=(10.0, 5.0))

@@ -233,7 +233,9 @@ def _of_sources(finding: Finding, rows: Ints, grow: float) -> _Detected:
     held = np.searchsorted(islands.ids, runs.label)
     moments = second_moments(runs.row, runs.start, runs.stop, held, len(islands))
     shared = area * np.minimum(snr / peak, 1.0)
-    flux = np.where(is_segment, snr * np.sqrt(area), _integrated(snr, shared, grow))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        summed = np.nan_to_num((sources["flux_int"] / sources["rms"])[rows], posinf=0.0)
+    flux = np.where(is_segment, summed, _integrated(snr, shared, grow))
     middle = middle_pixels(runs.row, runs.start, runs.stop, held, len(islands))[island]
     x, y = (
         np.where(is_segment, middle[:, k], np.nan_to_num(sources[name][rows]))
