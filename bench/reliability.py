@@ -67,18 +67,19 @@ JUDGED = {  # by eye, on cutouts: name, pixel -> what it is
 }
 
 NOTES = """
-What it shows: compact sources are calibrated within 0.1 from 0.5 on. Below that the skies with more errors than sources (seed
-14) are thought better than they are, and a seventh of those near 0 are real. The sum of 1 - R is the number of false sources
-within a quarter in the skies of many errors. Segments of low reliability are real more often than told: those next to
-bright sources in maps full of errors are judged by a few large holes.
+What it shows: compact sources are calibrated within 0.1 from 0.5 on. Below that the skies with more errors than
+sources (seed 14) are thought better than they are, and a seventh of those near 0 are real. The sum of 1 - R is the
+number of false sources within a quarter in the skies of many errors. Segments of low reliability are real more
+often than told: those next to bright sources in maps full of errors are judged by a few large holes.
 
-Near-empty and striped maps: negatives are within the Gaussian expectation plus one in both AMI maps (1 and 0); the LOFAR
-map has two: a hole of -11 sigma, the first sidelobe of a 71 sigma source cut by the border, and a stripe of -5.2 sigma at
-the border. SUMSS: the four segments in the bright rim around the bowl of Fornax A are below 0.95, and both lobes are at 1.
+Near-empty and striped maps: negatives are within the Gaussian expectation plus one in both AMI maps (1 and 0); the
+LOFAR map has two: a hole of -11 sigma, the first sidelobe of a 71 sigma source cut by the border, and a stripe of
+-5.2 sigma at the border. SUMSS: the four segments in the bright rim around the bowl of Fornax A are below 0.95,
+and both lobes are at 1.
 
-Tried and not kept: only counting negatives as bright (too sure of faint artefacts), other powers of the distance (0.5 to
-1.5; 1 tells best), holes counted by their area up to thirty times (no segment in a map with errors was reliable), the area
-of an island shared among its sources.
+Tried and not kept: only counting negatives as bright (too sure of faint artefacts), other powers of the distance
+(0.5 to 1.5; 1 tells best), holes counted by their area up to thirty times (no segment in a map with errors was
+reliable), the area of an island shared among its sources.
 """
 
 
