@@ -17,7 +17,7 @@ from PIL import Image
 import skysift
 from skysift.data import demo_map
 from skysift.find.run import make_finder, search
-from skysift.flow.figures import ellipses
+from skysift.flow.layers import ellipses
 from skysift.sky.box import Box
 
 PAPER, INK, FAINT = "#0d0f14", "#d8dce3", "#8d96a3"

@@ -70,7 +70,8 @@ def find(
         ),
     ],
     finder: Annotated[
-        str, typer.Option("--finder", metavar="NAME", help="See `skysift options`.")
+        str,
+        typer.Option("--finder", metavar="NAME", help="classic, full or extended (see above), or another."),
     ] = "classic",
     chosen: SetFlag = None,
     options_file: OptionsFlag = None,
@@ -129,11 +130,18 @@ def find(
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find pointing.fits --out field --primary-beam beam.fits
       skysift find mosaic.fits --out field --psf mosaic_psf.fits
+      skysift find plane.fits --out plane --finder full --set largest_scale=10
       skysift find map.fits --out sure --finder full --reliability 0.95
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
       skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
       skysift find i.fits --out pol --stokes q.fits --stokes u.fits --stokes v.fits --set leakage_v=0.002
+
+    \b
+    Finders (`skysift options NAME` lists what each can be told):
+      classic   compact sources: islands above a threshold, fitted with Gaussians
+      full      these, and all that is not compact: lobes, shells, filaments, haloes; one catalogue, no flux twice
+      extended  what is not compact, and the compact sources on top of it; no others
 
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
