@@ -140,7 +140,7 @@ def find(
     \b
     Finders (`skysift options NAME` lists what each can be told):
       classic   compact sources: islands above a threshold, fitted with Gaussians
-      full      these, and all that is not compact: lobes, shells, filaments, haloes; one catalogue, no flux twice
+      full      these and all that is not compact: lobes, shells, filaments; no flux is counted twice
       extended  what is not compact, and the compact sources on top of it; no others
 
     \b
