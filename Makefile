@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 EXTRAS ?=
+TESTERS ?= auto
 VENV   := .venv
 BIN    := $(VENV)/bin
 COMMA  := ,
@@ -15,7 +16,7 @@ DEBIAN_PACKAGES := stilts
 help:
 	@echo "make install [EXTRAS=test,docs,dev]  make $(VENV) from requirements.lock"
 	@echo "make demo         find the sources of the bundled map; writes ./demo"
-	@echo "make test         the tests (minutes)"
+	@echo "make test         the tests (minutes); TESTERS=N processes, as many as cores by default"
 	@echo "make test-full    the tests that need other programs or more time"
 	@echo "make lint types   ruff; mypy"
 	@echo "make format       let ruff lay out the code"
@@ -48,10 +49,10 @@ demo: $(VENV)/stamp-base
 
 # pytest ends with 5 when no test was chosen; that is no failure
 test: $(VENV)/stamp-test
-	$(BIN)/python -m pytest -m "not full" || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not full" || [ $$? -eq 5 ]
 
 test-full: $(VENV)/stamp-test
-	$(BIN)/python -m pytest -m full || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m full || [ $$? -eq 5 ]
 
 lint: $(VENV)/stamp-dev
 	$(BIN)/ruff check .
