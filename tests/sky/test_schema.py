@@ -57,7 +57,7 @@ def test_a_column_is_declared_once():
 def test_an_error_has_the_ucd_of_what_it_is_the_error_of(column: Column):
     if column.name.endswith("_err"):
         kind, quantity = column.ucd.split(";")[:2]
-        if column.name.endswith(("_cal_err", "_leakage_err", "_pb_err", "clean_bias_err")):
+        if column.name.endswith(("_cal_err", "_leakage_err", "_pb_err", "_trunc_err", "clean_bias_err")):
             assert kind == "stat.error.sys"
         else:
             assert kind == "stat.error"
