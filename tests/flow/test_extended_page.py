@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.flow.test_page import Tags, images
 
 from skysift.cli.progress import kinds, summary
 from skysift.find.run import make_finder, search
+from skysift.flow import gallery
 from skysift.flow.extended import drawn_sources
 from skysift.flow.extended_section import extended_section, flux_share
 from skysift.flow.gallery import extended_exhibit, extended_facts
@@ -123,6 +125,29 @@ def test_an_extended_source_is_told_with_its_shape_and_without_nan(finding):
         {"morphology": [""], "largest_angular_size": [np.nan], "surface_snr": [np.nan], "n_children": [0]}
     )
     assert re.fullmatch(r"[\d.]+ \u00b1 [\d.]+ m?Jy", extended_facts(joined))
+
+
+def test_the_picture_of_a_joined_source_holds_all_of_its_parts(finding, monkeypatch):
+    """A compact part far from the pixels of the extended one lies in the window too."""
+    catalogue, drawn = finding.catalogue, drawn_sources(finding)
+    sources, components = catalogue.sources, catalogue.components
+    row = int(np.flatnonzero(extended_rows(sources))[0])
+    number = sources["source_id"][row]
+    lines = drawn.outlines.select(drawn.outlines.owner == number)
+    away = np.hypot(components["x"] - lines.x.mean(), components["y"] - lines.y.mean())
+    owner = np.where(away == away.max(), number, components["source_id"])
+    joined = replace(catalogue, components=components.with_columns({"source_id": owner}))
+    seen = []
+    monkeypatch.setattr(gallery, "_draw", lambda scene: seen.append(scene) or "")
+    read = {name: partial(finding.read, name) for name in ("background", "model", "residual", "labels")}
+    read["data"] = finding.data
+    for each in (catalogue, joined):
+        extended_exhibit(read, finding.image, each, drawn, row)
+    far = components.select(away == away.max())
+    inside = []
+    for left, right, bottom, top in (scene.extent for scene in seen):
+        inside.append(bool(left < far["x"][0] < right and bottom < far["y"][0] < top))
+    assert inside == [False, True]
 
 
 def test_the_share_of_flux_counts_each_source_once(finding):

@@ -131,9 +131,16 @@ def extended_exhibit(
     number = int(source.ids[0])
     lines = drawn.outlines.select(drawn.outlines.owner == number)
     spines = telling_spines(drawn)
-    x0, x1 = float(lines.x.min()) + 0.5, float(lines.x.max()) + 0.5
-    y0, y1 = float(lines.y.min()) + 0.5, float(lines.y.max()) + 0.5
-    box = _window(image.frame, image.beam, (x0, x1, y0, y1))
+    parts = catalogue.components["source_id"] == number  # of a source that was joined
+    x, y = (
+        np.concatenate([points, catalogue.components[name][parts]]) + 0.5
+        for name, points in (("x", lines.x), ("y", lines.y))
+    )
+    box = _window(
+        image.frame,
+        image.beam,
+        (float(np.nanmin(x)), float(np.nanmax(x)), float(np.nanmin(y)), float(np.nanmax(y))),
+    )
     near = _near(catalogue.components, box)
     mine = sources.ids == number
     if "parent_id" in sources:

@@ -12,7 +12,7 @@ Conventions
 - Errors are statistical 1-sigma errors; calibration terms are never mixed in.
 - What could not be measured is NaN.
 - `structure` follows PyBDSF: ``S`` one Gaussian alone in its island, ``C`` one Gaussian that shares its
-  island with others, ``M`` several Gaussians.
+  island with others, ``M`` several Gaussians; ``E`` is extended, with no Gaussians of its own.
 - Numbers of islands, sources and components begin at 1; an island has its number as its label in the label
   map.
 - `COLUMNS` are in every table of their kind; `FURTHER` are in a table only where what made it knows them, such
@@ -236,7 +236,8 @@ COLUMNS: tuple[Column, ...] = (
         "str",
         "",
         "meta.code.class;src.morph",
-        "S: one Gaussian alone in its island; C: one Gaussian that shares its island; M: several Gaussians.",
+        "S: one Gaussian alone in its island; C: one Gaussian that shares its island; M: several Gaussians; "
+        "E: extended, measured pixel by pixel.",
         OF_CS,
     ),
     Column("frequency", "float64", "Hz", "em.freq", "Frequency of the map.", OF_CSI, ".6g"),
