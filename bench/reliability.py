@@ -78,8 +78,8 @@ LOFAR map has two: a hole of -11 sigma, the first sidelobe of a 71 sigma source 
 and both lobes are at 1.
 
 Tried and not kept: only counting negatives as bright (too sure of faint artefacts), other powers of the distance
-(0.5 to 1.5; near 1 tells best), holes counted by their area up to thirty times (no segment in a map with errors
-was reliable), the area of an island shared among its sources.
+(0.5 to 1.5; near 1 tells best), holes counted by their area up to thirty times (segments of low
+reliability were real more often still), the area of an island shared among its sources.
 """
 
 
