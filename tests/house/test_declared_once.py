@@ -1,10 +1,13 @@
 """What is declared in one place is declared nowhere else."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+
+from skysift.base.options import Options
 
 ROOT = Path(__file__).resolve().parents[2] / "src" / "skysift"
 FILES = sorted(ROOT.rglob("*.py"))
@@ -73,3 +76,28 @@ def test_no_error_is_swallowed(path):
             assert not (wide and all(isinstance(step, ast.Pass | ast.Continue) for step in node.body)), (
                 f"{name_of(path)}:{node.lineno}: an error is swallowed"
             )
+
+
+def menus() -> list[type[Options]]:
+    """Every class of options that the package declares."""
+    for path in FILES:
+        if path.name == "options.py":
+            importlib.import_module("skysift." + name_of(path).removesuffix(".py").replace("/", "."))
+    found, waiting = [], [Options]
+    while waiting:
+        one = waiting.pop()
+        found.append(one)
+        waiting += one.__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("menu", menus(), ids=lambda each: each.__name__)
+def test_a_menu_gives_no_option_of_another_a_new_meaning(menu):
+    """A menu may change the default of an option that it inherits, not its unit or what kind of value it is."""
+    for name in vars(menu).get("__annotations__", {}):
+        for base in menu.__mro__[1:]:
+            before = getattr(base, "model_fields", {}).get(name)
+            if before is not None:
+                now = menu.model_fields[name]
+                assert now.json_schema_extra == before.json_schema_extra, name
+                assert now.annotation == before.annotation, name

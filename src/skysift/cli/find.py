@@ -130,7 +130,7 @@ def find(
       skysift find map.fits --out corner --region 50.67,-37.2,30arcmin
       skysift find pointing.fits --out field --primary-beam beam.fits
       skysift find mosaic.fits --out field --psf mosaic_psf.fits
-      skysift find plane.fits --out plane --finder full --set largest_scale=10
+      skysift find plane.fits --out plane --finder full --set widest_scale=10
       skysift find map.fits --out sure --finder full --reliability 0.95
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits

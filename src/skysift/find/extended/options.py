@@ -23,7 +23,7 @@ class ExtendedOptions(ClassicOptions):
     segment_grow: float = option(
         2.2, unit="sigma", above=0.0, doc="Neighbours this significant on the same scale join it."
     )
-    largest_scale: float = option(
+    widest_scale: float = option(
         5.0,
         unit="beam",
         at_least=1.0,

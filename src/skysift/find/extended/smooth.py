@@ -31,7 +31,7 @@ class SmoothSegmenter(Segmenter):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.levels = levels_of(setting.beam, setting.options.largest_scale)
+        self.levels = levels_of(setting.beam, setting.options.widest_scale)
         self.sigma = {k: float(np.sqrt(smoothed_variance(setting.correlation, k))) for k in self.levels}
         wide = setting.options.diffuse_scale
         self.last = self.levels[-1]
@@ -79,7 +79,7 @@ class WaveletSegmenter(Segmenter):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.levels = tuple(k + 1 for k in levels_of(setting.beam, setting.options.largest_scale))
+        self.levels = tuple(k + 1 for k in levels_of(setting.beam, setting.options.widest_scale))
         self.sigma = {k: float(np.sqrt(detail_variance(setting.correlation, k))) for k in self.levels}
 
     @property
