@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from skysift.base.errors import UnknownName, UsageError
+from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.mask import Mask
 
@@ -127,3 +128,14 @@ def test_what_cannot_be_is_refused(arguments, told):
 def test_empty_runs_are_refused():
     with pytest.raises(UsageError, match="a run of a footprint is empty"):
         Footprints(np.array([0]), np.array([1]), np.array([1]), np.array([0]))
+
+
+def test_which_meet_a_box():
+    painted = np.zeros((20, 30), int)
+    painted[2:5, 3:9] = 1
+    painted[4:12, 20:22] = 2
+    found = Detections.from_mask(Mask.from_labels(painted))
+    assert found.meets(Box(4, 6, 0, 30)).tolist() == [True, True]
+    assert found.meets(Box(5, 6, 0, 30)).tolist() == [False, True]
+    assert found.meets(Box(0, 20, 9, 20)).tolist() == [False, False]
+    assert found.meets(Box(0, 20, 8, 9)).tolist() == [True, False]

@@ -147,7 +147,7 @@ def _inverted(
     work = partial(_inverted_in, image, noise, finder, area)
     parts = list(crew.map("inverted map", work, list(Tiling(Box.of(image.shape), crew.tile))))
     found = merge_fragments([part for part, _ in parts], finder.reach)
-    return found.select(_meets(found, area)), float(sum(n for _, n in parts))
+    return found.select(found.meets(area)), float(sum(n for _, n in parts))
 
 
 def _inverted_in(
@@ -161,17 +161,6 @@ def _inverted_in(
     n = int(np.isfinite(inner).sum()) if part.size else 0
     found = finder.detect(NoisyTile(wide, -tile.data, -tile.level, tile.rms, tile.whole))
     return found.select(found["sign"] > 0), n
-
-
-def _meets(objects: Detections, area: Box) -> Bools:
-    """Which objects have a pixel in an area."""
-    prints = objects.footprints
-    inside = (
-        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
-    )
-    result = np.zeros(len(objects), np.bool_)
-    result[prints.index[inside]] = True
-    return result
 
 
 def _negative_segments(finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew) -> Detections:
@@ -188,7 +177,7 @@ def _negative_segments(finding: Finding, finder: Finder[Any], negative: Detectio
     segmenters = make_segmenters(image, finding.noise, options)
     found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, -1)
     area = image.frame.beam_area_pixels(image.beam)
-    return found.select(_meets(found, finding.area) & (found.area >= options.smallest_area * area))
+    return found.select(found.meets(finding.area) & (found.area >= options.smallest_area * area))
 
 
 def _radius(image: SkyImage) -> tuple[int, int]:

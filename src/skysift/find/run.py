@@ -278,12 +278,7 @@ def _with_extended(
 
 def _inside_first(objects: Detections, area: Box) -> tuple[Detections, int]:
     """The objects with those that have a pixel in the area first, in map order, and how many these are."""
-    prints = objects.footprints
-    meets = (
-        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
-    )
-    kept = np.zeros(len(objects), np.bool_)
-    kept[prints.index[meets]] = True
+    kept = objects.meets(area)
     if kept.all():
         return objects, len(objects)
     return objects.select(np.argsort(~kept, kind="stable")), int(kept.sum())

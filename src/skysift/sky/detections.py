@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.errors import UnknownName, UsageError
+from skysift.sky.box import Box
 from skysift.sky.mask import IntArray, Mask, join_runs
 
 __all__ = ["Detections", "Footprints"]
@@ -236,6 +237,14 @@ class Detections:
             )
         raw = {name: values[picked] for name, values in self.raw.items()}
         return Detections(self.boxes[picked], self.scores[picked], self.footprints.select(picked), raw)
+
+    def meets(self, box: Box) -> NDArray[np.bool_]:
+        """Which detections have a pixel of their footprints in a box; (n,)."""
+        runs = self.footprints
+        inside = (runs.row >= box.y0) & (runs.row < box.y1) & (runs.start < box.x1) & (runs.stop > box.x0)
+        result = np.zeros(len(self), dtype=np.bool_)
+        result[runs.index[inside]] = True
+        return result
 
     def shift(self, dy: int, dx: int) -> Detections:
         """The same detections, `dy` rows and `dx` columns further: from a tile's pixels to the map's."""

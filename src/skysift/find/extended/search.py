@@ -189,7 +189,7 @@ def _joined(
     is_segment = np.arange(len(both)) >= len(compact)
     begin = np.searchsorted(both.footprints.index, np.arange(len(both)))
     order = np.lexsort((both.footprints.start[begin], both.footprints.row[begin]))
-    order = order[_meets(both, area)[order]]
+    order = order[both.meets(area)[order]]
     place = np.full(len(both), -1, np.int64)
     place[order] = np.arange(len(order))
     n = [len(part.islands) for part in parts]
@@ -209,17 +209,6 @@ def _joined(
     measured.islands[:, row.I_SUM] += np.bincount(own, on_top[:, row.FLUX], len(objects))
     extended = Extended(np.flatnonzero(is_segment[order]), segmented.select(mine), segments.scores[mine])
     return Found(objects, measured, extended, facts)
-
-
-def _meets(objects: Detections, area: Box) -> Bools:
-    """Which objects have a pixel in an area."""
-    prints = objects.footprints
-    meets = (
-        (prints.row >= area.y0) & (prints.row < area.y1) & (prints.start < area.x1) & (prints.stop > area.x0)
-    )
-    result = np.zeros(len(objects), np.bool_)
-    result[prints.index[meets]] = True
-    return result
 
 
 def _segment_flags(image: SkyImage, boxes: Ints, at_blank: Bools, area: Box, first: int) -> Ints:
