@@ -41,11 +41,19 @@ def test_without_a_name_all_are_listed_by_kind(capsys):
 @pytest.mark.parametrize(("kind", "name"), MENUS)
 def test_every_option_of_every_menu_is_told(kind, name, capsys):
     menu = Registry(kind).options(name)
-    assert main(["options", name]) == 0
+    kinds = [each for each, other in MENUS if other == name]
+    assert main(["options", name, *(("--kind", kind) if len(kinds) > 1 else ())]) == 0
     out = capsys.readouterr().out
     assert all(f"\n{row.name} = " in out for row in menu.rows())
     assert main(["options", name, "--kind", kind, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(menu.schema()))
+
+
+def test_a_name_of_several_kinds_is_told_of_each(capsys):
+    assert main(["options", "extended"]) == 0
+    out = capsys.readouterr().out
+    assert "\nsegment_seed = " in out
+    assert "There is a simulator of this name, too: skysift options extended --kind simulator" in out
 
 
 def test_a_finder_needs_no_kind(capsys):

@@ -91,7 +91,9 @@ def test_facts_tell_how_it_went(found):
         "islands": len(found.catalogue.islands),
         "sources": len(found.catalogue.sources),
         "components": len(found.catalogue.components),
-        **{f"structure_{s}": int((found.catalogue.sources.structure == s).sum()) for s in "SCM"},
+        **{f"structure_{s}": int((found.catalogue.sources.structure == s).sum()) for s in "SCME"},
+        "with_children": 0,
+        "on_extended": 0,
         "resolved": int(found.catalogue.sources.resolved.sum()),
         "flagged": int((found.catalogue.sources.flags != 0).sum()),
     }

@@ -44,6 +44,9 @@ def options(
     if name is not None:
         menu = _menu(name, known)
         print(json.dumps(menu.schema(), indent=2) if as_json else menu_text(name, menu, _width()))
+        others = [each for each, names in known.items() if name in names][1:]
+        for each in () if as_json else others:
+            print(f"\nThere is a {each} of this name, too: skysift options {name} --kind {each}")
     elif as_json:
         schemas = {
             each: {one: Registry[object](each).options(one).schema() for one in names}
