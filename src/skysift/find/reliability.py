@@ -1,5 +1,6 @@
 """How reliable each source is: what the inverted map shows beside it, and what stronger sources might cause there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -77,7 +78,7 @@ class _Detected:
 
 def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> Finding:
     """
-    The finding with a reliability for each of its sources, without those below the option `reliability`.
+    The finding with a reliability for each of its sources.
 
     The map is searched once more, upside down. A source of negative flux has no reliability and stays.
     """
@@ -115,10 +116,15 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
         facts[f"negative_{name}_expected"] = float(expected[0])
         facts[f"negative_{name}_beyond_noise"] = float(beyond.sum())
     catalogue = extended(finding.catalogue, {"sources": {"reliability": result}})
-    level = options.reliability
-    low = result < (0.0 if level is None else level)
-    facts["sources_dropped"] = int(low.sum())
-    finding = replace(finding, catalogue=catalogue, facts={**finding.facts, "reliability": facts})
+    return replace(finding, catalogue=catalogue, facts={**finding.facts, "reliability": facts})
+
+
+def without_unreliable(finding: Finding, level: float | None) -> Finding:
+    """The finding without sources whose reliability is below a level; those without one stay. None leaves all."""
+    low = finding.catalogue.sources["reliability"] < (0.0 if level is None else level)
+    told = finding.facts.get("reliability")
+    facts = {**(told if isinstance(told, Mapping) else {}), "sources_dropped": int(low.sum())}
+    finding = replace(finding, facts={**finding.facts, "reliability": facts})
     return selected(finding, ~low) if low.any() else finding
 
 

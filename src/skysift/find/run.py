@@ -25,7 +25,8 @@ from skysift.find.joining import join_finding
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.options import FinderOptions
-from skysift.find.reliability import rate_finding
+from skysift.find.reliability import rate_finding, without_unreliable
+from skysift.find.selected import selected
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
@@ -221,6 +222,10 @@ def search(
     if finder.options.join and not signed:
         finding = join_finding(finding, finder.options, crew)
         clock.lap("joins")
+    if finder.rated and not signed:
+        finding = without_unreliable(finding, finder.options.reliability)
+    if used.segments and not used.compact:
+        finding = _without_compact(finding)
     for one, maps in zip(beside, opened, strict=True):
         finding = maps.add(finding, finder.options, crew)
         clock.lap(one.name)
@@ -263,6 +268,13 @@ def _detect_in(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> 
     if not finder.halo:
         return finder.detect(noise.tile(image, box))
     return finder.detect(noise.tile(image, box.expand(finder.halo).intersect(Box.of(image.shape))))
+
+
+def _without_compact(finding: Finding) -> Finding:
+    """The finding with its extended sources and what lies on top of them."""
+    sources = finding.catalogue.sources
+    keep = (sources["structure"] == "E") | (sources["parent_id"] > 0)
+    return finding if keep.all() else selected(finding, keep)
 
 
 def _with_extended(

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.find.finding import Finding
+from skysift.match.result import ResultTable
 from skysift.measure.characterise import counts
 from skysift.sky.catalogue import Catalogue
 
@@ -72,7 +73,27 @@ def selected(finding: Finding, keep: Bools) -> Finding:
         facts={**finding.facts, "counts": dict(counts(catalogue))},
         spines=spines.given_to(new_source(spines.owner)),
         segments=new_island(finding.segments[lines]),
+        tables={
+            name: _of_pairs(table, new_source, new_island) if isinstance(table, ResultTable) else table
+            for name, table in finding.tables.items()
+        },
     )
+
+
+def _of_pairs(
+    table: ResultTable, source: Callable[[Ints], Ints], island: Callable[[Ints], Ints]
+) -> ResultTable:
+    """A table of pairs of sources without those of which one has gone, by the new numbers; other tables as they are."""
+    columns = dict(table.columns)
+    if "source_id_1" not in columns:
+        return table
+    for name in columns:
+        if name.startswith(("source_id_", "core_id")):
+            columns[name] = source(columns[name])
+        elif name.startswith("island_id_"):
+            columns[name] = island(columns[name])
+    both = (columns["source_id_1"] > 0) & (columns["source_id_2"] > 0)
+    return ResultTable(table.kind, {name: values[both] for name, values in columns.items()}, table.declared)
 
 
 def _own(catalogue: Catalogue, rows: Bools) -> list[Ints]:

@@ -83,7 +83,7 @@ def strongest(
     for i in range(len(x)):
         out[i] = 0.0
         for k in range(len(sources)):
-            if of[k] == owner[i] or of[k] == -2 - island[i] or sources[k, 2] < 3.0 * flux[i]:  # CAUSE
+            if of[k] == owner[i] or of[k] == -2 - island[i] or sources[k, 2] < CAUSE * flux[i]:
                 continue
             dx, dy = sources[k, 0] - x[i], sources[k, 1] - y[i]
             value = sources[k, 2] / (np.sqrt(dx * dx + dy * dy) + sources[k, 3])
@@ -208,11 +208,11 @@ def reliabilities(
     weight = beyond_noise(negative.snr, false_islands(seen, n_pixels, correlation))
     if not n:
         return np.empty(0), weight
-    alike = np.maximum(_alike(marks, marks, np.ones(n)), 1e-9)
+    alike = np.maximum(_alike(marks, marks, np.ones(n)), 1.0)  # each is like itself
     share = _share_of_true(_alike(marks, negative, weight, most), alike)
-    as_bright = _alike(marks.of_peak(), marks.of_peak(), np.ones(n))
+    as_bright = np.maximum(_alike(marks.of_peak(), marks.of_peak(), np.ones(n)), 1.0)
     noise = _noise_alike(marks.peak, n_pixels, correlation)
-    return share * as_bright / np.maximum(as_bright + noise, 1e-9), weight
+    return share * as_bright / (as_bright + noise), weight
 
 
 def _share_of_true(bad: Floats, alike: Floats) -> Floats:

@@ -56,3 +56,9 @@ def test_the_noise_of_blocks(factor):
     assert table[(0, 0)] == 1.0
     beside = (blocks[:, 1:] * blocks[:, :-1]).mean() / blocks.var()
     assert table.get((0, 1), 0.0) == pytest.approx(beside, abs=0.03)
+
+
+def test_a_giant_may_be_all_that_there_is(monkeypatch):
+    shape = disc(SIZE, 150, 140, 90) & ~disc(SIZE, 150, 140, 60)
+    monkeypatch.setattr(fluxes, "LARGEST", 64)
+    assert len(find(sky(SIZE, seen(shape, 8.0), seed=3), "extended").sources) == 1

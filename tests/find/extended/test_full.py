@@ -6,7 +6,9 @@ from tests import images
 from tests.find.extended.extended_skies import AREA, disc, seen, sky
 from tests.images import RMS
 
+import skysift
 from skysift.base.errors import OptionError, UnknownName
+from skysift.data import demo_map
 from skysift.find.run import find, make_finder, search
 from skysift.sky.box import Box, PixelRegion
 from skysift.sky.flags import has
@@ -95,7 +97,7 @@ def test_the_extended_finder_leaves_compact_sources_out(image, finding):
     assert len(extended(catalogue)) == 3
     assert len(catalogue.sources) == 4  # the child stays
     full = extended(finding.catalogue)
-    for name in ("flux", "flux_err", "x", "y", "largest_angular_size", "ringness"):
+    for name in ("flux", "flux_err", "x", "y", "largest_angular_size", "ringness", "reliability"):
         assert np.array_equal(extended(catalogue)[name], full[name], equal_nan=True)
 
 
@@ -166,7 +168,7 @@ def test_pulls_of_flux_are_honest():
     assert 0.75 < 1.4826 * np.median(np.abs(np.array(pulls) - np.median(pulls))) < 1.3
 
 
-def test_inverted_noise_gives_nothing(image):
+def test_noise_gives_nothing():
     flat = sky((400, 400), seed=9)
     assert len(find(flat, "full")) <= 1
     assert len(extended(find(flat, "full"))) == 0
@@ -179,3 +181,41 @@ def test_a_segmenter_that_does_not_exist_is_refused(image):
         make_finder("extended", method="smooth+")
     with pytest.raises(OptionError, match="segment_grow must not exceed"):
         make_finder("extended", segment_grow=6.0)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return skysift.open(demo_map())
+
+
+def test_both_finders_give_the_same_extended_sources(demo):
+    full, alone = (find(demo, name) for name in ("full", "extended"))
+    kept = full.sources[(full.sources["structure"] == "E") | (full.sources["parent_id"] > 0)]
+    assert len(kept) == len(alone.sources)
+    for name in (
+        "flux",
+        "flux_err",
+        "n_parts",
+        "join_probability",
+        "reliability",
+        "x",
+        "y",
+        "largest_angular_size",
+    ):
+        assert np.array_equal(kept[name], alone.sources[name], equal_nan=True), name
+    assert kept["flux"].max() == pytest.approx(
+        43.7, rel=0.03
+    )  # both lobes of Fornax A, as far as SUMSS sees them
+
+
+def test_a_cut_on_reliability_changes_nothing_of_what_stays(demo):
+    finding, cut = (search(demo, make_finder("full", reliability=level)) for level in (0.0, 0.95))
+    every, few = finding.catalogue.sources, cut.catalogue.sources
+    kept = every[~(every["reliability"] < 0.95)]
+    for name in ("name", "flux", "n_parts", "reliability"):
+        assert np.array_equal(kept[name], few[name], equal_nan=name != "name"), name
+    assert cut.facts["reliability"]["sources_dropped"] == len(every) - len(few)
+    ids = set(few["source_id"].tolist())
+    joins = cut.tables["joins"]
+    assert set(joins.columns["source_id_1"].tolist()) <= ids
+    assert set(joins.columns["source_id_2"].tolist()) <= ids

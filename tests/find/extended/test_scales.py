@@ -135,6 +135,13 @@ def test_diffuse_emission_is_taken_off_where_asked_for():
     assert (wide[0][disc] > 2.2).mean() > 0.9
 
 
+def test_a_level_is_taken_off_up_to_the_border():
+    z = np.full((120, 130), -1.0, "f4")
+    z[40:50, 30:60] = np.nan
+    for each in SmoothSegmenter(setting(z.shape, diffuse_scale=15.0)).maps(z, Box.of(z.shape)):
+        assert np.nanmax(np.abs(each)) < 1e-3
+
+
 def test_blanks_say_nothing():
     z = np.full((60, 60), np.nan, "f4")
     for kind in (SmoothSegmenter, WaveletSegmenter):

@@ -10,7 +10,7 @@ from skysift.base.parallel import Crew
 from skysift.find.extended.fluxes import Segmented, measure_segments_of
 from skysift.find.extended.nested import label_at
 from skysift.find.extended.residual import Residual
-from skysift.find.extended.runs import boxes_of, overlapping, without
+from skysift.find.extended.runs import boxes_of, covered, without
 from skysift.find.finder import Finder
 from skysift.find.measuring import measure_objects
 from skysift.find.noise import Noise
@@ -93,8 +93,8 @@ def arranged(scene: Scene, segments: Detections, wanted: Bools) -> Arrangement:
     """
     The islands and segments of a map, each pixel with one owner.
 
-    Compact islands stay if their peak lies in no segment, others if they share no pixel with one; what stays keeps
-    its pixels.
+    Compact islands stay if their peak lies in no segment, others if segments cover less than half of them; what
+    stays keeps its pixels.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def arranged(scene: Scene, segments: Detections, wanted: Bools) -> Arrangement:
     large = scene.islands.select(np.arange(n, len(scene.islands)))
     mask = segments.select(wanted).to_mask(shape)
     inside = label_at(mask, scene.measured.islands[:, [row.I_YPEAK, row.I_XPEAK]]) > 0
-    kept = np.where(scene.compact, ~inside, ~overlapping(islands.footprints, n, mask))
-    lone = ~overlapping(large.footprints, len(large), mask)
+    kept = np.where(scene.compact, ~inside, ~covered(islands, mask))
+    lone = ~covered(large, mask)
     outside = scene.measured.select(kept), _fitted_late(scene, lone)
     compact = Detections.concat([islands.select(kept), large.select(lone)])
     taken = compact.to_mask(shape)

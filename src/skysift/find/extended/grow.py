@@ -57,6 +57,8 @@ def grown(residual: Residual, segments: Detections, blocked: Mask, share: float,
         _Read(box, members, segments.boxes[members], mask.near(box), blocked.near(box))
         for box, members in shared(mask, segments, most + 1)
     ]
+    if not reads:
+        return segments
     claims = np.concatenate(
         list(crew.map("growing segments", partial(_claims, residual, most, share), reads))
     )

@@ -15,7 +15,8 @@ class ExtendedOptions(ClassicOptions):
 
     method: str = option(
         "smooth",
-        doc="How extended emission is found: a segmenter of the index, or several joined by +, as smooth+wavelet.",
+        doc="How extended emission is found: smooth, wavelet, saliency, contour, superpixels or another segmenter of the "
+        "index; several joined by +, as smooth+wavelet.",
     )
     segment_seed: float = option(
         5.0, unit="sigma", above=0.0, doc="Emission this significant on one of the scales starts a segment."

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from skysift.sky.detections import Footprints
+from skysift.sky.detections import Detections, Footprints
 from skysift.sky.mask import Mask
 
 Ints = npt.NDArray[np.int64]
@@ -54,3 +54,9 @@ def without(prints: Footprints, n: int, mask: Mask) -> tuple[Footprints, Bools]:
     whole = np.zeros(n, np.bool_)
     whole[index] = True
     return Footprints(prints.row[run][some], left[some], right[some], index), whole
+
+
+def covered(objects: Detections, mask: Mask) -> Bools:
+    """Which objects have at least half of their pixels under a mask."""
+    left, _ = without(objects.footprints, len(objects), mask)
+    return np.asarray(2 * left.area(len(objects)) <= objects.area)

@@ -88,9 +88,9 @@ def search_extended(
     Compact and extended sources of a map.
 
     Islands of compact Gaussians are taken off the map: subtracted where the Gaussians describe them, else left
-    blank. Segmenters look at the rest. Islands that are not compact, and meet a segment, are part of it; compact
-    ones whose peak lies in a segment are measured again above the local background, or not at all if they do not
-    stand out from it.
+    blank. Segmenters look at the rest. Islands that are not compact, and lie in segments by half, are part of
+    these; compact ones whose peak lies in a segment are measured again above the local background, or not at all if
+    they do not stand out from it.
 
     Parameters
     ----------
@@ -123,12 +123,8 @@ def search_extended(
         kept[found.number[weak]] = False
         found = arranged(scene, segments, kept)
     parts = [*found.outside, found.nested]
-    compact_objects = found.compact
-    if not finder.compact:
-        compact_objects = compact_objects.select(np.zeros(len(compact_objects), np.bool_))
-        parts[:2] = [part.select(np.zeros(len(part.islands), np.bool_)) for part in parts[:2]]
     facts: dict[str, object] = {"scale_noise": scatter, "segments_without_flux": int(weak.sum())}
-    return _joined(image, parts, found.owner, compact_objects, found.segments, found.segmented, area, facts)
+    return _joined(image, parts, found.owner, found.compact, found.segments, found.segmented, area, facts)
 
 
 def found_nothing() -> Found:

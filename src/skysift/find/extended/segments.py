@@ -125,7 +125,7 @@ def _fragments(
     shape = residual.image.shape
     zero, one = np.zeros(box.shape, np.float32), np.ones(box.shape, np.float32)
     return [
-        fragments(NoisyTile(box, each, zero, one, shape), seed * factor, grow * factor, 1, 1)
+        fragments(NoisyTile(box, np.asarray(each / factor, np.float32), zero, one, shape), seed, grow, 1, 1)
         for each, factor in zip(_maps(residual, segmenters, sign, box), factors.tolist(), strict=True)
     ]
 

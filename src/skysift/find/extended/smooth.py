@@ -54,7 +54,7 @@ class SmoothSegmenter(Segmenter):
         good = np.isfinite(z)
         sums, weights = np.where(good, z, 0.0).astype(np.float64), good.astype(np.float64)
         whole, room, half = bool(good.all()), np.empty(z.shape), np.empty(z.shape)
-        found = []
+        found, seen = [], []
         for k in range(self.last):
             smooth_step(sums, 2**k, room, half)
             sums, room = room, sums
@@ -64,12 +64,13 @@ class SmoothSegmenter(Segmenter):
             out = np.empty(z.shape, np.float32)
             significance(sums, weights, self.sigma[k + 1], ENOUGH, out)
             found.append(out)
+            seen.append(np.sqrt(weights))
             clip_found(sums, weights, out, options.segment_seed, options.scale_clip)
         if self.last > self.levels[-1]:
             diffuse = sums / np.where(weights > 0.0, weights, 1.0)
             found = [
-                np.asarray(each - diffuse / self.sigma[k], np.float32)
-                for each, k in zip(found, self.levels, strict=True)
+                np.asarray(each - diffuse * root / self.sigma[k], np.float32)
+                for each, root, k in zip(found, seen, self.levels, strict=True)
             ]
         return found
 
