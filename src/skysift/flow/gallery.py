@@ -173,7 +173,8 @@ def extended_facts(source: Table) -> str:
     if np.isfinite(value.get("largest_angular_size", np.nan)):
         size, name = angle_unit(np.array([value["largest_angular_size"]]))
         length, width = value["largest_angular_size"] * size, value["width_mean"] * size
-        facts.append(f"{length:.3g} \u00d7 {width:.3g} {name} (length, width)")
+        whole = f"{length:.3g} \u00d7 {width:.3g} {name} (length, width)"
+        facts.append(whole if np.isfinite(width) else f"{length:.3g} {name} long")
     if np.isfinite(value.get("surface_snr", np.nan)):
         facts.append(f"{value['n_beams']:.1f} beams of {value['surface_snr']:.1f} sigma each")
     if value.get("n_parts", 1) > 1:

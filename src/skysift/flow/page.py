@@ -238,7 +238,8 @@ def _listed_lead(total: int, finding: Finding) -> str:
     if len(finding.segments):
         told = (
             "The flux of an extended source (E) is that of its pixels without the compact sources on top of it, which "
-            "are rows of their own; flux_int of its island in the table islands is the sum of all."
+            "are rows of their own; flux_int of its island in the table islands is the sum of all, where it was not "
+            "joined from several."
         )
     return f"{which} by peak. Errors are statistical, 1 sigma. {told}"
 
