@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests import images
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.find.beside import extended, open_map, recorded, same_grid
 from skysift.find.run import find, make_finder, search
 from skysift.io.planes import has_data
@@ -73,3 +73,12 @@ def test_a_plane_without_data_is_told():
     image = images.image(one)
     assert has_data(image)
     assert open_map(image) is image
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "flag"),
+    [("spectral_curvature", True, "--channels"), ("taylor_band", (1e9, 2e9), "--taylor")],
+)
+def test_an_option_of_maps_that_are_not_there_is_refused(name, value, flag):
+    with pytest.raises(OptionError, match=rf"{name} says how further maps are measured.*give {flag} too"):
+        find(images.painted((100, 100)), "classic", **{name: value})

@@ -5,7 +5,9 @@ import pytest
 from tests import skies
 from tests.images import RMS, finding, image, painted, source
 
+import skysift
 from skysift.base.errors import OptionError
+from skysift.data import demo_map
 from skysift.find.finding import Finding
 from skysift.find.run import make_finder, search
 from skysift.sky.box import Box, PixelRegion
@@ -129,16 +131,28 @@ def test_an_empty_map_has_an_empty_column():
     assert "reliability" in found
 
 
-def test_a_joined_source_is_as_reliable_as_its_best_part(sky):
-    found = finding(sky, join=True, reliability=0.0).catalogue.sources
-    assert np.isfinite(found["reliability"]).all()
+def test_a_joined_source_is_as_reliable_as_its_best_part():
+    demo = skysift.open(demo_map())
+    parts, whole = (search(demo, make_finder("full", join=join)).catalogue.sources for join in (False, True))
+    (fornax_a,) = np.flatnonzero(whole["flux"] == whole["flux"].max())
+    assert whole["n_parts"][fornax_a] > 1
+    lobes = np.argsort(-parts["flux"])[:2]
+    assert whole["reliability"][fornax_a] == parts["reliability"][lobes].max()
+    joined = parts["flux"][lobes].sum()
+    assert whole["flux"][fornax_a] == pytest.approx(joined, rel=0.05)
 
 
-def test_a_region_is_rated_by_itself(sky):
+def test_a_region_gives_the_rows_of_the_whole(sky):
     part = PixelRegion(Box(0, 320, 250, 340))
-    found = search(sky, make_finder("classic", reliability=0.0), region=part)
-    assert len(found.catalogue) > 0
-    assert found.facts["reliability"]["negative_islands_expected"] < 0.05
+    finder = make_finder("classic", reliability=0.0, join=True)
+    few = search(sky, finder, region=part)
+    every = finding(sky, reliability=0.0, join=True).catalogue.sources
+    rows = few.catalogue.sources
+    assert 0 < len(rows) < len(every)
+    same = every[np.isin(every["name"], rows["name"])]
+    for name in ("name", "flux", "reliability", "n_parts"):
+        assert np.array_equal(same[name], rows[name], equal_nan=name != "name"), name
+    assert few.area == Box(0, 320, 250, 340)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, "sure"])

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
 from skysift.find.finding import Finding
@@ -27,7 +27,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.schema import TABLES, TableName, further
 from skysift.sky.table import Table
 
-__all__ = ["Beside", "MapLike", "Opened", "extended", "open_map", "recorded", "same_grid"]
+__all__ = ["Beside", "MapLike", "Opened", "extended", "open_map", "recorded", "refuse_unused", "same_grid"]
 
 MapLike = SkyImage | str | os.PathLike[str]
 """A map, or the path of a FITS map."""
@@ -62,6 +62,33 @@ class Beside(Protocol):
     def open(self, image: SkyImage, options: FinderOptions | None = None) -> Opened:
         """The maps opened and checked against the map that is to be searched, and against what it is searched with."""
         ...
+
+
+OF_MAPS = {
+    "taylor_band": ("Taylor terms", "--taylor"),
+    "taylor_terms": ("Taylor terms", "--taylor"),
+    "spectral_curvature": ("channels", "--channels"),
+}
+"""Options that say how further maps are measured -> the name of these maps, and the flag that gives them."""
+
+
+def refuse_unused(options: FinderOptions, beside: Sequence[Beside]) -> None:
+    """Refuse an option that would do nothing, for its maps are not there.
+
+    Raises
+    ------
+    OptionError
+        One is set.
+    """
+    given = {one.name for one in beside}
+    for name, (maps, by_flag) in OF_MAPS.items():
+        value = getattr(options, name)
+        if value != type(options).model_fields[name].default and maps not in given:
+            raise OptionError(
+                f"{name} says how further maps are measured, and there are none",
+                got=f"{name}={value}",
+                todo=f"give {by_flag} too, or leave {name} out",
+            )
 
 
 def open_map(given: MapLike, **opening: Any) -> SkyImage:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skysift.base.errors import UnknownName
 from skysift.find.noise import Noise
 from skysift.match.result import ResultTable
-from skysift.measure.gaussian import paint_gaussians
+from skysift.measure.gaussian import model_in
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
@@ -88,20 +88,10 @@ class Finding:
         elif name == "rms":
             values = tile.rms
         else:
-            model = self._model(box)
+            model = model_in(box, self.gaussians)
             values = (model if name == "model" else tile.data - tile.level - model).astype(np.float32)
         return np.where(blank, np.float32(np.nan), values)
 
     def data(self, box: Box) -> npt.NDArray[np.float32]:
         """The map in a box: float32 ``(y, x)`` in Jy/beam, corrected for the primary beam where that is known."""
         return self.noise.data(self.image, box)
-
-    def _model(self, box: Box) -> npt.NDArray[np.float64]:
-        out = np.zeros(box.shape)
-        p = self.gaussians
-        if len(p):
-            reach_y, reach_x = np.sqrt(40.0 * p[:, 5]), np.sqrt(40.0 * p[:, 3])
-            near = (p[:, 2] + reach_y >= box.y0) & (p[:, 2] - reach_y <= box.y1)
-            near &= (p[:, 1] + reach_x >= box.x0) & (p[:, 1] - reach_x <= box.x1)
-            paint_gaussians(np.ascontiguousarray(p[near]), box.y0, box.x0, out)
-        return out

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skysift.measure.ellipse import FWHM, ellipses
+from skysift.measure.ellipse import ellipses
 from skysift.measure.options import FitOptions
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.column import Column
 from skysift.sky.image import SkyImage
 from skysift.sky.naming import names
+from skysift.sky.shapes import covariances
 from skysift.sky.table import Table
 
-__all__ = ["covariances", "islands_of", "joined_catalogue"]
+__all__ = ["islands_of", "joined_catalogue", "shapes_of"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -29,14 +30,12 @@ SUMMED = ("n_components", "n_children", "n_holes", "n_peaks")
 EXTENDED = "E"  # the structure of a source of pixels, not of Gaussians
 
 
-def covariances(major: Floats, minor: Floats, pa: Floats) -> Floats:
-    """Covariances ``(n, 3)`` (east-east, east-north, north-north; arcsec^2) of axes (FWHM) and position angles (deg)."""
-    a, b = (np.nan_to_num(major) / FWHM) ** 2, (np.nan_to_num(minor) / FWHM) ** 2
-    round_ = ~np.isfinite(pa)
-    a = np.where(round_, 0.5 * (a + b), a)
-    b = np.where(round_, a, b)
-    sin, cos = np.sin(np.radians(np.nan_to_num(pa))), np.cos(np.radians(np.nan_to_num(pa)))
-    return np.stack([a * sin**2 + b * cos**2, (a - b) * sin * cos, a * cos**2 + b * sin**2], axis=1)
+def shapes_of(table: Table, tail: str = "") -> Floats:
+    """Covariances ``(n, 3)`` (arcsec^2) of the axes of sources, deconvolved with ``_deconv``; round without an angle."""
+    major, minor, pa = (table[f"{name}{tail}"] for name in ("major", "minor", "pa"))
+    mean = np.sqrt(0.5 * (np.nan_to_num(major) ** 2 + np.nan_to_num(minor) ** 2))
+    known = np.isfinite(pa)
+    return covariances(np.where(known, major, mean), np.where(known, minor, mean), pa)
 
 
 def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, options: FitOptions) -> Catalogue:
@@ -233,7 +232,7 @@ def _place_and_shape(out: Columns, parts: Table, of: Ints, image: SkyImage, opti
         axis=1,
     )
     for tail in ("", "_deconv"):
-        own = apart + covariances(*(parts[f"{name}{tail}"] for name in ("major", "minor", "pa")))
+        own = apart + shapes_of(parts, tail)
         moments = np.stack([mean(own[:, k]) for k in range(3)], axis=1)
         pulls = np.concatenate(
             [share_err[:, None, None] * (own - moments[of])[:, None], weight[:, None, None] * slopes], axis=1

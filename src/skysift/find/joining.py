@@ -13,7 +13,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.beside import extended
 from skysift.find.bridges import Strips
 from skysift.find.finding import Finding
-from skysift.find.joined import covariances, islands_of, joined_catalogue
+from skysift.find.joined import islands_of, joined_catalogue, shapes_of
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
 from skysift.match.joining import TERMS, Joins, Pairs, Parts, join_parts
@@ -120,7 +120,7 @@ def parts_of(catalogue: Catalogue, image: SkyImage, rows: Ints) -> Parts:
         sources["flux"],
         sources["flux_peak"],
         sources["rms"],
-        covariances(*(sources[f"{name}_deconv"] for name in ("major", "minor", "pa"))),
+        shapes_of(sources, "_deconv"),
         sources["resolved"].astype(np.bool_),
         float(np.sqrt(image.beam.major * image.beam.minor)),
         float(ny * nx * image.frame.pixel_area),
@@ -136,10 +136,10 @@ def _columns(joins: Joins, of_part: Ints, n: int) -> Mapping[str, npt.NDArray[An
     inside = np.flatnonzero(pairs.joined)
     of = of_part[pairs.first[inside]]
 
-    def worst(values: Floats, start: float = -np.inf) -> Floats:
-        out = np.full(n, start)
+    def worst(values: Floats) -> Floats:
+        out = np.full(n, -np.inf)
         np.fmax.at(out, of, values[inside])
-        return np.where(out > start, out, np.nan)
+        return np.where(out > -np.inf, out, np.nan)
 
     probability = np.full(n, np.nan)
     probability[row[several]] = joins.probability[several]

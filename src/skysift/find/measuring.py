@@ -356,14 +356,10 @@ def _object_flags(
     objects: Detections, segments: Segments, blank: npt.NDArray[np.bool_], area: Box, image: SkyImage
 ) -> Ints:
     """Bits that depend on where an object lies."""
-    boxes, (ny, nx) = objects.boxes, image.shape
-    flags = np.zeros(len(objects), np.int64)
-    edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
-    cut = (
-        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
-    )
+    boxes = objects.boxes
     touching = np.zeros(len(objects), np.bool_)
     np.logical_or.at(touching, segments.owner, blank)
+    flags = border_flags(boxes, touching, area, image)
     pieces = np.bincount(segments.owner, minlength=len(objects))
     narrow = np.full(len(objects), bool(sampling_notes(image.frame, image.beam)))
     unknown = np.zeros(len(objects), np.bool_)
@@ -373,10 +369,21 @@ def _object_flags(
         smallest = beam_minors(image.beam_covariance(x, y))
         narrow = np.where(np.isfinite(smallest), smallest < UNDERSAMPLED * (1.0 - 1e-6), narrow)
     for name, where in (
-        ("edge", edge), ("region_cut", cut), ("blank", touching), ("giant", pieces > 1),
-        ("negative", objects["sign"] < 0),
-        ("undersampled", narrow), ("nominal_beam", unknown),
+        ("giant", pieces > 1), ("negative", objects["sign"] < 0), ("undersampled", narrow), ("nominal_beam", unknown),
     ):  # fmt: skip
+        flags |= np.where(where, flag(name), 0)
+    return flags
+
+
+def border_flags(boxes: Ints, at_blank: npt.NDArray[np.bool_], area: Box, image: SkyImage) -> Ints:
+    """Bits of objects with these boxes ``(n, 4)`` that reach the border of the map, of the area, or blank pixels."""
+    ny, nx = image.shape
+    edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
+    cut = (
+        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
+    )
+    flags = np.zeros(len(boxes), np.int64)
+    for name, where in (("edge", edge), ("region_cut", cut), ("blank", at_blank)):
         flags |= np.where(where, flag(name), 0)
     return flags
 

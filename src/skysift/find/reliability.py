@@ -12,7 +12,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.beside import extended
 from skysift.find.extended.residual import LEFT, LEFT_SHARE, Residual, around
 from skysift.find.extended.runs import overlapping
-from skysift.find.extended.search import make_segmenters
+from skysift.find.extended.search import large_enough, make_segmenters
 from skysift.find.extended.segments import find_segments
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
@@ -182,8 +182,7 @@ def _negative_segments(finding: Finding, finder: Finder[Any], negative: Detectio
     residual = Residual(image, finding.noise, np.ascontiguousarray(finding.gaussians), hidden)
     segmenters = make_segmenters(image, finding.noise, options)
     found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, -1)
-    area = image.frame.beam_area_pixels(image.beam)
-    return found.select(found.meets(finding.area) & (found.area >= options.smallest_area * area))
+    return large_enough(found.select(found.meets(finding.area)), image, options)
 
 
 def _radius(image: SkyImage) -> tuple[int, int]:

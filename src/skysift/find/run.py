@@ -17,7 +17,7 @@ from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
-from skysift.find.beside import Beside
+from skysift.find.beside import Beside, refuse_unused
 from skysift.find.extended.search import Extended, found_nothing, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
@@ -26,7 +26,7 @@ from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.options import FinderOptions
 from skysift.find.reliability import rate_finding, without_unreliable
-from skysift.find.selected import selected
+from skysift.find.selected import selected, sources_in
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
@@ -158,6 +158,7 @@ def search(
             got=image.name,
             todo="write the map as FITS where all workers see it, or leave the scheduler out",
         )
+    refuse_unused(finder.options, beside)
     image, beam_files = as_seen(image, finder.options)
     clock = _Clock()
     opened = []
@@ -171,6 +172,8 @@ def search(
     clock.lap("noise")
     notes = [note for one in (image, *noise.given) for note in one.notes]
     notes += () if noise.response is None else noise.response.notes
+    rated, joined = finder.rated and not signed, finder.options.join and not signed
+    by_all = finder.segments or rated or joined  # what lies outside decides with what is inside
     used, found, spines, segments = finder, None, Lines.empty(), np.empty(0, np.int64)
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
@@ -185,7 +188,7 @@ def search(
             found = search_extended(image, noise, used, objects, area, crew)
             objects, measured = found.objects, found.measured
         else:
-            objects, n_inside = _inside_first(objects, area)
+            objects, n_inside = (objects, len(objects)) if by_all else _inside_first(objects, area)
             measured = measure_objects(image, noise, used, objects, n_inside, area, crew)
             objects = objects.select(np.arange(n_inside))
         clock.lap("fits")
@@ -213,16 +216,19 @@ def search(
     }
     mask = objects.to_mask(image.shape) if len(objects) else Mask.empty(image.shape)
     rows = np.ascontiguousarray(measured.components[:, row.AMPLITUDE : row.YY + 1])
+    searched = whole if by_all else area
     finding = Finding(
-        image, catalogue, noise, mask, rows, area, facts, tuple(notes), spines=spines, segments=segments
+        image, catalogue, noise, mask, rows, searched, facts, tuple(notes), spines=spines, segments=segments
     )
-    if finder.rated and not signed:
+    if rated:
         finding = rate_finding(finding, used, crew)
         clock.lap("reliability")
-    if finder.options.join and not signed:
+    if joined:
         finding = join_finding(finding, finder.options, crew)
         clock.lap("joins")
-    if finder.rated and not signed:
+    if searched != area:
+        finding = replace(selected(finding, sources_in(finding, area)), area=area)
+    if rated:
         finding = without_unreliable(finding, finder.options.reliability)
     if used.segments and not used.compact:
         finding = _without_compact(finding)

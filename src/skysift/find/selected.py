@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.find.finding import Finding
+from skysift.find.joined import islands_of
 from skysift.match.result import ResultTable
 from skysift.measure.characterise import counts
+from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 
-__all__ = ["selected"]
+__all__ = ["selected", "sources_in"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -32,8 +34,8 @@ def selected(finding: Finding, keep: Bools) -> Finding:
     before = finding.catalogue
     sources, components, islands = before.sources, before.components, before.islands
     stays = np.isin(components["source_id"], sources.ids[keep])
-    had = np.concatenate([components["island_id"], *_own(before, np.ones(len(sources), np.bool_))])
-    has = np.concatenate([components["island_id"][stays], *_own(before, keep)])
+    row, island = _links(finding)
+    had, has = island, island[keep[row]]
     island_stays = np.isin(islands.ids, has) | ~np.isin(islands.ids, had)
     new_source, new_island = _numbers(sources.ids, keep), _numbers(islands.ids, island_stays)
     kept = sources.select(keep)
@@ -96,10 +98,22 @@ def _of_pairs(
     return ResultTable(table.kind, {name: values[both] for name, values in columns.items()}, table.declared)
 
 
-def _own(catalogue: Catalogue, rows: Bools) -> list[Ints]:
-    """Islands of sources that have no component, where the table of sources tells."""
-    sources = catalogue.sources
-    return [sources["island_id"][rows]] if "island_id" in sources else []
+def _links(finding: Finding) -> tuple[Ints, Ints]:
+    """Rows of sources and numbers of islands that they have pixels on."""
+    row, island = islands_of(finding.catalogue)
+    ids = finding.catalogue.sources.ids
+    of_segment = np.searchsorted(ids, finding.spines.owner)  # sources are numbered in their order
+    return np.concatenate([row, of_segment]), np.concatenate([island, finding.segments])
+
+
+def sources_in(finding: Finding, area: Box) -> Bools:
+    """Which sources ``(source,)`` have an island that meets an area."""
+    mask = finding.mask
+    meets = (mask.row >= area.y0) & (mask.row < area.y1) & (mask.start < area.x1) & (mask.stop > area.x0)
+    row, island = _links(finding)
+    inside = np.zeros(len(finding.catalogue.sources), np.bool_)
+    inside[row[np.isin(island, mask.label[meets])]] = True
+    return inside
 
 
 def _numbers(ids: Ints, keep: Bools) -> Callable[[Ints], Ints]:

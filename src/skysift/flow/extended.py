@@ -15,7 +15,7 @@ from skysift.io.moc import moc_of, write_moc
 from skysift.io.regions import Drawn
 from skysift.match.result import ResultTable
 from skysift.measure.outline import outlines
-from skysift.sky.column import OF_S, Column
+from skysift.sky.column import OF_S, Column, integer
 from skysift.sky.frame import Frame
 from skysift.sky.healpix import MAX_ORDER, cell_width, cells_at, centres_of
 from skysift.sky.lines import Lines
@@ -38,12 +38,15 @@ SPINES, EXTENDED_MOC = "spines", "extended.moc.fits"
 _NARROWEST = 2.0  # pixels: the cells of the MOC are this wide to twice as wide
 _AT_ONCE = 1_000_000  # pixels
 
+_LINE = integer(
+    "line", "meta.number", "Which of the spines of its source, from 0; joined sources have several.", OF_S
+)
 _POINT = Column(
     "point",
     "int64",
     "",
     "meta.number",
-    "Number of the point along the spine of its source, from 0.",
+    "Number of the point along the spine, from 0.",
     OF_S,
     "d",
 )
@@ -71,18 +74,29 @@ def drawn_sources(finding: Finding) -> Drawn | None:
 
 
 def spine_table(spines: Lines, frame: Frame) -> ResultTable:
-    """One row a point of a spine, in order along it: its source, and its place on the map and on the sky."""
+    """One row a point of a spine, in order along it: its source, which of its spines, and its place."""
     ra, dec = frame.to_sky(spines.x, spines.y)
     columns = {
         "source_id": np.repeat(spines.owner, spines.n_points),
+        "line": np.repeat(_nth_of_owner(spines.owner), spines.n_points),
         "point": np.arange(len(spines.x)) - np.repeat(spines.first[:-1], spines.n_points),
         "x": spines.x,
         "y": spines.y,
         "ra": ra,
         "dec": dec,
     }
-    declared = tuple(_POINT if name == "point" else column(name) for name in columns)
+    own = {"line": _LINE, "point": _POINT}
+    declared = tuple(own.get(name) or column(name) for name in columns)
     return ResultTable(SPINES, columns, declared)
+
+
+def _nth_of_owner(owner: Ints) -> Ints:
+    """For each line, which of those of its owner it is, from 0."""
+    order = np.argsort(owner, kind="stable")
+    first = np.searchsorted(owner[order], owner[order])
+    nth = np.empty(len(owner), np.int64)
+    nth[order] = np.arange(len(owner)) - first
+    return nth
 
 
 def segment_cells(mask: Mask, frame: Frame) -> tuple[int, Ints]:

@@ -194,8 +194,10 @@ def extended_listing(sources: Table, rows: NDArray[np.int64]) -> Listing:
         }
     if "n_children" in some:
         columns["compact on top"] = lambda row: Cell(str(some["n_children"][row] or DASH))
+    if "reliability" in some:
+        columns["reliability"] = lambda row: Cell(f"{some['reliability'][row]:.2f}")
     if "n_parts" in some:
-        columns["parts"] = lambda row: Cell(str(some["n_parts"][row]))
+        columns["joined parts"] = lambda row: Cell(str(some["n_parts"][row]))
     return listing_of(some, columns, texts=("morphology (score)",))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
+from skysift.sky.box import Box
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -389,3 +390,14 @@ def sandwich(
                 s += inverse[at[i] + a, m] * pull[m]
             bias[i, a] = s * step * step
     return True
+
+
+def model_in(box: Box, p: Floats) -> Floats:
+    """The sum of components ``p (n, 6)`` in a box of the map, ``(y, x)``, in units of their amplitudes."""
+    out = np.zeros(box.shape)
+    if len(p):
+        reach_y, reach_x = np.sqrt(SUPPORT * p[:, 5]), np.sqrt(SUPPORT * p[:, 3])
+        near = (p[:, 2] + reach_y >= box.y0) & (p[:, 2] - reach_y <= box.y1)
+        near &= (p[:, 1] + reach_x >= box.x0) & (p[:, 1] - reach_x <= box.x1)
+        paint_gaussians(np.ascontiguousarray(p[near]), box.y0, box.x0, out)
+    return out

@@ -64,17 +64,8 @@ def with_segments(
     columns: Columns = {}
     for name in sources.columns:
         columns[name] = _stacked(np.asarray(sources[name]), new.get(name), n_new)[order]
-    for name, values in {
-        **more,
-        "background_local": fluxes.background,
-        "background_local_err": fluxes.background_err,
-    }.items():
-        empty = (
-            np.full(n_old, np.nan)
-            if np.asarray(values).dtype.kind == "f"
-            else _blank(np.asarray(values), n_old)
-        )
-        columns[name] = np.concatenate([empty, values])[order]
+    for name, values in more.items():
+        columns[name] = np.concatenate([_blank(np.asarray(values), n_old), values])[order]
     columns["island_id"] = at[order] + 1
     columns["parent_id"], columns["n_children"] = parent[order], children[order]
     columns["source_id"] = np.arange(1, n_old + n_new + 1)

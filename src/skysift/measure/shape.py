@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
+from skysift.sky.runs import root
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -126,15 +127,6 @@ def count_holes(inside: Bools, least: float) -> int:
 
 
 @kernel
-def _root(parent: Ints, p: int) -> int:
-    """The first of the pixels that one is joined to."""
-    while parent[p] != p:
-        parent[p] = parent[parent[p]]
-        p = parent[p]
-    return p
-
-
-@kernel
 def count_peaks(value: Floats, inside: Bools, noise: float, share: float) -> tuple[int, float]:
     """
     Number of peaks that stand out, and the brightness that a twentieth of the pixels exceeds.
@@ -159,14 +151,14 @@ def count_peaks(value: Floats, inside: Bools, noise: float, share: float) -> tup
                 q = y * width + x
                 if parent[q] < 0:
                     continue
-                a, b = _root(parent, p), _root(parent, q)
+                a, b = root(parent, p), root(parent, q)
                 if a == b:
                     continue
                 low, high = (a, b) if top[a] < top[b] else (b, a)
                 peaks += top[low] - flat[p] >= least
                 parent[low] = high
     for p in order[1:]:  # pieces that do not touch
-        peaks += parent[p] == p and _root(parent, order[0]) != p and top[p] >= least
+        peaks += parent[p] == p and root(parent, order[0]) != p and top[p] >= least
     return peaks, float(flat[order[order.size // 20]])
 
 

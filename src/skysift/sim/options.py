@@ -312,25 +312,9 @@ class ContinuumOptions(PopulationOptions, SkyOptions):
     )
 
 
-class GalacticOptions(PopulationOptions, SkyOptions):
-    """A field of the Galactic plane: remnants, nebulae, filaments, stars, pulsars, galaxies and diffuse emission."""
+class FieldOfViewOptions(PopulationOptions, SkyOptions):
+    """A field with pixels, beam and noise like those of ATCA maps of the Galactic plane, seen without an array."""
 
-    ra: float = option(
-        255.5, unit="deg", at_least=0.0, below=360.0, doc="Right ascension of the field's middle, ICRS."
-    )
-    dec: float = option(
-        -41.7, unit="deg", at_least=-90.0, at_most=90.0, doc="Declination of the middle, ICRS."
-    )
-    glon: float | None = option(
-        None,
-        unit="deg",
-        at_least=0.0,
-        below=360.0,
-        doc="Galactic longitude of the middle; with `glat`, instead of `ra` and `dec`.",
-    )
-    glat: float | None = option(
-        None, unit="deg", at_least=-90.0, at_most=90.0, doc="Galactic latitude of the middle."
-    )
     n_pixels: int | tuple[int, int] = option(
         1024, unit="pixel", doc="Pixels along a side, or [rows, columns]; 32 to 65536."
     )
@@ -349,11 +333,32 @@ class GalacticOptions(PopulationOptions, SkyOptions):
         above=0.0,
         doc="Noise at the first frequency, on the axis; from `hours` if null.",
     )
-    flux_min: float = option(
-        1e-4, unit="Jy", above=0.0, doc="Faintest background galaxy that is drawn, at 1.4 GHz."
-    )
     array: Literal["none", "ska-mid", "meerkat", "askap", "vla-a", "vla-b", "vla-c", "vla-d"] = option(
         "none", doc="Antennas like those of this array; none: a map without sidelobes and lost scales."
+    )
+
+
+class GalacticOptions(FieldOfViewOptions):
+    """A field of the Galactic plane: remnants, nebulae, filaments, stars, pulsars, galaxies and diffuse emission."""
+
+    ra: float = option(
+        255.5, unit="deg", at_least=0.0, below=360.0, doc="Right ascension of the field's middle, ICRS."
+    )
+    dec: float = option(
+        -41.7, unit="deg", at_least=-90.0, at_most=90.0, doc="Declination of the middle, ICRS."
+    )
+    glon: float | None = option(
+        None,
+        unit="deg",
+        at_least=0.0,
+        below=360.0,
+        doc="Galactic longitude of the middle; with `glat`, instead of `ra` and `dec`.",
+    )
+    glat: float | None = option(
+        None, unit="deg", at_least=-90.0, at_most=90.0, doc="Galactic latitude of the middle."
+    )
+    flux_min: float = option(
+        1e-4, unit="Jy", above=0.0, doc="Faintest background galaxy that is drawn, at 1.4 GHz."
     )
     crowding: float = option(1.0, at_least=0.0, doc="All Galactic densities are multiplied by this.")
     supernova_remnants: float = option(

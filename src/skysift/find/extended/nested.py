@@ -10,6 +10,7 @@ import numpy.typing as npt
 from skysift.base.compiled import kernel
 from skysift.base.parallel import Crew
 from skysift.find.classic.islands import fragments
+from skysift.find.correlation import reference_beam
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import around, is_described
 from skysift.find.finder import Finder
@@ -17,6 +18,7 @@ from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise
 from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
+from skysift.measure.ellipse import FWHM
 from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -141,9 +143,8 @@ class RaisedNoise(Noise):
 
 def ring_of(image: SkyImage) -> Ints:
     """Offsets ``(n, 2)`` (dy, dx) of pixels around a pixel: two rings in the shape of the beam, 16 directions each."""
-    y, x = (np.array([0.5 * (n - 1)]) for n in image.shape)
-    xx, xy, yy = np.asarray(image.frame.beam_covariance(image.beam, x, y))[0]
-    wide = np.linalg.cholesky(np.array([[xx, xy], [xy, yy]])) * np.sqrt(8.0 * np.log(2.0))
+    xx, xy, yy = reference_beam(image)
+    wide = np.linalg.cholesky(np.array([[xx, xy], [xy, yy]])) * FWHM
     turn = np.arange(DIRECTIONS) * 2.0 * np.pi / DIRECTIONS
     offsets = []
     for number, radius in enumerate(RADII):

@@ -65,7 +65,11 @@ class ExtendedOptions(ClassicOptions):
         below=1.0,
         doc="Segments grow ring by ring while a ring adds more than this part of their flux; 0: they stay.",
     )
-
+    join: bool = option(
+        True,
+        doc="Sources that are parts of one object, such as the lobes of a radio galaxy, become one row; every pair "
+        "that was considered stands in the table `joins`.",
+    )
     window_step: float = option(
         30.0,
         unit="beam",
@@ -100,12 +104,6 @@ class ExtendedOptions(ClassicOptions):
     saliency_neighbours: int = option(
         100, at_least=4, doc="saliency: nearest superpixels that one is compared to."
     )
-    join: bool = option(
-        True,
-        doc="Sources that are parts of one object, such as the lobes of a radio galaxy, become one row; every pair "
-        "that was considered stands in the table `joins`.",
-    )
-
     contour_start: float = option(
         3.0, unit="sigma", above=0.0, doc="contour: contours start where the smoothed map crosses this."
     )

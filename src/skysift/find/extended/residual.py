@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from skysift.find.noise import Noise
 from skysift.measure import island as row
-from skysift.measure.gaussian import paint_gaussians
+from skysift.measure.gaussian import model_in
 from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Footprints
@@ -25,7 +25,6 @@ COMPACT = 0.9  # of the flux of a compact island is in compact Gaussians
 RESOLVED = 2.5  # sigma by which a Gaussian is wider than the beam
 LEFT = 5.0  # sigma; what the model of a compact source leaves at most
 LEFT_SHARE = 0.02  # of its peak, where that is more: gains and pixels are no better known
-REACH = 40.0  # square of the distance, in sigma, at which a Gaussian is painted no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +49,7 @@ class Residual:
 
     def model(self, box: Box) -> Floats:
         """What is subtracted in a box, ``(y, x)``, Jy/beam."""
-        out = np.zeros(box.shape)
-        p = self.gaussians
-        if len(p):
-            reach_y, reach_x = np.sqrt(REACH * p[:, 5]), np.sqrt(REACH * p[:, 3])
-            near = (p[:, 2] + reach_y >= box.y0) & (p[:, 2] - reach_y <= box.y1)
-            near &= (p[:, 1] + reach_x >= box.x0) & (p[:, 1] - reach_x <= box.x1)
-            paint_gaussians(np.ascontiguousarray(p[near]), box.y0, box.x0, out)
-        return out
+        return model_in(box, self.gaussians)
 
     def tile(self, box: Box) -> NoisyTile:
         """Pixels of a box with their noise; hidden ones are blank."""

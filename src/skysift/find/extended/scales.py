@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
+from skysift.measure.ellipse import FWHM
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.float32]
 
 TAPS = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
-FWHM = float(np.sqrt(8.0 * np.log(2.0)))
 ENOUGH = 0.25  # of the weight of a smoothed pixel must be data
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
+from skysift.find.correlation import reference_beam
 from skysift.find.extended.arrange import Scene, arranged
 from skysift.find.extended.fluxes import Segmented
 from skysift.find.extended.fluxes import nothing as no_segments
@@ -18,14 +19,14 @@ from skysift.find.extended.residual import Residual, around, is_compact, is_desc
 from skysift.find.extended.segmenter import Segmenter, Setting
 from skysift.find.extended.segments import find_segments
 from skysift.find.finder import Finder
-from skysift.find.measuring import measure_objects, nothing
+from skysift.find.measuring import border_flags, measure_objects, nothing
 from skysift.find.noise import Noise
 from skysift.measure import island as row
+from skysift.measure.ellipse import FWHM
 from skysift.measure.measured import Measured, regrouped
 from skysift.measure.segment import SegmentFluxes
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
-from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 
 Floats = npt.NDArray[np.float64]
@@ -33,9 +34,9 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 POINTS = 4.0  # an island larger than so many points of its brightness, and
+BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 SAMPLED_AREA = 4.5  # pixels: the beam area of a map that is barely sampled
 LEAST_FLUX = 3.0  # sigma; a segment with less flux of its own is none
-BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,7 @@ def search_extended(
     objects
         All islands above the threshold, in map order.
     area
-        The part of the map that was asked for.
+        The part of the map that was asked for; what reaches beyond it is flagged.
     """
     options: ExtendedOptions = finder.options
     beam_area = image.frame.beam_area_pixels(image.beam)
@@ -110,7 +111,7 @@ def search_extended(
     residual = _residual(image, noise, measured, islands, compact, described)
     segmenters = make_segmenters(image, noise, options)
     segments, scatter = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew)
-    segments = segments.select(segments.area >= options.smallest_area * max(beam_area, SAMPLED_AREA))
+    segments = large_enough(segments, image, options)
     blocked = islands.select(compact).to_mask(image.shape)
     segments = grown(residual, segments, blocked, options.dilate, crew)
     nested, owner = find_nested(image, noise, finder, segments, area, crew)
@@ -131,6 +132,12 @@ def found_nothing() -> Found:
     """What a map without noise holds."""
     nowhere = Extended(np.empty(0, np.int64), no_segments(), np.empty(0))
     return Found(Detections.empty(), nothing(), nowhere, {})
+
+
+def large_enough(segments: Detections, image: SkyImage, options: ExtendedOptions) -> Detections:
+    """The segments that cover `smallest_area` beam areas; a beam that is barely sampled covers more than its area."""
+    beam_area = max(image.frame.beam_area_pixels(image.beam), SAMPLED_AREA)
+    return segments.select(segments.area >= options.smallest_area * beam_area)
 
 
 def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
@@ -159,10 +166,8 @@ def _residual(
     """The map without compact sources."""
     owner = measured.components[:, row.ISLAND].astype(np.int64)
     gaussians = measured.components[(compact & described)[owner]][:, row.AMPLITUDE : row.YY + 1]
-    xx, _, yy = image.frame.beam_covariance(
-        image.beam, *(np.array([0.5 * (n - 1)]) for n in image.shape[::-1])
-    )[0]
-    radius = (int(np.ceil(2.3548 * np.sqrt(yy))), int(np.ceil(2.3548 * np.sqrt(xx))))
+    xx, _, yy = reference_beam(image)
+    radius = (int(np.ceil(FWHM * np.sqrt(yy))), int(np.ceil(FWHM * np.sqrt(xx))))
     hidden = around(islands.footprints, compact & ~described, radius, image.shape)
     return Residual(image, noise, np.ascontiguousarray(gaussians), hidden)
 
@@ -177,7 +182,7 @@ def _joined(
     area: Box,
     facts: dict[str, object],
 ) -> Found:
-    """Everything under islands in map order; those that do not meet the area are left out."""
+    """Everything under islands in map order."""
     if not len(segments):
         segments = compact.select(np.zeros(len(compact), np.bool_))
     plain = [Detections(each.boxes, each.scores, each.footprints) for each in (compact, segments)]
@@ -185,7 +190,6 @@ def _joined(
     is_segment = np.arange(len(both)) >= len(compact)
     begin = np.searchsorted(both.footprints.index, np.arange(len(both)))
     order = np.lexsort((both.footprints.start[begin], both.footprints.row[begin]))
-    order = order[both.meets(area)[order]]
     place = np.full(len(both), -1, np.int64)
     place[order] = np.arange(len(order))
     n = [len(part.islands) for part in parts]
@@ -193,7 +197,7 @@ def _joined(
     chosen = [part.select(own >= 0) for part, own in zip(parts, owners, strict=True)]
     owners = [own[own >= 0] for own in owners]
     objects = both.select(order)
-    flags = _segment_flags(image, both.boxes, segmented.at_blank, area, len(compact))
+    flags = border_flags(both.boxes[len(compact) :], segmented.at_blank, area, image)
     rows = np.concatenate(
         [parts[0].islands, parts[1].islands, _island_rows(image, segments, segmented.fluxes)]
     )
@@ -205,17 +209,6 @@ def _joined(
     measured.islands[:, row.I_SUM] += np.bincount(own, on_top[:, row.FLUX], len(objects))
     extended = Extended(np.flatnonzero(is_segment[order]), segmented.select(mine), segments.scores[mine])
     return Found(objects, measured, extended, facts)
-
-
-def _segment_flags(image: SkyImage, boxes: Ints, at_blank: Bools, area: Box, first: int) -> Ints:
-    """Quality bits of the segments, whose boxes are those from `first` on."""
-    boxes, (ny, nx) = boxes[first:], image.shape
-    edge = (boxes[:, 0] == 0) | (boxes[:, 2] == 0) | (boxes[:, 1] == ny) | (boxes[:, 3] == nx)
-    cut = (
-        (boxes[:, 0] < area.y0) | (boxes[:, 2] < area.x0) | (boxes[:, 1] > area.y1) | (boxes[:, 3] > area.x1)
-    )
-    bits = np.where(edge, flag("edge"), 0) | np.where(cut, flag("region_cut"), 0)
-    return np.asarray(bits | np.where(at_blank, flag("blank"), 0), np.int64)
 
 
 def _island_rows(image: SkyImage, segments: Detections, fluxes: SegmentFluxes) -> Floats:

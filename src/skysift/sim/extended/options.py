@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import field_validator, model_validator
 
 from skysift.base.options import option
-from skysift.sim.options import PopulationOptions, SkyOptions
+from skysift.sim.options import FieldOfViewOptions
 
 __all__ = ["IN_PARTS", "SHAPES", "ExtendedSkyOptions"]
 
@@ -15,36 +15,15 @@ SHAPES = ("disc", "ring", "arc", "ellipse", "sersic", "jet")
 IN_PARTS = ("pair", "triple", "fr2", "bent")
 
 
-class ExtendedSkyOptions(PopulationOptions, SkyOptions):
+class ExtendedSkyOptions(FieldOfViewOptions):
     """A field of extended sources of chosen shapes, sizes and brightnesses among compact ones."""
 
-    n_pixels: int | tuple[int, int] = option(
-        1024, unit="pixel", doc="Pixels along a side, or [rows, columns]; 32 to 65536."
-    )
-    beam: float | tuple[float, float, float] | None = option(
-        6.5, unit="arcsec", doc="FWHM of the beam, or [major, minor, pa in deg], at the first frequency."
-    )
-    pixel: float | None = option(
-        1.5,
-        unit="arcsec",
-        above=0.0,
-        doc="Size of a pixel; 0.4 of the minor axis of the sharpest beam if null.",
-    )
-    rms: float | None = option(
-        5e-5,
-        unit="Jy/beam",
-        above=0.0,
-        doc="Noise at the first frequency, on the axis; from `hours` if null.",
-    )
     noise_width: float = option(
         0.7071,
         unit="beam",
         at_least=0.3,
         at_most=1.2,
         doc="FWHM of the Gaussian that white noise is smoothed with; 0.71 gives noise correlated like the beam.",
-    )
-    array: Literal["none", "ska-mid", "meerkat", "askap", "vla-a", "vla-b", "vla-c", "vla-d"] = option(
-        "none", doc="Antennas like those of this array; none: a map without sidelobes and lost scales."
     )
     flux_min: float = option(
         1e-4, unit="Jy", above=0.0, doc="Faintest compact source that is drawn, at 1.4 GHz."
