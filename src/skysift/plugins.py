@@ -57,7 +57,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
         "completeness": (
             "skysift.flow.steps.completeness:CompletenessStep",
-            "skysift.sim.options:CompletenessOptions",
+            "skysift.sim.inject.options:CompletenessOptions",
         ),
         "measure": ("skysift.flow.steps.measure:MeasureStep", "skysift.measure.options:MeasureOptions"),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),

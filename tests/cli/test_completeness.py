@@ -103,7 +103,7 @@ def test_a_dish_points_where_the_header_says_with_made_sources_too(tmp_path):
     import skysift
     from skysift.find.run import make_finder
     from skysift.flow.steps.completeness import CompletenessStep
-    from skysift.sim.options import CompletenessOptions
+    from skysift.sim.inject.options import CompletenessOptions
 
     data, _ = skies.paint((160, 160), BEAM, seed=7)
     skies.write(tmp_path / "dish.fits", data, BEAM, OBSRA=180.0, OBSDEC=-30.0 + 120.0 / 3600)

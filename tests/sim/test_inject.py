@@ -11,9 +11,9 @@ import skysift
 from skysift.base.errors import DataError, FormatError, OptionError, UnknownName, UsageError
 from skysift.base.provenance import Provenance
 from skysift.io.fits import write_image
-from skysift.sim.inject import make_sources, values_at
+from skysift.sim.inject.options import CompletenessOptions, InjectOptions
+from skysift.sim.inject.sources import make_sources, values_at
 from skysift.sim.made import inject, injected_truth, painted
-from skysift.sim.options import CompletenessOptions, InjectOptions
 from skysift.sim.templates import read_templates
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage

@@ -36,7 +36,7 @@ from skysift.cli.opening import (
 )
 from skysift.cli.progress import Watch
 from skysift.flow.style import digits, prefixed
-from skysift.sim.options import CompletenessOptions
+from skysift.sim.inject.options import CompletenessOptions
 
 if TYPE_CHECKING:
     from skysift.base.options import Options

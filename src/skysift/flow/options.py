@@ -14,7 +14,7 @@ from pydantic import field_validator
 from skysift.base.dates import mjd_of
 from skysift.base.options import Options, option
 from skysift.measure.options import BeamOptions, ResponseOptions
-from skysift.sim.options import InjectOptions
+from skysift.sim.inject.options import InjectOptions
 
 __all__ = ["InjectMapOptions", "ReferenceOptions", "SurveyFieldOptions", "SurveyOptions"]
 

@@ -1,6 +1,6 @@
 """Made sources in a real map: the map with them in it, and the truth of them.
 
-`skysift.sim.inject` draws them. The pixels of the map that holds them are painted when they are read, the same
+`skysift.sim.inject.sources` draws them. The pixels of the map that holds them are painted when they are read, the same
 for any box; nothing of the real map is changed or copied.
 
 A source is a sum of Gaussians seen through the map's own beam, so the image of a point of flux S is the beam

@@ -35,9 +35,9 @@ from skysift.flow.steps.inject import rms_reader
 from skysift.match.sky import Pairs, one_to_one_of, within
 from skysift.score.recovery import Recovery, Searches, recovery_report
 from skysift.score.scorer import Report, reports_to_json
-from skysift.sim.inject import Reader, make_sources, room
+from skysift.sim.inject.options import CompletenessOptions, InjectOptions
+from skysift.sim.inject.sources import Reader, make_sources, room
 from skysift.sim.made import MadeSources, inject
-from skysift.sim.options import CompletenessOptions, InjectOptions
 from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage

@@ -25,7 +25,7 @@ from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writi
 from skysift.io.fits import write_image
 from skysift.io.truth import write_truth
 from skysift.measure.options import NoiseOptions, ResponseOptions
-from skysift.sim.inject import Reader, make_sources
+from skysift.sim.inject.sources import Reader, make_sources
 from skysift.sim.made import inject, injected_truth
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage

@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.random import generator
+from skysift.sim.inject.options import InjectOptions
 from skysift.sim.made import MadeSources, painted
-from skysift.sim.options import InjectOptions
 from skysift.sim.templates import Shape, Template, read_templates
 from skysift.sky.beam import FWHM_PER_SIGMA, Beam
 from skysift.sky.box import Box
