@@ -15,7 +15,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.extended.finder:ExtendedFinder",
             "skysift.find.extended.options:ExtendedOptions",
         ),
-        "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:ExtendedOptions"),
+        "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
     },
     "segmenter": {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),

@@ -2,6 +2,7 @@ import pytest
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options, option
+from skysift.base.registry import Registry
 from skysift.cli.flags import gather, read_file, read_pairs
 
 
@@ -69,3 +70,13 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 def test_a_wrong_key_in_the_file_names_the_nearest(file):
     with pytest.raises(OptionError, match="no such option: got 'sed'; did you mean 'seed'"):
         gather(Menu, (), file("sed: 4\n"))
+
+
+def test_an_option_of_another_finder_is_told_with_its_finders():
+    menu = Registry("finder").options("classic")
+    with pytest.raises(OptionError, match=r"got 'method'.*choose --finder extended or --finder full") as told:
+        gather(menu, ["method=wavelet"], kind="finder")
+    assert "\n" not in str(told.value)
+    with pytest.raises(OptionError, match="did you mean 'seed'"):
+        gather(menu, ["sed=4"], kind="finder")
+    assert gather(Registry("finder").options("full"), ["method=wavelet"], kind="finder").method == "wavelet"

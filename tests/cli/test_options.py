@@ -56,6 +56,12 @@ def test_a_name_of_several_kinds_is_told_of_each(capsys):
     assert "There is a simulator of this name, too: skysift options extended --kind simulator" in out
 
 
+def test_no_two_finders_are_told_alike(capsys):
+    assert main(["options", "--kind", "finder"]) == 0
+    lines = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines() if line[:2] == "  "]
+    assert len(lines) == len(set(lines)) == len(PLUGINS["finder"])
+
+
 def test_a_finder_needs_no_kind(capsys):
     assert main(["options", "classic", "--json"]) == 0
     schema = Registry("finder").options("classic").schema()

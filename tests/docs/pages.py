@@ -5,14 +5,19 @@ command must end with 0, or with 2 where the output shown tells of an error. ``p
 namespace per page. A block with a caption is a file. Other blocks are not run.
 """
 
+import contextlib
 import doctest
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 RUN = {"console", "python"}
 FILES = {"yaml"}
@@ -67,8 +72,8 @@ def wanted_maps(path: Path) -> list[str]:
     return match[1].split() if match else []
 
 
-def run(path: Path, folder: Path) -> None:
-    """Run a page in a folder, which is the current one."""
+def run(path: Path, folder: Path, *, inside: bool = False) -> None:
+    """Run a page in a folder, which is the current one; its commands `inside` of this process, where that may be."""
     names: dict[str, object] = {"__name__": "__page__"}
     for block in blocks(path):
         where = f"{path.name}:{block.line}"
@@ -80,7 +85,7 @@ def run(path: Path, folder: Path) -> None:
             exec(compile(code, str(path), "exec"), names)
         elif block.language == "console":
             for command, expected in commands(block.text):
-                check(command, expected, folder, where)
+                check(command, expected, folder, where, inside=inside)
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -90,21 +95,40 @@ def commands(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def check(command: str, expected: str, folder: Path, where: str) -> None:
+def check(command: str, expected: str, folder: Path, where: str, *, inside: bool = False) -> None:
+    """Run a command and compare what it prints; `inside` of this process where it is skysift's alone."""
+    plain = inside and re.fullmatch(r"skysift [^|;&><$`*\\]*", command)
+    code, told = called(command) if plain else spawned(command, folder)
+    wanted = 2 if "skysift: error:" in expected else 0
+    assert code == wanted, f"{where}: {command} ended with {code}:\n{told}"
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    same = doctest.OutputChecker().check_output(expected, told, flags)
+    assert same, f"{where}: {command} printed\n{told}\ninstead of\n{expected}"
+
+
+def spawned(command: str, folder: Path) -> tuple[int, str]:
+    """Exit code and output of a command in a shell of its own."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    environment |= {"COLUMNS": "100"}
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=environment,
+        env=environment | {"COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=300,
     )
-    code = 2 if "skysift: error:" in expected else 0
-    assert done.returncode == code, f"{where}: {command} ended with {done.returncode}:\n{done.stdout}"
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    same = doctest.OutputChecker().check_output(expected, done.stdout, flags)
-    assert same, f"{where}: {command} printed\n{done.stdout}\ninstead of\n{expected}"
+    return done.returncode, done.stdout
+
+
+def called(command: str) -> tuple[int, str]:
+    """Exit code and output of a command of skysift, run in this process: nothing is loaded anew."""
+    from skysift.cli.main import main
+
+    told = io.StringIO()
+    with mock.patch.dict(os.environ, {"COLUMNS": "100"}), warnings.catch_warnings():
+        warnings.simplefilter("default")  # as in a process of its own; `main` says who hears of them
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+            code = main(shlex.split(command)[1:])
+    return code, told.getvalue()

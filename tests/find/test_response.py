@@ -12,7 +12,10 @@ from skysift.base.errors import HeaderError, OptionError, UsageError
 from skysift.find.finding import Finding
 from skysift.find.response import response_of
 from skysift.find.run import make_finder, search
+from skysift.flow.options import InjectMapOptions
+from skysift.flow.steps.inject import InjectStep
 from skysift.io.fits import write_image
+from skysift.io.open import open_image
 from skysift.measure.options import CorrectionOptions
 from skysift.measure.response import DishResponse, MapResponse
 from skysift.sky.box import Box
@@ -249,6 +252,28 @@ def test_the_pointing_is_that_of_the_header(tmp_path):
     assert "OBSRA" in response.facts["primary_beam"]["response"]
     given = response_of(open_image(tmp_path / "map.fits"), CorrectionOptions(dish=25.0, pointing=(150.1, 30)))
     assert given.source.centre == (150.1, 30.0)
+
+
+@pytest.mark.parametrize("system", ["ICRS", "FK5", "FK4"])
+def test_a_map_with_made_sources_points_where_the_map_does(tmp_path, system):
+    data, _ = skies.paint((120, 130), images.ROUND, seed=7)
+    told = {"OBSRA": 180.02, "OBSDEC": -30.01, "RADESYS": system}
+    skies.write(tmp_path / "map.fits", data, images.ROUND, **told)
+    before = open_image(tmp_path / "map.fits")
+    InjectStep(InjectMapOptions(number=3, dish=100.0)).run(before, tmp_path / "out", workers=1)
+    after = open_image(tmp_path / "out" / "map.fits")
+    options = CorrectionOptions(dish=100.0)
+    places = [response_of(each, options).source.centre for each in (before, after)]
+    assert places[1] == pytest.approx(places[0], abs=1e-9)
+    if system == "ICRS":
+        assert places[0] == pytest.approx((180.02, -30.01))
+    skies.write(tmp_path / "map.fits", data, images.ROUND)
+    InjectStep(InjectMapOptions(number=3)).run(
+        open_image(tmp_path / "map.fits"), tmp_path / "out", workers=1, overwrite=True
+    )
+    from astropy.io import fits
+
+    assert "OBSRA" not in fits.getheader(tmp_path / "out" / "map.fits")
 
 
 # -- the error of the beam

@@ -189,4 +189,6 @@ def test_kinds_of_sources_are_told_in_a_line():
     told = kinds({**counts, "with_children": 3})
     assert told == "22 extended (3 with compact sources on top), 24 compact (S 21, C 2, M 1)"
     assert kinds({**counts, "with_children": 0}) == "22 extended, 24 compact (S 21, C 2, M 1)"
-    assert kinds({**counts, "structure_E": 0, "with_children": 0}) == "S 21, C 2, M 1"
+    none = {**counts, "sources": 24, "structure_E": 0, "with_children": 0}
+    assert kinds(none) == "S 21, C 2, M 1"
+    assert kinds(none, sought=True) == "0 extended, 24 compact (S 21, C 2, M 1)"

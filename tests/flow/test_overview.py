@@ -1,7 +1,9 @@
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.images import MAPS, finding, image, painted
 
 from skysift.flow import overview as module
 from skysift.flow.overview import bands, overview, preview
@@ -104,3 +106,15 @@ def test_absurd_values_do_not_break_the_overview():
     made["data"][3, 3] = made["residual"][3, 3] = 1e30
     seen = overview({name: reader(pixels) for name, pixels in made.items()}, Box(0, 50, 0, 50))
     assert seen.histogram.beyond == 1
+
+
+def test_what_fills_a_map_beyond_its_data_is_not_searched():
+    sky = painted((240, 300))
+    data = sky.read()
+    data[:, 180:] = 3.2e-7  # a constant, as some mosaics have it
+    data[:20, :50] = np.nan
+    found = finding(image(data))
+    read = {name: partial(found.read, name) for name in MAPS} | {"data": found.data}
+    seen = overview(read, Box.of(data.shape))
+    assert seen.n_good == pytest.approx(240 * 180 - 20 * 50, rel=0.1)
+    assert seen.n_good == (np.isfinite(data) & np.isfinite(found.read("rms", Box.of(data.shape)))).sum()

@@ -13,7 +13,7 @@ from regions import Regions
 from tests.flow import survey_fields as made
 
 import skysift
-from skysift.base.errors import DataError, OutputError
+from skysift.base.errors import DataError, OutputError, UsageError
 from skysift.cli.main import main
 from skysift.flow.products import checksum
 from skysift.flow.survey_config import read_config
@@ -336,3 +336,23 @@ def test_a_field_that_fails_does_not_stop_the_others(tmp_path):
     with pytest.raises(DataError, match="no field of the survey could be searched"):
         skysift.survey(config(tmp_path), tmp_path / "none")
     assert not (tmp_path / "none" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("east", "told"), [(3.0, r"the nearest 2\.5.* deg from the middle of C"), (None, "no row with")]
+)
+def test_a_reference_of_another_part_of_the_sky_is_refused_before_the_search(tmp_path, east, told):
+    made.write(tmp_path, "C")
+    ra, dec, flux = made.truth()
+    ra = ra + east if east else np.full_like(ra, np.nan)
+    np.savetxt(
+        tmp_path / "ref.csv",
+        np.stack([ra, dec, flux], 1),
+        delimiter=",",
+        header="RA,DEC,int_flux",
+        comments="",
+    )
+    path = config(tmp_path, "references:\n  - {path: ref.csv, name: other, flux_unit: Jy}")
+    with pytest.raises(UsageError, match=f"the reference other has no row in any field.*{told}"):
+        skysift.survey(path, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "fields").exists()

@@ -122,6 +122,30 @@ def test_the_strongest_neighbour_is_the_one_that_causes_most():
     assert out[0] == pytest.approx([5000.0 / 100.5, 0.0, 100.0])
 
 
+def test_neighbours_that_are_looked_at_together_are_those_that_are_looked_at_one_by_one():
+    rng = np.random.default_rng(7)
+    n, sizes = 300, [1] * 40 + [500, 3, 64, 65, 200]
+    of = np.repeat(-2 - np.arange(len(sizes)), sizes)
+    of[:40] = np.arange(40)
+    middle, flux = rng.uniform(0, 300, (len(sizes), 2)), rng.uniform(10, 3000, len(sizes))
+    whose = np.repeat(np.arange(len(sizes)), sizes)
+    places = middle[whose] + rng.integers(0, 25, (len(of), 2))
+    causes = np.column_stack([places, flux[whose], np.repeat(rng.uniform(0.5, 9, len(sizes)), sizes)])
+    x, y, own = *rng.uniform(0, 330, (2, n)), rng.uniform(1, 500, n)
+    owner, island = rng.integers(-1, 40, n), rng.integers(-1, 60, n)
+    out = np.zeros((n, 3))
+    strongest(x, y, own, owner, island, causes, of, out)
+    apart = causes[None, :, :2] - np.stack([x, y], axis=1)[:, None]
+    value = causes[:, 2] / (np.sqrt((apart**2).sum(axis=2)) + causes[:, 3])
+    theirs = (of != owner[:, None]) & (of != -2 - island[:, None]) & (causes[:, 2] >= 3.0 * own[:, None])
+    value = np.where(theirs, value, 0.0)
+    best = value.argmax(axis=1)
+    some = value.max(axis=1) > 0
+    assert some.sum() > 50
+    np.testing.assert_allclose(out[:, 0], value.max(axis=1), rtol=1e-14)
+    np.testing.assert_array_equal(out[some, 1:], apart[np.arange(n), best][some])
+
+
 def test_moments_of_runs_are_those_of_their_pixels():
     rng = np.random.default_rng(2)
     painted = rng.uniform(size=(20, 30)) > 0.4

@@ -106,7 +106,7 @@ def completeness(
     _refuse_swapped("--inject", made, CompletenessOptions, "--set", f"the finder {finder}", menu)
     _refuse_swapped("--set", chosen, menu, "--inject", "the made sources", CompletenessOptions)
     what = gather(CompletenessOptions, made, flag="--inject")
-    options = gather(menu, chosen, options_file)
+    options = gather(menu, chosen, options_file, kind="finder")
     # Loaded late: help and wrong options are told without the compiled code.
     from skysift.flow.steps.completeness import CompletenessStep
     from skysift.io.open import open_image

@@ -180,7 +180,7 @@ def find(
     )
     short = {"primary_beam": primary_beam, "weight": weight, "psf_file": psf, "reliability": reliability}
     pairs = [*(chosen or ()), *(f"{name}={path}" for name, path in short.items() if path is not None)]
-    options = gather(registry.options(finder), pairs, options_file)
+    options = gather(registry.options(finder), pairs, options_file, kind="finder")
     made = registry.load(finder)(options)  # only now: it brings the compiled code
     if len(maps) == 1:
         task.run(maps[0], made, folder)

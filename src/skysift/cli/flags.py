@@ -11,6 +11,7 @@ import yaml
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options
+from skysift.base.registry import Registry
 
 __all__ = [
     "FreshFlag",
@@ -105,7 +106,12 @@ TableFlag: TypeAlias = Annotated[
 
 
 def gather(
-    menu: type[Menu], pairs: Sequence[str] | None = None, file: Path | None = None, *, flag: str = "--set"
+    menu: type[Menu],
+    pairs: Sequence[str] | None = None,
+    file: Path | None = None,
+    *,
+    flag: str = "--set",
+    kind: str = "",
 ) -> Menu:
     """The options of `menu`: its defaults, changed by the file, changed by the pairs.
 
@@ -119,6 +125,8 @@ def gather(
         A YAML file of keys and values.
     flag
         The flag that the pairs came with.
+    kind
+        The kind of plug-in that the menu is of: a key that others of the kind have is told with their names.
 
     Raises
     ------
@@ -128,7 +136,24 @@ def gather(
         The file cannot be read.
     """
     from_file: Mapping[str, object] = {} if file is None else read_file(file)
-    return menu.parse({**from_file, **read_pairs(pairs or (), flag)})
+    values = {**from_file, **read_pairs(pairs or (), flag)}
+    for name in (each for each in values if kind and each not in menu.model_fields):
+        others = _owners(kind, name)
+        if others:
+            choices = " or ".join(f"--{kind} {each}" for each in others)
+            raise OptionError(
+                f"the {kind} that was chosen has no such option",
+                got=name,
+                todo=f"choose {choices}, which have it",
+            )
+    return menu.parse(values)
+
+
+def _owners(kind: str, option: str) -> list[str]:
+    """Names of the plug-ins of a kind that have an option of this name."""
+    registry = Registry[object](kind)
+    named = (each for each in registry.names() if registry.has_options(each))
+    return [each for each in named if option in registry.options(each).model_fields]
 
 
 def folder_of(out: str) -> Path:

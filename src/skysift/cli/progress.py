@@ -93,7 +93,7 @@ def summary(made: Products) -> str:
     flagged = f"{counts['flagged']} flagged ({counts['doubtful']} doubtful)"
     rows = [
         ("sources", f"{counts['sources']}", f"{counts['resolved']} resolved, {flagged}"),
-        ("", "", kinds(counts)),
+        ("", "", kinds(counts, sought="segment_seed" in told.provenance.options)),
         ("components", f"{counts['components']}", ""),
         ("islands", f"{counts['islands']}", ""),
         *_reliability(made),
@@ -122,11 +122,11 @@ def _reliability(made: Products) -> list[tuple[str, str, str]]:
     return [("reliability", "", ", ".join(parts))]
 
 
-def kinds(counts: Mapping[str, int]) -> str:
-    """How many sources are extended, if any, and how many compact, by structure."""
+def kinds(counts: Mapping[str, int], *, sought: bool = False) -> str:
+    """How many sources are extended, if any or if such were `sought`, and how many compact, by structure."""
     text = ", ".join(f"{letter} {counts[f'structure_{letter}']}" for letter in "SCM")
     extended, parents = counts["structure_E"], counts["with_children"]
-    if not extended:
+    if not extended and not sought:
         return text
     nested = f" ({parents} with compact sources on top)" if parents else ""
     return f"{extended} extended{nested}, {counts['sources'] - extended} compact ({text})"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,11 @@ import numpy.typing as npt
 
 from skysift.base.parallel import ALONE, Crew
 from skysift.find.beside import extended
-from skysift.find.extended.residual import LEFT, LEFT_SHARE, Residual, around
 from skysift.find.extended.runs import overlapping
-from skysift.find.extended.search import large_enough, make_segmenters
-from skysift.find.extended.segments import find_segments
 from skysift.find.finder import Finder
 from skysift.find.finding import Finding
-from skysift.find.noise import Noise
+from skysift.find.inverted import LARGE, beam_width, inverted_islands, inverted_segments
 from skysift.find.selected import selected
-from skysift.match.merge import merge_fragments
 from skysift.measure.reliability import (
     FARTHEST,
     Marks,
@@ -28,11 +23,8 @@ from skysift.measure.reliability import (
     second_moments,
     strongest,
 )
-from skysift.sky.box import Box
-from skysift.sky.detections import Detections, Footprints
+from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
-from skysift.sky.mask import Mask
-from skysift.sky.tiling import NoisyTile, Tiling
 
 __all__ = ["rate_finding"]
 
@@ -43,7 +35,6 @@ Bools = npt.NDArray[np.bool_]
 STRONGEST = 1000  # sources that may spoil their surroundings
 PIECES = 3.0  # segments that a hole counts for at most
 LEAST_RATIO = 1.05  # signal to noise over the threshold, at least, for the size of a point
-LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +80,14 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
         return replace(finding, catalogue=unrated)
     is_segment = sources["structure"] == "E"
     grow = float(options.grow)
-    negative, n_pixels = _inverted(image, noise, finder, finding.area, crew)
-    segments = Detections.empty()
+    negative, n_pixels = inverted_islands(finding, finder, crew)
+    segments, flux = Detections.empty(), np.empty(0)
     if finder.segments:
-        segments = _negative_segments(finding, finder, negative, crew)
+        segments, flux = inverted_segments(finding, finder, negative, crew)
         mask = segments.to_mask(image.shape)
         negative = negative.select(~overlapping(negative.footprints, len(negative), mask))
     causes = _causes(finding)
-    scale = _beam(image)
+    scale = beam_width(image)
     result = np.full(len(sources), np.nan)
     seed = _seed(finder, negative, finding)
     correlation = noise.mesh.correlation
@@ -106,7 +97,7 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
         kinds.append(("segments", is_segment, segments, float(options.smallest_area), PIECES))
     for name, rows, upside_down, share, most in kinds:
         mine = _of_sources(finding, np.flatnonzero(rows), grow)
-        others = _of_objects(upside_down, image, grow, large=name == "segments")
+        others = _of_objects(upside_down, image, grow, flux if name == "segments" else None)
         marks = [_marks(each, causes, scale, grow, point=name == "islands") for each in (mine, others)]
         least = float(options.segment_seed) if name == "segments" else seed
         rated, beyond = reliabilities(marks[0], marks[1], n_pixels / share, correlation, most)
@@ -135,67 +126,6 @@ def _seed(finder: Finder[Any], negative: Detections, finding: Finding) -> float:
         return told
     known = np.append(negative.scores, np.abs(finding.catalogue.islands["snr"]))
     return float(known.min(initial=np.inf)) if len(known) else float(finder.options.grow)
-
-
-def _beam(image: SkyImage) -> float:
-    """FWHM of the nominal beam in pixels, the geometric mean of its axes."""
-    major, minor = image.frame.beam_pixels(image.beam)
-    return float(np.sqrt(major * minor))
-
-
-# -- the inverted map
-
-
-def _inverted(
-    image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, crew: Crew
-) -> tuple[Detections, float]:
-    """The islands of the inverted map that meet the area, and how many pixels of it hold data."""
-    work = partial(_inverted_in, image, noise, finder, area)
-    parts = list(crew.map("inverted map", work, list(Tiling(Box.of(image.shape), crew.tile))))
-    found = merge_fragments([part for part, _ in parts], finder.reach)
-    return found.select(found.meets(area)), float(sum(n for _, n in parts))
-
-
-def _inverted_in(
-    image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, box: Box
-) -> tuple[Detections, int]:
-    """Fragments in a tile of the inverted map, and the pixels with data in its part of the area."""
-    wide = box.expand(finder.halo).intersect(Box.of(image.shape)) if finder.halo else box
-    tile = noise.tile(image, wide)
-    part = box.intersect(area)
-    inner = tile.data[part.y0 - wide.y0 : part.y1 - wide.y0, part.x0 - wide.x0 : part.x1 - wide.x0]
-    n = int(np.isfinite(inner).sum()) if part.size else 0
-    found = finder.detect(NoisyTile(wide, -tile.data, -tile.level, tile.rms, tile.whole))
-    return found.select(found["sign"] > 0), n
-
-
-def _negative_segments(finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew) -> Detections:
-    """Segments of the inverted map, beside what was found: extended sources and what no model describes are blank."""
-    image, options = finding.image, finder.options
-    islands, sources = finding.catalogue.islands, finding.catalogue.sources
-    of_segment = np.isin(islands.ids, sources["island_id"][sources["structure"] == "E"])
-    left = np.abs(islands["residual_peak"]) > np.maximum(LEFT, LEFT_SHARE * np.abs(islands["snr"]))
-    blank = finding.mask.select(islands.ids[of_segment | left])
-    small = negative.area <= LARGE * image.frame.beam_area_pixels(image.beam)
-    points = around(negative.footprints, small, _radius(image), image.shape)
-    hidden = _either(blank, points)
-    residual = Residual(image, finding.noise, np.ascontiguousarray(finding.gaussians), hidden)
-    segmenters = make_segmenters(image, finding.noise, options)
-    found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, -1)
-    return large_enough(found.select(found.meets(finding.area)), image, options)
-
-
-def _radius(image: SkyImage) -> tuple[int, int]:
-    """Rows and columns of half a beam (FWHM)."""
-    half = int(np.ceil(0.5 * _beam(image)))
-    return half, half
-
-
-def _either(a: Mask, b: Mask) -> Mask:
-    """The pixels of two masks as one label."""
-    runs = [np.concatenate([getattr(each, name) for each in (a, b)]) for name in ("row", "start", "stop")]
-    flat = Footprints(runs[0], runs[1], runs[2], np.zeros(len(runs[0]), np.int64))
-    return Mask(flat.row, flat.start, flat.stop, flat.index + 1, a.shape)
 
 
 # -- what tells them apart
@@ -253,14 +183,14 @@ def islands_of(finding: Finding) -> Ints:
     return result
 
 
-def _of_objects(objects: Detections, image: SkyImage, grow: float, *, large: bool) -> _Detected:
-    """Negative islands or segments as detections."""
+def _of_objects(objects: Detections, image: SkyImage, grow: float, flux: Floats | None) -> _Detected:
+    """Negative islands, or segments, whose integrated signal to noise is known, as detections."""
     n, prints = len(objects), objects.footprints
     moments = second_moments(prints.row, prints.start, prints.stop, prints.index, n)
     x, y = middle_pixels(prints.row, prints.start, prints.stop, prints.index, n).T
     area = objects.area / image.frame.beam_area_pixels(image.beam)
     snr = np.asarray(objects.scores, np.float64)
-    flux = snr * np.sqrt(area) if large else _integrated(snr, area, grow)
+    flux = _integrated(snr, area, grow) if flux is None else flux
     return _Detected(x, y, snr, flux, area, snr, np.full(n, -1), np.full(n, -1), moments[:, 2:])
 
 
@@ -279,7 +209,7 @@ def _causes(finding: Finding) -> tuple[Floats, Ints]:
     """
     image, catalogue = finding.image, finding.catalogue
     sources, components = catalogue.sources, catalogue.components
-    beam = _beam(image)
+    beam = beam_width(image)
     order = np.argsort(sources.ids, kind="stable")
     of = order[np.searchsorted(sources.ids, components["source_id"], sorter=order)]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -305,6 +235,7 @@ def _spread(finding: Finding, beam: float) -> tuple[Floats, Ints]:
     step = max(1, round(beam))
     at = number[np.searchsorted(islands.ids, mask.label)]
     run = np.flatnonzero((mask.row % step == 0) & (at >= 0))
+    run = run[np.argsort(at[run], kind="stable")]  # those of an island together
     n = (mask.stop[run] - mask.start[run] - 1) // step + 1
     run = np.repeat(run, n)
     nth = np.arange(len(run)) - np.repeat(np.cumsum(n) - n, n)

@@ -1,6 +1,7 @@
 """`response_of`: the response of the primary beam that the options name, opened and checked against the map.
 
-`with_pointing` gives options that say where a dish points, for maps that are made of the one whose header says it.
+`with_pointing` gives options that say where a dish points, for maps that are made of the one whose header says it, and
+`pointing_cards` the cards that say it in their headers.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from skysift.sky.frame import Frame
 from skysift.sky.grids import SAME_GRID, grids_apart
 from skysift.sky.image import SkyImage
 from skysift.sky.power_pattern import half_power
-from skysift.sky.systems import System
+from skysift.sky.systems import EQUATORIAL, System
 from skysift.sky.tiling import Tiling
 from skysift.sky.units import LIGHT, frequency_text
 
-__all__ = ["response_of", "with_pointing"]
+__all__ = ["pointing_cards", "response_of", "with_pointing"]
 
 Floats = npt.NDArray[np.float64]
 Menu = TypeVar("Menu", bound=ResponseOptions)
@@ -228,15 +229,38 @@ def _dish(image: SkyImage, options: CorrectionOptions) -> tuple[DishResponse, st
 
 def _pointing(image: SkyImage) -> tuple[tuple[float, float], str]:
     """Where the telescope pointed (ICRS, deg): OBSRA and OBSDEC, else the reference point of the map."""
+    told = _pointing_of_header(image)
+    if told is not None:
+        return told, "OBSRA, OBSDEC of the header"
+    ra_there, dec_there = image.frame.to_sky(*image.frame.reference)
+    return (float(ra_there), float(dec_there)), "the reference point of the map"
+
+
+def _pointing_of_header(image: SkyImage) -> tuple[float, float] | None:
+    """OBSRA and OBSDEC (ICRS, deg); None where the header does not have them."""
     header = _header(image)
     ra, dec = (None, None) if header is None else (header.number("OBSRA"), header.number("OBSDEC"))
     if header is not None and ra is not None and dec is not None and abs(dec) <= 90.0:
         equinox = header.number("EQUINOX")
         system = System.of("RA", header.text("RADESYS"), math.nan if equinox is None else equinox)
         lon, lat = system.to_icrs(np.array([ra]), np.array([dec]))
-        return (float(lon[0]), float(lat[0])), "OBSRA, OBSDEC of the header"
-    ra_there, dec_there = image.frame.to_sky(*image.frame.reference)
-    return (float(ra_there), float(dec_there)), "the reference point of the map"
+        return float(lon[0]), float(lat[0])
+    return None
+
+
+def pointing_cards(image: SkyImage) -> tuple[tuple[str, float, str], ...]:
+    """OBSRA and OBSDEC as the header of the map has them, for the header of one that is made of it; else none."""
+    told = _pointing_of_header(image)
+    system = image.frame.system
+    if told is None or system is None:
+        return ()
+    ra, dec = (np.array([each]) for each in told)
+    if system.name in EQUATORIAL:
+        ra, dec = system.from_icrs(ra, dec)
+    return (
+        ("OBSRA", float(ra[0]), "[deg] where the telescope pointed"),
+        ("OBSDEC", float(dec[0]), "[deg] where the telescope pointed"),
+    )
 
 
 def with_pointing(image: SkyImage, options: Menu) -> Menu:

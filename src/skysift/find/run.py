@@ -18,6 +18,7 @@ from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
 from skysift.find.beside import Beside, refuse_unused
+from skysift.find.extended.bounds import refuse_beyond
 from skysift.find.extended.search import Extended, found_nothing, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder
 from skysift.find.finding import Finding
@@ -149,6 +150,8 @@ def search(
     UsageError
         Where the tile is too small, a given background map or a further map does not fit, or a map in memory is
         to be searched by a cluster.
+    OptionError
+        Where an option of a finder of extended sources is more than the map holds.
     RegionError
         Where the region does not meet the map.
     """
@@ -160,6 +163,8 @@ def search(
         )
     refuse_unused(finder.options, beside)
     image, beam_files = as_seen(image, finder.options)
+    if finder.segments:
+        refuse_beyond(image, finder.options)
     clock = _Clock()
     opened = []
     for one in beside:

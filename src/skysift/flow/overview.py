@@ -72,7 +72,10 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """What the pictures of a whole map need: previews by name and the histogram of residual / rms."""
+    """What the pictures of a whole map need: previews by name and the histogram of residual / rms.
+
+    `n_good` counts the pixels that hold data and noise: what fills a mosaic beyond its data has none.
+    """
 
     previews: Mapping[str, Preview]
     histogram: Histogram
@@ -118,7 +121,7 @@ def overview(read: Mapping[str, Reader], area: Box) -> Overview:
         everywhere += counts
         outside += np.histogram(sigma[read["labels"](box)[good] == 0], edges)[0]
         n_beyond += sigma.size - int(counts.sum())
-        n_good += int(np.isfinite(maps["data"]).sum())
+        n_good += int((np.isfinite(maps["data"]) & np.isfinite(maps["rms"])).sum())
         level = maps["background"][np.isfinite(maps["background"])]
         if level.size:
             low, high = min(low, float(level.min())), max(high, float(level.max()))

@@ -113,7 +113,7 @@ def source_listing(sources: Table, rows: NDArray[np.int64], lead: str = "") -> L
         Head(f"deconvolved [{size_unit}]"),
         Head("PA [deg]"),
         Head("type", text=True),
-        Head("parts"),
+        Head("components"),
         Head("flags", text=True),
     )
     listed = []

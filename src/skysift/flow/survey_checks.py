@@ -10,23 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.errors import SkysiftError
+from skysift.base.errors import SkysiftError, UsageError
 from skysift.base.registry import Registry
 from skysift.flow.steps.match import entries_of
 from skysift.flow.survey_catalogue import Merged
 from skysift.flow.survey_config import ReferencePlan
-from skysift.flow.survey_fields import FieldDone
+from skysift.flow.survey_fields import FieldDone, FieldOpen
 from skysift.flow.validation import in_field
 from skysift.io.layouts.reading import read_any
 from skysift.match.catalogues import match_catalogues
 from skysift.match.entries import Entries
 from skysift.match.offsets import Astrometry, FluxScale, astrometry, bright, flux_scale, robust_scatter
 from skysift.match.result import Match, ResultTable
-from skysift.match.sky import offsets
+from skysift.match.sky import offsets, separation
 from skysift.sky.flags import doubtful
 from skysift.sky.schema import Column
 
-__all__ = ["COMPARISONS", "Check", "against_fields", "against_reference", "comparisons", "read_reference"]
+__all__ = [
+    "COMPARISONS",
+    "Check",
+    "against_fields",
+    "against_reference",
+    "comparisons",
+    "read_reference",
+    "refuse_elsewhere",
+]
 
 Floats = NDArray[np.float64]
 
@@ -140,6 +148,38 @@ def read_reference(plan: ReferencePlan) -> Entries:
     table = read_any(plan.path, "named" if columns else None, columns or None)
     frequency = math.nan if told.frequency is None else told.frequency
     return replace(entries_of(table, plan.path, "flux", frequency), name=plan.name)
+
+
+def refuse_elsewhere(reference: Entries, fields: Sequence[FieldOpen]) -> None:
+    """Refuse a reference of another part of the sky, before anything is searched.
+
+    Raises
+    ------
+    UsageError
+        None of its rows lies on the map of a field.
+    """
+    placed = reference.take(reference.placed)
+    nearest = (math.inf, "")
+    for field in fields:
+        frame = field.image.frame
+        x, y = frame.to_pixel(placed.ra, placed.dec)
+        rows, columns = field.image.shape
+        with np.errstate(invalid="ignore"):
+            if np.any((x > -0.5) & (x < columns - 0.5) & (y > -0.5) & (y < rows - 0.5)):
+                return
+        ra, dec = frame.to_sky(0.5 * (columns - 1), 0.5 * (rows - 1))
+        apart = float(np.min(separation(ra, dec, placed.ra, placed.dec), initial=math.inf))
+        nearest = min(nearest, (apart, field.plan.name))
+    if fields:
+        told = f"the nearest {nearest[0] / 3600.0:.3g} deg from the middle of {nearest[1]}"
+        raise UsageError(
+            f"the reference {reference.name} has no row in any field",
+            got=f"{len(placed)} rows with a place, {told}"
+            if len(placed)
+            else "no row with a place on the sky",
+            allowed="rows on the maps of the fields",
+            todo="name another catalogue or other columns (ra, dec), or leave it out of references",
+        )
 
 
 def against_reference(

@@ -21,6 +21,7 @@ FARTHEST = 1.0  # log contrast of what no stronger source is near
 CAUSE = 3.0  # times the flux of a detection; a source that may be its cause has so much or more
 RMS_KNOWN = 0.03  # relative error of the rms at a place
 SAMPLE = 4000  # detections that stand for all of them
+TOGETHER = 64  # places on one source that are looked at as one, as long as that tells enough
 DOUBT = 1.0  # of the Poisson error of the number of negative detections
 
 
@@ -64,7 +65,6 @@ class Marks:
         return Marks(self.peak, self.peak, none, self.area, none, none)
 
 
-@kernel
 def strongest(
     x: Floats, y: Floats, flux: Floats, owner: Ints, island: Ints, sources: Floats, of: Ints, out: Floats
 ) -> None:
@@ -78,17 +78,53 @@ def strongest(
     sources
         ``(m, 4)``: x, y, flux, radius (beams).
     of
-        ``(m,)`` whose those are, a source or -2 less an island: a detection is not its own neighbour.
+        ``(m,)`` whose those are, a source or -2 less an island: a detection is not its own neighbour. Places of one
+        owner that follow each other are looked at together, and one by one only where they may tell.
+    """
+    n = len(sources)
+    if not n:
+        out[:] = 0.0
+        return
+    new = np.append(True, np.diff(of) != 0)
+    nth = np.arange(n) - np.maximum.accumulate(np.where(new, np.arange(n), 0))
+    first = np.flatnonzero(nth % TOGETHER == 0)
+    low, high = (np.ascontiguousarray(each.reduceat(sources, first)) for each in (np.minimum, np.maximum))
+    _strongest_of(x, y, flux, owner, island, sources, of, np.append(first, n), low, high, out)
+
+
+@kernel
+def _strongest_of(
+    x: Floats, y: Floats, flux: Floats, owner: Ints, island: Ints, sources: Floats, of: Ints, first: Ints,
+    low: Floats, high: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """
+    What `strongest` fills in.
+
+    Parameters
+    ----------
+    first
+        ``(groups + 1,)`` the first source of each group, all of one owner, and how many sources there are.
+    low, high
+        ``(groups, 4)`` the least and the largest of each value in a group: a group tells nothing if all of its flux
+        at the nearest place of its box, and the least radius, would cause no more than what is known.
     """
     for i in range(len(x)):
         out[i] = 0.0
-        for k in range(len(sources)):
-            if of[k] == owner[i] or of[k] == -2 - island[i] or sources[k, 2] < CAUSE * flux[i]:
+        for g in range(len(first) - 1):
+            whose = of[first[g]]
+            if whose == owner[i] or whose == -2 - island[i] or high[g, 2] < CAUSE * flux[i]:
                 continue
-            dx, dy = sources[k, 0] - x[i], sources[k, 1] - y[i]
-            value = sources[k, 2] / (np.sqrt(dx * dx + dy * dy) + sources[k, 3])
-            if value > out[i, 0]:
-                out[i, 0], out[i, 1], out[i, 2] = value, dx, dy
+            u = max(low[g, 0] - x[i], 0.0, x[i] - high[g, 0])
+            v = max(low[g, 1] - y[i], 0.0, y[i] - high[g, 1])
+            if high[g, 2] / (np.sqrt(u * u + v * v) + low[g, 3]) <= out[i, 0]:
+                continue
+            for k in range(first[g], first[g + 1]):
+                if sources[k, 2] < CAUSE * flux[i]:
+                    continue
+                dx, dy = sources[k, 0] - x[i], sources[k, 1] - y[i]
+                value = sources[k, 2] / (np.sqrt(dx * dx + dy * dy) + sources[k, 3])
+                if value > out[i, 0]:
+                    out[i, 0], out[i, 1], out[i, 2] = value, dx, dy
 
 
 @kernel

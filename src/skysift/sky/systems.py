@@ -15,12 +15,12 @@ from skysift.base.errors import HeaderError
 if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
 
-__all__ = ["System", "sky_of", "vectors"]
+__all__ = ["EQUATORIAL", "System", "sky_of", "vectors"]
 
 Floats = NDArray[np.float64]
 
 _BY_AXIS = {"GLON": "Galactic", "SLON": "Supergalactic", "ELON": "Ecliptic"}
-_EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
+EQUATORIAL = ("ICRS", "FK5", "FK4", "FK4-NO-E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class System:
         name = radesys.strip().upper()
         if not name:
             name = "ICRS" if math.isnan(equinox) else "FK5" if equinox >= 1984.0 else "FK4"
-        if axis != "RA" or name not in _EQUATORIAL:
+        if axis != "RA" or name not in EQUATORIAL:
             raise HeaderError(
                 "the celestial system of the map is not known",
                 got=f"{axis} {name}",
-                allowed=f"RA/DEC in {', '.join(_EQUATORIAL)}, {', '.join(_BY_AXIS)}",
+                allowed=f"RA/DEC in {', '.join(EQUATORIAL)}, {', '.join(_BY_AXIS)}",
                 todo="reproject the map, or delete its CTYPE cards to work in pixels",
             )
         if name == "ICRS":

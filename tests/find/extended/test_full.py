@@ -1,5 +1,7 @@
 """The finders of extended sources, from the map to the catalogue."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests import images
@@ -9,10 +11,16 @@ from tests.images import RMS
 import skysift
 from skysift.base.errors import OptionError, UnknownName
 from skysift.data import demo_map
+from skysift.find.extended.nested import crossing
+from skysift.find.extended.residual import Residual
 from skysift.find.run import find, make_finder, search
+from skysift.measure.gaussian import model_in
 from skysift.sky.box import Box, PixelRegion
+from skysift.sky.detections import Detections
 from skysift.sky.flags import has
+from skysift.sky.mask import Mask
 from skysift.sky.schema import TABLES
+from skysift.sky.tiling import Tiling
 
 SIZE = (256, 320)
 
@@ -219,3 +227,65 @@ def test_a_cut_on_reliability_changes_nothing_of_what_stays(demo):
     joins = cut.tables["joins"]
     assert set(joins.columns["source_id_1"].tolist()) <= ids
     assert set(joins.columns["source_id_2"].tolist()) <= ids
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        (
+            {"widest_scale": 60.0},
+            r"widest_scale is too wide.*got '60 beams of 20 pixels'.*51.2 beams at most, 1024 pixels",
+        ),
+        ({"diffuse_scale": 250.0}, r"diffuse_scale is too wide.*250 beams of 20 pixels"),
+        ({"window_margin": 1e4, "method": "saliency"}, "window_margin is too wide"),
+        (
+            {"smallest_area": 1e9},
+            r"smallest_area is larger than the map.*1e\+09 beam areas.*less than 8\.825",
+        ),
+    ],
+)
+def test_what_a_map_cannot_hold_is_refused_before_it_is_searched(chosen, told):
+    class Unread:
+        shape = (50, 80)
+
+        def read(self, box):
+            raise AssertionError(box)
+
+    wide = replace(images.image(np.zeros((50, 80), "f4"), (20.0, 20.0, 0.0)), pixels=Unread())
+    with pytest.raises(OptionError, match=told) as error:
+        search(wide, make_finder("full", **chosen))
+    assert "\n" not in str(error.value)
+
+
+def test_wide_scales_of_few_pixels_are_served():
+    quiet = images.painted((90, 100))
+    assert not len(
+        find(quiet, "extended", widest_scale=64.0, diffuse_scale=200.0, smallest_area=400.0).sources
+    )
+
+
+def test_tiles_that_meet_a_segment_are_those_of_its_box():
+    rng = np.random.default_rng(3)
+    for tile in (64, 200, 1024):
+        tiling = Tiling(Box.of((700, 900)), tile)
+        corner = rng.integers(0, (690, 890), (3, 2))
+        size = rng.integers(1, 300, (3, 2))
+        ends = np.minimum(corner + size, (700, 900))
+        boxes = np.stack([corner[:, 0], ends[:, 0], corner[:, 1], ends[:, 1]], axis=1)
+        met = [one for one in tiling if any(one.intersect(Box(*each)).size for each in boxes.tolist())]
+        assert crossing(tiling, Detections(boxes, np.ones(3))) == met
+
+
+def test_a_model_is_the_same_for_any_box():
+    rng = np.random.default_rng(5)
+    n = 200
+    rows = np.column_stack([
+        rng.uniform(-1, 5, n), rng.uniform(-20, 220, n), rng.uniform(-20, 320, n), rng.uniform(1, 9, n),
+        rng.uniform(-0.5, 0.5, n), rng.uniform(1, 30, n),
+    ])  # fmt: skip
+    quiet = images.painted((300, 200), noise=None)
+    residual = Residual(quiet, None, rows, Mask.empty((300, 200)))
+    whole = residual.model(Box.of((300, 200)))
+    np.testing.assert_array_equal(whole, model_in(Box.of((300, 200)), rows))
+    for box in (Box(0, 10, 0, 200), Box(111, 112, 7, 90), Box(250, 300, 150, 200)):
+        np.testing.assert_array_equal(residual.model(box), whole[box.slices()])

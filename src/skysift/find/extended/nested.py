@@ -179,7 +179,7 @@ def find_nested(
     raised = RaisedNoise(
         noise.mesh, noise.level_map, noise.rms_map, noise.response, hull, np.ascontiguousarray(ring)
     )
-    boxes = _crossing(Tiling(Box.of(image.shape), crew.tile), segments)
+    boxes = crossing(Tiling(Box.of(image.shape), crew.tile), segments)
     work = partial(_fragments, image, raised, options.seed, options.grow, finder.reach)
     objects = merge_fragments(list(crew.map("nested islands", work, boxes)), finder.reach)
     measured = measure_objects(image, raised, finder, objects, len(objects), area, crew)
@@ -188,21 +188,19 @@ def find_nested(
     return measured.select(kept), owner[kept] - 1
 
 
-def _crossing(tiling: Tiling, segments: Detections) -> list[Box]:
+def crossing(tiling: Tiling, segments: Detections) -> list[Box]:
     """The tiles that meet the box of a segment."""
-    boxes = segments.boxes
-    return [
-        tile
-        for tile in tiling
-        if bool(
-            (
-                (boxes[:, 0] < tile.y1)
-                & (boxes[:, 1] > tile.y0)
-                & (boxes[:, 2] < tile.x1)
-                & (boxes[:, 3] > tile.x0)
-            ).any()
-        )
-    ]
+    height, width = tiling.steps
+    y0, y1, x0, x1 = segments.boxes.T
+    top, bottom, left, right = y0 // height, (y1 - 1) // height + 1, x0 // width, (x1 - 1) // width + 1
+    count = np.zeros((int(bottom.max(initial=0)) + 1, int(right.max(initial=0)) + 1), np.int64)
+    for rows, columns, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        np.add.at(
+            count, (rows, columns), step
+        )  # the corners of each, of which the sums are how many are on a tile
+    met = count.cumsum(axis=0).cumsum(axis=1) > 0
+    places = ((tile, tile.y0 // height, tile.x0 // width) for tile in tiling)
+    return [tile for tile, i, j in places if i < met.shape[0] and j < met.shape[1] and met[i, j]]
 
 
 def _fragments(

@@ -10,7 +10,7 @@ from skysift.find.classic.options import ClassicOptions
 class ExtendedOptions(ClassicOptions):
     """Segments of extended emission, after compact sources were taken off; those on top of it are measured too.
 
-    The options of the classic finder say how compact sources are found.
+    Compact sources elsewhere are left out; the options of the classic finder say how compact sources are found.
     """
 
     method: str = option(
@@ -29,7 +29,7 @@ class ExtendedOptions(ClassicOptions):
         unit="beam",
         at_least=1.0,
         at_most=64.0,
-        doc="Widest smoothing (FWHM) in beams; what is larger is found by its parts.",
+        doc="Widest smoothing (FWHM) in beams, 1024 pixels at most; what is larger is found by its parts.",
     )
     diffuse_scale: float | None = option(
         None,
@@ -37,7 +37,7 @@ class ExtendedOptions(ClassicOptions):
         above=1.0,
         at_most=256.0,
         doc="What is smooth on this scale (FWHM), sources cut down, is taken for diffuse emission that they lie on; "
-        "used by the segmenter smooth. For fields of the Galactic plane, 40 or so.",
+        "used by the segmenter smooth. For fields of the Galactic plane, 40 or so; 1024 pixels at most.",
     )
     scale_clip: float = option(
         0.5,
@@ -125,3 +125,7 @@ class ExtendedOptions(ClassicOptions):
                 todo="lower segment_grow or raise segment_seed",
             )
         return self
+
+
+class FullOptions(ExtendedOptions):
+    """Compact sources and segments of extended emission in one catalogue, with the options of the finder `extended`."""

@@ -1,13 +1,14 @@
 """`Residual`: a map without its compact sources: what a model describes is subtracted, what none does is left blank."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from skysift.find.noise import Noise
 from skysift.measure import island as row
-from skysift.measure.gaussian import model_in
+from skysift.measure.gaussian import SUPPORT, model_in
 from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Footprints
@@ -40,16 +41,32 @@ class Residual:
         ``(n, 6)``: amplitude (Jy/beam), x, y, covariance (xx, xy, yy; pixels squared) of what is subtracted.
     hidden
         Pixels (label 1) that no model describes; they are blank.
+    sign
+        -1: the map is looked at upside down.
     """
 
     image: SkyImage
     noise: Noise = field(repr=False)
     gaussians: Floats
     hidden: Mask
+    sign: int = 1
+
+    @cached_property
+    def _by_row(self) -> tuple[Ints, Floats, float]:
+        """The Gaussians in the order of y, these, and how many rows the largest of them reaches."""
+        order = np.argsort(self.gaussians[:, 2], kind="stable")
+        return (
+            order,
+            self.gaussians[order, 2],
+            float(np.sqrt(SUPPORT * self.gaussians[:, 5].max(initial=0.0))),
+        )
 
     def model(self, box: Box) -> Floats:
-        """What is subtracted in a box, ``(y, x)``, Jy/beam."""
-        return model_in(box, self.gaussians)
+        """What is subtracted in a box, ``(y, x)``, Jy/beam; no more is looked at than the rows of the box."""
+        order, y, reach = self._by_row
+        first, last = np.searchsorted(y, (box.y0 - reach - 1.0, box.y1 + reach + 1.0))
+        near = np.sort(order[first:last])  # in their own order, so that no sum depends on the box
+        return model_in(box, self.gaussians[near])
 
     def tile(self, box: Box) -> NoisyTile:
         """Pixels of a box with their noise; hidden ones are blank."""
@@ -57,6 +74,8 @@ class Residual:
         data = (tile.data - self.model(box)).astype(np.float32)
         if len(self.hidden):
             data[self.hidden.paint(box) > 0] = np.nan
+        if self.sign < 0:
+            return NoisyTile(box, -data, -tile.level, tile.rms, tile.whole)
         return NoisyTile(box, data, tile.level, tile.rms, tile.whole)
 
     def snr(self, box: Box) -> Pixels:

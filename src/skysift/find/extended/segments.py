@@ -35,7 +35,7 @@ def find_segments(
     seed: float,
     grow: float,
     crew: Crew,
-    sign: int = 1,
+    factors: Floats | None = None,
 ) -> tuple[Detections, dict[str, float]]:
     """
     Connected emission on any scale, in map order, and how much larger the noise of each scale is than expected.
@@ -52,15 +52,17 @@ def find_segments(
         Who says how significant each pixel is.
     seed, grow
         Thresholds (sigma).
-    sign
-        -1 looks at the inverted map.
+    factors
+        How much larger the noise of each scale is, where that is known.
     """
     shape = residual.image.shape
     tiles = list(Tiling(Box.of(shape), crew.tile))
-    work = partial(_negatives, residual, segmenters, sign)
-    counts = np.add.reduce(list(crew.map("scales", work, samples(shape))))
-    factors = np.array([_scatter(each) for each in counts])
-    work_found = partial(_fragments, residual, segmenters, factors, seed, grow, sign)
+    if factors is None:
+        counts = np.add.reduce(
+            list(crew.map("scales", partial(_negatives, residual, segmenters), samples(shape)))
+        )
+        factors = np.array([_scatter(each) for each in counts])
+    work_found = partial(_fragments, residual, segmenters, factors, seed, grow)
     parts = list(crew.map("segments", work_found, tiles))
     scales = [merge_fragments([part[k] for part in parts], 1) for k in range(len(factors))]
     names = [f"{type(one).__name__} {name}" for one in segmenters for name in one.scales]
@@ -79,22 +81,21 @@ def samples(shape: tuple[int, int]) -> list[Box]:
     ]
 
 
-def _maps(residual: Residual, segmenters: Sequence[Segmenter], sign: int, box: Box) -> list[Pixels]:
+def _maps(residual: Residual, segmenters: Sequence[Segmenter], box: Box) -> list[Pixels]:
     """Significance of all scales in a box."""
     shape = residual.image.shape
     found = []
     for one in segmenters:
         wide = box.expand(one.halo).intersect(Box.of(shape))
         inner = np.s_[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0]
-        z = residual.snr(wide)
-        found += [np.ascontiguousarray(each[inner]) for each in one.maps(z if sign > 0 else -z, wide)]
+        found += [np.ascontiguousarray(each[inner]) for each in one.maps(residual.snr(wide), wide)]
     return found
 
 
-def _negatives(residual: Residual, segmenters: Sequence[Segmenter], sign: int, box: Box) -> Ints:
+def _negatives(residual: Residual, segmenters: Sequence[Segmenter], box: Box) -> Ints:
     """Counts ``(scale, bin)`` of how far below zero pixels are."""
     counts = []
-    for each in _maps(residual, segmenters, sign, box):
+    for each in _maps(residual, segmenters, box):
         below = -each[each < 0.0]
         bins = np.minimum((below / STEP).astype(np.int64), BINS - 1)
         counts.append(np.bincount(bins, minlength=BINS))
@@ -118,7 +119,6 @@ def _fragments(
     factors: Floats,
     seed: float,
     grow: float,
-    sign: int,
     box: Box,
 ) -> list[Detections]:
     """Fragments of each scale in a tile."""
@@ -126,7 +126,7 @@ def _fragments(
     zero, one = np.zeros(box.shape, np.float32), np.ones(box.shape, np.float32)
     return [
         fragments(NoisyTile(box, np.asarray(each / factor, np.float32), zero, one, shape), seed, grow, 1, 1)
-        for each, factor in zip(_maps(residual, segmenters, sign, box), factors.tolist(), strict=True)
+        for each, factor in zip(_maps(residual, segmenters, box), factors.tolist(), strict=True)
     ]
 
 

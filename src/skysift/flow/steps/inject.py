@@ -19,7 +19,7 @@ from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.settings import settings
 from skysift.find.beams import as_seen
 from skysift.find.noise import Noise, measure_noise
-from skysift.find.response import with_pointing
+from skysift.find.response import pointing_cards, with_pointing
 from skysift.flow.options import InjectMapOptions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
 from skysift.io.fits import write_image
@@ -148,6 +148,7 @@ class InjectStep:
                     frequency=full.frequency,
                     title="Intensity",
                     provenance=told,
+                    cards=pointing_cards(image),
                 )
                 write_truth(truth, folder.path(TRUTH))
                 manifest = Manifest(

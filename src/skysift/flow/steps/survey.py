@@ -25,7 +25,14 @@ from skysift.flow.options import SurveyOptions
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
 from skysift.flow.steps.find import REGIONS
 from skysift.flow.survey_catalogue import Merged, merge_fields
-from skysift.flow.survey_checks import Check, against_fields, against_reference, comparisons, read_reference
+from skysift.flow.survey_checks import (
+    Check,
+    against_fields,
+    against_reference,
+    comparisons,
+    read_reference,
+    refuse_elsewhere,
+)
 from skysift.flow.survey_config import FieldPlan, ReferencePlan, SurveyPlan
 from skysift.flow.survey_coverage import coverage_order, join_coverage
 from skysift.flow.survey_fields import (
@@ -120,6 +127,8 @@ class SurveyStep:
         ------
         DataError
             No field could be searched.
+        UsageError
+            A reference has no row in any field.
         OutputError
             The folder holds other products and `overwrite` is off, or cannot be written.
         BusyError
@@ -172,6 +181,8 @@ class _Run:
         """All that is known when the fields were searched and compared."""
         with self._timed("fields"):
             opened = self._opened()
+            for plan in self.plan.references:
+                refuse_elsewhere(self.references[plan.name], opened)
             order = self._order(opened)
             self._search(opened, order)
             done = self._done(opened, order)

@@ -1,0 +1,44 @@
+"""`refuse_beyond`: options of the finders of extended sources that a map cannot hold, told before it is searched."""
+
+import numpy as np
+
+from skysift.base.errors import OptionError
+from skysift.find.extended.options import ExtendedOptions
+from skysift.sky.image import SkyImage
+
+WIDEST = 1024  # pixels of a smoothing or a margin: what is read around each tile stays in memory
+
+IN_BEAMS = ("widest_scale", "diffuse_scale", "window_margin", "superpixel_size")
+"""Options that say, in beams, how far is looked around each pixel."""
+
+
+def refuse_beyond(image: SkyImage, options: ExtendedOptions) -> None:
+    """
+    Refuse an option that was chosen and that this map cannot hold.
+
+    Raises
+    ------
+    OptionError
+        A scale is wider than 1024 pixels, or the smallest area is larger than the map.
+    """
+    major, minor = image.frame.beam_pixels(image.beam)
+    beam = float(np.sqrt(major * minor))
+    fields = type(options).model_fields
+    for name in IN_BEAMS:
+        value = getattr(options, name)
+        if value != fields[name].default and value * beam > WIDEST:
+            raise OptionError(
+                f"{name} is too wide for the pixels of this map: what is read around each tile would not fit memory",
+                got=f"{value:g} beams of {beam:.3g} pixels",
+                allowed=f"{WIDEST / beam:.3g} beams at most, {WIDEST} pixels",
+                todo="choose less, or average the map over blocks of pixels first",
+            )
+    area = image.shape[0] * image.shape[1] / image.frame.beam_area_pixels(image.beam)
+    least = options.smallest_area
+    if least != fields["smallest_area"].default and least > area:
+        raise OptionError(
+            "smallest_area is larger than the map, so nothing could be found",
+            got=f"{least:g} beam areas",
+            allowed=f"less than {area:.4g}, the area of the map",
+            todo="choose less; to find compact sources alone, use the finder classic",
+        )
