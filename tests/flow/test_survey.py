@@ -338,21 +338,13 @@ def test_a_field_that_fails_does_not_stop_the_others(tmp_path):
     assert not (tmp_path / "none" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("east", "told"), [(3.0, r"the nearest 2\.5.* deg from the middle of C"), (None, "no row with")]
-)
-def test_a_reference_of_another_part_of_the_sky_is_refused_before_the_search(tmp_path, east, told):
+def test_a_reference_of_another_part_of_the_sky_is_refused_before_the_search(tmp_path):
     made.write(tmp_path, "C")
     ra, dec, flux = made.truth()
-    ra = ra + east if east else np.full_like(ra, np.nan)
-    np.savetxt(
-        tmp_path / "ref.csv",
-        np.stack([ra, dec, flux], 1),
-        delimiter=",",
-        header="RA,DEC,int_flux",
-        comments="",
-    )
+    rows = np.stack([ra + 3.0, dec, flux], 1)
+    np.savetxt(tmp_path / "ref.csv", rows, delimiter=",", header="RA,DEC,int_flux", comments="")
     path = config(tmp_path, "references:\n  - {path: ref.csv, name: other, flux_unit: Jy}")
-    with pytest.raises(UsageError, match=f"the reference other has no row in any field.*{told}"):
+    told = r"other has no row in any field: got 'the nearest 2\.\d+ deg from the middle of C'"
+    with pytest.raises(UsageError, match=told):
         skysift.survey(path, tmp_path / "out", workers=1)
     assert not (tmp_path / "out" / "fields").exists()

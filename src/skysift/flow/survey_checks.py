@@ -171,12 +171,9 @@ def refuse_elsewhere(reference: Entries, fields: Sequence[FieldOpen]) -> None:
         apart = float(np.min(separation(ra, dec, placed.ra, placed.dec), initial=math.inf))
         nearest = min(nearest, (apart, field.plan.name))
     if fields:
-        told = f"the nearest {nearest[0] / 3600.0:.3g} deg from the middle of {nearest[1]}"
         raise UsageError(
             f"the reference {reference.name} has no row in any field",
-            got=f"{len(placed)} rows with a place, {told}"
-            if len(placed)
-            else "no row with a place on the sky",
+            got=f"the nearest {nearest[0] / 3600.0:.3g} deg from the middle of {nearest[1]}",
             allowed="rows on the maps of the fields",
             todo="name another catalogue or other columns (ra, dec), or leave it out of references",
         )
