@@ -1,14 +1,20 @@
 """Reliability of sources: the inverted map, strong neighbours, and the cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests import skies
 from tests.images import RMS, finding, image, painted, source
 
 import skysift
 from skysift.base.errors import OptionError
+from skysift.base.parallel import ALONE
 from skysift.data import demo_map
+from skysift.find.extended.runs import overlapping
 from skysift.find.finding import Finding
+from skysift.find.inverted import inverted_islands, inverted_segments
 from skysift.find.run import make_finder, search
 from skysift.sky.box import Box, PixelRegion
 from skysift.sky.schema import TABLES
@@ -206,3 +212,49 @@ def test_pieces_at_the_rim_of_a_bowl_are_not_believed(bowl):
     assert (left["structure"][left["parent_id"][child] - 1] == "E").all()
     labels = cut.mask.paint(Box.of(bowl.shape))
     assert set(np.unique(labels)) == {0, *cut.catalogue.islands.ids}
+
+
+def test_the_inverted_map_is_searched_by_the_rules_of_the_map():
+    """Discs upside down are the segments of the inverted map, as large, grown as far, with as much flux."""
+    y, x = np.mgrid[:260, :300]
+    discs = 8.0 * gaussian_filter((np.hypot(x - 80, y - 80) < 20).astype(float), 1.7)
+    discs += 12.0 * np.exp(-((x - 200) ** 2 + (y - 180) ** 2) / (2 * 12**2))
+    noise = skies.correlated_noise((260, 300), (4.0, 4.0, 0.0), "convolved", np.random.default_rng(4))
+    up, down = (image(RMS * (noise + sign * discs), centre=(10.0, 5.0)) for sign in (1, -1))
+    finder = make_finder("full", join=False, background="zero")
+    found, upset = search(up, finder), search(down, finder)
+    assert not (upset.catalogue.sources["structure"] == "E").any()
+    assert upset.facts["reliability"]["negative_segments"] == 2
+    same = {"scale_noise": found.facts["scale_noise"]}  # the holes themselves widen that of their own map
+    upset = replace(upset, facts=upset.facts | same)
+    islands, _ = inverted_islands(upset, finder, ALONE)
+    holes = inverted_segments(upset, finder, islands, ALONE)
+    assert len(holes) == len(found.segments) == 2
+    mask = found.mask.select(found.segments)
+    assert overlapping(holes.footprints, 2, mask).all()
+    assert holes.area[0] == pytest.approx(mask.area[0], rel=0.05)
+    assert holes.area[1] == pytest.approx(
+        mask.area[1], rel=0.35
+    )  # no edge: a little more noise, and it ends early
+    stiff, eager = (make_finder("full", join=False, background="zero", dilate=share) for share in (0.0, 1e-3))
+    less, more = (inverted_segments(upset, each, islands, ALONE) for each in (stiff, eager))
+    assert less.area.sum() <= holes.area.sum() < more.area.sum()
+
+
+def test_a_lobe_beside_a_hole_of_as_much_flux_is_believed():
+    y, x = np.mgrid[:400, :400]
+
+    def spot(u, v, width):
+        return np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * width**2))
+
+    lobes = 60.0 * spot(150, 200, 13) + 24.0 * spot(250, 200, 13)
+    hole = -25.0 * spot(200, 200, 40) * (1 - np.minimum(spot(150, 200, 26) + spot(250, 200, 26), 1))
+    noise = skies.correlated_noise((400, 400), (4.0, 4.0, 0.0), "convolved", np.random.default_rng(2))
+    sky = image(RMS * (lobes + hole + noise), centre=(10.0, 5.0))
+    found = search(sky, make_finder("full", background="zero", join=False))
+    s = found.catalogue.sources
+    assert found.facts["reliability"]["negative_segments"] >= 1
+    for u in (150, 250):
+        near = (s["structure"] == "E") & (np.hypot(s["x"] - u, s["y"] - 200) < 10)
+        assert near.sum() == 1
+        assert s["reliability"][near][0] > 0.95

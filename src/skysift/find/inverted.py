@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.find.extended.fluxes import measure_segments_of
@@ -24,8 +23,6 @@ from skysift.sky.tiling import NoisyTile, Tiling
 
 __all__ = ["LARGE", "beam_width", "inverted_islands", "inverted_segments"]
 
-Floats = npt.NDArray[np.float64]
-
 LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
 
 
@@ -43,11 +40,9 @@ def inverted_islands(finding: Finding, finder: Finder[Any], crew: Crew) -> tuple
     return found.select(found.meets(finding.area)), float(sum(n for _, n in parts))
 
 
-def inverted_segments(
-    finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew
-) -> tuple[Detections, Floats]:
+def inverted_segments(finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew) -> Detections:
     """
-    Segments of the inverted map, beside what was found, and the integrated signal to noise of each.
+    Segments of the inverted map, beside what was found.
 
     Extended sources and what no model describes are blank; so is what lies around small negative islands, which no
     model describes either. Segments are as significant, as large and as far grown as those of the map, on scales of
@@ -75,12 +70,11 @@ def inverted_segments(
     found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, factors)
     found = large_enough(found.select(found.meets(finding.area)), image, options)
     if not len(found):
-        return found, np.empty(0)
+        return found
     blocked = negative.select(small)
     found = grown(residual, found, blocked.to_mask(image.shape), options.dilate, crew)
     fluxes = measure_segments_of(residual, found, blocked, crew, np.arange(len(found))).fluxes
-    enough = ~(fluxes.flux_int < LEAST_FLUX * fluxes.flux_int_err)
-    return found.select(enough), np.maximum(np.nan_to_num(fluxes.flux_int / fluxes.rms)[enough], 0.0)
+    return found.select(~(fluxes.flux_int < LEAST_FLUX * fluxes.flux_int_err))
 
 
 def _islands_in(finding: Finding, finder: Finder[Any], box: Box) -> tuple[Detections, int]:

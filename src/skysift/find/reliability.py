@@ -81,9 +81,9 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
     is_segment = sources["structure"] == "E"
     grow = float(options.grow)
     negative, n_pixels = inverted_islands(finding, finder, crew)
-    segments, flux = Detections.empty(), np.empty(0)
+    segments = Detections.empty()
     if finder.segments:
-        segments, flux = inverted_segments(finding, finder, negative, crew)
+        segments = inverted_segments(finding, finder, negative, crew)
         mask = segments.to_mask(image.shape)
         negative = negative.select(~overlapping(negative.footprints, len(negative), mask))
     causes = _causes(finding)
@@ -97,7 +97,7 @@ def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> F
         kinds.append(("segments", is_segment, segments, float(options.smallest_area), PIECES))
     for name, rows, upside_down, share, most in kinds:
         mine = _of_sources(finding, np.flatnonzero(rows), grow)
-        others = _of_objects(upside_down, image, grow, flux if name == "segments" else None)
+        others = _of_objects(upside_down, image, grow, large=name == "segments")
         marks = [_marks(each, causes, scale, grow, point=name == "islands") for each in (mine, others)]
         least = float(options.segment_seed) if name == "segments" else seed
         rated, beyond = reliabilities(marks[0], marks[1], n_pixels / share, correlation, most)
@@ -183,14 +183,19 @@ def islands_of(finding: Finding) -> Ints:
     return result
 
 
-def _of_objects(objects: Detections, image: SkyImage, grow: float, flux: Floats | None) -> _Detected:
-    """Negative islands, or segments, whose integrated signal to noise is known, as detections."""
+def _of_objects(objects: Detections, image: SkyImage, grow: float, *, large: bool) -> _Detected:
+    """
+    Negative islands or segments as detections.
+
+    What a large hole is strong by is its significance: around a giant it may hold as much flux, and the giant is its
+    cause all the same.
+    """
     n, prints = len(objects), objects.footprints
     moments = second_moments(prints.row, prints.start, prints.stop, prints.index, n)
     x, y = middle_pixels(prints.row, prints.start, prints.stop, prints.index, n).T
     area = objects.area / image.frame.beam_area_pixels(image.beam)
     snr = np.asarray(objects.scores, np.float64)
-    flux = _integrated(snr, area, grow) if flux is None else flux
+    flux = snr * np.sqrt(area) if large else _integrated(snr, area, grow)
     return _Detected(x, y, snr, flux, area, snr, np.full(n, -1), np.full(n, -1), moments[:, 2:])
 
 
