@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
-from skysift.measure.segment import SAMPLES, label_boxes, measure_segments, square_distances
+from skysift.measure.distance import square_distances
+from skysift.measure.segment import RIM, SAMPLES, label_boxes, mark_rim, measure_segments
 
 SIGMA = 2.0  # of the beam, in pixels
 AREA = 2 * np.pi * SIGMA**2
@@ -23,7 +24,18 @@ def beam_noise(shape: tuple[int, int], rng: np.random.Generator, rms: float = 1.
 
 
 def measured(
-    data, labels, members, *, level=None, rms=None, blocked=None, y0=0, x0=0, inner=INNER, outer=OUTER
+    data,
+    labels,
+    members,
+    *,
+    level=None,
+    rms=None,
+    blocked=None,
+    y0=0,
+    x0=0,
+    inner=INNER,
+    outer=OUTER,
+    rim=0.0,
 ):
     data = data.astype(np.float32)
     level = np.zeros_like(data) if level is None else level.astype(np.float32)
@@ -31,7 +43,7 @@ def measured(
     blocked = np.zeros(data.shape, bool) if blocked is None else blocked
     return measure_segments(
         data, level, rms, labels.astype(np.int32), blocked, y0, x0, np.asarray(members), AREA, LAGS, CORRELATION,
-        inner, outer,
+        inner, outer, rim,
     )  # fmt: skip
 
 
@@ -122,8 +134,8 @@ def test_an_annulus_next_to_the_segment_counts_its_noise_only_once():
     assert 0.92 < pull.std() < 1.08
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3])
-def test_sums_and_errors_are_those_of_a_slow_twin(seed):
+@pytest.mark.parametrize(("seed", "rim"), [(0, 0.0), (1, 0.0), (3, 0.0), (0, 2.0), (3, 1.5)])
+def test_sums_and_errors_are_those_of_a_slow_twin(seed, rim):
     """Flux, level, centroid and their errors as sums over all pairs of pixels."""
     rng = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(rng.standard_normal((56, 60)), 3)
@@ -134,7 +146,7 @@ def test_sums_and_errors_are_those_of_a_slow_twin(seed):
     data[rng.random(labels.shape) < 0.03] = np.nan
     sizes = np.bincount(labels.ravel(), minlength=2)[1:]
     member = int(np.argmax(np.where(sizes < 400, sizes, 0))) + 1
-    found = measured(data, labels, [member], rms=rms, blocked=blocked, inner=2.0, outer=7.0)
+    found = measured(data, labels, [member], rms=rms, blocked=blocked, inner=2.0, outer=7.0, rim=rim)
     data, rms = data.astype(np.float32).astype(float), rms.astype(np.float32).astype(float)
     far = ndimage.distance_transform_edt(labels != member)
     ring = (far > 2) & (far <= 7) & (labels == 0) & ~blocked & np.isfinite(data)
@@ -147,21 +159,88 @@ def test_sums_and_errors_are_those_of_a_slow_twin(seed):
     assert found.background[0] == pytest.approx(middle, rel=1e-5)
     level = found.background[0]
     own = (labels == member) & np.isfinite(data)
-    y, x = np.nonzero(own | ring)
-    inside = own[y, x]
-    weight = np.where(inside, 1.0, -own.sum() / ring.sum()) * rms[y, x]
+    other = ndimage.distance_transform_edt((labels == 0) | (labels == member))
+    beside = (far > 0) & (far <= rim) & (far < other) & (labels == 0) & ~blocked & np.isfinite(data)
+    assert (rim == 0.0) == (not beside.any())
+    y, x = np.nonzero(own | beside | ring)
+    inside, summed = own[y, x], (own | beside)[y, x]
+    weight = np.where(summed, 1.0, -summed.sum() / ring.sum()) * rms[y, x]
     pairs = np.exp(-((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2) / (4 * SIGMA**2))
     pairs[(np.abs(y[:, None] - y) > REACH) | (np.abs(x[:, None] - x) > REACH)] = 0.0
     value = data[own] - level
-    assert found.flux_int[0] == pytest.approx(value.sum() / AREA, rel=1e-6)
+    assert found.flux_int[0] == pytest.approx((data[own | beside] - level).sum() / AREA, rel=1e-6)
     assert found.flux_int_err[0] == pytest.approx(np.sqrt(weight @ pairs @ weight) / AREA, rel=1e-6)
-    apart = np.where(inside, 0.0, rms[y, x]) / ring.sum()
+    apart = np.where(summed, 0.0, rms[y, x]) / ring.sum()
     assert found.background_err[0] == pytest.approx(np.sqrt(apart @ pairs @ apart), rel=1e-6)
     centre = (value * np.nonzero(own)[1]).sum() / value.sum()
     assert found.x[0] == pytest.approx(centre, rel=1e-6)
     lever = np.where(inside, (x - centre) * rms[y, x], 0.0)
     both = lever @ pairs @ lever + ((x - centre)[inside].sum() * found.background_err[0]) ** 2
     assert found.x_err[0] == pytest.approx(np.sqrt(both) / value.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "without"), [("disc", 0.98), ("ring", 0.98), ("gaussian", 0.91)])
+def test_a_rim_holds_the_wings_outside_an_isophote(kind, without):
+    model = painted(kind)
+    labels = (model > 0.2 * model.max()).astype(np.int32)
+    rms = np.full(model.shape, 1e-3 * model.max())
+    bare, whole = (measured(model, labels, [1], rms=rms, inner=12, outer=24, rim=rim) for rim in (0.0, 6.0))
+    assert bare.flux_int[0] < without
+    assert whole.flux_int[0] == pytest.approx(1.0, abs=0.05)
+    assert whole.flux_int_err[0] > bare.flux_int_err[0]
+    for name in (
+        "n_pixels",
+        "n_beams",
+        "background",
+        "x",
+        "y",
+        "x_err",
+        "moments",
+        "flux_peak",
+        "rms",
+        "n_annulus",
+    ):
+        assert np.array_equal(getattr(bare, name), getattr(whole, name)), name
+
+
+def test_fluxes_within_outlines_that_follow_the_noise_need_a_rim():
+    """Gaussians of 5 sigma, each cut at 2.2 sigma of the map smoothed with the beam, as finders do."""
+    step, n = 96, 6
+    y, x = np.mgrid[: step * n, : step * n]
+    r = np.hypot(y % step - step // 2, x % step - step // 2)
+    cell = (y // step) * n + x // step
+    model = 5.0 * np.exp(-(r**2) / (2.0 * (6.0 + 0.5 * (cell % 8)) ** 2))
+    true = np.bincount(cell.ravel(), model.ravel()) / AREA
+    rng = np.random.default_rng(17)
+    pulls = {0.0: [], 5.9: []}
+    for _ in range(6):
+        data = model + beam_noise(model.shape, rng)
+        pieces, _ = ndimage.label((ndimage.gaussian_filter(data, SIGMA) > 2.2 * np.sqrt(0.5)) & (r < 30))
+        middle = pieces[step // 2 :: step, step // 2 :: step].ravel()
+        labels = np.where((pieces == middle[cell]) & (pieces > 0), cell + 1, 0)
+        for rim, pull in pulls.items():
+            found = measured(data, labels, np.arange(1, n * n + 1), inner=11.8, outer=23.5, rim=rim)
+            pull.append((found.flux_int - true) / found.flux_int_err)
+    bare, whole = (np.concatenate(each) for each in pulls.values())
+    assert bare.mean() < -0.5
+    assert abs(whole.mean()) < 0.3
+    assert 0.85 < whole.std() < 1.25
+
+
+def test_a_pixel_between_two_segments_is_in_the_rim_of_the_nearer():
+    labels = np.zeros((60, 80), np.int32)
+    labels[20:40, 10:30], labels[20:40, 34:60], labels[5:8, 20:24] = 1, 2, 3
+    rims = np.zeros(labels.shape, int)
+    for label in (1, 2, 3):
+        distance, part = np.empty(labels.shape, np.int32), (labels == label).astype(np.int8)
+        square_distances(labels == label, distance)
+        mark_rim(
+            np.zeros(labels.shape, "f4"), labels, np.zeros(labels.shape, bool), distance, 0, 0, 6.0, part
+        )
+        rims += part == RIM
+    away = ndimage.distance_transform_edt(labels == 0)
+    assert rims.max() == 1
+    assert np.array_equal(rims == 1, (labels == 0) & (away <= 6.0))
 
 
 def test_the_subsample_of_a_large_segment_gives_the_same_error():

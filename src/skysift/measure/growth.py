@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.compiled import kernel
-from skysift.measure.segment import square_distances
+from skysift.measure.distance import square_distances
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

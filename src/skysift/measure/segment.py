@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from skysift.base.compiled import kernel
 from skysift.measure.background import clipped
+from skysift.measure.distance import square_distances
 from skysift.measure.noise import truncation
 
 Floats = npt.NDArray[np.float64]
@@ -24,9 +25,10 @@ SAMPLES = 500  # pixels whose correlation with all others is summed, of a segmen
 # columns of a row
 (
     N_PIXELS, SUM, VARIANCE, PEAK, X_PEAK, Y_PEAK, X, Y, X_VARIANCE, Y_VARIANCE, LEVEL, LEVEL_VARIANCE, CROSS, RMS, XX,
-    XY, YY, N_ANNULUS,
-) = range(18)  # fmt: skip
-N_ROW = 18
+    XY, YY, N_ANNULUS, N_SUMMED, OWN_SUM,
+) = range(20)  # fmt: skip
+N_ROW = 20
+OWN, AROUND, RIM = 1, 2, 3  # pixels of a segment, of its annulus, and beside it but summed with it
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +41,8 @@ class SegmentFluxes:
     n_pixels, n_beams
         Pixels with data, and the same in beam areas.
     flux_int, flux_int_err
-        Flux density above the local level (Jy); the error holds noise, that of the local level, and how the two
-        go together.
+        Flux density above the local level (Jy), of the pixels of the segment and of the rim around it; the error holds
+        noise, that of the local level, and how the two go together.
     flux_peak, x_peak, y_peak
         The brightest pixel: its brightness above the local level (Jy/beam) and place (pixels of the map).
     x, y, x_err, y_err
@@ -103,16 +105,22 @@ def measure_segments(
     correlation: Floats,
     inner: float,
     outer: float,
+    rim: float = 0.0,
 ) -> SegmentFluxes:
     """
     Fluxes of segments above the level around them, with the errors of correlated noise.
+
+    The outline of a segment follows the noise: it leaves out wings, and takes in what noise has raised. So its flux is
+    summed over a rim as well: the free pixels at most `rim` away that are nearer to it than to any other segment. All
+    else is told of its own pixels.
 
     The local level is the mean of the pixels farther than `inner` and at most `outer` pixels from the segment that
     belong to nothing else, clipped at 3 times their rms. Where they cover less than 10 beam areas, the inner distance
     is halved, then left out; nothing is ever looked at beyond `outer`, so that a tile with that margin is
     enough. The error of the level is that of a mean of correlated noise, widened by the scatter of the pixels around
-    the segment where this is more than noise explains. The flux is a sum with weights, 1 in the segment and minus
-    the ratio of the numbers of pixels around it, and its variance that of this sum under the noise autocorrelation.
+    the segment where this is more than noise explains. The flux is a sum with weights, 1 in the segment and its rim and
+    minus the ratio of the numbers of pixels around it, and its variance that of this sum under the noise
+    autocorrelation.
 
     Parameters
     ----------
@@ -128,8 +136,8 @@ def measure_segments(
         In pixels, one or one a member.
     lags, correlation
         Offsets (dy, dx) at which noise is correlated, and by how much.
-    inner, outer
-        Distances in pixels.
+    inner, outer, rim
+        Distances in pixels; the rim at most half as wide as `outer`.
     """
     members = np.asarray(members, np.int64)
     area = np.broadcast_to(np.asarray(beam_area, np.float64), members.shape)
@@ -140,10 +148,11 @@ def measure_segments(
         boxes = label_boxes(labels, index, len(members))
         sum_segments(
             data, level, rms, labels, blocked, y0, x0, members, boxes, np.ascontiguousarray(area), lags, correlation,
-            float(inner), float(outer), CLIP, truncation(CLIP), rows,
+            float(inner), float(outer), float(rim), CLIP, truncation(CLIP), rows,
         )  # fmt: skip
     n = np.nan_to_num(rows[:, N_PIXELS])
-    variance = rows[:, VARIANCE] - 2.0 * n * rows[:, CROSS] + n * n * rows[:, LEVEL_VARIANCE]
+    all_ = np.nan_to_num(rows[:, N_SUMMED])
+    variance = rows[:, VARIANCE] - 2.0 * all_ * rows[:, CROSS] + all_ * all_ * rows[:, LEVEL_VARIANCE]
     return SegmentFluxes(
         n.astype(np.int64), n / area, rows[:, SUM] / area, np.sqrt(np.maximum(variance, 0.0)) / area, rows[:, PEAK],
         rows[:, X_PEAK], rows[:, Y_PEAK], rows[:, X], rows[:, Y], np.sqrt(rows[:, X_VARIANCE]),
@@ -172,62 +181,15 @@ def label_boxes(labels: Labels, index: Ints, n: int) -> Ints:
 
 
 @kernel
-def square_distances(inside: Bools, out: npt.NDArray[np.int32]) -> None:
-    """
-    Fill ``out (y, x)`` with the squared distance of each pixel to the nearest one that is ``inside``.
-
-    In two passes, each linear in the pixels (Meijster, Roerdink & Hesselink 2000).
-    """
-    height, width = inside.shape
-    far = height + width
-    column = np.empty(width, np.int64)
-    column[:] = far
-    for v in range(height):
-        for u in range(width):
-            column[u] = 0 if inside[v, u] else min(column[u] + 1, far)
-            out[v, u] = column[u]
-    column[:] = far
-    for v in range(height - 1, -1, -1):
-        for u in range(width):
-            column[u] = min(column[u] + 1, out[v, u])
-            out[v, u] = column[u]
-    square, place, begin = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int64)
-    for v in range(height):
-        for u in range(width):
-            square[u] = out[v, u] * out[v, u]
-        top = 0
-        place[0], begin[0] = 0, 0
-        for u in range(1, width):
-            while top >= 0:
-                old, new = begin[top] - place[top], begin[top] - u
-                if old * old + square[place[top]] <= new * new + square[u]:
-                    break
-                top -= 1
-            if top < 0:
-                top = 0
-                place[0], begin[0] = u, 0
-                continue
-            p = place[top]
-            first = 1 + (u * u - p * p + square[u] - square[p]) // (2 * (u - p))
-            if first < width:
-                top += 1
-                place[top], begin[top] = u, first
-        for u in range(width - 1, -1, -1):
-            out[v, u] = (u - place[top]) * (u - place[top]) + square[place[top]]
-            if u == begin[top]:
-                top -= 1
-
-
-@kernel
 def mark_annulus(
     data: Pixels, labels: Labels, blocked: Bools, distance: npt.NDArray[np.int32], v0: int, u0: int, inner: float,
     outer: float, part: npt.NDArray[np.int8],
 ) -> int:  # fmt: skip
-    """Number of free pixels with data between two distances; they become 2 in ``part``, whose first is (v0, u0)."""
+    """Number of free pixels with data between two distances; they become AROUND in ``part``, its first at (v0, u0)."""
     n = 0
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
-            if part[v, u] == 1:
+            if part[v, u] == OWN or part[v, u] == RIM:
                 continue
             d = distance[v, u]
             free = (
@@ -236,15 +198,37 @@ def mark_annulus(
                 and not np.isnan(data[v0 + v, u0 + u])
             )
             taken = free and d > inner * inner and d <= outer * outer
-            part[v, u] = 2 if taken else 0
+            part[v, u] = AROUND if taken else 0
             n += taken
     return n
 
 
 @kernel
+def mark_rim(
+    data: Pixels, labels: Labels, blocked: Bools, distance: npt.NDArray[np.int32], v0: int, u0: int, rim: float,
+    part: npt.NDArray[np.int8],
+) -> None:  # fmt: skip
+    """Free pixels with data within a distance that are nearer to the segment than to another become RIM in ``part``."""
+    other = np.empty(part.shape, np.bool_)
+    for v in range(part.shape[0]):
+        for u in range(part.shape[1]):
+            other[v, u] = labels[v0 + v, u0 + u] > 0 and part[v, u] != OWN
+    away = np.empty(part.shape, np.int32)
+    if other.any():
+        square_distances(other, away)
+    else:
+        away[:] = np.iinfo(np.int32).max
+    for v in range(part.shape[0]):
+        for u in range(part.shape[1]):
+            d, free = distance[v, u], labels[v0 + v, u0 + u] == 0 and not blocked[v0 + v, u0 + u]
+            if free and 0 < d <= rim * rim and d < away[v, u] and not np.isnan(data[v0 + v, u0 + u]):
+                part[v, u] = RIM
+
+
+@kernel
 def sum_segments(
     data: Pixels, level: Pixels, rms: Pixels, labels: Labels, blocked: Bools, y0: int, x0: int, members: Ints,
-    boxes: Ints, areas: Floats, lags: Ints, correlation: Floats, inner: float, outer: float, clip: float,
+    boxes: Ints, areas: Floats, lags: Ints, correlation: Floats, inner: float, outer: float, rim: float, clip: float,
     truncated: float, rows: Floats,
 ) -> None:  # fmt: skip
     """Fill ``rows (n, column)`` with the sums over each member, whose box in the tile is ``boxes (n, 4)``."""
@@ -260,6 +244,8 @@ def sum_segments(
         distance = np.empty((v1 - v0, u1 - u0), np.int32)
         square_distances(inside, distance)
         part = inside.astype(np.int8)
+        if rim > 0.0:
+            mark_rim(data, labels, blocked, distance, v0, u0, rim, part)
         found = 0
         for share in (1.0, 0.5, 0.0):
             found = mark_annulus(data, labels, blocked, distance, v0, u0, share * inner, outer, part)
@@ -281,7 +267,7 @@ def local_level(
     data: Pixels, level: Pixels, rms: Pixels, v0: int, u0: int, part: npt.NDArray[np.int8], found: int, area: float,
     correlation: Floats, clip: float, truncated: float, row: Floats,
 ) -> None:  # fmt: skip
-    """Put into a row the level where ``part`` is 2, the number of pixels, and by what scatter widens its variance."""
+    """Put into a row the level where ``part`` is AROUND, the pixels there, and by what scatter widens its variance."""
     row[LEVEL], row[LEVEL_VARIANCE], row[N_ANNULUS] = 0.0, np.nan, 0.0
     if found < LEAST * area or found < 4:
         return
@@ -289,7 +275,7 @@ def local_level(
     n, power = 0, 0.0
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
-            if part[v, u] == 2:
+            if part[v, u] == AROUND:
                 values[n] = np.float64(data[v0 + v, u0 + u]) - level[v0 + v, u0 + u]
                 power += np.float64(rms[v0 + v, u0 + u]) ** 2
                 n += 1
@@ -304,17 +290,21 @@ def local_level(
 def sum_one(
     data: Pixels, level: Pixels, rms: Pixels, v0: int, u0: int, part: npt.NDArray[np.int8], row: Floats
 ) -> None:
-    """Put into a row the sums over the pixels where ``part`` is 1; those without data become 0 there."""
-    n, total, noise, peak = 0, 0.0, 0.0, -np.inf
+    """Put into a row the sums over the pixels where ``part`` is OWN, the flux over the RIM too; blanks become 0 there."""
+    n, beside, total, rest, noise, peak = 0, 0, 0.0, 0.0, 0.0, -np.inf
     sums, even = np.zeros(5), np.zeros(5)  # x, y, xx, xy, yy by flux and by pixel
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
-            if part[v, u] != 1:
+            if part[v, u] != OWN and part[v, u] != RIM:
                 continue
             if np.isnan(data[v0 + v, u0 + u]):
                 part[v, u] = 0
                 continue
             value = np.float64(data[v0 + v, u0 + u]) - level[v0 + v, u0 + u] - row[LEVEL]
+            if part[v, u] == RIM:
+                beside += 1
+                rest += value
+                continue
             n += 1
             total += value
             noise += rms[v0 + v, u0 + u]
@@ -324,11 +314,11 @@ def sum_one(
             for k, term in enumerate((float(u), float(v), float(u * u), float(u * v), float(v * v))):
                 sums[k] += value * term
                 even[k] += term
-    row[N_PIXELS] = n
+    row[N_PIXELS], row[N_SUMMED] = n, n + beside
     if n == 0:
         row[LEVEL] = np.nan
         return
-    row[SUM], row[PEAK], row[RMS] = total, peak, noise / n
+    row[SUM], row[OWN_SUM], row[PEAK], row[RMS] = total + rest, total, peak, noise / n
     even /= n
     if total > 0.0:
         sums /= total
@@ -364,27 +354,28 @@ def spread(
     for m in range(lags.shape[0]):
         reach_y, reach_x = max(reach_y, abs(lags[m, 0])), max(reach_x, abs(lags[m, 1]))
     stride = width + 2 * reach_x
-    own_noise, ring_noise = (
-        np.zeros((height + 2 * reach_y) * stride),
-        np.zeros((height + 2 * reach_y) * stride),
-    )
+    size = (height + 2 * reach_y) * stride
+    own_noise, rim_noise, ring_noise = np.zeros(size), np.zeros(size), np.zeros(size)
     for v in range(height):
         for u in range(width):
-            if part[v, u] == 1:
-                own_noise[(v + reach_y) * stride + u + reach_x] = rms[v0 + v, u0 + u]
-            elif part[v, u] == 2:
-                ring_noise[(v + reach_y) * stride + u + reach_x] = rms[v0 + v, u0 + u]
+            place = (v + reach_y) * stride + u + reach_x
+            if part[v, u] == OWN:
+                own_noise[place] = rms[v0 + v, u0 + u]
+            elif part[v, u] == RIM:
+                rim_noise[place] = rms[v0 + v, u0 + u]
+            elif part[v, u] == AROUND:
+                ring_noise[place] = rms[v0 + v, u0 + u]
     offset = lags[:, 0] * stride + lags[:, 1]
     lag_y, lag_x = lags[:, 0].astype(np.float64), lags[:, 1].astype(np.float64)
     n_own, n_ring = row[N_PIXELS], row[N_ANNULUS]
     step_own, step_ring = int(max(1.0, np.ceil(n_own / SAMPLES))), int(max(1.0, np.ceil(n_ring / SAMPLES)))
-    own, cross, ring, power, power_ring = 0.0, 0.0, 0.0, 0.0, 0.0
+    whole, cross, ring, power, power_ring = 0.0, 0.0, 0.0, 0.0, 0.0
     xx, yy, lever_x, lever_y, power_x, power_y = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    seen, seen_ring = 0, 0
+    seen, taken, seen_rim, seen_ring, rim_whole, rim_cross = 0, 0, 0, 0, 0.0, 0.0
     for v in range(height):
         for u in range(width):
             kind, place = part[v, u], (v + reach_y) * stride + u + reach_x
-            if kind == 1:
+            if kind == OWN:
                 dx, dy, here = u - row[X], v - row[Y], np.float64(own_noise[place])
                 lever_x += dx
                 lever_y += dy
@@ -394,18 +385,33 @@ def spread(
                 seen += 1
                 if (seen - 1) % step_own:
                     continue
-                a, b, ax, ay = 0.0, 0.0, 0.0, 0.0
+                taken += 1
+                a, b, c, ax, ay = 0.0, 0.0, 0.0, 0.0, 0.0
                 for m in range(offset.shape[0]):
                     term = correlation[m] * own_noise[place + offset[m]]
                     a += term
                     ax += term * lag_x[m]
                     ay += term * lag_y[m]
                     b += correlation[m] * ring_noise[place + offset[m]]
-                own += here * a
+                    c += correlation[m] * rim_noise[place + offset[m]]
+                whole += here * (a + c)
                 cross += here * b
                 xx += here * dx * (ax + dx * a)
                 yy += here * dy * (ay + dy * a)
-            elif kind == 2 and n_ring > 0.0:
+            elif kind == RIM:
+                here = np.float64(rim_noise[place])
+                power += here * here
+                seen_rim += 1
+                if (seen_rim - 1) % step_own:
+                    continue
+                a, b = 0.0, 0.0
+                for m in range(offset.shape[0]):
+                    q = place + offset[m]
+                    a += correlation[m] * (own_noise[q] + rim_noise[q])
+                    b += correlation[m] * ring_noise[q]
+                rim_whole += here * a
+                rim_cross += here * b
+            elif kind == AROUND and n_ring > 0.0:
                 here = np.float64(ring_noise[place])
                 power_ring += here * here
                 seen_ring += 1
@@ -416,10 +422,13 @@ def spread(
                     b += correlation[m] * ring_noise[place + offset[m]]
                 ring += here * b
     # from the pixels that were taken to all of them
-    scale = n_own / ((n_own - 1.0) // step_own + 1.0)
-    own, cross, xx, yy = own * scale, cross * scale, xx * scale, yy * scale
+    scale = n_own / taken
+    whole, cross, xx, yy = whole * scale, cross * scale, xx * scale, yy * scale
+    if seen_rim > 0:
+        scale = seen_rim / ((seen_rim - 1) // step_own + 1)
+        whole, cross = whole + rim_whole * scale, cross + rim_cross * scale
     patch = max(correlation.sum(), 1.0)
-    row[VARIANCE] = own if own > 0.0 else power * patch
+    row[VARIANCE] = whole if whole > 0.0 else power * patch
     if n_ring > 0.0:
         ring *= n_ring / ((n_ring - 1.0) // step_ring + 1.0)
         if not ring > 0.0:
@@ -428,7 +437,7 @@ def spread(
         row[CROSS] = cross / n_ring
     else:
         row[LEVEL_VARIANCE], row[CROSS] = row[RMS] * row[RMS], 0.0
-    total = row[SUM]
+    total = row[OWN_SUM]
     if total > 0.0:
         xx = xx if xx > 0.0 else power_x * patch
         yy = yy if yy > 0.0 else power_y * patch

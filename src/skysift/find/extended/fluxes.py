@@ -24,7 +24,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 LARGEST = 2048  # pixels along a side; a wider segment is measured in blocks of pixels
-INNER, OUTER = 2.0, 5.0  # beams (FWHM): what tells the local level; nearer is marked by growth
+RIM = 1.25  # beams (FWHM) around a segment that its flux is summed over too
+INNER, OUTER = 2.5, 5.0  # beams: what tells the local level
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +140,7 @@ def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
     lags = lags_at(residual.noise.mesh.correlation, image, x[:1], y[:1])
     sums = measure_segments(
         tile.data, tile.level, tile.rms, labels, read.hidden.paint(read.box) > 0, read.box.y0, read.box.x0,
-        members, area, lags.offsets, lags.correlation, INNER * beam, OUTER * beam,
+        members, area, lags.offsets, lags.correlation, INNER * beam, OUTER * beam, RIM * beam,
     )  # fmt: skip
     shapes = segment_shapes(
         tile.data, tile.level, tile.rms, labels, read.box.y0, read.box.x0, members, units, sums.background
@@ -159,7 +160,7 @@ def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) ->
     one = np.array([1])
     sums = measure_segments(
         blocks.data, blocks.level, rms, blocks.labels, blocks.blocked, blocks.y0, blocks.x0, one, area, lags,
-        correlation, INNER * beam / factor, OUTER * beam / factor,
+        correlation, INNER * beam / factor, OUTER * beam / factor, RIM * beam / factor,
     )  # fmt: skip
     shapes = segment_shapes(
         blocks.data, blocks.level, rms, blocks.labels, blocks.y0, blocks.x0, one, units, sums.background

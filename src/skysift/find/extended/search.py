@@ -36,7 +36,7 @@ Bools = npt.NDArray[np.bool_]
 POINTS = 4.0  # an island larger than so many points of its brightness, and
 BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 SAMPLED_AREA = 4.5  # pixels: the beam area of a map that is barely sampled
-LEAST_FLUX = 3.0  # sigma; a segment with less flux of its own is none
+LEAST_FLUX = 2.0  # sigma; a segment with less flux of its own is none
 
 
 @dataclass(frozen=True, eq=False)
