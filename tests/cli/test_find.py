@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from tests import skies
+from tests.commands import called
 
 from skysift.base.settings import settings
 from skysift.cli.main import main
@@ -26,7 +27,12 @@ MAPS = ("background", "rms", "model", "residual", "labels")
 BARE = ("--no-report", "--maps", "none")
 
 
-def run(*arguments, **options):
+def run(*arguments):
+    """The command, in this process."""
+    return called("find", *arguments)
+
+
+def spawned(*arguments, **options):
     """The command in a process of its own."""
     command = [sys.executable, "-m", "skysift.cli.main", "find", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
@@ -79,7 +85,7 @@ def large(tmp_path_factory):
 def done(sky, tmp_path_factory):
     """The folder and the words of a run with everything."""
     out = tmp_path_factory.mktemp("out") / "field"
-    said = run(sky, "--out", out, "--format", "fits,votable,parquet,csv")
+    said = spawned(sky, "--out", out, "--format", "fits,votable,parquet,csv")
     assert said.returncode == 0, said.stderr
     return out, said
 
@@ -293,7 +299,7 @@ def test_a_full_disk_leaves_earlier_products_as_they_were(large, tmp_path):
     def little_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # a map has 360 000 bytes
 
-    said = run(
+    said = spawned(
         *(large, "--out", out, "--no-report", "--overwrite", "--region", "0,300,0,300"),
         preexec_fn=little_room,
     )

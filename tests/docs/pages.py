@@ -5,19 +5,17 @@ command must end with 0, or with 2 where the output shown tells of an error. ``p
 namespace per page. A block with a caption is a file. Other blocks are not run.
 """
 
-import contextlib
 import doctest
-import io
 import os
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
+
+from tests.commands import called
 
 RUN = {"console", "python"}
 FILES = {"yaml"}
@@ -98,7 +96,11 @@ def commands(text: str) -> list[tuple[str, str]]:
 def check(command: str, expected: str, folder: Path, where: str, *, inside: bool = False) -> None:
     """Run a command and compare what it prints; `inside` of this process where it is skysift's alone."""
     plain = inside and re.fullmatch(r"skysift [^|;&><$`*\\]*", command)
-    code, told = called(command) if plain else spawned(command, folder)
+    if plain:
+        done = called(*shlex.split(command)[1:], together=True, COLUMNS="100")
+        code, told = done.returncode, done.stdout
+    else:
+        code, told = spawned(command, folder)
     wanted = 2 if "skysift: error:" in expected else 0
     assert code == wanted, f"{where}: {command} ended with {code}:\n{told}"
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -120,15 +122,3 @@ def spawned(command: str, folder: Path) -> tuple[int, str]:
         timeout=300,
     )
     return done.returncode, done.stdout
-
-
-def called(command: str) -> tuple[int, str]:
-    """Exit code and output of a command of skysift, run in this process: nothing is loaded anew."""
-    from skysift.cli.main import main
-
-    told = io.StringIO()
-    with mock.patch.dict(os.environ, {"COLUMNS": "100"}), warnings.catch_warnings():
-        warnings.simplefilter("default")  # as in a process of its own; `main` says who hears of them
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            code = main(shlex.split(command)[1:])
-    return code, told.getvalue()

@@ -1,0 +1,58 @@
+"""Commands of skysift run in the process of the tests, which has loaded everything already."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from unittest import mock
+
+from skysift.cli.main import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command ended with and printed, named as `subprocess` names it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def called(*words: object, together: bool = False, **settings: str) -> Said:
+    """The command with these words; all that it sets in its process is put back.
+
+    Parameters
+    ----------
+    words
+        What stands behind ``skysift``.
+    together
+        Both streams as one, as on a terminal.
+    settings
+        Variables of the environment.
+    """
+    out = io.StringIO()
+    err = out if together else io.StringIO()
+    with _fresh(settings), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in words])
+    return Said(code, out.getvalue(), "" if together else err.getvalue())
+
+
+@contextlib.contextmanager
+def _fresh(settings: dict[str, str]) -> Iterator[None]:
+    """Logging, warnings, signals and environment as a process begins with them."""
+    root = logging.getLogger("skysift")
+    before = root.handlers[:], root.level, root.propagate
+    ends = signal.getsignal(signal.SIGTERM)
+    with mock.patch.dict(os.environ, settings), warnings.catch_warnings():
+        warnings.simplefilter("default")
+        try:
+            yield
+        finally:
+            root.handlers[:], root.level, root.propagate = before
+            signal.signal(signal.SIGTERM, ends)
