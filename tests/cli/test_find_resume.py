@@ -10,6 +10,7 @@ import time
 
 import pytest
 from tests import skies
+from tests.commands import called
 
 from skysift.base.errors import BusyError, OutputError
 from skysift.cli.beside import besides
@@ -29,10 +30,8 @@ def command(*arguments):
 
 
 def run(*arguments):
-    """The command in a process of its own."""
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=300, env=os.environ | OFTEN
-    )
+    """The command, in this process."""
+    return called("find", *arguments, **OFTEN)
 
 
 def go_on(sky, out, *, opening=None, seed=5.0, name="classic", **more):

@@ -62,9 +62,7 @@ def test_a_page_runs(path, tmp_path, monkeypatch):
         else:
             assert name == demo_map().name
             shutil.copy(demo_map(), tmp_path)
-    pages.run(
-        path, tmp_path, inside=path.parent.name == "how-to"
-    )  # what a reader meets first runs as he runs it
+    pages.run(path, tmp_path, inside=path.name != "README.md")  # what a reader meets first runs as he runs it
 
 
 def test_every_how_to_page_shows_something_to_do():
