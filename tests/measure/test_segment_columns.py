@@ -7,7 +7,7 @@ from tests.measure.test_segment import CORRELATION, LAGS
 
 from skysift.measure.morphology import segment_shapes
 from skysift.measure.segment import measure_segments
-from skysift.measure.segment_columns import extended_columns
+from skysift.measure.segment_columns import SCATTER, extended_columns
 from skysift.sky import schema
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
@@ -25,8 +25,10 @@ def image_of(data: np.ndarray, turn: float, pixel: tuple[float, float]) -> SkyIm
     return SkyImage.from_array(data, frame=frame, beam=Beam(8.0, 8.0, 0.0))
 
 
-def columns_of(mask: np.ndarray, turn: float = 0.0, pixel: tuple[float, float] = (2.0, 2.0)) -> dict:
-    data = (3e-3 * mask).astype(np.float32)
+def columns_of(
+    mask: np.ndarray, turn: float = 0.0, pixel: tuple[float, float] = (2.0, 2.0), light: float = 3e-3
+) -> dict:
+    data = (light * mask).astype(np.float32)
     image = image_of(data, turn, pixel)
     area = 2 * np.pi * np.sqrt(np.linalg.det(image.beam.to_covariance())) / (pixel[0] * pixel[1])
     flat = np.zeros_like(data)
@@ -60,6 +62,20 @@ def test_pixels_need_not_be_square():
     tall = columns_of((np.abs(X) < 4) & (np.abs(Y) < 50), pixel=(1.0, 3.0))
     assert tall["extent"][0] == pytest.approx(300, rel=0.02)
     assert tall["largest_angular_size"][0] == pytest.approx(300, rel=0.03)
+
+
+def test_errors_of_lengths_shrink_with_signal_and_are_in_beams():
+    disc = np.hypot(X, Y) < 30
+    near, far = columns_of(disc, pixel=(2.0, 2.0)), columns_of(disc, pixel=(4.0, 4.0))
+    faint = columns_of(disc, light=3e-4)
+    for name in ("extent", "largest_angular_size", "width_mean"):
+        err = near[f"{name}_err"][0]
+        assert 0.05 * 8.0 < err < 0.5 * near[name][0]
+        assert faint[f"{name}_err"][0] > 3.0 * err
+        # the same beam in half the pixels: four times the area in beams
+        assert far[f"{name}_err"][0] == pytest.approx(err * 4 ** SCATTER[name][2], rel=0.05)
+    dwarf = columns_of(np.hypot(X, Y) < 3, light=1e-4)
+    assert dwarf["extent_err"][0] == pytest.approx(0.5 * dwarf["extent"][0])
 
 
 def test_surface_brightness_is_flux_over_solid_angle():

@@ -192,6 +192,12 @@ def _extent(out: Columns, parts: Table, of: Ints, image: SkyImage) -> None:
     out["extent"] = length[chosen]
     out["extent_pa"] = np.mod(np.degrees(np.arctan2(east[chosen], north[chosen])), 180.0)
     out["largest_angular_size"] = length[chosen]
+    if "extent_err" in parts:
+        known = np.where(
+            np.isfinite(parts["extent_err"]), parts["extent_err"], np.nan_to_num(parts["major_err"])
+        )
+        error = 0.5 * np.hypot(known[a], known[b])[chosen]
+        out["extent_err"], out["largest_angular_size_err"] = error, error.copy()
 
 
 def _of_the_map(column: Column) -> bool:

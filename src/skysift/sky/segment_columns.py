@@ -49,7 +49,19 @@ OF_SEGMENTS: tuple[Column, ...] = (
         "Length along the ridge of an extended source; the extent of a closed ring. The beam is part of it.",
         OF_S,
     ),
+    arcsec(
+        "largest_angular_size_err",
+        "stat.error;phys.angSize;stat.max",
+        "Error of the length along the ridge: by how much it scatters from noise to noise.",
+        OF_S,
+    ),
     arcsec("extent", "phys.angSize", "Largest distance between two places of an extended source.", OF_S),
+    arcsec(
+        "extent_err",
+        "stat.error;phys.angSize",
+        "Error of that distance: by how much it scatters from noise to noise.",
+        OF_S,
+    ),
     angle(
         "extent_pa",
         "pos.posAng;phys.angSize",
@@ -58,6 +70,12 @@ OF_SEGMENTS: tuple[Column, ...] = (
     ),
     arcsec(
         "width_mean", "phys.angSize;stat.mean", "Solid angle of an extended source over its length.", OF_S
+    ),
+    arcsec(
+        "width_mean_err",
+        "stat.error;phys.angSize;stat.mean",
+        "Error of the mean width: by how much it scatters from noise to noise.",
+        OF_S,
     ),
     Column(
         "elongation",

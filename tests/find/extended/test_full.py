@@ -25,6 +25,7 @@ from skysift.sky.schema import TABLES
 from skysift.sky.tiling import Tiling
 
 SIZE = (256, 320)
+LENGTHS = ("extent", "largest_angular_size", "width_mean")
 
 
 def extended(catalogue):
@@ -125,6 +126,21 @@ def test_a_ring_is_hollow_and_a_disc_is_not(finding):
     assert found["morphology"][at["ring"]] == "ring"
 
 
+def test_lengths_scatter_from_noise_to_noise_as_their_errors_say():
+    """A disc, a faint disc and a ring in eight noises."""
+    ring = disc(SIZE, 230, 80, 20) & ~disc(SIZE, 230, 80, 13)
+    parts = seen(disc(SIZE, 80, 90, 22), 10.0), seen(ring, 6.0), seen(disc(SIZE, 190, 190, 18), 2.5)
+    places, rows = ((80, 90), (230, 80), (190, 190)), []
+    for seed in range(8):
+        found = extended(find(sky(SIZE, *parts, seed=seed), "extended", join=False))
+        at = [int(np.argmin(np.hypot(found["x"] - x, found["y"] - y))) for x, y in places]
+        rows.append([[found[f"{name}{end}"][at] for name in LENGTHS] for end in ("", "_err")])
+    value, error = np.array(rows).transpose(1, 0, 2, 3)  # (noise, length, source)
+    scatter = value.std(axis=0, ddof=1)
+    assert 0.4 < np.median(scatter / np.median(error, axis=0)) < 1.7
+    assert (scatter < 2.5 * np.median(error, axis=0)).all()
+
+
 def products(finding):
     whole = Box.of(finding.image.shape)
     tables = {name: finding.catalogue.table(name) for name in TABLES}
@@ -215,8 +231,14 @@ def test_both_finders_give_the_same_extended_sources(demo):
         "x",
         "y",
         "largest_angular_size",
+        "extent_err",
     ):
         assert np.array_equal(kept[name], alone.sources[name], equal_nan=True), name
+    joined = kept[kept["n_parts"] > 1]
+    assert len(joined)
+    assert (joined["extent_err"] > 0.0).all()
+    assert (joined["extent_err"] < 0.5 * joined["extent"]).all()
+    assert np.array_equal(joined["extent_err"], joined["largest_angular_size_err"])
     assert kept["flux"].max() == pytest.approx(
         46.2, rel=0.03
     )  # both lobes of Fornax A, as far as SUMSS sees them
