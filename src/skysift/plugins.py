@@ -16,6 +16,13 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.extended.options:ExtendedOptions",
         ),
         "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
+        "yolo": ("skysift.find.neural.yolo.finder:YoloFinder", "skysift.find.neural.options:YoloOptions"),
+    },
+    "model": {
+        "yolo-dense": (
+            "skysift.find.neural.yolo.dense:DenseLearner",
+            "skysift.find.neural.yolo.options:DenseOptions",
+        ),
     },
     "segmenter": {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),

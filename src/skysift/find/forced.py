@@ -38,6 +38,7 @@ class _Read:
     places: Floats  # (member, 5): x, y, shape
     beams: Floats
     owner: Ints
+    free: Ints
 
 
 def measure_at(
@@ -48,6 +49,7 @@ def measure_at(
     crew: Crew = ALONE,
     *,
     owner: Ints | None = None,
+    free: Ints | None = None,
 ) -> Forced:
     """
     Fluxes, with their signs, at known places of a map; the same for any tile size and number of workers.
@@ -68,6 +70,9 @@ def measure_at(
     owner
         The source that each place is a part of, ``(n,)``, from 0: what the errors of blended parts have in common
         is kept for `Forced.summed`.
+    free
+        ``(n,)``: parameters that are fitted at each place, 1 its flux, 3 its position too, 6 its shape too; by default
+        those that the options name.
     """
     rows = np.full((len(places), row.N_FORCED), np.nan)
     rows[:, row.X], rows[:, row.Y] = places.x, places.y
@@ -79,7 +84,8 @@ def measure_at(
         return Forced.of_rows(rows, np.empty((0, 3)))
     groups = group_places(places, chosen, options.group)
     owners = np.full(len(places), -1) if owner is None else owner
-    reads = _share_reads(places, groups, options.window, image.shape, owners)
+    frees = np.full(len(places), PARAMETERS[options.fit]) if free is None else free
+    reads = _share_reads(places, groups, options.window, image.shape, owners, frees)
     pairs = [np.empty((0, 3))]
     for read, (found, joint) in zip(
         reads, crew.map("places", partial(_measure, image, noise, options), reads), strict=True
@@ -112,7 +118,7 @@ def _measure(image: SkyImage, noise: Noise, options: ForcedOptions, read: _Read)
     pairs = np.empty((_room(read), 3))
     n_pairs = measure_groups(
         tile.data, tile.level, tile.rms, read.box.y0, read.box.x0, read.first, read.places, read.beams, read.core,
-        PARAMETERS[options.fit], options.window, options.min_good, options.reach, options.free_snr, lags.offsets,
+        read.free, options.window, options.min_good, options.reach, options.free_snr, lags.offsets,
         lags.correlation, lags.first, lags.zones, read.owner, rows, pairs,
     )  # fmt: skip
     return rows, pairs[:n_pairs].copy()
@@ -126,7 +132,7 @@ def _room(read: _Read) -> int:
 
 
 def _share_reads(
-    places: Places, groups: Groups, window: float, shape: tuple[int, int], owner: Ints
+    places: Places, groups: Groups, window: float, shape: tuple[int, int], owner: Ints, free: Ints
 ) -> list[_Read]:
     """Reads of the groups: those whose windows begin in one cell of 128 rows and 8192 columns share one."""
     x, y, wide = places.x[groups.members], places.y[groups.members], places.shape[groups.members]
@@ -154,5 +160,16 @@ def _share_reads(
         members = groups.members[at]
         five = np.column_stack([places.x[members], places.y[members], places.shape[members]])
         box, five = box.intersect(Box.of(shape)), np.ascontiguousarray(five)
-        reads.append(_Read(box, first, members, groups.core[at], five, places.beam[members], owner[members]))
+        reads.append(
+            _Read(
+                box,
+                first,
+                members,
+                groups.core[at],
+                five,
+                places.beam[members],
+                owner[members],
+                free[members],
+            )
+        )
     return reads

@@ -12,7 +12,7 @@ from skysift.find.extended.grow import grown
 from skysift.find.extended.residual import LEFT, LEFT_SHARE, Residual, around
 from skysift.find.extended.search import LEAST_FLUX, large_enough, make_segmenters
 from skysift.find.extended.segments import find_segments
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.finding import Finding
 from skysift.match.merge import merge_fragments
 from skysift.sky.box import Box
@@ -32,7 +32,7 @@ def beam_width(image: SkyImage) -> float:
     return float(np.sqrt(major * minor))
 
 
-def inverted_islands(finding: Finding, finder: Finder[Any], crew: Crew) -> tuple[Detections, float]:
+def inverted_islands(finding: Finding, finder: IslandFinder[Any], crew: Crew) -> tuple[Detections, float]:
     """The islands of the inverted map that meet the area, and how many pixels of it hold data."""
     work = partial(_islands_in, finding, finder)
     parts = list(crew.map("inverted map", work, list(Tiling(Box.of(finding.image.shape), crew.tile))))
@@ -40,7 +40,7 @@ def inverted_islands(finding: Finding, finder: Finder[Any], crew: Crew) -> tuple
     return found.select(found.meets(finding.area)), float(sum(n for _, n in parts))
 
 
-def inverted_segments(finding: Finding, finder: Finder[Any], negative: Detections, crew: Crew) -> Detections:
+def inverted_segments(finding: Finding, finder: IslandFinder[Any], negative: Detections, crew: Crew) -> Detections:
     """
     Segments of the inverted map, beside what was found.
 
@@ -77,7 +77,7 @@ def inverted_segments(finding: Finding, finder: Finder[Any], negative: Detection
     return found.select(~(fluxes.flux_int < LEAST_FLUX * fluxes.flux_int_err))
 
 
-def _islands_in(finding: Finding, finder: Finder[Any], box: Box) -> tuple[Detections, int]:
+def _islands_in(finding: Finding, finder: IslandFinder[Any], box: Box) -> tuple[Detections, int]:
     """Fragments in a tile of the inverted map, and the pixels with data in its part of the area."""
     image = finding.image
     wide = box.expand(finder.halo).intersect(Box.of(image.shape)) if finder.halo else box

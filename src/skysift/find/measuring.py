@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skysift.base.parallel import ALONE, Crew
 from skysift.find.correlation import lags_at
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
 from skysift.find.pieces import (
@@ -48,7 +48,7 @@ SPIKE = 0.3  # of the area that a point source of an island's brightness covers:
 def measure_objects(
     image: SkyImage,
     noise: Noise,
-    finder: Finder[Any],
+    finder: IslandFinder[Any],
     objects: Detections,
     n_inside: int,
     area: Box,
@@ -98,7 +98,7 @@ class _Part:
     blank: npt.NDArray[np.bool_]
 
 
-def _measure(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> _Part:
+def _measure(image: SkyImage, noise: Noise, finder: IslandFinder[Any], read: Read) -> _Part:
     """Resolve and measure the members of one read; segments of a giant one after the other."""
     if read.giant:
         return _measure_giant(image, noise, finder, read)
@@ -108,7 +108,7 @@ def _measure(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> 
     return _measure_piece(piece, image, noise, finder, read.pixels, read.windows)
 
 
-def _measure_giant(image: SkyImage, noise: Noise, finder: Finder[Any], read: Read) -> _Part:
+def _measure_giant(image: SkyImage, noise: Noise, finder: IslandFinder[Any], read: Read) -> _Part:
     """
     Rows of a giant's segments: each is fitted to what the earlier ones leave, and on a margin of its neighbours.
 
@@ -163,7 +163,7 @@ def _sum_pixels(tile: NoisyTile, own: npt.NDArray[np.bool_], box: Box, sign: int
 
 
 def _measure_piece(
-    piece: Piece, image: SkyImage, noise: Noise, finder: Finder[Any], pixels: Ints, windows: Floats
+    piece: Piece, image: SkyImage, noise: Noise, finder: IslandFinder[Any], pixels: Ints, windows: Floats
 ) -> _Part:
     """Rows of the members of a piece."""
     touches = np.zeros(int(piece.labels.max()) + 1, np.bool_)
@@ -258,7 +258,7 @@ def _assemble(
     beams: Floats,
     area: Box,
     image: SkyImage,
-    finder: Finder[Any],
+    finder: IslandFinder[Any],
 ) -> Measured:
     """All rows in map order: components sorted by object, then by segment, then as fitted; segments summed."""
     units = beams if image.even else unit_beams_at(image, segments.boxes)

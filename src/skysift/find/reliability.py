@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skysift.base.parallel import ALONE, Crew
 from skysift.find.beside import extended
 from skysift.find.extended.runs import overlapping
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.finding import Finding
 from skysift.find.inverted import LARGE, beam_width, inverted_islands, inverted_segments
 from skysift.find.selected import selected
@@ -67,7 +67,7 @@ class _Detected:
     moments: Floats
 
 
-def rate_finding(finding: Finding, finder: Finder[Any], crew: Crew = ALONE) -> Finding:
+def rate_finding(finding: Finding, finder: IslandFinder[Any], crew: Crew = ALONE) -> Finding:
     """
     The finding with a reliability for each of its sources.
 
@@ -119,7 +119,7 @@ def without_unreliable(finding: Finding, level: float | None) -> Finding:
     return selected(finding, ~low) if low.any() else finding
 
 
-def _seed(finder: Finder[Any], negative: Detections, finding: Finding) -> float:
+def _seed(finder: IslandFinder[Any], negative: Detections, finding: Finding) -> float:
     """The threshold that islands were found with, or the faintest that there is."""
     told = finder.facts().get("seed")
     if isinstance(told, float):

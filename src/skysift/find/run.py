@@ -17,10 +17,10 @@ from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.find.area import area_of
 from skysift.find.beams import as_seen
-from skysift.find.beside import Beside, refuse_unused
+from skysift.find.beside import Beside, extended, refuse_unused
 from skysift.find.extended.bounds import refuse_beyond
 from skysift.find.extended.search import Extended, found_nothing, search_extended
-from skysift.find.finder import HISTOGRAM_STEP, Finder
+from skysift.find.finder import HISTOGRAM_STEP, Finder, IslandFinder, MapFinder
 from skysift.find.finding import Finding
 from skysift.find.joining import join_finding
 from skysift.find.measuring import measure_objects, nothing
@@ -178,15 +178,21 @@ def search(
     notes = [note for one in (image, *noise.given) for note in one.notes]
     notes += () if noise.response is None else noise.response.notes
     rated, joined = finder.rated and not signed, finder.options.join and not signed
-    by_all = finder.segments or rated or joined  # what lies outside decides with what is inside
+    by_itself = isinstance(finder, MapFinder)
+    by_all = finder.segments or by_itself or rated or joined  # what lies outside decides with what is inside
     used, found, spines, segments = finder, None, Lines.empty(), np.empty(0, np.int64)
+    seen = None
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
         found = found_nothing() if finder.segments else None
-    else:
-        if finder.wants_histogram:
-            used = finder.calibrate(_histogram(image, noise, whole, crew))
+    elif isinstance(finder, MapFinder):
+        seen = finder.search(image, noise, crew)
+        objects, measured = seen.objects, seen.measured
+        clock.lap("sources")
+    elif isinstance(used := finder, IslandFinder):
+        if used.wants_histogram:
+            used = used.calibrate(_histogram(image, noise, whole, crew))
         objects = _detect(image, noise, used, whole, crew)
         clock.lap("islands")
         if used.segments:
@@ -201,7 +207,7 @@ def search(
         skysift.__version__,
         name or type(finder).__name__,
         finder.options.to_dict(),
-        (*(one.input_record() for one in (image, *noise.given)), *beam_files),
+        (*(one.input_record() for one in (image, *noise.given)), *beam_files, *(seen.inputs if seen else ())),
         tuple(notes),
     )
     error = _level_error(noise, image)
@@ -209,6 +215,8 @@ def search(
     if found is not None:
         catalogue, spines = _with_extended(catalogue, found.extended, image, finder.options)
         segments = found.extended.island + 1
+    if isinstance(finder, MapFinder):
+        catalogue = extended(catalogue, seen.columns if seen else finder.columns())
     clock.lap("catalogue")
     facts: dict[str, object] = {
         **noise.mesh.facts,
@@ -216,6 +224,7 @@ def search(
         "counts": dict(counts(catalogue)),
         **used.facts(),
         **({} if found is None else found.facts),
+        **(seen.facts if seen else {}),
         "background": finder.options.background,
         "seconds": dict(clock.laps),
     }
@@ -225,7 +234,7 @@ def search(
     finding = Finding(
         image, catalogue, noise, mask, rows, searched, facts, tuple(notes), spines=spines, segments=segments
     )
-    if rated:
+    if rated and isinstance(used, IslandFinder):
         finding = rate_finding(finding, used, crew)
         clock.lap("reliability")
     if joined:
@@ -269,13 +278,13 @@ def _histogram_of(image: SkyImage, noise: Noise, box: Box) -> Ints:
     return result
 
 
-def _detect(image: SkyImage, noise: Noise, finder: Finder[Any], area: Box, crew: Crew) -> Detections:
+def _detect(image: SkyImage, noise: Noise, finder: IslandFinder[Any], area: Box, crew: Crew) -> Detections:
     """Merged objects of an area."""
     work = partial(_detect_in, image, noise, finder)
     return merge_fragments(list(crew.map("islands", work, list(Tiling(area, crew.tile)))), finder.reach)
 
 
-def _detect_in(image: SkyImage, noise: Noise, finder: Finder[Any], box: Box) -> Detections:
+def _detect_in(image: SkyImage, noise: Noise, finder: IslandFinder[Any], box: Box) -> Detections:
     if not finder.halo:
         return finder.detect(noise.tile(image, box))
     return finder.detect(noise.tile(image, box.expand(finder.halo).intersect(Box.of(image.shape))))

@@ -252,7 +252,7 @@ def write_row(
 @kernel
 def measure_groups(
     data: Pixels, level: Pixels, rms: Pixels, y0: int, x0: int, first: Ints, places: Floats, beams: Floats,
-    core: Bools, n_free: int, window: float, min_good: float, reach: float, free_snr: float, every_lag: Ints,
+    core: Bools, n_free: Ints, window: float, min_good: float, reach: float, free_snr: float, every_lag: Ints,
     every_correlation: Floats, first_lag: Ints, zones: Ints, owner: Ints, rows: Floats, pairs: Floats,
 ) -> int:  # fmt: skip
     """
@@ -271,7 +271,7 @@ def measure_groups(
     core
         Which places get their row from this group; the others are there as neighbours.
     n_free
-        Parameters of a place: 1 its flux, 3 its position too, 6 its shape too.
+        ``(n,)``: parameters of each place: 1 its flux, 3 its position too, 6 its shape too.
     window
         Pixels so near to a place are used (FWHM of what is fitted).
     min_good
@@ -371,17 +371,18 @@ def measure_groups(
                 rows[start + alive[s], FLAGS] = status[alive[s]] | FIT_FAILED | NO_ERRORS
             continue
         failed, faint = np.zeros(kept, np.bool_), np.zeros(kept, np.bool_)
-        if n_free > 1 and known:
+        asked, own = np.ones(kept, np.int64), np.empty((kept, 3))
+        for s in range(k):
+            if twin[s] == s:
+                asked[place[s]] = n_free[start + alive[s]]
+                for a in range(3):
+                    own[place[s], a] = beams[start + alive[s], a]
+        if asked.max() > 1 and known:
             for c in range(kept):
                 if abs(p[c, 0]) >= free_snr * np.sqrt(cov[c, c]):
-                    count[c] = n_free
+                    count[c] = asked[c]
                 else:
-                    faint[c] = True
-            own = np.empty((kept, 3))
-            for s in range(k):
-                if twin[s] == s:
-                    for a in range(3):
-                        own[place[s], a] = beams[start + alive[s], a]
+                    faint[c] = asked[c] > 1
             if count.max() > 1:
                 fit_free(x, y, z, noise, p, count, own, reach, failed)
                 size = count.sum()
@@ -415,7 +416,7 @@ def measure_groups(
             out[Y] += shift_y
             if twin[s] != s:
                 bits |= COINCIDENT
-                if n_free == 1:
+                if n_free[row] == 1:
                     for a in range(2):
                         out[X + a] = places[row, a]
                     for a in range(3):

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from skysift.find.classic.deblend import island_peaks
 from skysift.find.classic.islands import fdr_threshold, fragments
 from skysift.find.classic.options import ClassicOptions
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.sky.detections import Detections
 from skysift.sky.tiling import NoisyTile, Piece
 
 
-class ClassicFinder(Finder[ClassicOptions]):
+class ClassicFinder(IslandFinder[ClassicOptions]):
     """
     Islands of pixels above `grow` that hold one above `seed`, split at their peaks.
 

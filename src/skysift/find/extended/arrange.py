@@ -11,7 +11,7 @@ from skysift.find.extended.fluxes import Segmented, measure_segments_of
 from skysift.find.extended.nested import label_at
 from skysift.find.extended.residual import Residual
 from skysift.find.extended.runs import boxes_of, covered, without
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.measuring import measure_objects
 from skysift.find.noise import Noise
 from skysift.measure import island as row
@@ -51,7 +51,7 @@ class Scene:
 
     image: SkyImage
     noise: Noise
-    finder: Finder[Any]
+    finder: IslandFinder[Any]
     islands: Detections
     measured: Measured
     compact: Bools

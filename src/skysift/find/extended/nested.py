@@ -13,7 +13,7 @@ from skysift.find.classic.islands import fragments
 from skysift.find.correlation import reference_beam
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import around, is_described
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.measuring import measure_objects, nothing
 from skysift.find.noise import Noise
 from skysift.match.merge import merge_fragments
@@ -155,7 +155,7 @@ def ring_of(image: SkyImage) -> Ints:
 
 
 def find_nested(
-    image: SkyImage, noise: Noise, finder: Finder[Any], segments: Detections, area: Box, crew: Crew
+    image: SkyImage, noise: Noise, finder: IslandFinder[Any], segments: Detections, area: Box, crew: Crew
 ) -> tuple[Measured, Ints]:
     """
     The compact sources on top of segments: what was measured, and the segment of each island.

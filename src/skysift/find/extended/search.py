@@ -18,7 +18,7 @@ from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual, around, is_compact, is_described
 from skysift.find.extended.segmenter import Segmenter, Setting
 from skysift.find.extended.segments import find_segments
-from skysift.find.finder import Finder
+from skysift.find.finder import IslandFinder
 from skysift.find.measuring import border_flags, measure_objects, nothing
 from skysift.find.noise import Noise
 from skysift.measure import island as row
@@ -83,7 +83,7 @@ class Found:
 
 
 def search_extended(
-    image: SkyImage, noise: Noise, finder: Finder[Any], objects: Detections, area: Box, crew: Crew
+    image: SkyImage, noise: Noise, finder: IslandFinder[Any], objects: Detections, area: Box, crew: Crew
 ) -> Found:
     """
     Compact and extended sources of a map.

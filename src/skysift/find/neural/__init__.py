@@ -1,0 +1,1 @@
+"""Learned finders: networks that say where sources are and what they look like."""

@@ -1,0 +1,95 @@
+"""Parts that networks are built of: residual blocks without normalisation, told of the beam."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Condition", "Residual", "Trunk"]
+
+_SLOPE = 0.05  # of the leaky rectifier below zero
+_QUIET = 0.3  # factor of the second convolution of a block at the beginning: blocks begin close to identity
+
+
+class Condition(nn.Module):
+    """What is told of the beam, as a scale and a shift for each channel (FiLM; Perez et al. 2018, AAAI)."""
+
+    def __init__(self, told: int, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(told, 2 * channels)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """Features (n, channel, y, x) as what is told (n, told) scales and shifts them."""
+        scale, shift = self.linear(told)[:, :, None, None].chunk(2, dim=1)
+        scaled: Tensor = x * (1.0 + scale) + shift
+        return scaled
+
+
+class Residual(nn.Module):
+    """x + f(x) with two convolutions, each after a leaky rectifier (He et al. 2016, ECCV)."""
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.condition = Condition(told, channels)
+        for each in (self.first, self.second):
+            nn.init.kaiming_normal_(each.weight, a=_SLOPE)
+            if each.bias is not None:
+                nn.init.zeros_(each.bias)
+        with torch.no_grad():
+            self.second.weight.mul_(_QUIET)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """Features (n, channel, y, x) of the same shape."""
+        inner = self.condition(self.first(functional.leaky_relu(x, _SLOPE)), told)
+        result: Tensor = x + self.second(functional.leaky_relu(inner, _SLOPE))
+        return result
+
+
+class Trunk(nn.Module):
+    """
+    Features at the stride 2 of the map, from strides 2, 4, 8, ... and back (Ronneberger et al. 2015, MICCAI).
+
+    Parameters
+    ----------
+    channels
+        Of the input.
+    widths
+        Channels at the strides 2, 4, 8, ...
+    depths
+        Blocks on the way down at each stride; one more follows on the way up.
+    told
+        Numbers that are told of the beam.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], told: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(Residual(width, told) for _ in range(n))
+            for width, n in zip(widths, depths, strict=True)
+        )
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.after = nn.ModuleList(Residual(width, told) for width in widths[:-1])
+
+    def forward(self, image: Tensor, told: Tensor) -> Tensor:
+        """Features (n, widths[0], y / 2, x / 2) of images (n, channel, y, x)."""
+        x = self.stem(functional.pixel_unshuffle(image, 2))
+        kept: list[Tensor] = []
+        for k, blocks in enumerate(self.blocks):
+            if k:
+                kept.append(x)
+                x = self.down[k - 1](functional.leaky_relu(x, _SLOPE))
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, told)
+        for k in range(len(self.up) - 1, -1, -1):
+            wide = functional.interpolate(self.up[k](x), scale_factor=2.0, mode="nearest")
+            x = self.after[k](kept[k] + wide, told)
+        return functional.leaky_relu(x, _SLOPE)

@@ -1,0 +1,48 @@
+"""`Detector`: what the answers of a network mean; the same for a window of training and one of a survey."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from skysift.sky.detections import Detections
+
+__all__ = ["Detector"]
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+
+class Detector(ABC):
+    """
+    A network that finds sources in a window of a map.
+
+    Attributes
+    ----------
+    stride
+        Pixels across a cell of its answer.
+    multiple
+        A window is a multiple of this wide.
+    margin
+        Pixels at the border of a window whose answers are not used: as far as the network looks, nearly.
+    """
+
+    stride: ClassVar[int] = 2
+    multiple: int = 8
+    margin: int = 32
+
+    @abstractmethod
+    def net(self) -> nn.Module:
+        """The network, for weights to be put in."""
+
+    @abstractmethod
+    def inputs(self, z: Pixels, beam: Floats) -> dict[str, Pixels]:
+        """The inputs of the network, by name, for one window ``(y, x)`` in units of the noise and its beam ``(3,)``."""
+
+    @abstractmethod
+    def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
+        """Detections with a score above `least` from the answer ``(channel, y, x)``, in pixels of the window."""

@@ -1,0 +1,182 @@
+"""`NeuralFinder`: a network looks at windows of the map; what it finds is measured like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.errors import DataError
+from skysift.base.parallel import Crew
+from skysift.base.provenance import InputRecord
+from skysift.find.finder import MapFinder, Searched
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.labelled import significance
+from skysift.find.neural.measuring import measure_found, with_footprints
+from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.windows import WINDOW, found_in, windows_of
+from skysift.find.noise import Noise
+from skysift.find.places import places_at
+from skysift.learn.checkpoint import Checkpoint, load_into
+from skysift.learn.engine import Run, runner
+from skysift.learn.hub import weights_of
+from skysift.measure.ellipse import shape_transform
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.image import SkyImage
+from skysift.sky.schema import TableName
+from skysift.sky.shapes import axes_of
+from skysift.sky.truth import CLASSES
+
+__all__ = ["NeuralFinder"]
+
+Floats = NDArray[np.float64]
+
+_LEAST = 0.1  # objectness below which nothing is kept, however low the threshold
+_USUAL = 0.5
+
+
+class NeuralFinder(MapFinder[NeuralOptions]):
+    """A finder whose eye is a network; `models` says which networks it can look through."""
+
+    models: Mapping[str, Callable[[Mapping[str, Any]], Detector]] = {}
+
+    @property
+    def rated(self) -> bool:
+        """False: the score of the network says how reliable a source is."""
+        return False
+
+    def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
+        """All sources of a map: found through windows, the best of doubles kept, measured."""
+        weights, detector = _looked_up(self.options.weights, type(self))
+        least = self.threshold(weights)
+        step = WINDOW - 2 * detector.margin
+        beam = np.asarray(places_at(image, *_middle(image)).beam[0])
+        look = partial(_look, image, noise, type(self), self.options, beam, max(least, _LEAST))
+        parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
+        found = without_doubles(Detections.concat(parts)) if parts else nothing_found()
+        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
+        objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
+        measured = measure_found(objects, sums, image, noise, self.options, crew)
+        usable = np.isfinite(measured.components[:, 6])  # noise and pixels enough for a fit
+        if not usable.all():
+            objects, measured = objects.select(usable), measured.select(usable)
+        size = weights.path.stat().st_size
+        record = InputRecord(weights.path.name, weights.checksum, size=size)
+        facts: dict[str, object] = {"weights": weights.card.name, "threshold": least}
+        return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
+
+    def threshold(self, weights: Checkpoint) -> float:
+        """The score below which sources are left out."""
+        if self.options.threshold is not None:
+            return self.options.threshold
+        return float(weights.card.settings.get("threshold", _USUAL))
+
+    def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
+        """What the network says of no source."""
+        none = np.empty(0)
+        return {"sources": {**dict.fromkeys(_NUMBERS, none), "class": np.empty(0, np.str_)}}
+
+    def _told(
+        self, objects: Detections, image: SkyImage, noise: Noise
+    ) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
+        """What the network says of each source, in sky units."""
+        n = len(objects)
+        if not n:
+            return self.columns()
+        x, y = objects["x"], objects["y"]
+        tangent = image.frame.tangent(x, y)
+        a, b = (objects[name] ** 2 / 5.545177444479562 for name in ("major", "minor"))
+        mean, half = 0.5 * (a + b), 0.5 * (a - b)
+        pixels = np.stack(
+            [mean + half * objects["cos"], half * objects["sin"], mean - half * objects["cos"]], axis=1
+        )
+        major, minor, pa = axes_of(np.einsum("nij,nj->ni", shape_transform(tangent), pixels))
+        rms = _rms(image, noise, objects)
+        flux = objects["snr"] * rms
+        sure = objects["pa_err"] < 0.8
+        kinds = np.array(CLASSES)
+        return {
+            "sources": {
+                "class": kinds[objects["class"].astype(np.int64)],
+                "class_score": objects["class_score"],
+                "score": objects.scores,
+                "flux_net": flux,
+                "flux_net_err": flux * objects["snr_err"],
+                "major_net": major,
+                "major_net_err": major * objects["major_err"],
+                "minor_net": minor,
+                "minor_net_err": minor * objects["minor_err"],
+                "pa_net": np.where(sure, pa, np.nan),
+                "pa_net_err": np.where(sure, np.degrees(objects["pa_err"]), np.nan),
+                "core_fraction": objects["core"],
+            }
+        }
+
+
+_NUMBERS = (
+    "class_score", "score", "flux_net", "flux_net_err", "major_net", "major_net_err", "minor_net", "minor_net_err",
+    "pa_net", "pa_net_err", "core_fraction",
+)  # fmt: skip
+
+
+@cache
+def _looked_up(name: str, kind: type[NeuralFinder]) -> tuple[Checkpoint, Detector]:
+    """Weights by name, and what the answers of their network mean."""
+    weights = weights_of(name)
+    if weights.card.model not in kind.models:
+        raise DataError(
+            f"{weights.path.name} is of another kind of model than this finder looks through",
+            got=weights.card.model,
+            allowed=list(kind.models),
+            todo="`skysift models` lists weights with their models",
+        )
+    return weights, kind.models[weights.card.model](weights.card.options)
+
+
+@cache
+def _runner(name: str, kind: type[NeuralFinder], engine: str, device: str, precision: str) -> Run:
+    """The network of some weights, ready to be run; once a process."""
+    weights, detector = _looked_up(name, kind)
+    net = detector.net()
+    load_into(net, weights)
+    blank = np.zeros((WINDOW, WINDOW), np.float32)
+    example = detector.inputs(blank, np.array([1.0, 0.0, 1.0]))
+    key = f"{weights.card.model}-{weights.checksum.removeprefix('sha256:')[:16]}"
+    return runner(net.eval(), engine, example=example, key=key, device=device, precision=precision)
+
+
+def _look(
+    image: SkyImage,
+    noise: Noise,
+    kind: type[NeuralFinder],
+    options: NeuralOptions,
+    beam: Floats,
+    least: float,
+    core: Box,
+) -> Detections:
+    """What is found in the core of one window."""
+    _, detector = _looked_up(options.weights, kind)
+    run = _runner(options.weights, kind, options.engine, options.device, options.precision)
+    return found_in(core, detector, run, partial(significance, image, noise), image.shape, beam, least)
+
+
+def _middle(image: SkyImage) -> tuple[Floats, Floats]:
+    return np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
+
+
+def _rms(image: SkyImage, noise: Noise, objects: Detections) -> Floats:
+    """Noise at the middle pixel of each source (Jy/beam)."""
+    column, row = (np.floor(objects[name] + 0.5).astype(np.int64) for name in ("x", "y"))
+    result = np.empty(len(objects))
+    for y in np.unique(row // 128).tolist():
+        here = row // 128 == y
+        box = Box(
+            128 * y, min(128 * y + 128, image.shape[0]), int(column[here].min()), int(column[here].max()) + 1
+        )
+        result[here] = noise.tile(image, box).rms[row[here] - box.y0, column[here] - box.x0]
+    return result

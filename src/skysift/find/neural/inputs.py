@@ -1,0 +1,80 @@
+"""What a network is shown: a map in units of its noise, in a few ranges, and the beam."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.compiled import kernel
+
+__all__ = ["CHANNELS", "CONDITIONS", "beam_condition", "channels"]
+
+Pixels = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+CHANNELS = 4  # compressed, linear near zero, relative to the local maximum, whether there are data
+CONDITIONS = 4  # width of the beam, its elongation along and across the diagonal, sampling
+REACH = 3  # pixels; the local maximum is that of a square of 7
+
+_LIKE = 2.5  # pixels across a usual beam (FWHM)
+_FLOOR = 4.0  # sigma; a lower maximum counts as this
+_FWHM = 2.3548200450309493
+
+
+@kernel
+def largest_near(z: Pixels, reach: int, out: Pixels) -> None:
+    """Largest value in the square around each pixel (2 reach + 1 wide); what is NaN does not count, -inf where all is."""
+    ny, nx = z.shape
+    rows = np.empty((ny, nx), np.float32)
+    for y in range(ny):
+        for x in range(nx):
+            best = np.float32(-np.inf)
+            for k in range(max(0, x - reach), min(nx, x + reach + 1)):
+                if z[y, k] > best:
+                    best = z[y, k]
+            rows[y, x] = best
+    for y in range(ny):
+        low, high = max(0, y - reach), min(ny, y + reach + 1)
+        for x in range(nx):
+            out[y, x] = rows[low, x]
+        for k in range(low + 1, high):
+            for x in range(nx):
+                if rows[k, x] > out[y, x]:
+                    out[y, x] = rows[k, x]
+
+
+def channels(z: Pixels) -> Pixels:
+    """
+    The channels ``(CHANNELS, y, x)`` of a map in units of its noise ``(y, x)``; all are 0 where that is NaN.
+
+    They are 0.4 asinh(z); 0.2 z, cut at -1.5 and 3; z over the largest value near, which counts as 4 at least; and 1
+    where there are data.
+    """
+    good = np.isfinite(z)
+    top = np.empty(z.shape, np.float32)
+    largest_near(np.ascontiguousarray(z, np.float32), REACH, top)
+    values = np.where(good, z, np.float32(0.0)).astype(np.float32)
+    result = np.empty((CHANNELS, *z.shape), np.float32)
+    np.multiply(np.arcsinh(values), np.float32(0.4), out=result[0])
+    np.clip(np.float32(0.2) * values, -1.5, 3.0, out=result[1])
+    np.divide(values, np.maximum(top, np.float32(_FLOOR)), out=result[2])
+    np.maximum(result[2], -1.0, out=result[2])
+    result[3] = good
+    return result
+
+
+def beam_condition(beam: Floats) -> NDArray[np.float32]:
+    """
+    What a network is told of beams ``(n, 3)`` (covariance xx, xy, yy; pixels squared): ``(n, CONDITIONS)``.
+
+    The logarithm of the geometric mean of its axes over 2.5 pixels; the logarithm of the ratio of the axes times
+    cosine and sine of twice the angle; and the inverse of the width, for undersampled maps.
+    """
+    xx, xy, yy = np.asarray(beam, np.float64).T
+    width = _FWHM * np.sqrt(np.sqrt(np.maximum(xx * yy - xy * xy, 1e-12)))
+    mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    ratio = 0.5 * np.log((mean + half) / np.maximum(mean - half, 1e-12))
+    safe = np.where(half > 0.0, half, 1.0)
+    along, across = 0.5 * (xx - yy) / safe, xy / safe
+    told = np.stack([np.log(width / _LIKE), ratio * along, ratio * across, _LIKE / width - 1.0], axis=1)
+    return np.asarray(told, np.float32)

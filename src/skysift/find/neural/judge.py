@@ -1,0 +1,139 @@
+"""How good a network is on fields with known sources: completeness, purity, and the score of a data challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.windows import WINDOW, found_in, windows_of
+from skysift.io.sdc_rows import FWHM as FWHM_ID
+from skysift.io.sdc_rows import Columns
+from skysift.learn.fields import Field
+from skysift.score.sdc1 import score_sdc1
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+
+__all__ = ["find_in_field", "judged", "rows_of_field", "rows_of_found"]
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+LEAST = 0.15
+THRESHOLDS = np.arange(0.2, 0.8, 0.025)
+_FWHM = 2.3548200450309493
+_FREQUENCY = 1400.0
+
+
+def judged(
+    detector: Detector, net: nn.Module, fields: Sequence[Field], device: torch.device
+) -> dict[str, float]:
+    """
+    Numbers of a network on the parts of fields that are kept for validation, at the threshold that earns most.
+
+    ``score`` is the score of the first SKA data challenge over the number of true objects above the faintest that is
+    learnt; ``completeness`` and ``purity`` are those of its matches.
+    """
+    held = [field for field in fields if field.held is not None]
+    lists = [(field, find_in_field(detector, net, field, device, LEAST)) for field in held]
+    best: dict[str, float] = {"score": -np.inf}
+    truths = [rows_of_field(field) for field in held]
+    n_true = sum(int((true["snr_peak"] >= 3.0).sum()) for true in truths)
+    for threshold in THRESHOLDS:
+        points = n_match = n_found = 0.0
+        for (field, found), true in zip(lists, truths, strict=True):
+            chosen = found.select(found.scores >= threshold)
+            if not len(chosen) or not len(true["id"]):
+                points -= len(chosen)
+                continue
+            columns = {name: values for name, values in true.items() if name != "snr_peak"}
+            score = score_sdc1(rows_of_found(chosen, field), columns, _FREQUENCY, whole=True, beam=0.25 / 0.6)
+            points, n_match, n_found = points + score.value, n_match + score.n_match, n_found + score.n_det
+        value = points / max(n_true, 1)
+        if value > best["score"]:
+            best = {
+                "score": value,
+                "threshold": float(threshold),
+                "purity": n_match / max(n_found, 1.0),
+                "matched": n_match / max(n_true, 1),
+                "mean": (points + n_found - n_match) / max(n_match, 1.0),
+            }
+    return best
+
+
+def find_in_field(
+    detector: Detector, net: nn.Module, field: Field, device: torch.device, least: float
+) -> Detections:
+    """What a network finds in the part of a field that is kept for validation, doubles taken out."""
+    area = field.held or Box.of(field.shape)
+
+    def run(inputs: dict[str, Pixels]) -> Pixels:
+        given = [torch.from_numpy(each).to(device) for each in inputs.values()]
+        with torch.no_grad():
+            return np.asarray(net(*given).float().cpu().numpy())
+
+    def read(box: Box) -> Pixels:
+        return np.array(field.pixels[box.slices()], np.float32)
+
+    step = WINDOW - 2 * detector.margin
+    parts = [
+        found_in(core, detector, run, read, field.shape, np.array(field.beam), least)
+        for core in windows_of(area, step)
+    ]
+    found = without_doubles(Detections.concat(parts) if parts else nothing_found())
+    inside = area.contains(found["x"], found["y"])
+    return found.select(inside)
+
+
+def rows_of_field(field: Field) -> Columns:
+    """The true objects of the part of a field that is kept, as rows of the challenge, with their ``snr_peak``.
+
+    A pixel is made so large that the beam is 0.6 arcsec wide, as at 1400 MHz.
+    """
+    raw = field.labels.raw
+    area = field.held or Box.of(field.shape)
+    kept = area.contains(raw["x"], raw["y"]) & (raw["class"] != 0)
+    xx, xy, yy = (np.asarray(raw[name], np.float64)[kept] for name in ("xx", "xy", "yy"))
+    mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    angle = np.degrees(0.5 * np.arctan2(2.0 * xy, xx - yy))
+    rows = _rows(
+        field, raw["x"][kept], raw["y"][kept], raw["snr_int"][kept], _FWHM * np.sqrt(np.maximum(mean + half, 0.0)),
+        _FWHM * np.sqrt(np.maximum(mean - half, 0.0)), angle, np.nan_to_num(raw["core"][kept]),
+    )  # fmt: skip
+    return {**rows, "snr_peak": np.asarray(raw["snr_peak"], np.float64)[kept]}
+
+
+def rows_of_found(found: Detections, field: Field) -> Columns:
+    """Detections as rows of the challenge."""
+    angle = np.degrees(0.5 * np.arctan2(found["sin"], found["cos"]))
+    return _rows(
+        field, found["x"], found["y"], found["snr"], found["major"], found["minor"], angle,
+        np.full(len(found), 0.0375),
+    )  # fmt: skip
+
+
+def _rows(
+    field: Field,
+    x: Floats,
+    y: Floats,
+    flux: Floats,
+    major: Floats,
+    minor: Floats,
+    angle: Floats,
+    core: Floats,
+) -> Columns:
+    """Rows of the challenge from pixels; on a flat sky at the equator, x to the west."""
+    beam = _FWHM * (field.beam[0] * field.beam[2] - field.beam[1] ** 2) ** 0.25
+    arcsec = 0.6 / beam
+    ra, dec = 1.0 + x * arcsec / 3600.0, (y - 0.5 * field.shape[0]) * arcsec / 3600.0
+    n = len(x)
+    return {
+        "id": np.arange(n), "ra_core": ra, "dec_core": dec, "ra_cent": ra, "dec_cent": dec, "flux": flux,
+        "core_frac": core, "b_maj": major * arcsec, "b_min": minor * arcsec, "pa": angle % 180.0,
+        "size": np.full(n, FWHM_ID), "class": np.full(n, 3),
+    }  # fmt: skip

@@ -1,0 +1,262 @@
+"""Sources that a network found, measured on the map: a joint fit of all of them with the shapes that it gave them.
+
+Positions and shapes of bright sources are fitted to the map, those of faint ones are held: what the network knows of
+them is better than what a fit makes of noise. Fluxes are those of weighted least squares in any case.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.parallel import Crew
+from skysift.find.forced import measure_at
+from skysift.find.measuring import border_flags, nothing
+from skysift.find.neural.footprints import REACH, nearest, runs_of
+from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.windows import windows_of
+from skysift.find.noise import Noise
+from skysift.find.pieces import beams_at, unit_beams_at
+from skysift.find.places import Places, boxes_of
+from skysift.measure import island as row
+from skysift.measure.forced import Forced
+from skysift.measure.measured import Measured
+from skysift.measure.options import ForcedOptions
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections, Footprints
+from skysift.sky.flags import flag
+from skysift.sky.image import SkyImage
+from skysift.sky.shapes import determinants
+from skysift.sky.tiling import NoisyTile
+
+__all__ = ["measure_found", "with_footprints"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FOOTPRINT_STEP = (
+    512  # pixels of a lattice anchored to the first pixel: sums are made part by part in its order
+)
+_FWHM = 2.3548200450309493
+_POINT = 0.4  # beams: what the network takes for sharper than this is fitted as a point while it is faint
+_SUMS = 7  # of a part: pixels, sum, moments, brightest pixel with its place
+
+
+def shapes_of(found: Detections, beam: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Shapes as the map shows them, covariances ``(n, 3)`` (pixels squared), and which are points to the network."""
+    a, b = (np.maximum(found[name], 0.0) ** 2 / _FWHM**2 for name in ("major", "minor"))
+    mean, half = 0.5 * (a + b), 0.5 * (a - b)
+    own = np.stack([mean + half * found["cos"], half * found["sin"], mean - half * found["cos"]], axis=1)
+    width = _FWHM * determinants(beam) ** 0.25
+    point = found["major"] < _POINT * width
+    return np.where(point[:, None], beam, beam + own), point
+
+
+def with_footprints(
+    found: Detections, image: SkyImage, noise: Noise, grow: float, crew: Crew
+) -> tuple[Detections, Floats]:
+    """
+    The sources that have a pixel of their own, in map order, with their pixels and the sums over these.
+
+    Parameters
+    ----------
+    found
+        What the network found.
+    image, noise
+        The map.
+    grow
+        A pixel that is fainter (sigma) is nobody's, but for that at the middle of a source.
+    crew
+        Who does it.
+    """
+    beam = _beams(image, found)
+    shape, _ = shapes_of(found, beam)
+    xy = np.stack([found["x"], found["y"]], axis=1)
+    reach = REACH * _FWHM * np.sqrt(np.maximum(shape[:, 0], shape[:, 2]))
+    cores = list(windows_of(image.box, FOOTPRINT_STEP))
+    tasks = []
+    for core in cores:
+        box = core.intersect(image.box)
+        near = (
+            (xy[:, 0] > box.x0 - 1 - reach) & (xy[:, 0] < box.x1 + reach)
+            & (xy[:, 1] > box.y0 - 1 - reach) & (xy[:, 1] < box.y1 + reach)
+        )  # fmt: skip
+        rows = np.flatnonzero(near)
+        if rows.size:
+            tasks.append((box, rows, xy[rows], shape[rows]))
+    parts = list(crew.map("footprints", partial(_paint, image, noise, grow), tasks))
+    n = len(found)
+    prints = [each for each, _, _ in parts]
+    sums = np.zeros((n, _SUMS))
+    sums[:, 4] = -np.inf
+    for _, rows, some in parts:
+        sums[rows, :4] += some[:, :4]
+        brighter = some[:, 4] > sums[rows, 4]
+        sums[rows[brighter], 4:] = some[brighter, 4:]
+    every = Footprints(*(np.concatenate([getattr(p, name) for p in prints] or [np.empty(0, np.int64)])
+                         for name in ("row", "start", "stop", "index")))  # fmt: skip
+    kept = np.flatnonzero(every.area(n) > 0)
+    chosen = every.select(kept)
+    first = np.searchsorted(chosen.index, np.arange(len(kept)))
+    order = np.lexsort((chosen.start[first], chosen.row[first]))
+    kept = kept[order]
+    picked = every.select(kept)
+    boxes = np.empty((len(kept), 4), np.int64)
+    if len(kept):
+        first = np.searchsorted(picked.index, np.arange(len(kept)))
+        boxes[:, 0] = np.minimum.reduceat(picked.row, first)
+        boxes[:, 1] = np.maximum.reduceat(picked.row, first) + 1
+        boxes[:, 2] = np.minimum.reduceat(picked.start, first)
+        boxes[:, 3] = np.maximum.reduceat(picked.stop, first)
+    raw = {name: values[kept] for name, values in found.raw.items()}
+    raw["sign"] = np.ones(len(kept), np.int64)
+    return Detections(boxes, found.scores[kept], picked, raw), sums[kept]
+
+
+Task = tuple[Box, Ints, Floats, Floats]
+
+
+def _paint(image: SkyImage, noise: Noise, grow: float, task: Task) -> tuple[Footprints, Ints, Floats]:
+    """Footprints in one part, the rows of the sources that have a pixel there, and sums over these."""
+    box, rows, xy, shape = task
+    tile: NoisyTile = noise.tile(image, box)
+    value = tile.data.astype(np.float64) - tile.level
+    z = (value / tile.rms).astype(np.float32)
+    owner = np.zeros(box.shape, np.int32)
+    nearest(
+        np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1]), np.ascontiguousarray(shape), REACH, z, grow,
+        box.y0, box.x0, owner,
+    )  # fmt: skip
+    y, x = np.nonzero(owner)
+    who, values = owner[y, x] - 1, value[y, x]
+    n = len(rows)
+    sums = np.zeros((n, _SUMS))
+    np.add.at(sums[:, 0], who, 1.0)
+    np.add.at(sums[:, 1], who, values)
+    np.add.at(sums[:, 2], who, values * (x + box.x0))
+    np.add.at(sums[:, 3], who, values * (y + box.y0))
+    order = np.lexsort((-values, who))
+    mine, first = np.unique(who[order], return_index=True)
+    top = order[first]
+    sums[:, 4] = -np.inf
+    sums[mine, 4], sums[mine, 5], sums[mine, 6] = values[top], x[top] + box.x0, y[top] + box.y0
+    prints = runs_of(owner, box.y0, box.x0)
+    local = Footprints(prints.row, prints.start, prints.stop, rows[prints.index])
+    some = sums[:, 0] > 0
+    return local, rows[some], sums[some]
+
+
+def measure_found(
+    objects: Detections, sums: Floats, image: SkyImage, noise: Noise, options: NeuralOptions, crew: Crew
+) -> Measured:
+    """
+    One component a source: fluxes by a joint fit; position and shape too where the source is bright.
+
+    Parameters
+    ----------
+    objects, sums
+        As `with_footprints` gives them.
+    image, noise
+        The map.
+    options
+        From which signal to noise on position and shape are fitted, and from which a shape is resolved.
+    crew
+        Who does it.
+    """
+    n = len(objects)
+    if not n:
+        return nothing()
+    beam = _beams(image, objects)
+    shape, point = shapes_of(objects, beam)
+    x, y = objects["x"], objects["y"]
+    menu = ForcedOptions(fit="shape", free_snr=options.free_snr)
+    forced = measure_at(image, noise, Places(x, y, shape, beam), menu, crew)
+    free = forced.shape_cov[:, 0, 0] > 0.0
+    sharp = free & ~(_resolution(forced, beam) > options.resolved_sigma)
+    if sharp.any():  # once more, as points
+        shape = np.where(sharp[:, None], beam, np.where(free[:, None], forced.shape, shape))
+        at = np.where(free, forced.x, x), np.where(free, forced.y, y)
+        n_free = np.where(sharp, 3, np.where(free, 6, 1))
+        places = Places(*at, np.ascontiguousarray(shape), beam)
+        forced = measure_at(image, noise, places, menu, crew, free=n_free)
+        free = forced.shape_cov[:, 0, 0] > 0.0
+    point = sharp | (point & ~free)
+    return _measured(objects, sums, forced, point, beam, image)
+
+
+def _resolution(forced: Forced, beam: Floats) -> Floats:
+    """Ln of the area of each fitted shape over that of the beam, in units of its error."""
+    xx, xy, yy = forced.shape.T
+    det = np.maximum(xx * yy - xy * xy, 1e-12)
+    slope = 0.5 * np.stack([yy, -2.0 * xy, xx], axis=1) / det[:, None]
+    variance = np.einsum("ni,nij,nj->n", slope, forced.shape_cov, slope)
+    ratio = 0.5 * np.log(det / determinants(beam))
+    return np.asarray(np.divide(ratio, np.sqrt(variance), out=np.zeros_like(ratio), where=variance > 0.0))
+
+
+def _measured(
+    objects: Detections, sums: Floats, forced: Forced, point: NDArray[np.bool_], beam: Floats, image: SkyImage
+) -> Measured:
+    """The rows of components and islands."""
+    n = len(objects)
+    unit = beam if image.even else unit_beams_at(image, objects.boxes)
+    gain = np.sqrt(determinants(beam) / determinants(unit))
+    held = forced.position_cov[:, 0] == 0.0
+    spread = objects["x_err"] ** 2
+    position = np.where(held[:, None], np.stack([spread, np.zeros(n), spread], axis=1), forced.position_cov)
+    c = np.zeros((n, row.N_COMPONENT))
+    lost = ~np.isfinite(forced.flux_peak)
+    c[:, row.AMPLITUDE] = forced.flux_peak
+    c[:, row.X], c[:, row.Y] = forced.x, forced.y
+    c[:, row.XX : row.YY + 1] = c[:, row.SHAPE : row.SHAPE + 3] = forced.shape
+    cov = np.zeros((n, 6, 6))
+    cov[:, 0, 0] = forced.flux_peak_err**2
+    cov[:, 1, 1], cov[:, 1, 2], cov[:, 2, 2] = position.T
+    cov[:, 3:, 3:] = forced.shape_cov
+    i, j = np.triu_indices(6)
+    c[:, row.COV : row.FLUX] = cov[:, i, j]
+    c[:, row.FLUX], c[:, row.FLUX_VAR] = forced.flux_int, forced.flux_int_err**2
+    c[:, row.BEAM_FLUX] = np.where(point, forced.flux_int, np.nan)
+    c[:, row.BEAM_FLUX_VAR] = np.where(point, forced.flux_int_err**2, np.nan)
+    c[:, row.RESOLUTION] = np.where(point, 0.0, _resolution(forced, beam))
+    c[:, row.RMS], c[:, row.LEVEL], c[:, row.REST_RMS] = forced.rms, forced.background, forced.residual_rms
+    c[:, row.REST_PEAK] = np.nan
+    drop = flag("held") | flag("coincident")
+    c[:, row.FLAGS] = (forced.flags & ~drop) | np.where(lost, flag("fit_failed"), 0)
+    c[:, row.ISLAND] = np.arange(n)
+    islands = np.zeros((n, row.N_ISLAND))
+    total = np.where(sums[:, 1] != 0.0, sums[:, 1], np.nan)
+    islands[:, row.I_N] = sums[:, 0]
+    islands[:, row.I_SUM] = sums[:, 1] / (2.0 * np.pi * np.sqrt(determinants(unit)))
+    islands[:, row.I_X] = np.where(np.isfinite(total), sums[:, 2] / total, objects["x"])
+    islands[:, row.I_Y] = np.where(np.isfinite(total), sums[:, 3] / total, objects["y"])
+    islands[:, row.I_PEAK], islands[:, row.I_XPEAK], islands[:, row.I_YPEAK] = (
+        sums[:, 4],
+        sums[:, 5],
+        sums[:, 6],
+    )
+    islands[:, row.I_RMS], islands[:, row.I_LEVEL] = forced.rms, forced.background
+    islands[:, row.I_REST_RMS], islands[:, row.I_REST_PEAK] = forced.residual_rms, np.nan
+    islands[:, row.I_XX : row.I_YY + 1] = unit
+    flags = border_flags(objects.boxes, np.zeros(n, np.bool_), image.box, image)
+    return Measured(
+        c,
+        np.empty((0, 3)),
+        islands,
+        objects.boxes,
+        flags,
+        np.arange(n),
+        np.abs(c[:, row.AMPLITUDE]),
+        beam,
+        unit,
+        gain,
+    )
+
+
+def _beams(image: SkyImage, found: Detections) -> Floats:
+    """Covariances ``(n, 3)`` of the beam at detections (pixels squared)."""
+    if not len(found):
+        return np.empty((0, 3))
+    return beams_at(image, boxes_of(found["x"], found["y"], np.ones(len(found), np.bool_)))

@@ -1,0 +1,241 @@
+"""The dense head: a network, its loss, and what its answers mean; one prediction a cell of 2 x 2 pixels.
+
+A beam holds several cells, so sources that blend have cells of their own and no cell needs several boxes. All cells
+near a source's centre are to find it; the best of them is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skysift.find.neural.blocks import Trunk
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.found import RAW, as_detections, nothing_found
+from skysift.find.neural.inputs import CHANNELS, CONDITIONS, beam_condition, channels, largest_near
+from skysift.find.neural.judge import judged
+from skysift.find.neural.targets import PARAMETERS, nearest_sources, source_parameters
+from skysift.find.neural.yolo.options import DenseOptions
+from skysift.learn.fields import Field
+from skysift.learn.learner import Batch, Learner
+from skysift.learn.samples import Crop
+from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
+
+__all__ = ["DenseDetector", "DenseLearner", "DenseNet"]
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+STRIDE = 2
+UNIT = 2.5  # pixels: offsets are in units of this
+_FWHM = 2.3548200450309493
+_LOW, _HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
+_PRIOR = 0.02  # part of the cells near a source, where the objectness begins
+_N = len(PARAMETERS)
+
+
+class DenseNet(nn.Module):
+    """Objectness, parameters, ln of their scales and classes (n, 1 + 2 parameters + classes, y / 2, x / 2)."""
+
+    def __init__(self, options: DenseOptions) -> None:
+        super().__init__()
+        self.trunk = Trunk(CHANNELS, options.widths, options.depths, CONDITIONS)
+        self.head = nn.Conv2d(options.widths[0], 1 + 2 * _N + len(CLASSES), 1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        with torch.no_grad():
+            assert self.head.bias is not None
+            self.head.bias.zero_()
+            self.head.bias[0] = float(np.log(_PRIOR / (1.0 - _PRIOR)))
+
+    def forward(self, image: Tensor, told: Tensor) -> Tensor:
+        """Answers (n, answer, y / 2, x / 2) for images (n, channel, y, x) and beams (n, condition)."""
+        answer: Tensor = self.head(self.trunk(image, told))
+        return answer
+
+
+def local_peaks(z: Pixels) -> Pixels:
+    """Ln of the largest of the 4 x 4 pixels around each cell (y / 2, x / 2), of 1 at least: what fluxes are told from."""
+    top = np.empty(z.shape, np.float32)
+    largest_near(np.ascontiguousarray(z, np.float32), 1, top)
+    ny, nx = z.shape[0] // STRIDE, z.shape[1] // STRIDE
+    pooled = top[: ny * STRIDE, : nx * STRIDE].reshape(ny, STRIDE, nx, STRIDE).max(axis=(1, 3))
+    return np.asarray(np.log(np.maximum(pooled, np.float32(1.0))), np.float32)
+
+
+class DenseLearner(Learner[DenseOptions]):
+    """The dense head as a model that can be trained; judged by the score of the first SKA data challenge."""
+
+    name: ClassVar[str] = "yolo-dense"
+
+    def net(self) -> nn.Module:
+        """The network with fresh weights."""
+        return DenseNet(self.options)
+
+    def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
+        """Images, beams, and for each cell whether it is to find a source, what that looks like, and how sure we are."""
+        made = [self._targets(crop) for crop in crops]
+        return {
+            "image": torch.from_numpy(np.stack([channels(crop.pixels) for crop in crops])),
+            "told": torch.from_numpy(beam_condition(np.stack([crop.beam for crop in crops]))),
+            "near": torch.from_numpy(np.stack([each[0] for each in made])),
+            "target": torch.from_numpy(np.stack([each[1] for each in made])),
+            "weight": torch.from_numpy(np.stack([each[2] for each in made])),
+            "kind": torch.from_numpy(np.stack([each[3] for each in made])),
+        }
+
+    def _targets(self, crop: Crop) -> tuple[NDArray[np.int8], Pixels, Pixels, NDArray[np.int64]]:
+        """Near (1 yes, 0 no, -1 neither), target and weight ``(parameter, y, x)``, class ``(y, x)``, -1 for unknown."""
+        options = self.options
+        ny, nx = crop.pixels.shape[0] // STRIDE, crop.pixels.shape[1] // STRIDE
+        labels = crop.labels
+        width = _FWHM * float((crop.beam[0] * crop.beam[2] - crop.beam[1] ** 2) ** 0.25)
+        major = _FWHM * np.sqrt(
+            np.maximum(
+                0.5 * (labels[:, 2] + labels[:, 4])
+                + np.hypot(0.5 * (labels[:, 2] - labels[:, 4]), labels[:, 3]),
+                0.0,
+            )
+        )
+        core = np.maximum(max(options.positive * width, 0.75 * STRIDE), 0.15 * np.hypot(major, width))
+        ratio = options.ignored / options.positive
+        bright = labels[:, 5] >= options.faintest
+        learnt = bright & (labels[:, 9] > 0.0)
+        hidden = bright & (labels[:, 9] <= 0.0)
+        owner, away = np.empty((ny, nx), np.int32), np.empty((ny, nx))
+        use = np.flatnonzero(learnt)
+        nearest_sources(labels[use, 0], labels[use, 1], ratio * core[use], ny, nx, STRIDE, owner, away)
+        near = np.where(owner >= 0, np.where(away * ratio <= 1.0, 1, -1), 0).astype(np.int8)
+        if hidden.any():
+            other, far = np.empty((ny, nx), np.int32), np.empty((ny, nx))
+            nearest_sources(
+                labels[hidden, 0], labels[hidden, 1], ratio * core[hidden], ny, nx, STRIDE, other, far
+            )
+            near[(other >= 0) & (near == 0)] = -1
+        blank = ~np.isfinite(crop.pixels)[: ny * STRIDE, : nx * STRIDE]
+        near[blank.reshape(ny, STRIDE, nx, STRIDE).all(axis=(1, 3)) & (near == 0)] = -1
+        target = np.zeros((_N, ny, nx), np.float32)
+        weight = np.zeros((_N, ny, nx), np.float32)
+        kind = np.full((ny, nx), -1, np.int64)
+        if use.size:
+            j, i = np.nonzero(near == 1)
+            mine = use[owner[j, i]]
+            values = source_parameters(labels, crop.beam)[mine]
+            peaks = local_peaks(crop.pixels)
+            target[0, j, i] = (labels[mine, 0] - (STRIDE * i + 0.5 * (STRIDE - 1))) / UNIT
+            target[1, j, i] = (labels[mine, 1] - (STRIDE * j + 0.5 * (STRIDE - 1))) / UNIT
+            target[2:, j, i] = np.nan_to_num(values).T
+            target[2, j, i] -= peaks[j, i]
+            weight[:, j, i] = 1.0
+            long = 1.0 - np.hypot(1.0, np.exp(values[:, 2])) / np.hypot(1.0, np.exp(values[:, 1]))
+            sure = long * np.minimum(labels[mine, 5] / 5.0, 2.0)
+            weight[5, j, i] = weight[6, j, i] = np.minimum(3.0 * sure, 2.0)
+            weight[7, j, i] = np.isfinite(values[:, 5]) * np.minimum(labels[mine, 5] / 10.0, 1.0)
+            kind[j, i] = labels[mine, 8].astype(np.int64)
+        return near, target, weight, kind
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """
+        Cross entropy of the objectness over all cells; Laplace likelihood of the parameters, cross entropy of the class.
+
+        All are divided by the number of cells that are near a source, so that the objectness is a probability.
+        """
+        answer = net(batch["image"], batch["told"]).float()
+        near = batch["near"]
+        count = (near == 1).sum().clamp(min=1).float()
+        wrong = functional.binary_cross_entropy_with_logits(
+            answer[:, 0], (near == 1).float(), reduction="none"
+        )
+        objectness = (wrong * (near >= 0)).sum() / count
+        at = (near == 1).nonzero(as_tuple=True)
+        mean, scale = answer[:, 1 : 1 + _N], answer[:, 1 + _N : 1 + 2 * _N]
+        mean, scale = mean.permute(0, 2, 3, 1)[at], scale.permute(0, 2, 3, 1)[at].clamp(_LOW, _HIGH)
+        target = batch["target"].permute(0, 2, 3, 1)[at]
+        weight = batch["weight"].permute(0, 2, 3, 1)[at]
+        likelihood = (mean - target).abs() * torch.exp(-scale) + scale
+        shapes = (likelihood * weight).sum() / count
+        kind = batch["kind"][at]
+        logits = answer[:, 1 + 2 * _N :].permute(0, 2, 3, 1)[at]
+        classes = functional.cross_entropy(logits, kind, ignore_index=-1, reduction="sum") / count
+        options = self.options
+        return {
+            "objectness": options.objectness * objectness,
+            "shapes": options.shapes * shapes,
+            "classes": options.classes * classes,
+        }
+
+    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+        """Completeness, purity and the score of the data challenge on the parts of fields that are kept for this."""
+        return judged(DenseDetector(self.options), net, fields, device)
+
+
+class DenseDetector(Detector):
+    """What the answers of the dense head mean."""
+
+    stride: ClassVar[int] = 2
+
+    def __init__(self, options: DenseOptions) -> None:
+        self.options = options
+        self.multiple = STRIDE * 2 ** (len(options.widths) - 1)
+
+    def net(self) -> nn.Module:
+        """The network, for weights to be put in."""
+        return DenseNet(self.options)
+
+    def inputs(self, z: Pixels, beam: Floats) -> dict[str, Pixels]:
+        """The inputs of the network for a window ``(y, x)`` in units of the noise and its beam ``(3,)``."""
+        return {"image": channels(z)[None], "told": beam_condition(beam[None])}
+
+    def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
+        """Detections of a window, centres in its pixels, with an objectness above `least`; doubles among them."""
+        logit = answer[0]
+        with np.errstate(over="ignore"):
+            chance = 1.0 / (1.0 + np.exp(-logit.astype(np.float64)))
+        j, i = np.nonzero(chance >= least)
+        if not j.size:
+            return nothing_found()
+        width = _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+        values = answer[:, j, i].astype(np.float64)
+        mean, scale = values[1 : 1 + _N], np.exp(np.clip(values[1 + _N : 1 + 2 * _N], _LOW, _HIGH))
+        logits = values[1 + 2 * _N :]
+        share = np.exp(logits - logits.max(axis=0))
+        share /= share.sum(axis=0)
+        major, minor = (width * np.exp(np.clip(each, -3.0, 6.0)) for each in (mean[3], mean[4]))
+        length = np.maximum(np.hypot(mean[5], mean[6]), 1e-9)
+        error = (
+            np.sqrt(2.0) * scale
+        )  # a Laplace distribution of scale b has a standard deviation of sqrt(2) b
+        columns = {
+            "x": STRIDE * i + 0.5 * (STRIDE - 1) + UNIT * mean[0],
+            "y": STRIDE * j + 0.5 * (STRIDE - 1) + UNIT * mean[1],
+            "snr": np.exp(mean[2] + local_peaks(z)[j, i]),
+            "major": np.maximum(major, minor),
+            "minor": np.minimum(major, minor),
+            "cos": mean[5] / length,
+            "sin": mean[6] / length,
+            "core": np.clip(mean[7], 0.0, 1.0),
+            "x_err": UNIT * np.sqrt(0.5 * (error[0] ** 2 + error[1] ** 2)),
+            "snr_err": error[2],
+            "major_err": error[3],
+            "minor_err": error[4],
+            "pa_err": np.minimum(
+                0.5 * np.hypot(error[5], error[6]) / np.sqrt(2.0) / length, np.pi / np.sqrt(12.0)
+            ),
+            "core_err": error[7],
+            "class": share.argmax(axis=0).astype(np.float64),
+            "class_score": share.max(axis=0),
+            "reach": np.full(j.size, 0.95 * width),
+        }
+        assert tuple(columns) == RAW
+        return as_detections(columns, chance[j, i])
+
+
+def options_of(card: Mapping[str, object]) -> DenseOptions:
+    """The options that a card tells of."""
+    return DenseOptions.parse(dict(card))

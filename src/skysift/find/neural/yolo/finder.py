@@ -1,0 +1,14 @@
+"""`YoloFinder`: networks that look once; the dense head and others, behind one name."""
+
+from __future__ import annotations
+
+from skysift.find.neural.finder import NeuralFinder
+from skysift.find.neural.yolo.dense import DenseDetector, options_of
+
+__all__ = ["YoloFinder"]
+
+
+class YoloFinder(NeuralFinder):
+    """Sources by networks of the yolo family (Redmon et al. 2016, CVPR; Cornu et al. 2024, A&A 690, A211)."""
+
+    models = {"yolo-dense": lambda card: DenseDetector(options_of(card))}

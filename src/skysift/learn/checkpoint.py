@@ -1,0 +1,229 @@
+"""Weights and their card in one file: what was learnt, from what, how good it is, and for which network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from skysift.base.errors import DataError, UsageError
+
+__all__ = ["FORMAT", "Card", "Checkpoint", "load_into", "read_card", "read_checkpoint", "write_checkpoint"]
+
+FORMAT = 1  # of the card; a file with a higher number is of a newer skysift
+
+
+@dataclass(frozen=True)
+class Card:
+    """
+    What a file of weights tells of itself.
+
+    Attributes
+    ----------
+    model
+        Name of the model in the index.
+    name
+        Of these weights.
+    task
+        What they are for, one sentence.
+    options
+        Of the model.
+    training
+        What they were trained on and how: recipe, fields, seeds, steps, JSON-safe.
+    numbers
+        What was measured, by name.
+    settings
+        What was chosen after training, such as thresholds and the calibration of scores.
+    version
+        Of skysift that wrote them.
+    """
+
+    model: str
+    name: str
+    task: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+    format: int = FORMAT
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card as JSON-safe values."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str) -> Card:
+        """The card that `to_dict` told of; a field that is not known is refused, for it may change what is meant.
+
+        Raises
+        ------
+        DataError
+            A field is not known, or one is missing.
+        """
+        known = {each.name for each in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown or values.get("format", 0) > FORMAT:
+            raise DataError(
+                f"the card of {where} has something that this version does not know",
+                got=unknown[0] if unknown else f"format {values['format']}",
+                allowed=sorted(known) if unknown else f"format {FORMAT}",
+                todo="update skysift, or take weights made for this version",
+            )
+        if "model" not in values or "name" not in values:
+            raise DataError(f"the card of {where} does not tell its model and name", got=sorted(values))
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """
+    Weights as they were read.
+
+    Attributes
+    ----------
+    card
+        What they are.
+    tensors
+        By the names of the network's parameters.
+    checksum
+        "sha256:" and the digest of the file.
+    path
+        Of the file.
+    """
+
+    card: Card
+    tensors: Mapping[str, Tensor]
+    checksum: str
+    path: Path
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool = False) -> str:
+    """Write weights with their card, whole or not at all; the checksum of the file.
+
+    Parameters
+    ----------
+    path
+        Of the file: NAME.safetensors.
+    tensors
+        The weights.
+    card
+        What they are.
+    half
+        Whether float32 is kept as float16, which halves the file.
+    """
+    kept = {
+        name: (value.half() if half and value.dtype == torch.float32 else value).detach().cpu().contiguous()
+        for name, value in tensors.items()
+    }
+    content = save(kept, metadata={"card": json.dumps(card.to_dict(), sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def read_card(path: Path) -> Card:
+    """The card of a file of weights, without reading the weights.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    DataError
+        It is not one of weights with a card.
+    """
+    if not path.is_file():
+        raise UsageError("there is no such file of weights", got=path, todo="`skysift models` lists names")
+    try:
+        with safe_open(path, "pt") as opened:
+            told = (opened.metadata() or {}).get("card")
+    except (SafetensorError, OSError) as error:
+        raise DataError("not a file of weights (safetensors)", got=path.name) from error
+    if told is None:
+        raise DataError("the file of weights has no card", got=path.name, allowed="one that skysift wrote")
+    try:
+        values = json.loads(told)
+    except ValueError as error:
+        raise DataError("the card of the weights cannot be read", got=path.name) from error
+    return Card.from_dict(values, path.name)
+
+
+def read_checkpoint(path: Path, checksum: str | None = None) -> Checkpoint:
+    """Weights with their card.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    checksum
+        That the file must have; None takes any.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    DataError
+        It is not one of weights with a card, or not that of the checksum.
+    """
+    card = read_card(path)
+    content = path.read_bytes()
+    found = "sha256:" + hashlib.sha256(content).hexdigest()
+    if checksum is not None and found != checksum:
+        raise DataError(
+            f"the file of weights {path.name} is not what it should be: its checksum differs",
+            got=found[:23],
+            allowed=checksum[:23],
+            todo="install skysift again",
+        )
+    with safe_open(path, "pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    return Checkpoint(card, tensors, found, path)
+
+
+def load_into(net: nn.Module, checkpoint: Checkpoint) -> None:
+    """Give a network the weights of a checkpoint.
+
+    Raises
+    ------
+    DataError
+        They are of another network.
+    """
+    own = net.state_dict()
+    missing = sorted(set(own) - set(checkpoint.tensors))
+    extra = sorted(set(checkpoint.tensors) - set(own))
+    unlike = sorted(
+        name
+        for name in own
+        if name in checkpoint.tensors and own[name].shape != checkpoint.tensors[name].shape
+    )
+    for what, names in (
+        ("lacks", missing),
+        ("has more than it takes:", extra),
+        ("has another shape of", unlike),
+    ):
+        if names:
+            raise DataError(
+                f"{checkpoint.path.name} is a checkpoint of another network: it {what} {names[0]}",
+                got=f"model {checkpoint.card.model}",
+                todo="give weights of this model (`skysift models`)",
+            )
+    net.load_state_dict({name: value.to(own[name].dtype) for name, value in checkpoint.tensors.items()})
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,62 @@
+"""Where networks run, and with which numbers; memory that does not suffice."""
+
+from __future__ import annotations
+
+import torch
+
+from skysift.base.errors import UsageError
+
+__all__ = ["device_named", "out_of_memory", "precision_on"]
+
+
+def device_named(name: str) -> torch.device:
+    """The device of this name: cpu, cuda, cuda:1, or auto (a GPU where there is one).
+
+    Raises
+    ------
+    UsageError
+        There is no such device on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    kind, _, number = name.partition(":")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind != "cuda" or (number and not number.isdigit()):
+        raise UsageError("no such device", got=name, allowed="auto, cpu, cuda, cuda:N")
+    if int(number or 0) >= count:
+        raise UsageError(
+            "this machine has no such GPU, or torch cannot use it",
+            got=name,
+            allowed="cpu" if not count else f"cpu, cuda:0 to cuda:{count - 1}",
+            todo="give --device cpu",
+        )
+    return torch.device(name)
+
+
+def precision_on(device: torch.device, name: str) -> torch.dtype | None:
+    """The kind of numbers for autocast, None for float32 throughout.
+
+    Parameters
+    ----------
+    device
+        Where the network runs.
+    name
+        float32, bfloat16, or auto: bfloat16 where the hardware multiplies it.
+    """
+    if name == "float32":
+        return None
+    if name == "auto":
+        able = (
+            torch.cuda.is_bf16_supported()
+            if device.type == "cuda"
+            else bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        )
+        return torch.bfloat16 if able else None
+    return torch.bfloat16
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory did not suffice."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -1,0 +1,328 @@
+"""The one loop that trains every model: forward, loss, step, validate; it goes on where it was broken off."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import math
+import os
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from skysift.base.errors import DataError, UsageError
+from skysift.base.options import Options
+from skysift.learn.device import out_of_memory, precision_on
+from skysift.learn.fields import Field
+from skysift.learn.learner import Learner
+from skysift.learn.optim import Average, make_optimizer, rate
+from skysift.learn.options import TrainOptions
+from skysift.learn.samples import Samples
+
+__all__ = ["LOG", "STATE", "Trained", "train"]
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+STATE, LOG = "state.pt", "log.csv"
+_AHEAD = 4  # batches that are prepared while the network is busy
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """
+    The outcome of a training.
+
+    Attributes
+    ----------
+    weights
+        The running mean of the weights at the validation with the best score.
+    numbers
+        What that validation gave.
+    step
+        After how many steps it was.
+    steps
+        How many steps were made in all.
+    stopped
+        Why training ended before its last step; empty where it did not.
+    """
+
+    weights: Mapping[str, Tensor]
+    numbers: Mapping[str, float]
+    step: int
+    steps: int
+    stopped: str = ""
+
+
+@dataclass
+class _State:
+    """What goes on from step to step."""
+
+    net: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: Average
+    split: int  # parts that a batch is run in; grows where memory does not suffice
+    step: int = 0
+    best: float = -math.inf
+    best_step: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best_numbers: dict[str, float] = field(default_factory=dict)
+    worse: int = 0  # validations since the best
+    numbers: dict[str, float] = field(default_factory=dict)  # of the last validation
+
+    def save(self, path: Path, key: str) -> None:
+        """Write all of it, whole or not at all."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "key": key,
+                "net": self.net.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": self.average.values,
+                "split": self.split,
+                "step": self.step,
+                "best": self.best,
+                "best_step": self.best_step,
+                "best_weights": self.best_weights,
+                "best_numbers": self.best_numbers,
+                "worse": self.worse,
+            },
+            part,
+        )
+        os.replace(part, path)
+
+    def load(self, path: Path, key: str, device: torch.device) -> None:
+        """Take up what was written.
+
+        Raises
+        ------
+        UsageError
+            It is of another training.
+        """
+        stored = torch.load(path, map_location=device, weights_only=True)
+        if stored["key"] != key:
+            raise UsageError(
+                "the folder holds another training that was broken off",
+                got=path.parent.name,
+                todo="give the recipe and the options of that one, another --out, or --fresh",
+            )
+        self.net.load_state_dict(stored["net"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.average.values = stored["average"]
+        for name in ("split", "step", "best", "best_step", "best_weights", "best_numbers", "worse"):
+            setattr(self, name, stored[name])
+
+
+def train(
+    learner: Learner[Any],
+    fields: Sequence[Field],
+    options: TrainOptions,
+    folder: Path,
+    *,
+    device: torch.device,
+    start: Mapping[str, Tensor] | None = None,
+    key: str = "",
+    progress: Progress | None = None,
+) -> Trained:
+    """
+    Train a model on fields.
+
+    The log (`LOG`) has one row each validation; `STATE` holds all that is needed to go on after a break: the same
+    call then continues with the same crops. Batches that memory does not suffice for are run in halves.
+
+    Parameters
+    ----------
+    learner
+        The model.
+    fields
+        What it learns from; the parts that they keep are validated on.
+    options
+        How.
+    folder
+        Where state and log are.
+    device
+        Where the network runs.
+    start
+        Weights to begin with, for fine-tuning; None for fresh ones.
+    key
+        What decides the training; a state with another key is refused.
+    progress
+        Called as progress(stage, done, total).
+
+    Raises
+    ------
+    DataError
+        The loss is not a number; the last good weights are in the folder.
+    UsageError
+        No crop fits, or the folder holds another training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.random_seed)
+    net = learner.net()
+    if start is not None:
+        net.load_state_dict(dict(start))
+    net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    state = _State(net, make_optimizer(net, options), Average(net, options.average), options.accumulate)
+    if (folder / STATE).exists():
+        state.load(folder / STATE, key, device)
+    kind = precision_on(device, options.precision)
+    samples = Samples(
+        fields, options.crop, options.batch * options.accumulate, options.random_seed, masks=learner.masks
+    )
+    log = _Log(folder / LOG, state.step)
+    told = progress or _silent
+    told("train", state.step, options.steps)
+    stopped = ""
+    sums: dict[str, float] = {}
+    with contextlib.closing(_batches(learner, samples, state.step)) as batches:
+        while state.step < options.steps and not stopped:
+            batch = next(batches)
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate(state.step, options)
+            terms = _step(learner, state, batch, device, kind, options)
+            if not math.isfinite(sum(terms.values())):
+                raise DataError(
+                    f"the loss is not a number at step {state.step + 1}",
+                    got=", ".join(f"{name} {value:.3g}" for name, value in terms.items()),
+                    todo=f"the last good weights are those of {STATE}; give a lower learning_rate, and the same command",
+                )
+            state.average.update(state.net, state.step)
+            state.step += 1
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value
+            sums["n"] = sums.get("n", 0.0) + 1.0
+            told("train", state.step, options.steps)
+            if state.step % options.validate_every == 0 or state.step == options.steps:
+                _validate(learner, state, fields, device)
+                log.add(state, sums, rate(state.step - 1, options))
+                sums = {}
+                state.save(folder / STATE, key)
+                if options.patience and state.worse >= options.patience:
+                    stopped = f"no better score in {state.worse} validations"
+    return Trained(state.best_weights, state.best_numbers, state.best_step, state.step, stopped)
+
+
+def _batches(learner: Learner[Options], samples: Samples, step: int) -> Generator[dict[str, Tensor]]:
+    """Batches as tensors, prepared while the network is busy."""
+
+    def made(number: int) -> dict[str, Tensor]:
+        return learner.batch(samples.at(number))
+
+    with ThreadPoolExecutor(1) as worker:
+        waiting = [worker.submit(made, step + k) for k in range(_AHEAD)]
+        try:
+            while True:
+                yield waiting.pop(0).result()
+                step += 1
+                waiting.append(worker.submit(made, step + _AHEAD - 1))
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+def _step(
+    learner: Learner[Any],
+    state: _State,
+    batch: dict[str, Tensor],
+    device: torch.device,
+    kind: torch.dtype | None,
+    options: TrainOptions,
+) -> dict[str, float]:
+    """One step of the optimiser; the terms of the loss. Where memory does not suffice the batch is run in halves."""
+    while True:
+        try:
+            return _tried_step(learner, state, batch, device, kind, options)
+        except RuntimeError as error:
+            n = len(next(iter(batch.values())))
+            if not out_of_memory(error) or state.split >= n:
+                raise
+            state.split = min(2 * state.split, n)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def _tried_step(
+    learner: Learner[Any],
+    state: _State,
+    batch: dict[str, Tensor],
+    device: torch.device,
+    kind: torch.dtype | None,
+    options: TrainOptions,
+) -> dict[str, float]:
+    state.net.train()
+    state.optimizer.zero_grad(set_to_none=True)
+    totals: dict[str, float] = {}
+    n = len(next(iter(batch.values())))
+    for rows in torch.arange(n).chunk(min(state.split, n)):
+        part = {name: value[rows].to(device, non_blocking=True) for name, value in batch.items()}
+        with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
+            terms = learner.loss(state.net, part)
+        share = len(rows) / n
+        loss = share * torch.stack([each.float() for each in terms.values()]).sum()
+        if not torch.isfinite(loss):
+            return {name: float(each.detach()) for name, each in terms.items()}
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, each in terms.items():
+            totals[name] = totals.get(name, 0.0) + share * float(each.detach())
+    length = nn.utils.clip_grad_norm_(state.net.parameters(), options.clip)
+    if not torch.isfinite(length):
+        return {"gradient": float(length)}
+    state.optimizer.step()
+    return totals
+
+
+def _validate(learner: Learner[Any], state: _State, fields: Sequence[Field], device: torch.device) -> None:
+    """Judge the running mean of the weights; keep it where it is the best so far."""
+    own = {name: value.clone() for name, value in state.net.state_dict().items()}
+    state.net.load_state_dict(state.average.values)
+    state.net.eval()
+    with torch.no_grad():
+        numbers = learner.validate(state.net, fields, device)
+    state.net.load_state_dict(own)
+    score = numbers.get(learner.better, -math.inf)
+    if not math.isfinite(score):
+        score = -math.inf
+    if score > state.best or not state.best_weights:
+        state.best, state.best_step, state.worse = score, state.step, 0
+        state.best_weights = {
+            name: value.detach().cpu().clone() for name, value in state.average.values.items()
+        }
+        state.best_numbers = numbers
+    else:
+        state.worse += 1
+    state.numbers = numbers
+
+
+class _Log:
+    """A table of what each validation gave, one row each, written as it comes."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        self.path, self.began = path, time.perf_counter()
+        if step == 0 and path.exists():
+            path.unlink()
+
+    def add(self, state: _State, sums: Mapping[str, float], learning_rate: float) -> None:
+        """Append the row of a validation."""
+        n = sums.get("n", 1.0)
+        row: dict[str, object] = {
+            "step": state.step,
+            "seconds": round(time.perf_counter() - self.began, 1),
+            "learning_rate": f"{learning_rate:.3g}",
+            **{f"loss_{name}": f"{value / n:.5g}" for name, value in sums.items() if name != "n"},
+            **{name: f"{value:.5g}" for name, value in state.numbers.items()},
+        }
+        fresh = not self.path.exists()
+        with self.path.open("a", newline="") as out:
+            writer = csv.DictWriter(out, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress is told."""

@@ -1,0 +1,51 @@
+"""What the loop is told; light: nothing here imports torch."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from skysift.base.options import Options, option
+
+__all__ = ["TrainOptions"]
+
+
+class TrainOptions(Options):
+    """How a model is trained; the same for every model."""
+
+    steps: int = option(8000, at_least=1, doc="Steps of the optimiser, after which training ends.")
+    batch: int = option(
+        4, at_least=1, doc="Crops that the network sees at once; halved where memory is short."
+    )
+    accumulate: int = option(1, at_least=1, doc="Batches whose gradients make one step.")
+    crop: int = option(256, unit="pixel", at_least=32, at_most=2048, doc="Side of a crop, a multiple of 32.")
+    optimizer: Literal["adamw", "sgd"] = option(
+        "adamw", doc="AdamW (Loshchilov & Hutter 2019), or gradient descent with momentum 0.9."
+    )
+    learning_rate: float = option(1.5e-3, above=0.0, at_most=1.0, doc="The largest learning rate.")
+    weight_decay: float = option(1e-4, at_least=0.0, doc="Decay of the weights, decoupled from the gradient.")
+    warmup: float = option(
+        0.05, at_least=0.0, below=1.0, doc="Part of all steps in which the learning rate rises from 0."
+    )
+    last_rate: float = option(
+        0.01, above=0.0, at_most=1.0, doc="Learning rate at the end of the cosine, over the largest."
+    )
+    average: float = option(
+        0.995, at_least=0.0, below=1.0, doc="Decay of the running mean of the weights, which is what is kept."
+    )
+    clip: float = option(2.0, above=0.0, doc="Longer gradients are shortened to this norm.")
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", doc="Numbers that the network is run with; auto: bfloat16 where the processor has it."
+    )
+    validate_every: int = option(500, at_least=1, doc="Steps from one validation to the next.")
+    patience: int = option(
+        0, at_least=0, doc="Validations without a better score after which training ends; 0: never."
+    )
+    random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+
+    @model_validator(mode="after")
+    def _crop_fits_strides(self) -> Self:
+        if self.crop % 32:
+            raise ValueError(f"crop is a multiple of 32 pixels, not {self.crop}")
+        return self

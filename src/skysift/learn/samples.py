@@ -1,0 +1,191 @@
+"""`Samples`: crops of fields, turned and mirrored with their labels; which ones follows from seed and step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.errors import UsageError
+from skysift.base.random import generator
+from skysift.learn.fields import LABELS, Field
+from skysift.sky.box import Box
+
+__all__ = ["Crop", "Samples", "cut", "label_table", "turned"]
+
+Floats = NDArray[np.float64]
+
+_TRIES = 50  # for a crop that does not touch what is kept for validation, nor is blank
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """
+    A piece of a field.
+
+    Attributes
+    ----------
+    pixels
+        ``(y, x)`` float32 in units of the noise; NaN where there are no data.
+    labels
+        ``(object, parameter)``: the raw parameters of `skysift.learn.fields.LABELS` of the objects in and near it,
+        in their order; pixels are those of the crop.
+    rows
+        Numbers of these objects in the field.
+    beam
+        ``(3,)`` covariance of the beam (xx, xy, yy; pixels squared).
+    mask
+        ``(y, x)`` int32: 1 + place of the object in `labels` that a pixel belongs to, 0 for none. Where masks
+        overlap, the fainter object is on top.
+    """
+
+    pixels: NDArray[np.float32]
+    labels: Floats
+    rows: NDArray[np.int64]
+    beam: Floats
+    mask: NDArray[np.int32] | None = None
+
+
+def cut(field: Field, box: Box, table: Floats, margin: float = 16.0, *, masks: bool = False) -> Crop:
+    """
+    A crop of a field.
+
+    Parameters
+    ----------
+    field
+        What is cut.
+    box
+        Of the crop, inside the field.
+    table
+        ``(object, parameter)``: the labels of the field as `label_table` gives them.
+    margin
+        Objects whose centre is so far outside (pixel) are told too.
+    masks
+        Whether the masks are painted.
+    """
+    x, y = table[:, 0], table[:, 1]
+    near = (x > box.x0 - margin) & (x < box.x1 + margin) & (y > box.y0 - margin) & (y < box.y1 + margin)
+    if masks and len(field.labels.footprints):
+        boxes = field.labels.boxes
+        near |= (
+            (boxes[:, 0] < box.y1) & (boxes[:, 1] > box.y0) & (boxes[:, 2] < box.x1) & (boxes[:, 3] > box.x0)
+        )
+    rows = np.flatnonzero(near)
+    labels = table[rows].copy()
+    labels[:, 0] -= box.x0
+    labels[:, 1] -= box.y0
+    pixels = np.array(field.pixels[box.slices()], np.float32)
+    mask = _painted(field, rows, box) if masks else None
+    return Crop(pixels, labels, rows, np.array(field.beam), mask)
+
+
+def turned(crop: Crop, kind: int) -> Crop:
+    """A crop mirrored and transposed, labels and beam with it; `kind` 0 to 7, 0 leaves it as it is."""
+    pixels, labels, beam, mask = crop.pixels, crop.labels.copy(), crop.beam.copy(), crop.mask
+    ny, nx = pixels.shape
+    if kind & 1:
+        pixels, mask = pixels[:, ::-1], None if mask is None else mask[:, ::-1]
+        labels[:, 0] = nx - 1 - labels[:, 0]
+        labels[:, 3] *= -1.0
+        beam[1] *= -1.0
+    if kind & 2:
+        pixels, mask = pixels[::-1], None if mask is None else mask[::-1]
+        labels[:, 1] = ny - 1 - labels[:, 1]
+        labels[:, 3] *= -1.0
+        beam[1] *= -1.0
+    if kind & 4:
+        pixels, mask = pixels.T, None if mask is None else mask.T
+        labels[:, [0, 1]] = labels[:, [1, 0]]
+        labels[:, [2, 4]] = labels[:, [4, 2]]
+        beam[[0, 2]] = beam[[2, 0]]
+    return Crop(
+        np.ascontiguousarray(pixels),
+        labels,
+        crop.rows,
+        beam,
+        None if mask is None else np.ascontiguousarray(mask),
+    )
+
+
+class Samples:
+    """
+    Batches of crops, without end.
+
+    Parameters
+    ----------
+    fields
+        What is cut; a field is drawn in proportion to its pixels.
+    crop
+        Side of a crop (pixel).
+    batch
+        Crops of a batch.
+    random_seed
+        With the number of a batch it decides which crops it holds.
+    masks
+        Whether masks are painted.
+
+    Raises
+    ------
+    UsageError
+        There is no field, or none is large enough for a crop.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], crop: int, batch: int, random_seed: int, *, masks: bool = False
+    ) -> None:
+        large = [field for field in fields if min(field.shape) >= crop]
+        if not large:
+            raise UsageError(
+                "no field is large enough for a crop",
+                got=f"{len(fields)} fields, the largest {max((min(f.shape) for f in fields), default=0)} pixels wide",
+                allowed=f"{crop} pixels or more",
+                todo="give a smaller crop, or larger maps",
+            )
+        self.fields, self.crop, self.batch, self.seed, self.masks = large, crop, batch, random_seed, masks
+        size = np.array([field.pixels.size for field in large], np.float64)
+        self._share = size / size.sum()
+        self._tables = [label_table(field) for field in large]
+
+    def at(self, number: int) -> list[Crop]:
+        """The batch with this number."""
+        rng = generator(self.seed, "crops", str(number))
+        return [self._one(rng) for _ in range(self.batch)]
+
+    def _one(self, rng: np.random.Generator) -> Crop:
+        for _ in range(_TRIES):
+            which = int(rng.choice(len(self.fields), p=self._share))
+            field = self.fields[which]
+            y, x = (int(rng.integers(0, size - self.crop + 1)) for size in field.shape)
+            kind = int(rng.integers(8))
+            box = Box(y, y + self.crop, x, x + self.crop)
+            if field.held is not None and box.intersect(field.held).size:
+                continue
+            made = cut(field, box, self._tables[which], masks=self.masks)
+            if np.isfinite(made.pixels).mean() > 0.2:
+                return turned(made, kind)
+        raise UsageError(
+            "no crop was found that is not blank and does not touch what is kept for validation",
+            got=f"{len(self.fields)} fields",
+            todo="give a smaller crop, or keep less for validation",
+        )
+
+
+def label_table(field: Field) -> Floats:
+    """The labels of a field as ``(object, parameter)``, parameters in the order of `LABELS`."""
+    raw = field.labels.raw
+    return np.stack([np.asarray(raw[name], np.float64) for name in LABELS], axis=1)
+
+
+def _painted(field: Field, rows: NDArray[np.int64], box: Box) -> NDArray[np.int32]:
+    """Labels of a crop; the brightest first, so that what is fainter stays visible."""
+    mask = np.zeros(box.shape, np.int32)
+    order = np.argsort(-np.asarray(field.labels["snr_int"], np.float64)[rows], kind="stable")
+    chosen = field.labels.footprints.select(rows[order])
+    for row, start, stop, index in zip(chosen.row, chosen.start, chosen.stop, chosen.index, strict=True):
+        if box.y0 <= row < box.y1:
+            a, b = max(start, box.x0) - box.x0, min(stop, box.x1) - box.x0
+            if a < b:
+                mask[row - box.y0, a:b] = order[index] + 1
+    return mask
