@@ -83,6 +83,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "compare": ("skysift.cli.compare:compare", ""),
         "survey": ("skysift.cli.survey:survey", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
+        "train": ("skysift.cli.train:train", ""),
+        "models": ("skysift.cli.models:models", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

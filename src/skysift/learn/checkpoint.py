@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -129,7 +128,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card, *, h
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
-    os.replace(part, path)
+    part.replace(path)
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 

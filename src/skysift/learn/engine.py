@@ -96,7 +96,7 @@ def export(net: nn.Module, example: Mapping[str, Pixels], path: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _torch_runner(net: nn.Module, device: str, precision: str) -> Run:

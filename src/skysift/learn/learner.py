@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from skysift.base.options import Options
 from skysift.learn.fields import Field
 from skysift.learn.samples import Crop
+from skysift.sky.detections import Detections
 
 __all__ = ["Batch", "Learner"]
 
@@ -52,6 +53,10 @@ class Learner(ABC, Generic[O]):
     @abstractmethod
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The terms whose sum is made small, each a scalar, by name."""
+
+    @abstractmethod
+    def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
+        """What the network finds in the part of a field that is kept for validation, in pixels of the field."""
 
     @abstractmethod
     def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
-import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +93,7 @@ class _State:
             },
             part,
         )
-        os.replace(part, path)
+        part.replace(path)
 
     def load(self, path: Path, key: str, device: torch.device) -> None:
         """Take up what was written.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -69,14 +71,12 @@ class Trunk(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], told: int) -> None:
         super().__init__()
         self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
             nn.ModuleList(Residual(width, told) for _ in range(n))
             for width, n in zip(widths, depths, strict=True)
         )
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.after = nn.ModuleList(Residual(width, told) for width in widths[:-1])
 
     def forward(self, image: Tensor, told: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ _USUAL = 0.5
 class NeuralFinder(MapFinder[NeuralOptions]):
     """A finder whose eye is a network; `models` says which networks it can look through."""
 
-    models: Mapping[str, Callable[[Mapping[str, Any]], Detector]] = {}
+    models: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Detector]]] = {}
 
     @property
     def rated(self) -> bool:

@@ -19,7 +19,7 @@ from skysift.score.sdc1 import score_sdc1
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
-__all__ = ["find_in_field", "judged", "rows_of_field", "rows_of_found"]
+__all__ = ["LEAST", "find_in_field", "judged", "rows_of_field", "rows_of_found"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]

@@ -19,7 +19,7 @@ from skysift.find.neural.blocks import Trunk
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import RAW, as_detections, nothing_found
 from skysift.find.neural.inputs import CHANNELS, CONDITIONS, beam_condition, channels, largest_near
-from skysift.find.neural.judge import judged
+from skysift.find.neural.judge import LEAST, find_in_field, judged
 from skysift.find.neural.targets import PARAMETERS, nearest_sources, source_parameters
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.fields import Field
@@ -169,6 +169,10 @@ class DenseLearner(Learner[DenseOptions]):
             "shapes": options.shapes * shapes,
             "classes": options.classes * classes,
         }
+
+    def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
+        """What the network finds in the part of a field that is kept for validation."""
+        return find_in_field(DenseDetector(self.options), net, field, device, LEAST)
 
     def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness, purity and the score of the data challenge on the parts of fields that are kept for this."""

@@ -1,0 +1,169 @@
+"""`TrainStep`: a recipe becomes weights with their card, a log, a page and a manifest; a broken run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+
+import skysift
+from skysift.base.errors import OptionError
+from skysift.base.parallel import Crew
+from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
+from skysift.base.registry import Registry
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.training.making import make_fields
+from skysift.flow.training.page import Example, training_page
+from skysift.flow.training.recipe import Recipe
+from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
+from skysift.learn.device import device_named
+from skysift.learn.hub import SUFFIX
+from skysift.learn.learner import Learner
+from skysift.learn.loop import LOG, Trained, train
+
+__all__ = ["REPORT", "WORK", "TrainedModel", "train_products"]
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+REPORT = "report.html"
+WORK = ".training"  # the fields and the state of a training that is not finished
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training made: the folder, the card of the weights, and the manifest."""
+
+    folder: Path
+    card: Card
+    manifest: Manifest
+    trained: Trained
+
+
+def train_products(
+    recipe: Recipe,
+    out: Path,
+    *,
+    device: str = "auto",
+    workers: int = 1,
+    threads: int | None = None,
+    start: Checkpoint | None = None,
+    overwrite: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """
+    The products of a training: ``NAME.safetensors``, ``log.csv``, a page and a manifest.
+
+    Parameters
+    ----------
+    recipe
+        What is trained on what.
+    out
+        The folder. What a broken-off run has done stays in ``DIR/.training``; the same call goes on from there.
+    device
+        Where the network runs.
+    workers
+        How many fields are made at once.
+    threads
+        Threads of torch; those of the machine by default.
+    start
+        Weights to begin with.
+    overwrite
+        Whether the products of an earlier run are replaced, on success.
+    fresh
+        Whether what a broken-off run has done is discarded.
+    progress
+        Called as progress(stage, done, total).
+
+    Raises
+    ------
+    OptionError
+        The weights to begin with are of another model.
+    DataError
+        The loss is not a number.
+    """
+    begun, clock = datetime.now(UTC), time.perf_counter()
+    place = device_named(device)
+    if start is not None and start.card.model != recipe.told.model:
+        raise OptionError(
+            "the weights to begin with are of another model", got=start.card.model, allowed=recipe.told.model
+        )
+    told = recipe.to_dict()
+    started_from = None if start is None else start.checksum
+    key = hashlib.sha256(
+        json.dumps([told, started_from, skysift.__version__], sort_keys=True).encode()
+    ).hexdigest()
+    learner: Learner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
+    name = recipe.told.name + SUFFIX
+    names = (name, LOG, REPORT, MANIFEST)
+    with ProductFolder(out, names=names, overwrite=overwrite) as folder:
+        work = folder.directory / WORK
+        with writing(folder.directory):
+            if fresh and work.exists():
+                shutil.rmtree(work)
+            crew = Crew(workers, progress=progress)
+            fields = make_fields(recipe.plans, recipe.noise, work / "fields", crew)
+            spent_fields = time.perf_counter() - clock
+            if threads is not None:
+                torch.set_num_threads(threads)
+            first = None if start is None else dict(start.tensors)
+            if start is not None:
+                net = learner.net()
+                load_into(net, start)  # refuses weights of another network
+                first = net.state_dict()
+            trained = train(
+                learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
+            )
+            settings = {name: trained.numbers[name] for name in ("threshold",) if name in trained.numbers}
+            card = Card(
+                recipe.told.model,
+                recipe.told.name,
+                recipe.told.task,
+                recipe.model.to_dict(),
+                {**told, "step": trained.step, "started_from": started_from},
+                {name: value for name, value in trained.numbers.items() if name != "threshold"},
+                settings,
+                skysift.__version__,
+            )
+            write_checkpoint(folder.path(name), trained.weights, card)
+            shutil.copyfile(work / LOG, folder.path(LOG))
+            inputs = tuple(
+                InputRecord(Path(path).name, checksum(Path(path)))
+                for plan in recipe.plans
+                for path in (plan.map, plan.labels)
+                if path
+            )
+            manifest = Manifest(
+                Provenance(skysift.__version__, recipe.told.model, told, inputs, kind="step"),
+                outputs=names[:-1],
+                workers=workers,
+                started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                seconds={"fields": spent_fields, "train": time.perf_counter() - clock - spent_fields},
+                facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped},
+                versions={**library_versions(), "torch": torch.__version__},
+            )
+            net = learner.net()
+            net.load_state_dict(dict(trained.weights))
+            net = net.to(place).eval()
+            threshold = float(settings.get("threshold", 0.5))
+            held = [field for field in fields if field.held is not None][:_EXAMPLES]
+            examples = [Example(field, learner.look(net, field, place), threshold) for field in held]
+            page = training_page(
+                card, work / LOG, examples, manifest, better=learner.better, stopped=trained.stopped
+            )
+            folder.path(REPORT).write_text(page, encoding="utf-8")
+            folder.path(MANIFEST).write_text(
+                json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8"
+            )
+            folder.commit()
+            shutil.rmtree(work, ignore_errors=True)
+    return TrainedModel(out, card, manifest, trained)

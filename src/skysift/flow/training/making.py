@@ -1,0 +1,69 @@
+"""The fields of a recipe, made or read, kept in a folder until the training is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from skysift import __version__
+from skysift.base.errors import DataError
+from skysift.base.parallel import Crew
+from skysift.base.registry import Registry
+from skysift.find.neural.labelled import labelled_field
+from skysift.flow.training.recipe import FieldPlan
+from skysift.io.open import open_image
+from skysift.learn.fields import Field, read_field, write_field
+from skysift.measure.options import NoiseOptions
+from skysift.score.opening import open_truth
+from skysift.sky.box import Box
+
+__all__ = ["make_fields"]
+
+
+def make_fields(plans: tuple[FieldPlan, ...], noise: NoiseOptions, folder: Path, crew: Crew) -> list[Field]:
+    """The fields, in their order; those that are in the folder already are read.
+
+    Parameters
+    ----------
+    plans
+        What they are.
+    noise
+        How noise is measured.
+    folder
+        Where they are kept.
+    crew
+        Who makes them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = list(crew.map("fields", partial(_make, noise, folder), list(plans)))
+    return [read_field(each) for each in made]
+
+
+def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
+    """The folder of a field."""
+    decides = {**plan.to_dict(), "noise": noise.to_dict(), "version": __version__}
+    place = folder / hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    try:
+        read_field(place)
+        return place
+    except DataError:
+        shutil.rmtree(place, ignore_errors=True)
+    if plan.simulator:
+        registry = Registry[Any]("simulator")
+        simulator = registry.load(plan.simulator)(registry.options(plan.simulator).parse(plan.options or {}))
+        ((image, truth), *_) = simulator.simulate()
+    else:
+        image, truth = open_image(plan.map), open_truth(plan.labels)
+    held = _held(image.shape, plan.held)
+    write_field(place, labelled_field(image, truth, noise, name=plan.name, held=held, facts=plan.to_dict()))
+    return place
+
+
+def _held(shape: tuple[int, int], part: float) -> Box | None:
+    """The upper rows of a map: this part of it; None for no part."""
+    rows = round(part * shape[0])
+    return Box(shape[0] - rows, shape[0], 0, shape[1]) if rows else None

@@ -1,0 +1,238 @@
+"""`Recipe`: what is trained on what; read from YAML and checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from skysift.base.errors import FormatError, OptionError, UsageError
+from skysift.base.options import Options
+from skysift.base.random import generator
+from skysift.base.registry import Registry
+from skysift.flow.training.options import FieldsOptions, RecipeOptions
+from skysift.learn.options import TrainOptions
+from skysift.measure.options import NoiseOptions
+
+__all__ = ["FieldPlan", "Recipe", "read_recipe"]
+
+_DRAWS = ("between", "log", "choice")
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """
+    One field to be made.
+
+    Attributes
+    ----------
+    name
+        Of the field.
+    simulator, options
+        What makes it, with all options; or
+    map, labels
+        the files it is made from.
+    held
+        Part that is kept for validation: 1 for a field that is not trained on.
+    """
+
+    name: str
+    simulator: str = ""
+    options: Mapping[str, Any] | None = None
+    map: str = ""
+    labels: str = ""
+    held: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """What decides the field, JSON-safe."""
+        if self.simulator:
+            return {
+                "name": self.name,
+                "simulator": self.simulator,
+                "options": dict(self.options or {}),
+                "held": self.held,
+            }
+        return {
+            "name": self.name,
+            "map": Path(self.map).name,
+            "labels": Path(self.labels).name,
+            "held": self.held,
+        }
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    A recipe whose names, options and files were checked.
+
+    Attributes
+    ----------
+    told
+        What was written.
+    model
+        Options of the model.
+    train, noise
+        How it learns, and how noise is measured.
+    plans
+        The fields, one by one.
+    """
+
+    told: RecipeOptions
+    model: Options
+    train: TrainOptions
+    noise: NoiseOptions
+    plans: tuple[FieldPlan, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that decides the weights, JSON-safe."""
+        return {
+            "model": self.told.model,
+            "options": self.model.to_dict(),
+            "train": self.train.to_dict(),
+            "noise": self.noise.to_dict(),
+            "fields": [plan.to_dict() for plan in self.plans],
+        }
+
+
+def read_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
+    """A recipe from a YAML file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    changes
+        ``section.key`` -> value, such as ``train.steps`` -> "100", in place of what the file says.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or a map that it names is not there.
+    FormatError
+        It is not YAML, or no mapping.
+    OptionError
+        A key does not exist or is not allowed.
+    """
+    if not path.is_file():
+        raise UsageError("there is no such recipe", got=path)
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FormatError("the recipe is not YAML", got=path.name) from error
+    if not isinstance(written, dict):
+        raise FormatError(
+            "a recipe is a mapping of keys to values", got=f"{path.name}: {type(written).__name__}"
+        )
+    for name, value in (changes or {}).items():
+        section, _, key = name.partition(".")
+        if key and section in ("options", "train", "noise"):
+            written[section] = {**(written.get(section) or {}), key: value}
+        elif not key and section in ("name", "task", "model"):
+            written[section] = value
+        else:
+            raise OptionError(
+                "no such part of a recipe can be set",
+                got=name,
+                allowed="name, task, options.KEY, train.KEY, noise.KEY",
+            )
+    told = RecipeOptions.parse({key: {} if value is None else value for key, value in written.items()})
+    registry = Registry[Any]("model")
+    model = _in("options", registry.options(told.model), told.options)
+    train = _in("train", TrainOptions, told.train)
+    noise = _in("noise", NoiseOptions, told.noise)
+    if not told.fields:
+        raise OptionError(
+            "the recipe names no fields", got=path.name, todo="add `fields:` with a simulator or a map"
+        )
+    plans = []
+    for number, entry in enumerate(told.fields):
+        kind = _in(f"fields[{number}]", FieldsOptions, entry)
+        plans += _plans(kind, number, train.random_seed, path.parent)
+    if not any(plan.held > 0.0 for plan in plans):
+        raise OptionError(
+            "no field is kept for validation",
+            got=path.name,
+            todo="give `validation: 2` with a simulator, or `held`",
+        )
+    if all(plan.held >= 1.0 for plan in plans):
+        raise OptionError("all fields are kept for validation", got=path.name, todo="give a larger `number`")
+    return Recipe(told, model, train, noise, tuple(plans))
+
+
+def _in(where: str, menu: type[Any], values: Mapping[str, Any]) -> Any:
+    """Options of a part of the recipe; an error says which part."""
+    try:
+        return menu.parse(values)
+    except OptionError as error:
+        told = OptionError(f"{where} of the recipe: {error.wrong}", allowed=error.allowed, todo=error.todo)
+        told.got = error.got
+        raise told from None
+
+
+def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[FieldPlan]:
+    """The fields of one entry."""
+    if kind.map is not None:
+        files = {
+            name: str(folder / str(value)) for name, value in (("map", kind.map), ("labels", kind.labels))
+        }
+        for name, path in files.items():
+            if not Path(path).exists():
+                raise UsageError(f"the {name} of the recipe is not there", got=path)
+        return [FieldPlan(f"map-{number}", map=files["map"], labels=files["labels"], held=kind.held)]
+    simulator = str(kind.simulator)
+    menu = Registry[Any]("simulator").options(simulator)
+    plans = []
+    for k in range(kind.number + kind.validation):
+        rng = generator(seed, "fields", str(number), str(k))
+        chosen = {**kind.options, **{name: _drawn(name, how, rng) for name, how in kind.vary.items()}}
+        chosen["random_seed"] = int(rng.integers(1, 2**31))
+        made = _in(f"fields[{number}].options", menu, chosen)
+        if kind.sampling is not None:
+            made = _sampled(made, float(rng.uniform(*kind.sampling)))
+        held = 1.0 if k >= kind.number else 0.0
+        plans.append(FieldPlan(f"{simulator}-{number}-{k}", simulator, made.to_dict(), held=held))
+    return plans
+
+
+def _sampled(options: Any, share: float) -> Any:
+    """Options with pixels that are this part of the beam's minor axis."""
+    beam = options.beam
+    if beam is None:
+        beam = 0.6 * 1.4e9 / options.frequencies[0]
+    minor = min(beam[:2]) if isinstance(beam, tuple) else beam
+    return options.replace(beam=beam, pixel=share * minor)
+
+
+def _drawn(name: str, how: object, rng: np.random.Generator) -> object:
+    """A value as `vary` says."""
+    if not isinstance(how, dict) or len(how) != 1 or next(iter(how)) not in _DRAWS:
+        raise OptionError(
+            f"vary does not say how {name} is drawn",
+            got=how,
+            allowed="{between: [a, b]}, {log: [a, b]} or {choice: [a, b, c]}",
+        )
+    kind, values = next(iter(how.items()))
+    if not isinstance(values, list) or not values or (kind != "choice" and len(values) != 2):
+        raise OptionError(
+            f"vary has no usable values for {name}", got=values, allowed="a list; two numbers for a range"
+        )
+    if kind == "choice":
+        return values[int(rng.integers(len(values)))]
+    try:
+        low, high = (float(value) for value in values)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"vary has no usable values for {name}", got=values, allowed="two numbers"
+        ) from None
+    if not low <= high or (kind == "log" and low <= 0.0):
+        raise OptionError(
+            f"vary has no usable range for {name}", got=values, allowed="the smaller first; above 0 for log"
+        )
+    if kind == "log":
+        return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+    return float(rng.uniform(low, high))
