@@ -29,6 +29,15 @@ def data_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a small net that was trained on made skies, once for all test processes."""
+    from tests.fields import small_weights  # late: it brings torch
+
+    folder = tmp_path_factory.getbasetemp()
+    return small_weights(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
 def program() -> Callable[[str, str], str]:
     """program(name, how): the path of a program; without it the test is skipped, or with CI=true fails."""
 

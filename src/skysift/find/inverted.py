@@ -40,7 +40,9 @@ def inverted_islands(finding: Finding, finder: IslandFinder[Any], crew: Crew) ->
     return found.select(found.meets(finding.area)), float(sum(n for _, n in parts))
 
 
-def inverted_segments(finding: Finding, finder: IslandFinder[Any], negative: Detections, crew: Crew) -> Detections:
+def inverted_segments(
+    finding: Finding, finder: IslandFinder[Any], negative: Detections, crew: Crew
+) -> Detections:
     """
     Segments of the inverted map, beside what was found.
 

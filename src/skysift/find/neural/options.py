@@ -14,7 +14,8 @@ class NeuralOptions(FinderOptions):
     """What every learned finder is told."""
 
     weights: str = option(
-        "yolo", doc="Name of weights that `skysift models` lists, or a file *.safetensors that was trained."
+        "yolo",
+        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
     threshold: float | None = option(
         None,

@@ -1,0 +1,88 @@
+"""Fields and weights for tests of learned models: small skies with known sources, a small net trained on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from tests import skies
+
+from skysift.learn.fields import LABELS, Field
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
+
+BEAMS = ((4.0, 4.0, 0.0), (6.0, 3.5, 30.0), (3.0, 2.5, 70.0))
+KINDS = ("convolved", "beam", "white")
+STEPS = 240
+
+
+def made_field(seed: int, size: int = 192, *, held: bool = False, density: float = 0.4) -> Field:
+    """A field of points and Gaussians in noise of one of three colours."""
+    beam, kind = BEAMS[seed % 3], KINDS[(seed // 3) % 3]
+    n = round(density * size * size / (40.0 * skies.beam_area(beam)))
+    sources = skies.population(
+        (size, size), beam, n_points=2 * n // 3, n_extended=n // 3, rms=1.0, snr=(4, 1000), by_peak=True,
+        margin=0, seed=seed,
+    )  # fmt: skip
+    data, truth = skies.paint((size, size), beam, rms=1.0, noise=kind, sources=sources, seed=seed)
+    own = skies.covariance(
+        truth["dmaj"], np.where(truth["dmin"] > 0, truth["dmin"], truth["dmaj"]), truth["dpa"]
+    )
+    values = {
+        "x": truth["x"],
+        "y": truth["y"],
+        "xx": own[:, 0, 0],
+        "xy": own[:, 0, 1],
+        "yy": own[:, 1, 1],
+        "snr_peak": truth["snr"],
+        "snr_int": truth["total"],
+        "core": np.full(len(truth), np.nan),
+        "class": np.full(len(truth), float(CLASSES.index("compact"))),
+        "use": np.ones(len(truth)),
+    }
+    assert tuple(values) == LABELS
+    corner = np.floor(np.stack([truth["y"], truth["x"]], axis=1) + 0.5).astype(np.int64)
+    boxes = np.stack([corner[:, 0], corner[:, 0] + 1, corner[:, 1], corner[:, 1] + 1], axis=1)
+    labels = Detections(boxes, np.ones(len(truth)), raw=values)
+    covariance = skies.covariance(*beam)
+    told = (float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1]))
+    return Field(f"made-{seed}", data, labels, told, Box(0, size, 0, size) if held else None)
+
+
+def small_weights(folder: Path) -> Path:
+    """Weights of a small dense net that was trained for a quarter of a minute; made once for all processes."""
+    path = folder / "small.safetensors"
+    with FileLock(folder / "small.lock"):
+        if not path.exists():
+            import torch
+
+            from skysift.find.neural.yolo.dense import DenseLearner
+            from skysift.find.neural.yolo.options import DenseOptions
+            from skysift.learn.checkpoint import Card, write_checkpoint
+            from skysift.learn.loop import train
+            from skysift.learn.options import TrainOptions
+
+            torch.set_num_threads(1)
+            options = DenseOptions(widths=(20, 32), depths=(2, 2), faintest=4.0)
+            fields = [made_field(seed) for seed in range(9)]
+            made = train(
+                DenseLearner(options),
+                [*fields, made_field(100, held=True)],
+                TrainOptions(
+                    steps=STEPS, batch=4, crop=96, validate_every=STEPS, learning_rate=3e-3, average=0.98
+                ),
+                folder / "training",
+                device=torch.device("cpu"),
+            )
+            card = Card(
+                "yolo-dense",
+                "small",
+                "tests",
+                options.to_dict(),
+                numbers=made.numbers,
+                settings={"threshold": 0.8},
+            )
+            write_checkpoint(path, made.weights, card)
+    return path
