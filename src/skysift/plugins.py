@@ -85,6 +85,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "models": ("skysift.cli.models:models", ""),
+        "export": ("skysift.cli.export:export", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

@@ -16,15 +16,15 @@ DeviceFlag: TypeAlias = Annotated[
 ]
 
 
-def needs_learn(what: str) -> None:
-    """Refuse to go on without the libraries of the extra ``learn``.
+def needs_learn(what: str, *libraries: str) -> None:
+    """Refuse to go on without the libraries of the extra ``learn``: torch and safetensors, or those that are named.
 
     Raises
     ------
     UsageError
         They are not installed.
     """
-    lacking = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    lacking = [name for name in libraries or ("torch", "safetensors") if find_spec(name) is None]
     if lacking:
         raise UsageError(
             f"{what} needs the extra learn",

@@ -17,7 +17,7 @@ from skysift.base.errors import UsageError
 from skysift.base.settings import settings
 from skysift.learn.device import device_named, precision_on
 
-__all__ = ["Run", "export", "runner"]
+__all__ = ["Run", "export", "onnx_runner", "runner"]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Run: TypeAlias = Callable[[Mapping[str, Pixels]], Pixels]
@@ -70,7 +70,7 @@ def runner(
             raise UsageError(
                 "ONNX Runtime runs float32 alone", got="precision=bfloat16", todo="give engine=openvino"
             )
-        return _onnx_runner(path)
+        return onnx_runner(path)
     return _openvino_runner(path, precision)
 
 
@@ -117,7 +117,8 @@ def _torch_runner(net: nn.Module, device: str, precision: str) -> Run:
     return run
 
 
-def _onnx_runner(path: Path) -> Run:
+def onnx_runner(path: Path) -> Run:
+    """What runs an ONNX file: ONNX Runtime on one thread of the CPU."""
     import onnxruntime
 
     chosen = onnxruntime.SessionOptions()

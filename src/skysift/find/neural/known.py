@@ -1,0 +1,39 @@
+"""`detector_of`: what the answers of some weights mean, whichever learned finder looks through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skysift.base.errors import DataError
+from skysift.base.registry import Registry
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.options import NeuralOptions
+from skysift.learn.checkpoint import Checkpoint
+
+__all__ = ["detector_of"]
+
+
+def detector_of(weights: Checkpoint) -> Detector:
+    """The detector of a file of weights, by the model that its card names.
+
+    Raises
+    ------
+    DataError
+        No learned finder looks through this model.
+    """
+    registry = Registry[Any]("finder")
+    known: list[str] = []
+    for name in registry.names():
+        if not (registry.has_options(name) and issubclass(registry.options(name), NeuralOptions)):
+            continue
+        models = getattr(registry.load(name), "models", {})
+        if weights.card.model in models:
+            made: Detector = models[weights.card.model](weights.card.options)
+            return made
+        known += models
+    raise DataError(
+        f"{weights.path.name} is of a model that no finder looks through",
+        got=weights.card.model,
+        allowed=known,
+        todo="`skysift models` lists weights with their models",
+    )
