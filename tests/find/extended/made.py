@@ -56,4 +56,4 @@ class Made:
 def found(method, z, sign=1, tile=1024, **options):
     """Segments of a map, at the default thresholds."""
     one = segmenter(method, z.shape, **options)
-    return find_segments(Made(z), [one], 5.0, 2.0, Crew(workers=1, tile=tile), sign)[0]
+    return find_segments(Made(sign * z), [one], 5.0, 2.0, Crew(workers=1, tile=tile))[0]
