@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skysift.find import find
     from skysift.find.finding import Finding
     from skysift.flow.injecting import completeness, inject
+    from skysift.flow.judging import judge
     from skysift.flow.measurements import Measurements
     from skysift.flow.measuring import measure_at
     from skysift.flow.surveying import survey
@@ -52,6 +53,7 @@ __all__ = [
     "completeness",
     "find",
     "inject",
+    "judge",
     "match",
     "measure_at",
     "open",
@@ -75,6 +77,7 @@ _HOMES = {
     "Tiling": "skysift.sky.tiling",
     "completeness": "skysift.flow.injecting",
     "inject": "skysift.flow.injecting",
+    "judge": "skysift.flow.judging",
     "measure_at": "skysift.flow.measuring",
     "open": "skysift.io.open",
     "simulate": "skysift.sim.simulating",

@@ -67,6 +67,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.sim.inject.options:CompletenessOptions",
         ),
         "measure": ("skysift.flow.steps.measure:MeasureStep", "skysift.measure.options:MeasureOptions"),
+        "judge": ("skysift.flow.steps.judge:JudgeStep", "skysift.find.neural.options:JudgeOptions"),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
     },
     "command": {
@@ -85,6 +86,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "models": ("skysift.cli.models:models", ""),
+        "judge": ("skysift.cli.judge:judge", ""),
         "export": ("skysift.cli.export:export", ""),
     },
     "format": {

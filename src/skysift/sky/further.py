@@ -73,7 +73,7 @@ FURTHER: tuple[Column, ...] = (
         "",
         "meta.code.class;src.class",
         "Class for detectors: spurious, compact, extended, extended-multisland or flagged.",
-        OF_S,
+        OF_CSI,
     ),
     *OF_NETWORKS,
     Column(

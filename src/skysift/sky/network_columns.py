@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skysift.sky.column import FLUX, MAJOR, MINOR, OF_S, Column, angle, arcsec, flux
+from skysift.sky.column import FLUX, MAJOR, MINOR, OF_CSI, OF_S, Column, angle, arcsec, flux
 
 __all__ = ["OF_NETWORKS"]
 
@@ -13,7 +13,7 @@ OF_NETWORKS: tuple[Column, ...] = (
         "",
         "stat.probability",
         "Probability of the class, as the network says it.",
-        OF_S,
+        OF_CSI,
         ".3f",
     ),
     Column(
@@ -22,7 +22,7 @@ OF_NETWORKS: tuple[Column, ...] = (
         "",
         "stat.probability",
         "How sure the network is that there is a source: 0 to 1.",
-        OF_S,
+        OF_CSI,
         ".3f",
     ),
     flux("flux_net", f"{FLUX};meta.modelled", "Flux density that the network gives; measured is flux.", OF_S),

@@ -6,8 +6,9 @@ from typing import Literal
 
 from skysift.base.options import option
 from skysift.find.options import FinderOptions
+from skysift.measure.options import BeamOptions, NoiseOptions
 
-__all__ = ["NeuralOptions", "YoloOptions"]
+__all__ = ["JudgeOptions", "NeuralOptions", "YoloOptions"]
 
 
 class NeuralOptions(FinderOptions):
@@ -46,3 +47,27 @@ class NeuralOptions(FinderOptions):
 
 class YoloOptions(NeuralOptions):
     """A network that looks once: sources, what they look like, how sure it is, and their classes."""
+
+
+class JudgeOptions(NoiseOptions, BeamOptions):
+    """A network that says of the rows of a catalogue what they are and whether they are real."""
+
+    weights: str = option(
+        "yolo",
+        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
+    )
+    radius: float = option(
+        0.5,
+        unit="beam",
+        above=0.0,
+        at_most=4.0,
+        doc="A row takes the surest answer of the network whose source is within this of its position.",
+    )
+    device: str = option("auto", doc="Where the network runs: auto, cpu, cuda or cuda:N.")
+    engine: Literal["torch", "onnx", "openvino"] = option(
+        "torch", doc="What runs the network; onnx and openvino are faster on a CPU."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "float32",
+        doc="Numbers that the network is run with; bfloat16 is faster and good to a few thousandths.",
+    )

@@ -12,7 +12,7 @@ from skysift.find.neural.found import nothing_found
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
-__all__ = ["WINDOW", "found_in", "windows_of"]
+__all__ = ["WINDOW", "found_in", "seen_in", "windows_of"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -49,6 +49,20 @@ def found_in(
     least
         Objectness below which nothing is told.
     """
+    found = seen_in(core, detector, run, read, shape, beam, least)
+    x, y = found["x"], found["y"]
+    mine = (
+        (x >= core.x0 - 0.5) & (x < core.x1 - 0.5) & (y >= core.y0 - 0.5) & (y < core.y1 - 0.5)
+        & (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
+    )  # fmt: skip
+    return found.select(mine)
+
+
+def seen_in(
+    core: Box, detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], read: Callable[[Box], Pixels],
+    shape: tuple[int, int], beam: Floats, least: float,
+) -> Detections:  # fmt: skip
+    """All that a network says in the window around a core, beyond it too; as `found_in` otherwise."""
     window = core.expand(detector.margin)
     inside = window.intersect(Box.of(shape))
     z = np.full(window.shape, np.nan, np.float32)
@@ -57,13 +71,7 @@ def found_in(
     if not np.isfinite(z).any():
         return nothing_found()
     found = detector.found(run(detector.inputs(z, beam))[0], z, beam, least)
-    x, y = found["x"] + window.x0, found["y"] + window.y0
-    mine = (
-        (x >= core.x0 - 0.5) & (x < core.x1 - 0.5) & (y >= core.y0 - 0.5) & (y < core.y1 - 0.5)
-        & (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
-    )  # fmt: skip
-    moved = Detections(
+    return Detections(
         found.boxes + np.array([window.y0, window.y0, window.x0, window.x0]), found.scores,
-        raw={**found.raw, "x": x, "y": y},
+        raw={**found.raw, "x": found["x"] + window.x0, "y": found["y"] + window.y0},
     )  # fmt: skip
-    return moved.select(mine)

@@ -1,0 +1,156 @@
+"""`opinion_of`: what a network says of given places, whoever found them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from skysift.base.parallel import ALONE, Crew
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.known import detector_of
+from skysift.find.neural.labelled import significance
+from skysift.find.neural.options import JudgeOptions
+from skysift.find.neural.windows import WINDOW, seen_in
+from skysift.find.noise import Noise
+from skysift.find.places import places_at
+from skysift.learn.checkpoint import Checkpoint, load_into
+from skysift.learn.engine import Run, runner
+from skysift.learn.hub import weights_of
+from skysift.sky.box import Box
+from skysift.sky.image import SkyImage
+from skysift.sky.truth import CLASSES
+
+__all__ = ["Opinion", "judge_of", "opinion_of"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+_FWHM = 2.3548200450309493
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """
+    What a network says of places.
+
+    Attributes
+    ----------
+    kind
+        Number in `skysift.sky.truth.CLASSES`; -1 where it says nothing.
+    class_score
+        Probability of the class; NaN likewise.
+    score
+        How sure it is that there is a source; NaN likewise.
+    """
+
+    kind: Ints
+    class_score: Floats
+    score: Floats
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Which places it says something of: those on the map where there are data."""
+        return self.kind >= 0
+
+    def __len__(self) -> int:
+        return int(self.kind.size)
+
+    def __repr__(self) -> str:
+        return f"Opinion({int(self.given.sum())} of {len(self)} places)"
+
+
+def opinion_of(
+    image: SkyImage, noise: Noise, x: Floats, y: Floats, options: JudgeOptions, crew: Crew = ALONE
+) -> Opinion:
+    """
+    What a network says of places: the surest of its answers whose source is within a radius of the place.
+
+    All answers count, not only those that are the best of their source, so that a place beside another source has one
+    of its own. Windows are those of the finder, on a lattice that is anchored to the map.
+
+    Parameters
+    ----------
+    image, noise
+        The map; only windows that hold places are looked at.
+    x, y
+        Pixels ``(n,)``; NaN for none.
+    options
+        Which network, how near, what runs it.
+    crew
+        Who looks.
+    """
+    _, detector = judge_of(options.weights)
+    kind = np.full(x.shape, -1, np.int64)
+    class_score, score = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    step = WINDOW - 2 * detector.margin
+    here = np.flatnonzero(image.box.contains(x, y))
+    row, column = (np.floor(each[here] + 0.5).astype(np.int64) for each in (y, x))
+    cells = np.stack([row // step, column // step], axis=1)
+    cores, first = np.unique(cells, axis=0, return_inverse=True)
+    members = [here[first.ravel() == k] for k in range(len(cores))]
+    tasks = [
+        (Box(j * step, (j + 1) * step, i * step, (i + 1) * step), x[mine], y[mine])
+        for (j, i), mine in zip(cores.tolist(), members, strict=True)
+    ]
+    middle = np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
+    beam = np.asarray(places_at(image, *middle).beam[0])
+    answers = crew.map("judge", partial(_look, image, noise, options, beam), tasks)
+    for mine, answer in zip(members, answers, strict=True):
+        kind[mine], class_score[mine], score[mine] = answer
+    return Opinion(kind, class_score, score)
+
+
+def _look(
+    image: SkyImage, noise: Noise, options: JudgeOptions, beam: Floats, task: tuple[Box, Floats, Floats]
+) -> tuple[Ints, Floats, Floats]:
+    """Class, its probability and score of the places in the core of one window."""
+    core, x, y = task
+    _, detector = judge_of(options.weights)
+    run = _runner(options.weights, options.engine, options.device, options.precision)
+    said = seen_in(core, detector, run, partial(significance, image, noise), image.shape, beam, 0.0)
+    kind = np.full(x.shape, -1, np.int64)
+    class_score, score = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    if not len(said):
+        return kind, class_score, score
+    radius = options.radius * _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+    near = cKDTree(np.stack([x, y], axis=1)).sparse_distance_matrix(
+        cKDTree(np.stack([said["x"], said["y"]], axis=1)), radius, output_type="ndarray"
+    )
+    place, answer = near["i"], near["j"]
+    order = np.lexsort((answer, -said.scores[answer], place))
+    place, at = np.unique(place[order], return_index=True)
+    best = answer[order][at]
+    inside = core.intersect(Box.of(image.shape))
+    known = np.isfinite(image.read(inside))
+    good = known[
+        np.floor(y[place] + 0.5).astype(np.int64) - inside.y0,
+        np.floor(x[place] + 0.5).astype(np.int64) - inside.x0,
+    ]
+    place, best = place[good], best[good]
+    kind[place] = said["class"][best].astype(np.int64)
+    class_score[place], score[place] = said["class_score"][best], said.scores[best]
+    assert kind.max(initial=-1) < len(CLASSES)
+    return kind, class_score, score
+
+
+@cache
+def judge_of(name: str) -> tuple[Checkpoint, Detector]:
+    """Weights by name or path, and what the answers of their network mean."""
+    weights = weights_of(name)
+    return weights, detector_of(weights)
+
+
+@cache
+def _runner(name: str, engine: str, device: str, precision: str) -> Run:
+    """The network of some weights, ready to be run; once a process."""
+    weights, detector = judge_of(name)
+    net = detector.net()
+    load_into(net, weights)
+    example = detector.inputs(np.zeros((WINDOW, WINDOW), np.float32), np.array([1.0, 0.0, 1.0]))
+    key = f"{weights.card.model}-{weights.checksum.removeprefix('sha256:')[:16]}"
+    return runner(net.eval(), engine, example=example, key=key, device=device, precision=precision)
