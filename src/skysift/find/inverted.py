@@ -10,7 +10,7 @@ from skysift.base.parallel import Crew
 from skysift.find.extended.fluxes import measure_segments_of
 from skysift.find.extended.grow import grown
 from skysift.find.extended.residual import LEFT, LEFT_SHARE, Residual, around
-from skysift.find.extended.search import LEAST_FLUX, large_enough, make_segmenters
+from skysift.find.extended.search import LEAST_FLUX, make_segmenters, smallest_area
 from skysift.find.extended.segments import find_segments
 from skysift.find.finder import IslandFinder
 from skysift.find.finding import Finding
@@ -64,13 +64,14 @@ def inverted_segments(
     points = around(negative.footprints, small, _radius(image), image.shape)
     hidden = _either(blank, points)
     residual = Residual(image, finding.noise, np.ascontiguousarray(finding.gaussians), hidden, -1)
-    segmenters = make_segmenters(image, finding.noise, options)
+    segmenters = make_segmenters(image, finding.noise, options, finding.facts.get("diffuse_emission") is True)
     told = finding.facts.get("scale_noise")
     factors = np.array(list(told.values()), np.float64) if isinstance(told, Mapping) else None
     if factors is not None and len(factors) != sum(len(one.scales) for one in segmenters):
         factors = None
-    found, _ = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew, factors)
-    found = large_enough(found.select(found.meets(finding.area)), image, options)
+    seed, grow, smallest = options.segment_seed, options.segment_grow, smallest_area(image, options)
+    found, _ = find_segments(residual, segmenters, seed, grow, crew, factors, smallest)
+    found = found.select(found.meets(finding.area) & (found.area >= smallest))
     if not len(found):
         return found
     blocked = negative.select(small)

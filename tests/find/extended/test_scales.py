@@ -122,26 +122,6 @@ def test_what_a_scale_has_found_does_not_spread():
     assert (coarse > 2.2).sum() < 0.5 * (free > 2.2).sum()
 
 
-def test_diffuse_emission_is_taken_off_where_asked_for():
-    y, x = np.mgrid[:400, :400]
-    diffuse = 1.2 * np.exp(-0.5 * ((x - 200.0) ** 2 + (y - 200.0) ** 2) / 120.0**2)
-    disc = np.hypot(x - 210, y - 190) < 12
-    z = (diffuse + 4.0 * disc).astype("f4")
-    beside = ~disc & (np.hypot(x - 210, y - 190) > 40) & (np.hypot(x - 200, y - 200) < 60)
-    plain = SmoothSegmenter(setting(z.shape)).maps(z, Box.of(z.shape))
-    wide = SmoothSegmenter(setting(z.shape, diffuse_scale=30.0)).maps(z, Box.of(z.shape))
-    assert max(each[beside].min() for each in plain) > 2.2
-    assert max(each[beside].max() for each in wide) < 2.2
-    assert (wide[0][disc] > 2.2).mean() > 0.9
-
-
-def test_a_level_is_taken_off_up_to_the_border():
-    z = np.full((120, 130), -1.0, "f4")
-    z[40:50, 30:60] = np.nan
-    for each in SmoothSegmenter(setting(z.shape, diffuse_scale=15.0)).maps(z, Box.of(z.shape)):
-        assert np.nanmax(np.abs(each)) < 1e-3
-
-
 def test_blanks_say_nothing():
     z = np.full((60, 60), np.nan, "f4")
     for kind in (SmoothSegmenter, WaveletSegmenter):

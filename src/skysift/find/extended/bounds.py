@@ -8,8 +8,8 @@ from skysift.sky.image import SkyImage
 
 WIDEST = 1024  # pixels of a smoothing or a margin: what is read around each tile stays in memory
 
-IN_BEAMS = ("widest_scale", "diffuse_scale", "window_margin", "superpixel_size")
-"""Options that say, in beams, how far is looked around each pixel."""
+IN_BEAMS = {"widest_scale": 1, "diffuse_scale": 4, "window_margin": 1, "superpixel_size": 1}
+"""Options that say, in beams, how far is looked around each pixel, and how often in a row."""
 
 
 def refuse_beyond(image: SkyImage, options: ExtendedOptions) -> None:
@@ -19,18 +19,18 @@ def refuse_beyond(image: SkyImage, options: ExtendedOptions) -> None:
     Raises
     ------
     OptionError
-        A scale is wider than 1024 pixels, or the smallest area is larger than the map.
+        A scale is wider than 1024 pixels (that of diffuse emission: 256), or the smallest area is larger than the map.
     """
     major, minor = image.frame.beam_pixels(image.beam)
     beam = float(np.sqrt(major * minor))
     fields = type(options).model_fields
-    for name in IN_BEAMS:
-        value = getattr(options, name)
-        if value != fields[name].default and value * beam > WIDEST:
+    for name, times in IN_BEAMS.items():
+        value, widest = getattr(options, name), WIDEST // times
+        if value != fields[name].default and value * beam > widest:
             raise OptionError(
                 f"{name} is too wide for the pixels of this map: what is read around each tile would not fit memory",
                 got=f"{value:g} beams of {beam:.3g} pixels",
-                allowed=f"{WIDEST / beam:.3g} beams at most, {WIDEST} pixels",
+                allowed=f"{widest / beam:.3g} beams at most, {widest} pixels",
                 todo="choose less, or average the map over blocks of pixels first",
             )
     area = image.shape[0] * image.shape[1] / image.frame.beam_area_pixels(image.beam)

@@ -1,5 +1,7 @@
 """The menus of the finders of extended sources; light: no loops, no kernels."""
 
+from typing import Literal
+
 from pydantic import field_validator, model_validator
 
 from skysift.base.errors import OptionError
@@ -31,13 +33,18 @@ class ExtendedOptions(ClassicOptions):
         at_most=64.0,
         doc="Widest smoothing (FWHM) in beams, 1024 pixels at most; what is larger is found by its parts.",
     )
+    diffuse: Literal["auto", "yes", "no"] = option(
+        "auto",
+        doc="Whether sources lie on diffuse emission, as in the Galactic plane, which is taken off before they are "
+        "sought: yes, no, or auto: where a scale is given, or negative pixels show some. Used by the segmenter smooth.",
+    )
     diffuse_scale: float | None = option(
         None,
         unit="beam",
         above=1.0,
         at_most=256.0,
-        doc="What is smooth on this scale (FWHM), sources cut down, is taken for diffuse emission that they lie on; "
-        "used by the segmenter smooth. For fields of the Galactic plane, 40 or so; 1024 pixels at most.",
+        doc="What is smooth on this scale (FWHM), sources left out, is taken for diffuse emission, 256 pixels "
+        "at most; by default twice the widest smoothing that sources are found on.",
     )
     scale_clip: float = option(
         0.5,

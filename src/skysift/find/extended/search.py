@@ -10,6 +10,7 @@ from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.find.correlation import reference_beam
 from skysift.find.extended.arrange import Scene, arranged
+from skysift.find.extended.diffuse import has_diffuse
 from skysift.find.extended.fluxes import Segmented
 from skysift.find.extended.fluxes import nothing as no_segments
 from skysift.find.extended.grow import grown
@@ -109,9 +110,12 @@ def search_extended(
     compact = is_compact(measured, options.point_area)
     described = is_described(measured)
     residual = _residual(image, noise, measured, islands, compact, described)
-    segmenters = make_segmenters(image, noise, options)
-    segments, scatter = find_segments(residual, segmenters, options.segment_seed, options.segment_grow, crew)
-    segments = large_enough(segments, image, options)
+    diffuse = on_diffuse(residual, options, crew)
+    segmenters = make_segmenters(image, noise, options, diffuse)
+    seed, grow = options.segment_seed, options.segment_grow
+    smallest = smallest_area(image, options)
+    segments, scatter = find_segments(residual, segmenters, seed, grow, crew, smallest=smallest)
+    segments = segments.select(segments.area >= smallest)
     blocked = islands.select(compact).to_mask(image.shape)
     segments = grown(residual, segments, blocked, options.dilate, crew)
     nested, owner = find_nested(image, noise, finder, segments, area, crew)
@@ -124,7 +128,11 @@ def search_extended(
         kept[found.number[weak]] = False
         found = arranged(scene, segments, kept)
     parts = [*found.outside, found.nested]
-    facts: dict[str, object] = {"scale_noise": scatter, "segments_without_flux": int(weak.sum())}
+    facts: dict[str, object] = {
+        "scale_noise": scatter,
+        "diffuse_emission": diffuse,
+        "segments_without_flux": int(weak.sum()),
+    }
     return _joined(image, parts, found.owner, found.compact, found.segments, found.segmented, area, facts)
 
 
@@ -134,13 +142,21 @@ def found_nothing() -> Found:
     return Found(Detections.empty(), nothing(), nowhere, {})
 
 
-def large_enough(segments: Detections, image: SkyImage, options: ExtendedOptions) -> Detections:
-    """The segments that cover `smallest_area` beam areas; a beam that is barely sampled covers more than its area."""
-    beam_area = max(image.frame.beam_area_pixels(image.beam), SAMPLED_AREA)
-    return segments.select(segments.area >= options.smallest_area * beam_area)
+def smallest_area(image: SkyImage, options: ExtendedOptions) -> float:
+    """Pixels of a segment at least: `smallest_area` beam areas; a barely sampled beam covers more than its own."""
+    return options.smallest_area * max(image.frame.beam_area_pixels(image.beam), SAMPLED_AREA)
 
 
-def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> list[Segmenter]:
+def on_diffuse(residual: Residual, options: ExtendedOptions, crew: Crew) -> bool:
+    """Whether diffuse emission is taken off: as the options say, or the map does."""
+    if options.diffuse != "auto" or options.diffuse_scale is not None:
+        return options.diffuse != "no"
+    return has_diffuse(residual, _setting(residual.image, residual.noise, options, False), crew)
+
+
+def make_segmenters(
+    image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: bool
+) -> list[Segmenter]:
     """The segmenters that the option `method` names.
 
     Raises
@@ -148,10 +164,16 @@ def make_segmenters(image: SkyImage, noise: Noise, options: ExtendedOptions) -> 
     UnknownName
         There is no such segmenter.
     """
-    major, minor = image.frame.beam_pixels(image.beam)
-    setting = Setting(options, float(np.sqrt(major * minor)), noise.mesh.correlation, image.shape)
+    setting = _setting(image, noise, options, diffuse)
     registry = Registry[type[Segmenter]]("segmenter")
     return [registry.load(name.strip())(setting) for name in options.method.split("+")]
+
+
+def _setting(image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: bool) -> Setting:
+    """What segmenters know of a map."""
+    major, minor = image.frame.beam_pixels(image.beam)
+    beam = float(np.sqrt(major * minor))
+    return Setting(options, beam, noise.mesh.correlation, image.shape, diffuse)
 
 
 def _too_large(objects: Detections, beam_area: float, grow: float) -> Bools:

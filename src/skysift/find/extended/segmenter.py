@@ -28,12 +28,15 @@ class Setting:
         Autocorrelation of the noise ``(dy, dx)``, 1 at its centre.
     shape
         Rows and columns of the map.
+    diffuse
+        Whether sources lie on diffuse emission that is taken off.
     """
 
     options: ExtendedOptions
     beam: float
     correlation: Floats
     shape: tuple[int, int]
+    diffuse: bool = False
 
 
 class Segmenter(ABC):
@@ -53,6 +56,10 @@ class Segmenter(ABC):
     @abstractmethod
     def halo(self) -> int:
         """Pixels around a box that `maps` depends on."""
+
+    def noise_of(self, scatter: float) -> float:
+        """Noise (sigma) of a scale whose negative pixels scatter by so much: 1 at least."""
+        return max(scatter, 1.0)
 
     @property
     @abstractmethod

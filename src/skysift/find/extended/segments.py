@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.find.classic.islands import fragments
+from skysift.find.extended.diffuse import parted
+from skysift.find.extended.negatives import samples, scatter, tally
 from skysift.find.extended.residual import Residual
 from skysift.find.extended.runs import boxes_of
 from skysift.find.extended.segmenter import Segmenter
@@ -21,13 +23,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.float32]
 
-STEP = 0.01  # sigma; of the histograms of negative significance
-BINS = 2000
-HALF = 0.6826894921370859  # of the absolute values of a Gaussian lie within 1 sigma
-SAMPLE = 256  # pixels along the side of a box that stands for its neighbourhood
-FEW_SAMPLES = 25  # boxes that are all looked at
-FEWEST = 1000  # negative pixels from which the noise of a scale is read
-
 
 def find_segments(
     residual: Residual,
@@ -36,12 +31,14 @@ def find_segments(
     grow: float,
     crew: Crew,
     factors: Floats | None = None,
+    smallest: float = 1.0,
 ) -> tuple[Detections, dict[str, float]]:
     """
     Connected emission on any scale, in map order, and how much larger the noise of each scale is than expected.
 
     Pixels above `grow` that are connected, on one scale, to one above `seed` are found; what overlaps or touches
-    among all scales is one segment. The noise of a scale is that of its negative pixels where these scatter more
+    among all scales is one segment; on diffuse emission, pieces on a finer scale that hold most of its flux are segments
+    in its place. The noise of a scale is that of its negative pixels where these scatter more
     than the autocorrelation of the noise tells.
 
     Parameters
@@ -54,6 +51,8 @@ def find_segments(
         Thresholds (sigma).
     factors
         How much larger the noise of each scale is, where that is known.
+    smallest
+        Pixels; what is smaller is no such piece.
     """
     shape = residual.image.shape
     tiles = list(Tiling(Box.of(shape), crew.tile))
@@ -61,24 +60,18 @@ def find_segments(
         counts = np.add.reduce(
             list(crew.map("scales", partial(_negatives, residual, segmenters), samples(shape)))
         )
-        factors = np.array([_scatter(each) for each in counts])
+        owners = [one for one in segmenters for _ in one.scales]
+        factors = np.array([one.noise_of(scatter(each)) for one, each in zip(owners, counts, strict=True)])
     work_found = partial(_fragments, residual, segmenters, factors, seed, grow)
     parts = list(crew.map("segments", work_found, tiles))
     scales = [merge_fragments([part[k] for part in parts], 1) for k in range(len(factors))]
     names = [f"{type(one).__name__} {name}" for one in segmenters for name in one.scales]
-    return union(scales), dict(zip(names, factors.tolist(), strict=True))
-
-
-def samples(shape: tuple[int, int]) -> list[Box]:
-    """Boxes of a lattice from the first pixel on that stand for a map: all of a small one, every fifth of a large."""
-    rows, columns = (-(-n // SAMPLE) for n in shape)
-    every = 1 if rows * columns <= FEW_SAMPLES else 5
-    return [
-        Box(i * SAMPLE, (i + 1) * SAMPLE, j * SAMPLE, (j + 1) * SAMPLE).intersect(Box.of(shape))
-        for i in range(rows)
-        for j in range(columns)
-        if (i + 2 * j) % every == 0
-    ]
+    found = union(scales[:1])
+    on_diffuse = any(one.setting.diffuse for one in segmenters)
+    for scale in scales[1:]:
+        both = union([found, scale])
+        found = parted(found, both, residual, segmenters, smallest, crew) if on_diffuse else both
+    return found, dict(zip(names, factors.tolist(), strict=True))
 
 
 def _maps(residual: Residual, segmenters: Sequence[Segmenter], box: Box) -> list[Pixels]:
@@ -94,23 +87,7 @@ def _maps(residual: Residual, segmenters: Sequence[Segmenter], box: Box) -> list
 
 def _negatives(residual: Residual, segmenters: Sequence[Segmenter], box: Box) -> Ints:
     """Counts ``(scale, bin)`` of how far below zero pixels are."""
-    counts = []
-    for each in _maps(residual, segmenters, box):
-        below = -each[each < 0.0]
-        bins = np.minimum((below / STEP).astype(np.int64), BINS - 1)
-        counts.append(np.bincount(bins, minlength=BINS))
-    return np.stack(counts)
-
-
-def _scatter(counts: Ints) -> float:
-    """Noise (sigma) of a scale from the counts of its negative pixels, not below 1."""
-    total = int(counts.sum())
-    if total < FEWEST:
-        return 1.0
-    below = np.cumsum(counts) / total
-    k = int(np.searchsorted(below, HALF))
-    before = below[k - 1] if k else 0.0
-    return max(1.0, float(STEP * (k + (HALF - before) / max(below[k] - before, 1e-12))))
+    return np.stack([tally(each) for each in _maps(residual, segmenters, box)])
 
 
 def _fragments(

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from skysift.find.extended.diffuse import diffuse_emission, diffuse_reach
 from skysift.find.extended.scales import (
     ENOUGH,
     clip_found,
@@ -20,28 +21,32 @@ from skysift.sky.box import Box
 Pixels = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
+LEAST_NOISE = 0.5  # sigma; of a scale without diffuse emission, and
+FOLLOWED = 1.15  # over what its negative pixels tell: what is taken off follows noise
+
 
 class SmoothSegmenter(Segmenter):
     """
     The map smoothed ever more, from fine to coarse; what a scale has found is cut down before the next.
 
     So a bright source does not spread over the coarse scales, as smooth-and-clip does for cubes (Serra et al.
-    2012, PASA 29, 296).
+    2012, PASA 29, 296). Diffuse emission is taken off first.
     """
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.levels = levels_of(setting.beam, setting.options.widest_scale)
         self.sigma = {k: float(np.sqrt(smoothed_variance(setting.correlation, k))) for k in self.levels}
-        wide = setting.options.diffuse_scale
-        self.last = self.levels[-1]
-        if wide is not None:
-            self.last = max(self.last + 1, levels_of(setting.beam, wide)[-1])
 
     @property
     def halo(self) -> int:
-        """The reach of the coarsest smoothing."""
-        return reach(self.last)
+        """The reach of the coarsest smoothing, and of the diffuse emission."""
+        own = reach(self.levels[-1])
+        return own + diffuse_reach(self.setting) if self.setting.diffuse else own
+
+    def noise_of(self, scatter: float) -> float:
+        """As it scatters, and a little more, where diffuse emission is taken off: some noise goes with it."""
+        return max(FOLLOWED * scatter, LEAST_NOISE) if self.setting.diffuse else super().noise_of(scatter)
 
     @property
     def scales(self) -> tuple[str, ...]:
@@ -49,13 +54,15 @@ class SmoothSegmenter(Segmenter):
         return tuple(f"{width(k) / self.setting.beam:.1f}" for k in self.levels)
 
     def maps(self, z: Pixels, box: Box) -> list[Pixels]:
-        """The smoothed maps over their noise, less the coarsest smoothing where that is taken for diffuse emission."""
+        """The smoothed maps over their noise, without the diffuse emission where there is any."""
         options = self.setting.options
+        if self.setting.diffuse:
+            z = np.asarray(z - diffuse_emission(z, self.setting), np.float32)
         good = np.isfinite(z)
         sums, weights = np.where(good, z, 0.0).astype(np.float64), good.astype(np.float64)
         whole, room, half = bool(good.all()), np.empty(z.shape), np.empty(z.shape)
-        found, seen = [], []
-        for k in range(self.last):
+        found = []
+        for k in range(self.levels[-1]):
             smooth_step(sums, 2**k, room, half)
             sums, room = room, sums
             weights = smoothed_weights(weights, 2**k, box, self.setting.shape, whole, half)
@@ -64,14 +71,7 @@ class SmoothSegmenter(Segmenter):
             out = np.empty(z.shape, np.float32)
             significance(sums, weights, self.sigma[k + 1], ENOUGH, out)
             found.append(out)
-            seen.append(np.sqrt(weights))
             clip_found(sums, weights, out, options.segment_seed, options.scale_clip)
-        if self.last > self.levels[-1]:
-            diffuse = sums / np.where(weights > 0.0, weights, 1.0)
-            found = [
-                np.asarray(each - diffuse * root / self.sigma[k], np.float32)
-                for each, root, k in zip(found, seen, self.levels, strict=True)
-            ]
         return found
 
 
