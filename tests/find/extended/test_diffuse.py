@@ -22,9 +22,9 @@ def setting(shape=SHAPE, diffuse=True, **options):
     return Setting(ExtendedOptions(**options), made.BEAM, made.noise((8, 8), 0)[1], shape, diffuse)
 
 
-def glow(shape=SHAPE, seed=3, rms=1.0):
-    """A field as that of the Galactic plane, up to 40 beams wide."""
-    layer = DiffuseLayer(power_law_kernel(3.5, 20.0), 8.0, rms, 0.7, seed)
+def glow(shape=SHAPE, seed=3, rms=1.0, outer=20.0):
+    """A field as that of the Galactic plane, up to `outer` times 2 beams wide."""
+    layer = DiffuseLayer(power_law_kernel(3.5, outer), 8.0, rms, 0.7, seed)
     return layer.paint(Box.of(shape)).astype("f4")
 
 
@@ -50,7 +50,8 @@ def test_a_map_tells_whether_it_holds_diffuse_emission(seed):
     sources = 6.0 * made.disc(SHAPE, 100, 120, 40) + 2.0 * made.disc(SHAPE, 260, 250, 90)
     plain = setting(diffuse=False)
     assert not has_diffuse(made.Made(z + sources), plain, ALONE)
-    assert has_diffuse(made.Made(z + sources + glow(seed=seed, rms=0.7)), plain, ALONE)
+    both = z + sources + glow(seed=seed, rms=0.7, outer=10.0)  # which noise is measured with
+    assert has_diffuse(made.Made(both / np.float32(1.17)), plain, ALONE)
 
 
 def test_artefacts_and_a_source_that_fills_the_map_are_not_diffuse_emission():

@@ -175,9 +175,7 @@ def parted(
     return in_map_order([both.select(~split), fine.select(split[parent])])
 
 
-def _sums(
-    residual: Residual, one: Segmenter, wholes: Mask, pieces: Mask, n: int, m: int, box: Box
-) -> Ints:
+def _sums(residual: Residual, one: Segmenter, wholes: Mask, pieces: Mask, n: int, m: int, box: Box) -> Ints:
     """Sums of the significance over the pixels in a box of n wholes and, after them, of m pieces."""
     wide = box.expand(one.halo).intersect(Box.of(residual.image.shape))
     inner = np.s_[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0]
