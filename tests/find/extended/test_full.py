@@ -288,7 +288,7 @@ def test_what_a_map_cannot_hold_is_refused_before_it_is_searched(chosen, told):
 def test_wide_scales_of_few_pixels_are_served():
     quiet = images.painted((90, 100))
     assert not len(
-        find(quiet, "extended", widest_scale=64.0, diffuse_scale=200.0, smallest_area=400.0).sources
+        find(quiet, "extended", widest_scale=64.0, diffuse_scale=60.0, smallest_area=400.0).sources
     )
 
 
