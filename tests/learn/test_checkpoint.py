@@ -1,0 +1,113 @@
+"""Weights and their card in one file: they come back, and what is not what it should be is refused."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from skysift.base.errors import DataError, UnknownName, UsageError
+from skysift.learn import hub
+from skysift.learn.checkpoint import Card, load_into, read_card, read_checkpoint, write_checkpoint
+from skysift.learn.device import device_named, out_of_memory, precision_on
+
+CARD = Card(
+    "yolo-dense", "try", "a task", {"widths": (4, 8)}, {"steps": 3}, {"score": 0.5}, {"threshold": 0.4}, "0.1"
+)
+
+
+def net():
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 1, 1))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_weights_and_card_come_back(tmp_path, half):
+    made, path = net(), tmp_path / "try.safetensors"
+    checksum = write_checkpoint(path, made.state_dict(), CARD, half=half)
+    read = read_checkpoint(path, checksum)
+    assert read.card == Card(**CARD.to_dict())
+    assert read_card(path) == read.card
+    assert read.checksum == checksum
+    other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 1, 1))
+    load_into(other, read)
+    for name, value in made.state_dict().items():
+        assert torch.allclose(other.state_dict()[name], value, atol=2e-3 if half else 0.0)
+    assert [each.name for each in tmp_path.iterdir()] == ["try.safetensors"]
+
+
+def test_a_wrong_checksum_is_refused(tmp_path):
+    path = tmp_path / "try.safetensors"
+    checksum = write_checkpoint(path, net().state_dict(), CARD)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x07")
+    with pytest.raises(DataError, match="try.safetensors is not what it should be: its checksum differs"):
+        read_checkpoint(path, checksum)
+
+
+def test_an_unknown_field_of_the_card_is_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "new.safetensors"
+    for told, match in (
+        ({**CARD.to_dict(), "secret": 1}, "does not know: got 'secret'"),
+        ({**CARD.to_dict(), "format": 99}, "got 'format 99'"),
+        ({"task": "x"}, "does not tell its model and name"),
+    ):
+        save_file({"a": torch.zeros(1)}, path, metadata={"card": json.dumps(told)})
+        with pytest.raises(DataError, match=match):
+            read_card(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(DataError, match="has no card"):
+        read_card(path)
+    path.write_bytes(b"not weights at all")
+    with pytest.raises(DataError, match="not a file of weights"):
+        read_card(path)
+    with pytest.raises(UsageError, match="no such file of weights"):
+        read_card(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 2, 3)), "has more than it takes: 1.bias"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 1, 1), nn.Conv2d(1, 1, 1)), "it lacks 2.bias"),
+        (nn.Sequential(nn.Conv2d(1, 2, 5), nn.Conv2d(2, 1, 1)), "has another shape of 0.weight"),
+    ],
+)
+def test_a_checkpoint_of_another_network_is_refused(tmp_path, other, match):
+    path = tmp_path / "try.safetensors"
+    write_checkpoint(path, net().state_dict(), CARD)
+    with pytest.raises(DataError, match=match):
+        load_into(other, read_checkpoint(path))
+
+
+def test_weights_are_found_by_name_or_path(tmp_path, monkeypatch):
+    path = tmp_path / "try.safetensors"
+    checksum = write_checkpoint(path, net().state_dict(), CARD)
+    assert hub.weights_of(str(path)).card.name == "try"
+    monkeypatch.setattr(hub, "shipped", lambda: {"try": hub.Shipped("try", path, checksum)})
+    assert hub.weights_of("try").checksum == checksum
+    with pytest.raises(UnknownName, match="no weights of this name: got 'trie'; allowed: try, a path"):
+        hub.weights_of("trie")
+    monkeypatch.setattr(hub, "shipped", lambda: {"try": hub.Shipped("try", path, "sha256:0")})
+    with pytest.raises(DataError, match="checksum differs"):
+        hub.weights_of("try")
+
+
+def test_what_ships_is_what_the_index_says():
+    for name, one in hub.shipped().items():
+        assert read_checkpoint(one.path, one.checksum).card.name == name
+
+
+def test_devices_by_name():
+    assert device_named("cpu").type == "cpu"
+    assert device_named("auto").type in ("cpu", "cuda")
+    with pytest.raises(UsageError, match="no such device: got 'gpu'; allowed: auto, cpu, cuda, cuda:N"):
+        device_named("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no such GPU, or torch cannot use it: got 'cuda'.*--device cpu"):
+            device_named("cuda")
+    assert precision_on(torch.device("cpu"), "float32") is None
+    assert precision_on(torch.device("cpu"), "bfloat16") is torch.bfloat16
+    assert out_of_memory(torch.OutOfMemoryError("x"))
+    assert not out_of_memory(RuntimeError("something else"))
