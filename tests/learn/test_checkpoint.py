@@ -40,7 +40,7 @@ def test_a_wrong_checksum_is_refused(tmp_path):
     path = tmp_path / "try.safetensors"
     checksum = write_checkpoint(path, net().state_dict(), CARD)
     path.write_bytes(path.read_bytes()[:-1] + b"\x07")
-    with pytest.raises(DataError, match="try.safetensors is not what it should be: its checksum differs"):
+    with pytest.raises(DataError, match=r"try.safetensors is not what it should be: its checksum differs"):
         read_checkpoint(path, checksum)
 
 
@@ -105,7 +105,9 @@ def test_devices_by_name():
     with pytest.raises(UsageError, match="no such device: got 'gpu'; allowed: auto, cpu, cuda, cuda:N"):
         device_named("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(UsageError, match="no such GPU, or torch cannot use it: got 'cuda'.*--device cpu"):
+        with pytest.raises(
+            UsageError, match=r"no such GPU, or torch cannot use it: got 'cuda'.*--device cpu"
+        ):
             device_named("cuda")
     assert precision_on(torch.device("cpu"), "float32") is None
     assert precision_on(torch.device("cpu"), "bfloat16") is torch.bfloat16

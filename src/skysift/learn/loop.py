@@ -188,7 +188,7 @@ def train(
                 raise DataError(
                     f"the loss is not a number at step {state.step + 1}",
                     got=", ".join(f"{name} {value:.3g}" for name, value in terms.items()),
-                    todo=f"the last good weights are those of {STATE}; give a lower learning_rate, and the same command",
+                    todo="begin with the last good weights (--start) and a lower learning_rate",
                 )
             state.average.update(state.net, state.step)
             state.step += 1

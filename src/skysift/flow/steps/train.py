@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import torch
 
 import skysift
-from skysift.base.errors import OptionError
+from skysift.base.errors import DataError, OptionError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
@@ -27,7 +27,7 @@ from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoi
 from skysift.learn.device import device_named
 from skysift.learn.hub import SUFFIX
 from skysift.learn.learner import Learner
-from skysift.learn.loop import LOG, Trained, train
+from skysift.learn.loop import LOG, STATE, Trained, train
 
 __all__ = ["REPORT", "WORK", "TrainedModel", "train_products"]
 
@@ -120,20 +120,15 @@ def train_products(
                 net = learner.net()
                 load_into(net, start)  # refuses weights of another network
                 first = net.state_dict()
-            trained = train(
-                learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
-            )
-            settings = {name: trained.numbers[name] for name in ("threshold",) if name in trained.numbers}
-            card = Card(
-                recipe.told.model,
-                recipe.told.name,
-                recipe.told.task,
-                recipe.model.to_dict(),
-                {**told, "step": trained.step, "started_from": started_from},
-                {name: value for name, value in trained.numbers.items() if name != "threshold"},
-                settings,
-                skysift.__version__,
-            )
+            training = {**told, "started_from": started_from}
+            try:
+                trained = train(
+                    learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
+                )
+            except DataError as error:
+                _keep_best(recipe, training, work, name, error)
+                raise
+            card = _card(recipe, training, trained.step, trained.numbers)
             write_checkpoint(folder.path(name), trained.weights, card)
             shutil.copyfile(work / LOG, folder.path(LOG))
             inputs = tuple(
@@ -154,7 +149,7 @@ def train_products(
             net = learner.net()
             net.load_state_dict(dict(trained.weights))
             net = net.to(place).eval()
-            threshold = float(settings.get("threshold", 0.5))
+            threshold = float(card.settings.get("threshold", 0.5))
             held = [field for field in fields if field.held is not None][:_EXAMPLES]
             examples = [Example(field, learner.look(net, field, place), threshold) for field in held]
             page = training_page(
@@ -167,3 +162,28 @@ def train_products(
             folder.commit()
             shutil.rmtree(work, ignore_errors=True)
     return TrainedModel(out, card, manifest, trained)
+
+
+def _card(recipe: Recipe, training: Mapping[str, Any], step: int, numbers: Mapping[str, float]) -> Card:
+    """The card of weights that a validation gave these numbers."""
+    chosen = {name: numbers[name] for name in ("threshold",) if name in numbers}
+    return Card(
+        recipe.told.model,
+        recipe.told.name,
+        recipe.told.task,
+        recipe.model.to_dict(),
+        {**training, "step": step},
+        {name: value for name, value in numbers.items() if name not in chosen},
+        chosen,
+        skysift.__version__,
+    )
+
+
+def _keep_best(recipe: Recipe, training: Mapping[str, Any], work: Path, name: str, error: DataError) -> None:
+    """Write the best weights of a training that cannot go on into its folder, and tell where they are."""
+    if not (work / STATE).exists():
+        return
+    stored = torch.load(work / STATE, map_location="cpu", weights_only=True)
+    card = _card(recipe, training, stored["best_step"], stored["best_numbers"])
+    write_checkpoint(work / name, stored["best_weights"], card)
+    error.add_note(f"the last good weights are {work / name}")
