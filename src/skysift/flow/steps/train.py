@@ -19,7 +19,7 @@ from skysift.base.errors import DataError, OptionError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
 from skysift.flow.training.making import make_fields
 from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
@@ -156,7 +156,12 @@ def train_products(
                 card, work / LOG, examples, manifest, better=learner.better, stopped=trained.stopped
             )
             folder.path(REPORT).write_text(page, encoding="utf-8")
-            folder.path(MANIFEST).write_text(
+            written = manifest.to_dict()
+            written["outputs"] = [
+                {"name": each, "checksum": checksum(folder.path(each)), "size": size(folder.path(each))}
+                for each in manifest.outputs
+            ]
+            folder.path(MANIFEST).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
                 json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8"
             )
             folder.commit()

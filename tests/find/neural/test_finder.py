@@ -1,0 +1,146 @@
+"""The finder as a whole: what it finds is measured, whatever the tiles, workers and engine; what cannot be is told."""
+
+import json
+
+import numpy as np
+import pytest
+from tests import images, skies
+from tests.images import RMS, painted, source
+
+from skysift.base.errors import DataError, UsageError
+from skysift.find.neural.options import YoloOptions
+from skysift.find.run import find, make_finder, search
+from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
+from skysift.sky.box import Box
+from skysift.sky.schema import TABLES
+
+BEAM = (4.0, 4.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def sky():
+    """A map of isolated points, with their truth."""
+    sources = skies.population(
+        (500, 420), BEAM, n_points=40, rms=RMS, snr=(12, 300), lattice=60, margin=20, seed=5
+    )
+    data, truth = skies.paint((500, 420), BEAM, rms=RMS, sources=sources, seed=5)
+    return images.image(data, BEAM, centre=(80.0, 30.0)), truth
+
+
+@pytest.fixture(scope="module")
+def finding(sky, weights):
+    return search(sky[0], make_finder("yolo", weights=str(weights)), name="yolo")
+
+
+def matched(found, truth):
+    away = np.hypot(found["x"][:, None] - truth["x"], found["y"][:, None] - truth["y"])
+    return away.argmin(axis=0), away.min(axis=0) < 2.0
+
+
+def test_points_are_found_and_measured_with_true_errors(sky, finding):
+    _, truth = sky
+    sources = finding.catalogue.sources
+    at, near = matched(sources, truth)
+    assert near.mean() > 0.95
+    assert len(sources) <= len(truth) + 8
+    pulls = (sources["flux"][at] - truth["total"])[near] / sources["flux_err"][at][near]
+    assert abs(np.median(pulls)) < 0.6
+    assert 0.6 < np.std(pulls) < 1.6
+    offset = (sources["x"][at] - truth["x"])[near] / sources["x_err"][at][near]
+    assert 0.6 < np.std(offset) < 1.8
+    assert (~sources["resolved"][at][near]).mean() > 0.8
+
+
+def test_what_the_network_says_stands_beside_what_was_measured(finding):
+    sources = finding.catalogue.sources
+    assert set(np.unique(sources["class"])) <= {"compact", "extended", "extended-multisland", "flagged"}
+    assert ((sources["score"] >= 0.8) & (sources["score"] <= 1.0)).all()
+    ratio = sources["flux_net"] / sources["flux"]
+    assert 0.5 < np.median(ratio) < 2.0
+    for name in ("flux_net_err", "major_net_err", "minor_net_err", "class_score"):
+        assert (sources[name] > 0).all()
+    assert (sources["major_net"] >= sources["minor_net"]).all()
+    assert finding.facts["weights"] == "small"
+    record = finding.catalogue.provenance.inputs[-1]
+    assert record.name == "small.safetensors"
+    assert record.checksum.startswith("sha256:")
+
+
+def test_the_catalogue_does_not_depend_on_tiles_or_workers(sky, finding, weights):
+    other = search(sky[0], make_finder("yolo", weights=str(weights)), name="yolo", tile=100, workers=2)
+    for kind in TABLES:
+        assert finding.catalogue.table(kind) == other.catalogue.table(kind)
+    assert finding.mask == other.mask
+
+
+def test_each_source_has_pixels_of_its_own(sky, finding):
+    labels = finding.read("labels", Box.of(sky[0].shape))
+    sources = finding.catalogue.sources
+    middle = labels[np.floor(sources["y"] + 0.5).astype(int), np.floor(sources["x"] + 0.5).astype(int)]
+    assert (middle > 0).mean() > 0.95
+    count = np.bincount(labels.ravel(), minlength=len(sources) + 1)[1:]
+    assert count.tolist() == finding.catalogue.islands["n_pixels"].tolist()
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_all_engines_find_the_same(sky, finding, weights, engine):
+    other = search(sky[0], make_finder("yolo", weights=str(weights), engine=engine), name="yolo")
+    a, b = finding.catalogue.sources, other.catalogue.sources
+    assert len(a) == len(b)
+    for name in ("x", "flux", "score", "flux_net"):
+        assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-4)
+
+
+def test_bfloat16_finds_nearly_the_same(sky, finding, weights):
+    other = find(sky[0], "yolo", weights=str(weights), precision="bfloat16")
+    assert abs(len(other.sources) - len(finding.catalogue.sources)) <= 2
+
+
+def test_blank_parts_and_borders_do_no_harm(weights):
+    image = painted((150, 160), source(75.0, 60.0, 0.1), source(2.0, 100.0, 0.1), centre=(80.0, 30.0))
+    data = np.array(image.read(Box.of(image.shape)))
+    data[:, 80:100] = np.nan
+    cut = images.image(data, centre=(80.0, 30.0))
+    catalogue = find(cut, "yolo", weights=str(weights))
+    at = np.hypot(catalogue.sources["x"] - 75.0, catalogue.sources["y"] - 60.0)
+    assert at.min() < 0.5
+    for name in ("x", "flux", "flux_err", "snr"):
+        assert np.isfinite(catalogue.sources[name]).all()
+
+
+def test_a_region_gives_the_rows_of_the_whole_run(sky, finding, weights):
+    from skysift.sky.box import parse_region
+
+    part = search(sky[0], make_finder("yolo", weights=str(weights)), region=parse_region("0,210,0,500"))
+    whole = finding.catalogue.sources
+    inside = whole["x"] < 200
+    assert set(part.catalogue.sources["flux"][part.catalogue.sources["x"] < 200]) == set(
+        whole["flux"][inside]
+    )
+
+
+def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
+    image = sky[0]
+    with pytest.raises(UsageError, match="no weights of this name: got 'nothing'"):
+        find(image, "yolo", weights="nothing")
+    with pytest.raises(UsageError, match="no such device"):
+        find(image, "yolo", weights=str(weights), device="gpu")
+    with pytest.raises(UsageError, match="the engine onnx runs on the CPU"):
+        find(image, "yolo", weights=str(weights), engine="onnx", device="cuda")
+    with pytest.raises(UsageError, match="ONNX Runtime runs float32 alone"):
+        find(image, "yolo", weights=str(weights), engine="onnx", precision="bfloat16")
+    read = read_checkpoint(weights)
+    other = tmp_path / "other.safetensors"
+    write_checkpoint(other, read.tensors, Card("unet", "other"))
+    with pytest.raises(DataError, match=r"another kind of model.*got 'unet'"):
+        find(image, "yolo", weights=str(other))
+    card = Card("yolo-dense", "other", options={"widths": (8, 16), "depths": (1, 1)})
+    write_checkpoint(other.with_name("shape.safetensors"), read.tensors, card)
+    with pytest.raises(DataError, match="checkpoint of another network"):
+        find(image, "yolo", weights=str(other.with_name("shape.safetensors")))
+
+
+def test_the_menu_knows_no_torch():
+    rows = {row.name: row for row in YoloOptions.rows()}
+    assert rows["engine"].allowed == "torch | onnx | openvino"
+    assert json.dumps(YoloOptions().to_dict())
