@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
 from skysift.learn.device import device_named
+from skysift.learn.fields import Field
 from skysift.learn.hub import SUFFIX
 from skysift.learn.learner import Learner
 from skysift.learn.loop import LOG, STATE, Trained, train
@@ -36,6 +37,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 REPORT = "report.html"
 WORK = ".training"  # the fields and the state of a training that is not finished
 _EXAMPLES = 3
+_USUAL = 0.5  # the threshold where validation chose none
 
 
 @dataclass(frozen=True)
@@ -97,76 +99,84 @@ def train_products(
         raise OptionError(
             "the weights to begin with are of another model", got=start.card.model, allowed=recipe.told.model
         )
-    told = recipe.to_dict()
-    started_from = None if start is None else start.checksum
-    key = hashlib.sha256(
-        json.dumps([told, started_from, skysift.__version__], sort_keys=True).encode()
-    ).hexdigest()
+    training = {**recipe.to_dict(), "started_from": None if start is None else start.checksum}
+    told = json.dumps([training, skysift.__version__], sort_keys=True)
     learner: Learner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
     name = recipe.told.name + SUFFIX
     names = (name, LOG, REPORT, MANIFEST)
-    with ProductFolder(out, names=names, overwrite=overwrite) as folder:
+    with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
         work = folder.directory / WORK
-        with writing(folder.directory):
-            if fresh and work.exists():
-                shutil.rmtree(work)
-            crew = Crew(workers, progress=progress)
-            fields = make_fields(recipe.plans, recipe.noise, work / "fields", crew)
-            spent_fields = time.perf_counter() - clock
-            if threads is not None:
-                torch.set_num_threads(threads)
-            first = None if start is None else dict(start.tensors)
-            if start is not None:
-                net = learner.net()
-                load_into(net, start)  # refuses weights of another network
-                first = net.state_dict()
-            training = {**told, "started_from": started_from}
-            try:
-                trained = train(
-                    learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
-                )
-            except DataError as error:
-                _keep_best(recipe, training, work, name, error)
-                raise
-            card = _card(recipe, training, trained.step, trained.numbers)
-            write_checkpoint(folder.path(name), trained.weights, card)
-            shutil.copyfile(work / LOG, folder.path(LOG))
-            inputs = tuple(
-                InputRecord(Path(path).name, checksum(Path(path)))
-                for plan in recipe.plans
-                for path in (plan.map, plan.labels)
-                if path
+        if fresh and work.exists():
+            shutil.rmtree(work)
+        fields = make_fields(recipe.plans, recipe.noise, work / "fields", Crew(workers, progress=progress))
+        seconds = {"fields": time.perf_counter() - clock}
+        if threads is not None:
+            torch.set_num_threads(threads)
+        key = hashlib.sha256(told.encode()).hexdigest()
+        first = None if start is None else _weights_of(learner, start)
+        try:
+            trained = train(
+                learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
             )
-            manifest = Manifest(
-                Provenance(skysift.__version__, recipe.told.model, told, inputs, kind="step"),
-                outputs=names[:-1],
-                workers=workers,
-                started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                seconds={"fields": spent_fields, "train": time.perf_counter() - clock - spent_fields},
-                facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped},
-                versions={**library_versions(), "torch": torch.__version__},
-            )
-            net = learner.net()
-            net.load_state_dict(dict(trained.weights))
-            net = net.to(place).eval()
-            threshold = float(card.settings.get("threshold", 0.5))
-            held = [field for field in fields if field.held is not None][:_EXAMPLES]
-            examples = [Example(field, learner.look(net, field, place), threshold) for field in held]
-            page = training_page(
-                card, work / LOG, examples, manifest, better=learner.better, stopped=trained.stopped
-            )
-            folder.path(REPORT).write_text(page, encoding="utf-8")
-            written = manifest.to_dict()
-            written["outputs"] = [
-                {"name": each, "checksum": checksum(folder.path(each)), "size": size(folder.path(each))}
-                for each in manifest.outputs
-            ]
-            folder.path(MANIFEST).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-                json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8"
-            )
-            folder.commit()
-            shutil.rmtree(work, ignore_errors=True)
+        except DataError as error:
+            _keep_best(recipe, training, work, name, error)
+            raise
+        seconds["train"] = time.perf_counter() - clock - seconds["fields"]
+        card = _card(recipe, training, trained.step, trained.numbers)
+        manifest = Manifest(
+            Provenance(skysift.__version__, recipe.told.model, training, _inputs(recipe), kind="step"),
+            outputs=names[:-1],
+            workers=workers,
+            started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            seconds=seconds,
+            facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped},
+            versions={**library_versions(), "torch": torch.__version__},
+        )
+        write_checkpoint(folder.path(name), trained.weights, card)
+        shutil.copyfile(work / LOG, folder.path(LOG))
+        examples = _examples(learner, trained, fields, place, card)
+        page = training_page(
+            card, work / LOG, examples, manifest, better=learner.better, stopped=trained.stopped
+        )
+        folder.path(REPORT).write_text(page, encoding="utf-8")
+        _write_manifest(manifest, folder)
+        folder.commit()
+        shutil.rmtree(work, ignore_errors=True)
     return TrainedModel(out, card, manifest, trained)
+
+
+def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:
+    """The weights to begin with, for the network of the model."""
+    net = learner.net()
+    load_into(net, start)
+    return net.state_dict()
+
+
+def _inputs(recipe: Recipe) -> tuple[InputRecord, ...]:
+    """The maps and labels that were read."""
+    paths = [Path(path) for plan in recipe.plans for path in (plan.map, plan.labels) if path]
+    return tuple(InputRecord(path.name, checksum(path), size=size(path)) for path in paths)
+
+
+def _examples(
+    learner: Learner[Any], trained: Trained, fields: Sequence[Field], place: torch.device, card: Card
+) -> list[Example]:
+    """What the trained model finds in some fields that are kept for validation."""
+    net = learner.net()
+    net.load_state_dict(dict(trained.weights))
+    net = net.to(place).eval()
+    threshold = float(card.settings.get("threshold", _USUAL))
+    held = [field for field in fields if field.held is not None][:_EXAMPLES]
+    return [Example(field, learner.look(net, field, place), threshold) for field in held]
+
+
+def _write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
+    content = manifest.to_dict()
+    content["outputs"] = [
+        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
+        for name in manifest.outputs
+    ]
+    folder.path(MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _card(recipe: Recipe, training: Mapping[str, Any], step: int, numbers: Mapping[str, float]) -> Card:
