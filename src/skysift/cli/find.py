@@ -71,7 +71,9 @@ def find(
     ],
     finder: Annotated[
         str,
-        typer.Option("--finder", metavar="NAME", help="classic, full or extended (see above), or another."),
+        typer.Option(
+            "--finder", metavar="NAME", help="classic, full, extended, yolo (see above), or another."
+        ),
     ] = "classic",
     chosen: SetFlag = None,
     options_file: OptionsFlag = None,
@@ -104,6 +106,22 @@ def find(
             help="Drop sources less reliable than this, such as 0.95; short for --set reliability=R.",
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            help="Where a learned finder runs its network: cpu, cuda or cuda:N; short for --set device=DEVICE.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="ENGINE",
+            help="What runs the network: torch, onnx or openvino; short for --set engine=ENGINE.",
+        ),
+    ] = None,
     overwrite: OverwriteFlag = False,
     fresh: FreshFlag = False,
     hdu: HduFlag = None,
@@ -132,6 +150,7 @@ def find(
       skysift find mosaic.fits --out field --psf mosaic_psf.fits
       skysift find plane.fits --out plane --finder full --set widest_scale=10
       skysift find map.fits --out sure --finder full --reliability 0.95
+      skysift find map.fits --out learnt --finder yolo --set weights=mine.safetensors --engine onnx
       skysift find cube.fits --out channel7 --plane 7 --beam 45,40,10 --unit mJy/beam
       skysift find tt0.fits --out mfs --taylor tt1.fits --taylor tt2.fits
       skysift find map.fits --out spectra --channels cube.fits --set spectral_curvature=true
@@ -142,6 +161,7 @@ def find(
       classic   compact sources: islands above a threshold, fitted with Gaussians
       full      these and all that is not compact: lobes, shells, filaments; no flux is counted twice
       extended  what is not compact, and the compact sources on top of it; no others
+      yolo      what a network finds that was trained with `skysift train` (needs the extra learn)
 
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,
@@ -178,7 +198,14 @@ def find(
             maps, stokes=stokes, taylor=taylor, channels=channels, channel_frequencies=channel_frequencies
         ),
     )
-    short = {"primary_beam": primary_beam, "weight": weight, "psf_file": psf, "reliability": reliability}
+    short = {
+        "primary_beam": primary_beam,
+        "weight": weight,
+        "psf_file": psf,
+        "reliability": reliability,
+        "device": device,
+        "engine": engine,
+    }
     pairs = [*(chosen or ()), *(f"{name}={path}" for name, path in short.items() if path is not None)]
     options = gather(registry.options(finder), pairs, options_file, kind="finder")
     made = registry.load(finder)(options)  # only now: it brings the compiled code

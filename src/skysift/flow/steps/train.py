@@ -102,6 +102,7 @@ def train_products(
     training = {**recipe.to_dict(), "started_from": None if start is None else start.checksum}
     told = json.dumps([training, skysift.__version__], sort_keys=True)
     learner: Learner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
+    first = None if start is None else _weights_of(learner, start)
     name = recipe.told.name + SUFFIX
     names = (name, LOG, REPORT, MANIFEST)
     with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
@@ -113,7 +114,6 @@ def train_products(
         if threads is not None:
             torch.set_num_threads(threads)
         key = hashlib.sha256(told.encode()).hexdigest()
-        first = None if start is None else _weights_of(learner, start)
         try:
             trained = train(
                 learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
