@@ -243,6 +243,19 @@ def test_sizes_angles_and_constants_of_a_catalogue():
     assert list(rows["flux"]) == [1e-3, 2e-3, 3e-3]
 
 
+def test_where_nothing_is_left_of_a_size_that_of_a_network_stands():
+    told = {
+        "major_net": np.array([9.0, 3.0, np.nan]),
+        "minor_net": np.array([8.0, 2.0, np.nan]),
+        "pa_net": np.full(3, 10.0),
+    }
+    table = found().with_columns(told, schema.further("sources", *told))
+    rows, _ = sdc1_rows(table)
+    assert list(rows["b_maj"]) == [2.0, 3.0, 0.0]
+    assert list(rows["b_min"]) == [1.0, 2.0, 0.0]
+    assert list(rows["pa"]) == [60.0, 80.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("pa", "west"), [(0.0, 90.0), (30.0, 60.0), (90.0, 0.0), (90.1, 179.9), (170.0, 100.0)]
 )

@@ -117,7 +117,8 @@ def sdc1_rows(
 ) -> tuple[Columns, dict[str, int]]:
     """The rows of SDC1 that a table is, and how many of its rows were left out, by reason.
 
-    Sizes are the deconvolved FWHM, 0 where nothing is left of them; the centroid is the core as well.
+    Sizes are the deconvolved FWHM; where nothing is left of them, those that a network gives, or 0. The centroid is
+    the core as well.
 
     Parameters
     ----------
@@ -161,6 +162,7 @@ def sdc1_rows(
         "without a flux above 0": int(np.sum(placed & ~outside & ~bright)),
     }
     kept = table.select(bright)
+    major, minor, pa = _shapes(kept)
     ra, dec = _to_fk5(kept["ra"], kept["dec"])
     n = len(kept)
     rows = {
@@ -173,9 +175,9 @@ def sdc1_rows(
         "core_frac": np.nan_to_num(kept["core_fraction"], nan=core_fraction)
         if "core_fraction" in kept
         else np.full(n, core_fraction),
-        "b_maj": np.nan_to_num(kept["major_deconv"]),
-        "b_min": np.nan_to_num(kept["minor_deconv"]),
-        "pa": _from_west(kept["pa_deconv"]),
+        "b_maj": major,
+        "b_min": minor,
+        "pa": _from_west(pa),
         "size": np.full(n, FWHM),
         "class": kept["class_id"] if "class_id" in kept else np.full(n, class_id),
     }
@@ -299,6 +301,20 @@ def _blank(n: int, more: tuple[Column, ...]) -> Columns:
 
 
 # -- conventions
+
+
+def _shapes(table: Table) -> tuple[Floats, Floats, Floats]:
+    """Axes without the beam (arcsec) and the angle of the major one (deg, from north): measured, or a network's."""
+    major, minor = np.nan_to_num(table["major_deconv"]), np.nan_to_num(table["minor_deconv"])
+    pa = table["pa_deconv"]
+    if "major_net" not in table:
+        return major, minor, pa
+    told = ~(major > 0.0) & (table["major_net"] > 0.0)
+    return (
+        np.where(told, table["major_net"], major),
+        np.where(told | ~(minor > 0.0), np.nan_to_num(table["minor_net"]), minor),
+        np.where(told, table["pa_net"], pa),
+    )
 
 
 def _to_fk5(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
