@@ -84,7 +84,7 @@ def test_each_source_has_pixels_of_its_own(sky, finding):
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
 def test_all_engines_find_the_same(sky, finding, weights, engine):
-    other = search(sky[0], make_finder("yolo", weights=str(weights), engine=engine), name="yolo")
+    other = search(sky[0], make_finder("yolo", weights=str(weights), engine=engine), name="yolo", workers=2)
     a, b = finding.catalogue.sources, other.catalogue.sources
     assert len(a) == len(b)
     for name in ("x", "flux", "score", "flux_net"):
@@ -132,7 +132,7 @@ def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
     read = read_checkpoint(weights)
     other = tmp_path / "other.safetensors"
     write_checkpoint(other, read.tensors, Card("unet", "other"))
-    with pytest.raises(DataError, match=r"another kind of model.*got 'unet'"):
+    with pytest.raises(DataError, match=r"a model that no finder looks through: got 'unet'"):
         find(image, "yolo", weights=str(other))
     card = Card("yolo-dense", "other", options={"widths": (8, 16), "depths": (1, 1)})
     write_checkpoint(other.with_name("shape.safetensors"), read.tensors, card)

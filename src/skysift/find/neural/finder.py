@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
 from skysift.find.finder import MapFinder, Searched
 from skysift.find.neural.detector import Detector
+from skysift.find.neural.eye import eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.measuring import measure_found, with_footprints
@@ -21,9 +22,7 @@ from skysift.find.neural.options import NeuralOptions
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
-from skysift.learn.checkpoint import Checkpoint, load_into
-from skysift.learn.engine import Run, runner
-from skysift.learn.hub import weights_of
+from skysift.learn.checkpoint import Checkpoint
 from skysift.measure.ellipse import shape_transform
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -52,11 +51,19 @@ class NeuralFinder(MapFinder[NeuralOptions]):
 
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
-        weights, detector = _looked_up(self.options.weights, type(self))
+        eye = eye_of(self.options)
+        weights = eye.weights
+        if weights.card.model not in self.models:
+            raise DataError(
+                f"{weights.path.name} is of another kind of model than this finder looks through",
+                got=weights.card.model,
+                allowed=list(self.models),
+                todo="`skysift models` lists weights with their models",
+            )
         least = self.threshold(weights)
-        step = WINDOW - 2 * detector.margin
+        step = WINDOW - 2 * eye.detector.margin
         beam = np.asarray(places_at(image, *_middle(image)).beam[0])
-        look = partial(_look, image, noise, type(self), self.options, beam, max(least, _LEAST))
+        look = partial(_look, image, noise, self.options, weights.checksum, beam, max(least, _LEAST))
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = without_doubles(Detections.concat(parts)) if parts else nothing_found()
         wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
@@ -124,45 +131,19 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-@cache
-def _looked_up(name: str, kind: type[NeuralFinder]) -> tuple[Checkpoint, Detector]:
-    """Weights by name, and what the answers of their network mean."""
-    weights = weights_of(name)
-    if weights.card.model not in kind.models:
-        raise DataError(
-            f"{weights.path.name} is of another kind of model than this finder looks through",
-            got=weights.card.model,
-            allowed=list(kind.models),
-            todo="`skysift models` lists weights with their models",
-        )
-    return weights, kind.models[weights.card.model](weights.card.options)
-
-
-@cache
-def _runner(name: str, kind: type[NeuralFinder], engine: str, device: str, precision: str) -> Run:
-    """The network of some weights, ready to be run; once a process."""
-    weights, detector = _looked_up(name, kind)
-    net = detector.net()
-    load_into(net, weights)
-    blank = np.zeros((WINDOW, WINDOW), np.float32)
-    example = detector.inputs(blank, np.array([1.0, 0.0, 1.0]))
-    key = f"{weights.card.model}-{weights.checksum.removeprefix('sha256:')[:16]}"
-    return runner(net.eval(), engine, example=example, key=key, device=device, precision=precision)
-
-
 def _look(
     image: SkyImage,
     noise: Noise,
-    kind: type[NeuralFinder],
     options: NeuralOptions,
+    checksum: str,
     beam: Floats,
     least: float,
     core: Box,
 ) -> Detections:
     """What is found in the core of one window."""
-    _, detector = _looked_up(options.weights, kind)
-    run = _runner(options.weights, kind, options.engine, options.device, options.precision)
-    return found_in(core, detector, run, partial(significance, image, noise), image.shape, beam, least)
+    eye = eye_of(options, checksum)
+    read = partial(significance, image, noise)
+    return found_in(core, eye.detector, eye.run, read, image.shape, beam, least)
 
 
 def _middle(image: SkyImage) -> tuple[Floats, Floats]:

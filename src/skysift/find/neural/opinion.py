@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -11,21 +11,17 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skysift.base.parallel import ALONE, Crew
-from skysift.find.neural.detector import Detector
-from skysift.find.neural.known import detector_of
+from skysift.find.neural.eye import eye_of
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.options import JudgeOptions
 from skysift.find.neural.windows import WINDOW, seen_in
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
-from skysift.learn.checkpoint import Checkpoint, load_into
-from skysift.learn.engine import Run, runner
-from skysift.learn.hub import weights_of
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
 from skysift.sky.truth import CLASSES
 
-__all__ = ["Opinion", "judge_of", "opinion_of"]
+__all__ = ["Opinion", "opinion_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -84,10 +80,10 @@ def opinion_of(
     crew
         Who looks.
     """
-    _, detector = judge_of(options.weights)
+    eye = eye_of(options)
     kind = np.full(x.shape, -1, np.int64)
     class_score, score = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
-    step = WINDOW - 2 * detector.margin
+    step = WINDOW - 2 * eye.detector.margin
     here = np.flatnonzero(image.box.contains(x, y))
     row, column = (np.floor(each[here] + 0.5).astype(np.int64) for each in (y, x))
     cells = np.stack([row // step, column // step], axis=1)
@@ -99,20 +95,24 @@ def opinion_of(
     ]
     middle = np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
     beam = np.asarray(places_at(image, *middle).beam[0])
-    answers = crew.map("judge", partial(_look, image, noise, options, beam), tasks)
+    answers = crew.map("judge", partial(_look, image, noise, options, eye.weights.checksum, beam), tasks)
     for mine, answer in zip(members, answers, strict=True):
         kind[mine], class_score[mine], score[mine] = answer
     return Opinion(kind, class_score, score)
 
 
 def _look(
-    image: SkyImage, noise: Noise, options: JudgeOptions, beam: Floats, task: tuple[Box, Floats, Floats]
+    image: SkyImage,
+    noise: Noise,
+    options: JudgeOptions,
+    checksum: str,
+    beam: Floats,
+    task: tuple[Box, Floats, Floats],
 ) -> tuple[Ints, Floats, Floats]:
     """Class, its probability and score of the places in the core of one window."""
     core, x, y = task
-    _, detector = judge_of(options.weights)
-    run = _runner(options.weights, options.engine, options.device, options.precision)
-    said = seen_in(core, detector, run, partial(significance, image, noise), image.shape, beam, 0.0)
+    eye = eye_of(options, checksum)
+    said = seen_in(core, eye.detector, eye.run, partial(significance, image, noise), image.shape, beam, 0.0)
     kind = np.full(x.shape, -1, np.int64)
     class_score, score = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
     if not len(said):
@@ -136,21 +136,3 @@ def _look(
     class_score[place], score[place] = said["class_score"][best], said.scores[best]
     assert kind.max(initial=-1) < len(CLASSES)
     return kind, class_score, score
-
-
-@cache
-def judge_of(name: str) -> tuple[Checkpoint, Detector]:
-    """Weights by name or path, and what the answers of their network mean."""
-    weights = weights_of(name)
-    return weights, detector_of(weights)
-
-
-@cache
-def _runner(name: str, engine: str, device: str, precision: str) -> Run:
-    """The network of some weights, ready to be run; once a process."""
-    weights, detector = judge_of(name)
-    net = detector.net()
-    load_into(net, weights)
-    example = detector.inputs(np.zeros((WINDOW, WINDOW), np.float32), np.array([1.0, 0.0, 1.0]))
-    key = f"{weights.card.model}-{weights.checksum.removeprefix('sha256:')[:16]}"
-    return runner(net.eval(), engine, example=example, key=key, device=device, precision=precision)

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from typing import Literal
 
-from skysift.base.options import option
+from skysift.base.options import Options, option
 from skysift.find.options import FinderOptions
 from skysift.measure.options import BeamOptions, NoiseOptions
 
-__all__ = ["JudgeOptions", "NeuralOptions", "YoloOptions"]
+__all__ = ["EyeOptions", "JudgeOptions", "NeuralOptions", "YoloOptions"]
 
 
-class NeuralOptions(FinderOptions):
-    """What every learned finder is told."""
+class EyeOptions(Options):
+    """A network, and what runs it."""
 
     weights: str = option(
         "yolo",
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
+    device: str = option("auto", doc="Where the network runs: auto, cpu, cuda or cuda:N.")
+    engine: Literal["torch", "onnx", "openvino"] = option(
+        "torch", doc="What runs the network; onnx and openvino are faster on a CPU."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "float32",
+        doc="Numbers that the network is run with; bfloat16 is faster and good to a few thousandths.",
+    )
+
+
+class NeuralOptions(EyeOptions, FinderOptions):
+    """What every learned finder is told."""
+
     threshold: float | None = option(
         None,
         at_least=0.0,
@@ -35,39 +48,19 @@ class NeuralOptions(FinderOptions):
         doc="Position and shape are fitted to the map where the flux exceeds its error by this factor; fainter sources "
         "keep those that the network gave them.",
     )
-    device: str = option("auto", doc="Where the network runs: auto, cpu, cuda or cuda:N.")
-    engine: Literal["torch", "onnx", "openvino"] = option(
-        "torch", doc="What runs the network; onnx and openvino are faster on a CPU."
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = option(
-        "float32",
-        doc="Numbers that the network is run with; bfloat16 is faster and good to a few thousandths.",
-    )
 
 
 class YoloOptions(NeuralOptions):
     """A network that looks once: sources, what they look like, how sure it is, and their classes."""
 
 
-class JudgeOptions(NoiseOptions, BeamOptions):
+class JudgeOptions(EyeOptions, NoiseOptions, BeamOptions):
     """A network that says of the rows of a catalogue what they are and whether they are real."""
 
-    weights: str = option(
-        "yolo",
-        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
-    )
     radius: float = option(
         0.5,
         unit="beam",
         above=0.0,
         at_most=4.0,
         doc="A row takes the surest answer of the network whose source is within this of its position.",
-    )
-    device: str = option("auto", doc="Where the network runs: auto, cpu, cuda or cuda:N.")
-    engine: Literal["torch", "onnx", "openvino"] = option(
-        "torch", doc="What runs the network; onnx and openvino are faster on a CPU."
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = option(
-        "float32",
-        doc="Numbers that the network is run with; bfloat16 is faster and good to a few thousandths.",
     )

@@ -13,7 +13,8 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.find.beams import as_seen
-from skysift.find.neural.opinion import Opinion, judge_of, opinion_of
+from skysift.find.neural.eye import eye_of
+from skysift.find.neural.opinion import Opinion, opinion_of
 from skysift.find.neural.options import JudgeOptions
 from skysift.find.noise import measure_noise
 from skysift.flow.steps.match import writer_of
@@ -102,7 +103,7 @@ class JudgeStep:
             The table has rows and none of them lies on the map.
         """
         options = self.options
-        weights, _ = judge_of(options.weights)  # first: wrong weights are told before the map is read
+        weights = eye_of(options).weights  # first: wrong weights are told before the map is read
         x, y = _pixels(table, image)
         off = ~image.box.contains(x, y)
         if len(table) and off.all():
