@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
@@ -12,6 +14,11 @@ from skysift.learn.fields import LABELS, Field
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
+
+if TYPE_CHECKING:
+    from skysift.find.neural.yolo.gridnet import GridNet
+    from skysift.find.neural.yolo.options import GridOptions
+    from skysift.learn.samples import Crop
 
 BEAMS = ((4.0, 4.0, 0.0), (6.0, 3.5, 30.0), (3.0, 2.5, 70.0))
 KINDS = ("convolved", "beam", "white")
@@ -85,4 +92,58 @@ def small_weights(folder: Path) -> Path:
                 settings={"threshold": 0.8},
             )
             write_checkpoint(path, made.weights, card)
+    return path
+
+
+@cache
+def overfit_grid() -> tuple[GridOptions, GridNet, list[float], list[Crop]]:
+    """Options, net, losses and crops of a small grid head that learnt four crops by heart; a few seconds."""
+    import torch
+
+    from skysift.find.neural.yolo.grid import GridLearner
+    from skysift.find.neural.yolo.options import GridOptions
+    from skysift.learn.samples import cut, label_table
+
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    options = GridOptions(widths=(16, 24, 48), depths=(1, 1, 2), faintest=4.0)
+    learner, crops, losses = GridLearner(options), [], []
+    for seed in range(4):
+        field = made_field(seed, density=0.8)
+        crops.append(cut(field, Box(64, 128, 64, 128), label_table(field)))
+    batch, net = learner.batch(crops), learner.net()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=0.0)
+    steps = 150
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 4e-3 * min(1.0, (step + 1) / 10) * (0.51 + 0.5 * np.cos(np.pi * step / steps))
+        loss = torch.stack(list(learner.loss(net, batch).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return options, net.eval(), losses, crops
+
+
+def grid_weights(folder: Path) -> Path:
+    """Weights of a small grid head that was trained for a few seconds: enough to find what is bright."""
+    import torch
+
+    from skysift.find.neural.yolo.grid import GridLearner
+    from skysift.find.neural.yolo.options import GridOptions
+    from skysift.learn.checkpoint import Card, write_checkpoint
+    from skysift.learn.loop import train
+    from skysift.learn.options import TrainOptions
+
+    torch.set_num_threads(1)
+    options = GridOptions(widths=(12, 20, 40), depths=(1, 1, 2), faintest=4.0, early=80)
+    how = TrainOptions(steps=160, batch=4, crop=64, validate_every=160, learning_rate=4e-3, average=0.97)
+    fields = [*(made_field(3 * seed) for seed in range(3)), made_field(99, 96, held=True)]
+    made = train(GridLearner(options), fields, how, folder / "training", device=torch.device("cpu"))
+    path = folder / "grid.safetensors"
+    card = Card(
+        "yolo-grid", "grid", "tests", options.to_dict(), numbers=made.numbers, settings={"threshold": 0.6}
+    )
+    write_checkpoint(path, made.weights, card)
     return path

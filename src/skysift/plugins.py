@@ -23,6 +23,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.neural.yolo.dense:DenseLearner",
             "skysift.find.neural.yolo.options:DenseOptions",
         ),
+        "yolo-grid": (
+            "skysift.find.neural.yolo.grid:GridLearner",
+            "skysift.find.neural.yolo.options:GridOptions",
+        ),
     },
     "segmenter": {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),

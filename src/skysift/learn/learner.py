@@ -50,6 +50,10 @@ class Learner(ABC, Generic[O]):
     def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
         """Inputs and targets of the network for crops of one size."""
 
+    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+        """The batch with this number of a training; a model whose targets hold chance draws it from number and seed."""
+        return self.batch(crops)
+
     @abstractmethod
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The terms whose sum is made small, each a scalar, by name."""

@@ -210,7 +210,7 @@ def _batches(learner: Learner[Options], samples: Samples, step: int) -> Generato
     """Batches as tensors, prepared while the network is busy."""
 
     def made(number: int) -> dict[str, Tensor]:
-        return learner.batch(samples.at(number))
+        return learner.numbered(samples.at(number), number, samples.seed)
 
     with ThreadPoolExecutor(1) as worker:
         waiting = [worker.submit(made, step + k) for k in range(_AHEAD)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skysift.base.compiled import kernel
 from skysift.sky.detections import Detections
 
-__all__ = ["RAW", "as_detections", "keep_best", "nothing_found", "without_doubles"]
+__all__ = ["RAW", "as_detections", "keep_best", "nothing_found", "raw_columns", "without_doubles"]
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +37,59 @@ def as_detections(columns: dict[str, Floats], scores: Floats) -> Detections:
                       low_x, np.maximum(np.floor(x + half + 0.5), low_x) + 1], axis=1).astype(np.int64)  # fmt: skip
     raw = {name: np.asarray(columns[name], np.float64)[order] for name in RAW}
     return Detections(boxes[order], scores[order], raw=raw)
+
+
+def raw_columns(
+    x: Floats, y: Floats, flux: Floats, mean: Floats, scale: Floats, logits: Floats, unit: float, width: float
+) -> dict[str, Floats]:
+    """
+    The raw parameters of what a network told of sources.
+
+    Parameters
+    ----------
+    x, y
+        Centres (pixel).
+    flux
+        Ln of flux over noise.
+    mean
+        ``(5, source)``: `skysift.find.neural.targets.PARAMETERS` from ``major`` on.
+    scale
+        ``(8, source)``: scales of the Laplace distributions of all of them.
+    logits
+        ``(class, source)``.
+    unit
+        Pixels that the scales of the centres are in.
+    width
+        Of the beam (pixel).
+    """
+    share = np.exp(logits - logits.max(axis=0))
+    share /= share.sum(axis=0)
+    major, minor = (width * np.exp(np.clip(each, -3.0, 6.0)) for each in (mean[0], mean[1]))
+    length = np.maximum(np.hypot(mean[2], mean[3]), 1e-9)
+    error = np.sqrt(2.0) * scale  # a Laplace distribution of scale b has a standard deviation of sqrt(2) b
+    columns = {
+        "x": x,
+        "y": y,
+        "snr": np.exp(flux),
+        "major": np.maximum(major, minor),
+        "minor": np.minimum(major, minor),
+        "cos": mean[2] / length,
+        "sin": mean[3] / length,
+        "core": np.clip(mean[4], 0.0, 1.0),
+        "x_err": unit * np.sqrt(0.5 * (error[0] ** 2 + error[1] ** 2)),
+        "snr_err": error[2],
+        "major_err": error[3],
+        "minor_err": error[4],
+        "pa_err": np.minimum(
+            0.5 * np.hypot(error[5], error[6]) / np.sqrt(2.0) / length, np.pi / np.sqrt(12.0)
+        ),
+        "core_err": error[7],
+        "class": share.argmax(axis=0).astype(np.float64),
+        "class_score": share.max(axis=0),
+        "reach": np.full(x.size, 0.95 * width),
+    }
+    assert tuple(columns) == RAW
+    return columns
 
 
 @kernel

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
 
-__all__ = ["PARAMETERS", "nearest_sources", "source_parameters"]
+__all__ = ["PARAMETERS", "beam_width", "nearest_sources", "parameter_weights", "source_parameters"]
 
 Floats = NDArray[np.float64]
 
@@ -84,3 +84,28 @@ def source_parameters(labels: Floats, beam: Floats) -> Floats:
     sin = np.where(half > _NORMAL, xy / safe, 0.0)
     flux = np.log(np.maximum(labels[:, 6], 0.1))
     return np.stack([flux, np.log(major), np.log(minor), cos, sin, labels[:, 7]], axis=1)
+
+
+def parameter_weights(values: Floats, snr: Floats) -> Floats:
+    """
+    How much each of `PARAMETERS` counts for sources ``(source, parameter)``.
+
+    Angles count as far as the source is long and bright; the core fraction as far as it is known and the source bright.
+
+    Parameters
+    ----------
+    values
+        What `source_parameters` told of them.
+    snr
+        Peak over noise.
+    """
+    weights = np.ones((len(values), len(PARAMETERS)))
+    long = 1.0 - np.hypot(1.0, np.exp(values[:, 2])) / np.hypot(1.0, np.exp(values[:, 1]))
+    weights[:, 5] = weights[:, 6] = np.minimum(3.0 * (long * np.minimum(snr / 5.0, 2.0)), 2.0)
+    weights[:, 7] = np.isfinite(values[:, 5]) * np.minimum(snr / 10.0, 1.0)
+    return weights
+
+
+def beam_width(beam: Floats) -> float:
+    """Geometric mean (pixel) of the axes (FWHM) of a beam, told by its covariance ``(3,)``."""
+    return _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)

@@ -17,10 +17,16 @@ from torch.nn import functional
 
 from skysift.find.neural.blocks import Trunk
 from skysift.find.neural.detector import Detector
-from skysift.find.neural.found import RAW, as_detections, nothing_found
+from skysift.find.neural.found import as_detections, nothing_found, raw_columns
 from skysift.find.neural.inputs import CHANNELS, CONDITIONS, beam_condition, channels, largest_near
 from skysift.find.neural.judge import LEAST, find_in_field, judged
-from skysift.find.neural.targets import PARAMETERS, nearest_sources, source_parameters
+from skysift.find.neural.targets import (
+    PARAMETERS,
+    beam_width,
+    nearest_sources,
+    parameter_weights,
+    source_parameters,
+)
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.fields import Field
 from skysift.learn.learner import Batch, Learner
@@ -95,7 +101,7 @@ class DenseLearner(Learner[DenseOptions]):
         options = self.options
         ny, nx = crop.pixels.shape[0] // STRIDE, crop.pixels.shape[1] // STRIDE
         labels = crop.labels
-        width = _FWHM * float((crop.beam[0] * crop.beam[2] - crop.beam[1] ** 2) ** 0.25)
+        width = beam_width(crop.beam)
         major = _FWHM * np.sqrt(
             np.maximum(
                 0.5 * (labels[:, 2] + labels[:, 4])
@@ -132,11 +138,7 @@ class DenseLearner(Learner[DenseOptions]):
             target[1, j, i] = (labels[mine, 1] - (STRIDE * j + 0.5 * (STRIDE - 1))) / UNIT
             target[2:, j, i] = np.nan_to_num(values).T
             target[2, j, i] -= peaks[j, i]
-            weight[:, j, i] = 1.0
-            long = 1.0 - np.hypot(1.0, np.exp(values[:, 2])) / np.hypot(1.0, np.exp(values[:, 1]))
-            sure = long * np.minimum(labels[mine, 5] / 5.0, 2.0)
-            weight[5, j, i] = weight[6, j, i] = np.minimum(3.0 * sure, 2.0)
-            weight[7, j, i] = np.isfinite(values[:, 5]) * np.minimum(labels[mine, 5] / 10.0, 1.0)
+            weight[:, j, i] = parameter_weights(values, labels[mine, 5]).T
             kind[j, i] = labels[mine, 8].astype(np.int64)
         return near, target, weight, kind
 
@@ -204,39 +206,13 @@ class DenseDetector(Detector):
         j, i = np.nonzero(chance >= least)
         if not j.size:
             return nothing_found()
-        width = _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+        width = beam_width(beam)
         values = answer[:, j, i].astype(np.float64)
         mean, scale = values[1 : 1 + _N], np.exp(np.clip(values[1 + _N : 1 + 2 * _N], _LOW, _HIGH))
-        logits = values[1 + 2 * _N :]
-        share = np.exp(logits - logits.max(axis=0))
-        share /= share.sum(axis=0)
-        major, minor = (width * np.exp(np.clip(each, -3.0, 6.0)) for each in (mean[3], mean[4]))
-        length = np.maximum(np.hypot(mean[5], mean[6]), 1e-9)
-        error = (
-            np.sqrt(2.0) * scale
-        )  # a Laplace distribution of scale b has a standard deviation of sqrt(2) b
-        columns = {
-            "x": STRIDE * i + 0.5 * (STRIDE - 1) + UNIT * mean[0],
-            "y": STRIDE * j + 0.5 * (STRIDE - 1) + UNIT * mean[1],
-            "snr": np.exp(mean[2] + local_peaks(z)[j, i]),
-            "major": np.maximum(major, minor),
-            "minor": np.minimum(major, minor),
-            "cos": mean[5] / length,
-            "sin": mean[6] / length,
-            "core": np.clip(mean[7], 0.0, 1.0),
-            "x_err": UNIT * np.sqrt(0.5 * (error[0] ** 2 + error[1] ** 2)),
-            "snr_err": error[2],
-            "major_err": error[3],
-            "minor_err": error[4],
-            "pa_err": np.minimum(
-                0.5 * np.hypot(error[5], error[6]) / np.sqrt(2.0) / length, np.pi / np.sqrt(12.0)
-            ),
-            "core_err": error[7],
-            "class": share.argmax(axis=0).astype(np.float64),
-            "class_score": share.max(axis=0),
-            "reach": np.full(j.size, 0.95 * width),
-        }
-        assert tuple(columns) == RAW
+        columns = raw_columns(
+            STRIDE * i + 0.5 * (STRIDE - 1) + UNIT * mean[0], STRIDE * j + 0.5 * (STRIDE - 1) + UNIT * mean[1],
+            mean[2] + local_peaks(z)[j, i], mean[3:], scale, values[1 + 2 * _N :], UNIT, width,
+        )  # fmt: skip
         return as_detections(columns, chance[j, i])
 
 

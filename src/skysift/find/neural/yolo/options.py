@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
-__all__ = ["DenseOptions"]
+__all__ = ["DenseOptions", "GridOptions"]
 
 
 class DenseOptions(Options):
@@ -36,3 +36,92 @@ class DenseOptions(Options):
         if self.ignored < self.positive:
             raise ValueError("ignored is not smaller than positive")
         return self
+
+
+class GridOptions(Options):
+    """Several boxes a cell, each with a size of its own to begin from: for maps with sources of many sizes."""
+
+    widths: tuple[int, ...] = option(
+        (32, 64, 128), doc="Channels at the strides 2, 4, 8, ...; the last stride is the side of a cell."
+    )
+    depths: tuple[int, ...] = option((1, 2, 4), doc="Residual blocks at each of them.")
+    priors: tuple[tuple[float, float], ...] = option(
+        (*((2.4, 2.4),) * 6, (3.6, 4.8), (4.8, 3.6), (9.6, 9.6)),
+        unit="beam",
+        doc="Height and width of the boxes of a cell; several of one size tell sources apart that share a cell.",
+    )
+    empty: tuple[float, ...] = option(
+        (*(0.15,) * 6, *(0.05,) * 3),
+        doc="Weight in the loss of a box of each prior that is to find nothing.",
+    )
+    faintest: float = option(
+        2.0, unit="sigma", at_least=0.0, doc="Fainter objects (peak over noise) are not learnt."
+    )
+    early: int = option(
+        1000,
+        unit="crop",
+        at_least=0,
+        doc="Boxes are given to sources by chance until so many crops were seen.",
+    )
+    forced: float = option(
+        0.9,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Probability that a source gets the box of the prior nearest in size.",
+    )
+    random: float = option(
+        0.02, at_least=0.0, at_most=1.0, doc="Probability that a source gets a box by chance."
+    )
+    poor: float = option(
+        -0.1,
+        at_least=-1.0,
+        at_most=1.0,
+        doc="DIoU below which a source gets the box of the prior nearest in size.",
+    )
+    good: float = option(
+        0.5,
+        above=0.0,
+        below=1.0,
+        doc="DIoU with a source beyond which a box that is not its own is not wrong.",
+    )
+    believed: float = option(
+        -0.3,
+        at_least=-1.0,
+        below=1.0,
+        doc="DIoU that a box needs for its objectness and probability to be learnt.",
+    )
+    described: float = option(
+        -0.1,
+        at_least=-1.0,
+        below=1.0,
+        doc="DIoU that a box needs for parameters and class of its source to be learnt.",
+    )
+    double: float = option(
+        0.05, at_least=0.0, at_most=1.0, doc="DIoU with a better box beyond which a box is the same source."
+    )
+    doubted: float = option(
+        0.1, at_least=0.0, at_most=1.0, doc="Boxes with a lower probability of a source are left out."
+    )
+    position: float = option(36.0, above=0.0, doc="Weight of the position in the loss.")
+    size: float = option(2.0, above=0.0, doc="Weight of the sides of the box in the loss.")
+    probability: float = option(0.5, above=0.0, doc="Weight of the probability of a source in the loss.")
+    objectness: float = option(2.0, above=0.0, doc="Weight of the objectness in the loss.")
+    shapes: float = option(0.15, above=0.0, doc="Weight of each parameter of a source in the loss.")
+    classes: float = option(0.3, above=0.0, doc="Weight of the class in the loss.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.widths) != len(self.depths) or not 1 <= len(self.widths) <= 5:
+            raise ValueError("widths and depths have the same length, 1 to 5")
+        if not self.priors or len(self.priors) != len(self.empty):
+            raise ValueError("priors and empty have the same length, 1 or more")
+        if min(side for prior in self.priors for side in prior) <= 0.0:
+            raise ValueError("priors are above 0")
+        if min(self.empty) < 0.0:
+            raise ValueError("empty is 0 or more")
+        return self
+
+    @property
+    def cell(self) -> int:
+        """Pixels across a cell."""
+        return int(2 ** len(self.widths))

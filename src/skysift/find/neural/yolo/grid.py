@@ -1,0 +1,251 @@
+"""The grid head as a model that can be trained: what its boxes are to find, and what is lost where they do not.
+
+Boxes are given to sources by what the network predicts (`associate`); what a box is asked for grows with how well it
+fits: its place and size always, how sure it is and what the source looks like only where it is near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skysift.base.random import generator
+from skysift.find.neural.boxes import hull_of_ellipse
+from skysift.find.neural.inputs import beam_condition, channels
+from skysift.find.neural.judge import LEAST, find_in_field, judged
+from skysift.find.neural.targets import beam_width, parameter_weights, source_parameters
+from skysift.find.neural.yolo.association import (
+    BACKGROUND,
+    LEARNT,
+    LEFT_OUT,
+    NO_TARGET,
+    PASSED_OVER,
+    associate,
+)
+from skysift.find.neural.yolo.gridlook import HIGH, LOW, UNIT, GridDetector, near_peaks, priors_of
+from skysift.find.neural.yolo.gridnet import (
+    AXES,
+    CLASS,
+    MEAN,
+    OBJECT,
+    SCALE,
+    SOURCE,
+    STRETCH,
+    GridNet,
+    boxes_of,
+    parts_of,
+    stretched,
+)
+from skysift.find.neural.yolo.options import GridOptions
+from skysift.learn.fields import Field
+from skysift.learn.learner import Batch, Learner
+from skysift.learn.samples import Crop
+from skysift.sky.detections import Detections
+
+__all__ = ["GridLearner", "target_boxes"]
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+SURE = 0.98  # objectness and probability that a box is to reach; 1 less this where there is nothing
+_FULL = 2.0 * 2.3548200450309493  # standard deviations across a box: twice the FWHM
+_LARGEST = 0.95 * STRETCH  # ln: the largest box over the largest prior
+
+
+def target_boxes(labels: Floats, beam: Floats, largest: float) -> Floats:
+    """
+    Boxes of sources ``(source, 4)``: centre (y, x) and sides (y, x), in pixels from the outer edge of the first.
+
+    They are the hulls of the ellipses with twice the axes (FWHM) of the source, of which none is below the width of
+    the beam, as in the training set of Cornu et al. (2024); a side has no more than `largest` pixels.
+
+    Parameters
+    ----------
+    labels
+        ``(source, parameter)`` as `skysift.learn.fields.LABELS` names them.
+    beam
+        ``(3,)`` covariance of the beam (pixels squared).
+    largest
+        Pixels.
+    """
+    xx, xy, yy = labels[:, 2], labels[:, 3], labels[:, 4]
+    least = (2.0 * beam_width(beam) / _FULL) ** 2
+    mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    wide, slim = np.maximum(mean + half, least), np.maximum(mean - half, least)
+    safe = np.where(half > 0.0, half, 1.0)
+    cos = np.where(half > 0.0, 0.5 * (xx - yy) / safe, 0.0)
+    sin = np.where(half > 0.0, xy / safe, 0.0)
+    middle, apart = 0.5 * (wide + slim), 0.5 * (wide - slim)
+    covariance = np.array([[middle - apart * cos, apart * sin], [apart * sin, middle + apart * cos]])
+    sides = np.minimum(hull_of_ellipse(np.moveaxis(covariance, 2, 0), _FULL), largest)
+    return np.concatenate([labels[:, [1, 0]] + 0.5, sides], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """Which box answers for which target: ``image``, ``row``, ``column``, ``prior``, ``target`` and ``close`` (DIoU)."""
+
+    at: tuple[Tensor, Tensor, Tensor, Tensor]
+    target: Tensor
+    close: Tensor
+    empty: Tensor  # (n, y, x, prior): boxes that are to find nothing
+
+
+class GridLearner(Learner[GridOptions]):
+    """The grid head as a model that can be trained; judged by the score of the first SKA data challenge."""
+
+    name: ClassVar[str] = "yolo-grid"
+
+    def net(self) -> nn.Module:
+        """The network with fresh weights."""
+        return GridNet(self.options)
+
+    def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
+        """Images, beams, the sources with what they look like, and the chances that decide who finds them."""
+        return self._made(crops, generator(0, "association"), early=False)
+
+    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+        """The batch with this number of a training; chance follows from number and seed."""
+        rng = generator(random_seed, "association", str(number))
+        return self._made(crops, rng, early=number * len(crops) < self.options.early)
+
+    def _made(self, crops: Sequence[Crop], rng: np.random.Generator, *, early: bool) -> dict[str, Tensor]:
+        cell, n = self.options.cell, len(crops)
+        n_targets = max(1, max(len(crop.labels) for crop in crops))
+        priors = np.stack([priors_of(self.options, crop.beam) for crop in crops])
+        boxes = np.ones((n, n_targets, 2 * AXES))
+        use = np.full((n, n_targets), NO_TARGET, np.int8)
+        values, weights = np.zeros((n, n_targets, 6), np.float32), np.zeros((n, n_targets, 8), np.float32)
+        kind = np.full((n, n_targets), -1, np.int64)
+        for k, crop in enumerate(crops):
+            labels, m = crop.labels, len(crop.labels)
+            boxes[k, :m] = target_boxes(labels, crop.beam, float(priors[k].max()) * float(np.exp(_LARGEST)))
+            inside = (boxes[k, :m, :AXES] >= 0.0) & (boxes[k, :m, :AXES] < np.array(crop.pixels.shape))
+            learnt = (labels[:, 9] > 0.0) & inside.all(axis=1)
+            use[k, :m] = np.where(
+                labels[:, 5] < self.options.faintest, NO_TARGET, np.where(learnt, LEARNT, PASSED_OVER)
+            )
+            told = source_parameters(labels, crop.beam)
+            values[k, :m] = np.nan_to_num(told)
+            weights[k, :m] = parameter_weights(told, labels[:, 5])
+            kind[k, :m] = labels[:, 8].astype(np.int64)
+        seen = np.stack([np.isfinite(crop.pixels) for crop in crops])
+        ny, nx = seen.shape[1] // cell, seen.shape[2] // cell
+        filled = seen[:, : ny * cell, : nx * cell].reshape(n, ny, cell, nx, cell).any(axis=(2, 4))
+        made = {
+            "image": np.stack([channels(crop.pixels) for crop in crops]),
+            "told": beam_condition(np.stack([crop.beam for crop in crops])),
+            "peaks": np.stack([near_peaks(crop.pixels) for crop in crops]),
+            "filled": filled,
+            "priors": priors,
+            "boxes": boxes,
+            "use": use,
+            "values": values,
+            "weights": weights,
+            "kind": kind,
+            "draws": rng.random((n, n_targets, 3)),
+            "early": np.full(n, early),
+        }
+        return {name: torch.from_numpy(each) for name, each in made.items()}
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """
+        Squared errors of place and ln of size, cross entropies of objectness, probability and class, Laplace likelihoods.
+
+        All are divided by the number of boxes that answer for a source. The objectness is to be (1 + DIoU) / 2 of the box
+        as it is.
+        """
+        options = self.options
+        parts = parts_of(net(batch["image"], batch["told"]).float())
+        boxes = boxes_of(parts, batch["priors"], options.cell)
+        given = self._given(boxes.detach(), batch)
+        image, row, column, prior = given.at
+        mine, box = parts[given.at], boxes[given.at].detach()
+        target = batch["boxes"][image, given.target].float()
+        count = max(len(given.target), 1)
+
+        corner = options.cell * torch.stack([row, column], dim=1).float()
+        place = (target[:, :AXES] - corner) / options.cell
+        position = 0.5 * (torch.sigmoid(mine[:, :AXES]) - place).square().sum() / count
+        growth = torch.log(target[:, AXES:] / batch["priors"][image, prior]).clamp(-STRETCH, STRETCH)
+        size = 0.5 * (stretched(mine[:, AXES : 2 * AXES]) - growth).square().sum() / count
+
+        believed = (given.close > options.believed).float()
+        good = (0.5 * (1.0 + given.close)).clamp(1.0 - SURE, SURE)
+        empty = given.empty * torch.tensor(options.empty, device=parts.device)
+        terms = []
+        for part, wanted in ((SOURCE, torch.full_like(good, SURE)), (OBJECT, good)):
+            there = functional.binary_cross_entropy_with_logits(mine[:, part], wanted, reduction="none")
+            nothing = torch.full_like(empty, 1.0 - SURE)
+            not_there = functional.binary_cross_entropy_with_logits(
+                parts[..., part], nothing, reduction="none"
+            )
+            terms.append(((there * believed).sum() + (not_there * empty).sum()) / count)
+
+        described = (given.close > options.described).float()
+        peak = batch["peaks"][
+            image,
+            box[:, 0].long().clamp(0, batch["peaks"].shape[1] - 1),
+            box[:, 1].long().clamp(0, batch["peaks"].shape[2] - 1),
+        ]
+        wanted = batch["values"][image, given.target].clone()
+        wanted[:, 0] -= peak
+        off = (box[:, :AXES] - target[:, :AXES]).flip(1) / UNIT  # (x, y); the place learns by its own term
+        error = torch.cat([off, mine[:, MEAN] - wanted], dim=1).abs()
+        scale = mine[:, SCALE].clamp(LOW, HIGH)
+        likelihood = (error * torch.exp(-scale) + scale) * batch["weights"][image, given.target]
+        shapes = (likelihood.sum(dim=1) * described).sum() / count
+        kind = torch.where(described > 0.0, batch["kind"][image, given.target], -1)
+        classes = functional.cross_entropy(mine[:, CLASS], kind, ignore_index=-1, reduction="sum") / count
+        return {
+            "position": options.position * position,
+            "size": options.size * size,
+            "probability": options.probability * terms[0],
+            "objectness": options.objectness * terms[1],
+            "shapes": options.shapes * shapes,
+            "classes": options.classes * classes,
+        }
+
+    def _given(self, boxes: Tensor, batch: Batch) -> _Given:
+        """Who answers for whom, by the boxes that are predicted."""
+        options = self.options
+        n, ny, nx, n_priors = boxes.shape[:4]
+        told = boxes.cpu().numpy().astype(np.float64)
+        owner = np.full((n, ny, nx, n_priors), BACKGROUND, np.int32)
+        close = np.zeros((n, ny, nx, n_priors))
+        asked = {
+            name: np.ascontiguousarray(batch[name].cpu().numpy())
+            for name in ("priors", "boxes", "use", "draws", "early")
+        }
+        for k in range(n):
+            associate(
+                told[k].reshape(ny * nx, n_priors, 2 * AXES), np.array([ny, nx]), float(options.cell),
+                asked["priors"][k].astype(np.float64), asked["boxes"][k], asked["use"][k], asked["draws"][k],
+                bool(asked["early"][k]), options.good, options.poor, options.forced, options.random,
+                owner[k].reshape(ny * nx, n_priors), close[k].reshape(ny * nx, n_priors),
+            )  # fmt: skip
+        owner[~batch["filled"].cpu().numpy()[..., None] & (owner == BACKGROUND)] = LEFT_OUT
+        at = np.nonzero(owner >= 0)
+        place = boxes.device
+        image, row, column, prior = (torch.from_numpy(each).to(place) for each in at)
+        return _Given(
+            (image, row, column, prior),
+            torch.from_numpy(owner[at].astype(np.int64)).to(place),
+            torch.from_numpy(close[at].astype(np.float32)).to(place),
+            torch.from_numpy((owner == BACKGROUND).astype(np.float32)).to(place),
+        )
+
+    def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
+        """What the network finds in the part of a field that is kept for validation."""
+        return find_in_field(GridDetector(self.options), net, field, device, LEAST)
+
+    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+        """Completeness, purity and the score of the data challenge on the parts of fields that are kept for this."""
+        return judged(GridDetector(self.options), net, fields, device)
