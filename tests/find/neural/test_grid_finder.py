@@ -19,7 +19,7 @@ def finder(tmp_path_factory):
 
 def sky(*, blank=False):
     sources = skies.population(
-        SIZE, BEAM, n_points=20, rms=images.RMS, snr=(30, 300), lattice=75, margin=20, seed=5
+        SIZE, BEAM, n_points=16, rms=images.RMS, snr=(30, 300), lattice=75, margin=20, seed=5
     )
     data, truth = skies.paint(SIZE, BEAM, rms=images.RMS, sources=sources, seed=5)
     if blank:

@@ -46,3 +46,7 @@ class Detector(ABC):
     @abstractmethod
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
         """Detections with a score above `least` from the answer ``(channel, y, x)``, in pixels of the window."""
+
+    def single(self, found: Detections, beam: Floats) -> Detections:
+        """Detections of a window without those that the detector knows to be doubles; those that are near stay."""
+        return found

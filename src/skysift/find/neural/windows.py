@@ -49,7 +49,7 @@ def found_in(
     least
         Objectness below which nothing is told.
     """
-    found = seen_in(core, detector, run, read, shape, beam, least)
+    found = detector.single(seen_in(core, detector, run, read, shape, beam, least), beam)
     x, y = found["x"], found["y"]
     mine = (
         (x >= core.x0 - 0.5) & (x < core.x1 - 0.5) & (y >= core.y0 - 0.5) & (y < core.y1 - 0.5)

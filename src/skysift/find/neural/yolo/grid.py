@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.random import generator
-from skysift.find.neural.boxes import hull_of_ellipse
 from skysift.find.neural.inputs import beam_condition, channels
 from skysift.find.neural.judge import LEAST, find_in_field, judged
-from skysift.find.neural.targets import beam_width, parameter_weights, source_parameters
+from skysift.find.neural.targets import parameter_weights, source_parameters
 from skysift.find.neural.yolo.association import (
     BACKGROUND,
     LEARNT,
@@ -29,7 +28,15 @@ from skysift.find.neural.yolo.association import (
     PASSED_OVER,
     associate,
 )
-from skysift.find.neural.yolo.gridlook import HIGH, LOW, UNIT, GridDetector, near_peaks, priors_of
+from skysift.find.neural.yolo.gridlook import (
+    HIGH,
+    LOW,
+    UNIT,
+    GridDetector,
+    near_peaks,
+    priors_of,
+    target_boxes,
+)
 from skysift.find.neural.yolo.gridnet import (
     AXES,
     CLASS,
@@ -49,43 +56,13 @@ from skysift.learn.learner import Batch, Learner
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 
-__all__ = ["GridLearner", "target_boxes"]
+__all__ = ["GridLearner"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 SURE = 0.98  # objectness and probability that a box is to reach; 1 less this where there is nothing
-_FULL = 2.0 * 2.3548200450309493  # standard deviations across a box: twice the FWHM
 _LARGEST = 0.95 * STRETCH  # ln: the largest box over the largest prior
-
-
-def target_boxes(labels: Floats, beam: Floats, largest: float) -> Floats:
-    """
-    Boxes of sources ``(source, 4)``: centre (y, x) and sides (y, x), in pixels from the outer edge of the first.
-
-    They are the hulls of the ellipses with twice the axes (FWHM) of the source, of which none is below the width of
-    the beam, as in the training set of Cornu et al. (2024); a side has no more than `largest` pixels.
-
-    Parameters
-    ----------
-    labels
-        ``(source, parameter)`` as `skysift.learn.fields.LABELS` names them.
-    beam
-        ``(3,)`` covariance of the beam (pixels squared).
-    largest
-        Pixels.
-    """
-    xx, xy, yy = labels[:, 2], labels[:, 3], labels[:, 4]
-    least = (2.0 * beam_width(beam) / _FULL) ** 2
-    mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
-    wide, slim = np.maximum(mean + half, least), np.maximum(mean - half, least)
-    safe = np.where(half > 0.0, half, 1.0)
-    cos = np.where(half > 0.0, 0.5 * (xx - yy) / safe, 0.0)
-    sin = np.where(half > 0.0, xy / safe, 0.0)
-    middle, apart = 0.5 * (wide + slim), 0.5 * (wide - slim)
-    covariance = np.array([[middle - apart * cos, apart * sin], [apart * sin, middle + apart * cos]])
-    sides = np.minimum(hull_of_ellipse(np.moveaxis(covariance, 2, 0), _FULL), largest)
-    return np.concatenate([labels[:, [1, 0]] + 0.5, sides], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from skysift.find.neural.boxes import best_boxes
+from skysift.find.neural.boxes import best_boxes, hull_of_ellipse
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
 from skysift.find.neural.inputs import beam_condition, channels, largest_near
@@ -28,12 +28,14 @@ from skysift.find.neural.yolo.gridnet import (
 from skysift.find.neural.yolo.options import GridOptions
 from skysift.sky.detections import Detections
 
-__all__ = ["HIGH", "LOW", "UNIT", "GridDetector", "near_peaks", "priors_of"]
+__all__ = ["HIGH", "LOW", "UNIT", "GridDetector", "near_peaks", "priors_of", "target_boxes"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 UNIT = 2.5  # pixels: scales of positions are in units of this
+_FWHM = 2.3548200450309493
+_FULL = 2.0 * _FWHM  # standard deviations across a box: twice the FWHM
 LOW, HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
 
 
@@ -47,6 +49,35 @@ def near_peaks(z: Pixels) -> Pixels:
 def priors_of(options: GridOptions, beam: Floats) -> Pixels:
     """Sides ``(prior, axis)`` of the boxes that a cell begins from (pixel)."""
     return np.asarray(np.array(options.priors) * beam_width(beam), np.float32)
+
+
+def target_boxes(labels: Floats, beam: Floats, largest: float) -> Floats:
+    """
+    Boxes of sources ``(source, 4)``: centre (y, x) and sides (y, x), in pixels from the outer edge of the first.
+
+    They are the hulls of the ellipses with twice the axes (FWHM) of the source, of which none is below the width of
+    the beam, as in the training set of Cornu et al. (2024); a side has no more than `largest` pixels.
+
+    Parameters
+    ----------
+    labels
+        ``(source, parameter)``, the first of `skysift.learn.fields.LABELS`: x, y, xx, xy, yy.
+    beam
+        ``(3,)`` covariance of the beam (pixels squared).
+    largest
+        Pixels.
+    """
+    xx, xy, yy = labels[:, 2], labels[:, 3], labels[:, 4]
+    least = (2.0 * beam_width(beam) / _FULL) ** 2
+    mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    wide, slim = np.maximum(mean + half, least), np.maximum(mean - half, least)
+    safe = np.where(half > 0.0, half, 1.0)
+    cos = np.where(half > 0.0, 0.5 * (xx - yy) / safe, 0.0)
+    sin = np.where(half > 0.0, xy / safe, 0.0)
+    middle, apart = 0.5 * (wide + slim), 0.5 * (wide - slim)
+    covariance = np.array([[middle - apart * cos, apart * sin], [apart * sin, middle + apart * cos]])
+    sides = np.minimum(hull_of_ellipse(np.moveaxis(covariance, 2, 0), _FULL), largest)
+    return np.concatenate([labels[:, [1, 0]] + 0.5, sides], axis=1)
 
 
 class GridDetector(Detector):
@@ -68,7 +99,10 @@ class GridDetector(Detector):
         return {"image": channels(z)[None], "told": beam_condition(beam[None])}
 
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
-        """Detections of a window, centres in its pixels, with an objectness above `least`; boxes that are one are one."""
+        """Detections of a window, centres in its pixels, with a score above `least`; doubles among them.
+
+        The score is the objectness, less where the probability of a source is below `doubted`.
+        """
         options = self.options
         parts = parts_of(torch.from_numpy(np.ascontiguousarray(answer, np.float32))[None])
         boxes = boxes_of(parts, torch.from_numpy(priors_of(options, beam))[None], options.cell)
@@ -76,18 +110,13 @@ class GridDetector(Detector):
         box = boxes.reshape(-1, 2 * AXES).numpy().astype(np.float64)
         with np.errstate(over="ignore"):
             objectness, probability = (1.0 / (1.0 + np.exp(-told[:, part])) for part in (OBJECT, SOURCE))
+        score = objectness * np.minimum(probability / options.doubted, 1.0)
         row, column = (
             np.clip(np.floor(box[:, axis]).astype(np.int64), 0, z.shape[axis] - 1) for axis in range(AXES)
         )
-        likely = np.flatnonzero(
-            (objectness >= least) & (probability >= options.doubted) & np.isfinite(z[row, column])
-        )
-        if not likely.size:
+        best = np.flatnonzero((score >= least) & np.isfinite(z[row, column]))
+        if not best.size:
             return nothing_found()
-        likely = likely[np.argsort(-objectness[likely], kind="stable")]
-        kept = np.zeros(likely.size, np.bool_)
-        best_boxes(np.ascontiguousarray(box[likely]), options.double, kept)
-        best = likely[kept]
         mean = told[best, MEAN].T
         flux = mean[0] + near_peaks(z)[row[best], column[best]]
         scale = np.exp(np.clip(told[best, SCALE].T, LOW, HIGH))
@@ -95,4 +124,24 @@ class GridDetector(Detector):
             box[best, 1] - 0.5, box[best, 0] - 0.5, flux, mean[1:], scale, told[best, CLASS].T, UNIT,
             beam_width(beam),
         )  # fmt: skip
-        return as_detections(columns, objectness[best])
+        columns["reach"] = np.full(best.size, options.near * beam_width(beam))
+        return as_detections(columns, score[best])
+
+    def single(self, found: Detections, beam: Floats) -> Detections:
+        """The best of those whose boxes, as wide as their sources ask for, are one by their DIoU."""
+        a, b = ((found[name] / _FWHM) ** 2 for name in ("major", "minor"))
+        mean, half = 0.5 * (a + b), 0.5 * (a - b)
+        shapes = np.stack(
+            [
+                found["x"],
+                found["y"],
+                mean + half * found["cos"],
+                half * found["sin"],
+                mean - half * found["cos"],
+            ],
+            axis=1,
+        )
+        order = np.argsort(-found.scores, kind="stable")
+        kept = np.zeros(len(found), np.bool_)
+        best_boxes(target_boxes(shapes, beam, np.inf)[order], self.options.double, kept)
+        return found.select(order[kept])

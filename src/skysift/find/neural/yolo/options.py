@@ -97,10 +97,16 @@ class GridOptions(Options):
         doc="DIoU that a box needs for parameters and class of its source to be learnt.",
     )
     double: float = option(
-        0.05, at_least=0.0, at_most=1.0, doc="DIoU with a better box beyond which a box is the same source."
+        0.3, at_least=0.0, at_most=1.0, doc="DIoU with a better box beyond which a box is the same source."
+    )
+    near: float = option(
+        0.95, unit="beam", at_least=0.0, doc="Nearer than this to a better box, a box is the same source."
     )
     doubted: float = option(
-        0.1, at_least=0.0, at_most=1.0, doc="Boxes with a lower probability of a source are left out."
+        0.1,
+        above=0.0,
+        at_most=1.0,
+        doc="Boxes with a lower probability of a source score less, in proportion.",
     )
     position: float = option(36.0, above=0.0, doc="Weight of the position in the loss.")
     size: float = option(2.0, above=0.0, doc="Weight of the sides of the box in the loss.")
