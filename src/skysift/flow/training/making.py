@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skysift import __version__
-from skysift.base.errors import DataError
+from skysift.base.errors import DataError, SkysiftWarning
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.find.neural.labelled import labelled_field
+from skysift.flow.training.labels import open_labels
 from skysift.flow.training.recipe import FieldPlan
 from skysift.io.open import open_image
 from skysift.learn.fields import Field, read_field, write_field
 from skysift.measure.options import NoiseOptions
-from skysift.score.opening import open_truth
 from skysift.sky.box import Box
 
 __all__ = ["make_fields"]
@@ -57,7 +58,10 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
         simulator = registry.load(plan.simulator)(registry.options(plan.simulator).parse(plan.options or {}))
         ((image, truth), *_) = simulator.simulate()
     else:
-        image, truth = open_image(plan.map), open_truth(plan.labels)
+        image = open_image(plan.map)
+        truth, notes = open_labels(Path(plan.labels), image, plan.classes)
+        for note in notes:
+            warnings.warn(note, SkysiftWarning, stacklevel=2)
     held = _held(image.shape, plan.held)
     write_field(place, labelled_field(image, truth, noise, name=plan.name, held=held, facts=plan.to_dict()))
     return place

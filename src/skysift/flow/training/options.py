@@ -32,7 +32,11 @@ class FieldsOptions(Options):
     map: str | None = option(None, doc="A FITS image, with `labels`; a path from the folder of the recipe.")
     labels: str | None = option(
         None,
-        doc="What is on it: a truth folder, a list of a data challenge, or a catalogue that is read by its layout.",
+        doc="What is on it: COCO JSON, YOLO text, DS9 regions, a list of caesar-mrcnn, a catalogue that is read by its "
+        "layout, a list of a data challenge, or a truth folder.",
+    )
+    classes: dict[str, str] = option(
+        {}, doc="What names of classes in `labels` mean: {theirs: compact, ...}; usual names are known."
     )
     held: float = option(
         0.2, at_least=0.0, below=1.0, doc="Part of the map, its upper rows, that is kept for validation."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ class FieldPlan:
         Of the field.
     simulator, options
         What makes it, with all options; or
-    map, labels
-        the files it is made from.
+    map, labels, classes
+        the files it is made from, and what names of classes in them mean.
     held
         Part that is kept for validation: 1 for a field that is not trained on.
     """
@@ -46,6 +46,7 @@ class FieldPlan:
     options: Mapping[str, Any] | None = None
     map: str = ""
     labels: str = ""
+    classes: Mapping[str, str] = field(default_factory=dict)
     held: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +62,7 @@ class FieldPlan:
             "name": self.name,
             "map": Path(self.map).name,
             "labels": Path(self.labels).name,
+            **({"classes": dict(self.classes)} if self.classes else {}),
             "held": self.held,
         }
 
@@ -183,7 +185,15 @@ def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[Fi
         for name, path in files.items():
             if not Path(path).exists():
                 raise UsageError(f"the {name} of the recipe is not there", got=path)
-        return [FieldPlan(f"map-{number}", map=files["map"], labels=files["labels"], held=kind.held)]
+        return [
+            FieldPlan(
+                f"map-{number}",
+                map=files["map"],
+                labels=files["labels"],
+                classes=kind.classes,
+                held=kind.held,
+            )
+        ]
     simulator = str(kind.simulator)
     menu = Registry[Any]("simulator").options(simulator)
     plans = []

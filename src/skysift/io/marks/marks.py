@@ -1,0 +1,102 @@
+"""`Marks`: objects drawn on a map, with their classes; how names of classes are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.errors import FormatError, OptionError
+from skysift.sky.detections import Footprints
+from skysift.sky.truth import CLASSES
+
+__all__ = ["ALIASES", "Marks", "classes_of", "known_class"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+ALIASES: dict[str, str] = {
+    "source": "compact",
+    "point": "compact",
+    "point-source": "compact",
+    "compact-source": "compact",
+    "galaxy": "extended",
+    "extended-source": "extended",
+    "multi-island": "extended-multisland",
+    "extended-multiisland": "extended-multisland",
+    "extended-multi-island": "extended-multisland",
+    "multisland": "extended-multisland",
+    "sidelobe": "spurious",
+    "artefact": "spurious",
+    "artifact": "spurious",
+}
+"""Names of other programs for classes of `skysift.sky.truth.CLASSES`; the case, and - _ or a space, do not count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """
+    Objects that were drawn on a map.
+
+    Attributes
+    ----------
+    kind
+        Class of each.
+    footprints
+        Pixels of each, as they were drawn: they may leave the map, or be none.
+    centre
+        ``(n, 2)`` x and y (0-based pixels), where the drawing says it; NaN where it is the middle of the pixels.
+    notes
+        What was odd, one line each.
+    """
+
+    kind: tuple[str, ...]
+    footprints: Footprints
+    centre: Floats
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def known_class(name: str, given: Mapping[str, str]) -> str | None:
+    """The class that a name means; None for a name that is not known.
+
+    Parameters
+    ----------
+    name
+        As the labels have it.
+    given
+        Names that a user told the meaning of.
+    """
+    if name in given:
+        return given[name]
+    plain = "-".join(name.lower().replace("_", " ").replace("-", " ").split())
+    return plain if plain in CLASSES else ALIASES.get(plain)
+
+
+def classes_of(names: Sequence[str], given: Mapping[str, str], where: str) -> tuple[str, ...]:
+    """The classes that names mean.
+
+    Raises
+    ------
+    FormatError
+        Some are not known.
+    OptionError
+        What was given as a meaning is no class.
+    """
+    for name, meaning in given.items():
+        if meaning not in CLASSES:
+            raise OptionError(f"classes: {name} means no class", got=meaning, allowed=CLASSES)
+    meant = {name: known_class(name, given) for name in dict.fromkeys(names)}
+    unknown = [name for name, meaning in meant.items() if meaning is None]
+    if unknown:
+        raise FormatError(
+            f"{where} has classes that are not known",
+            got=", ".join(unknown),
+            allowed=[*CLASSES, *ALIASES],
+            todo=f"tell what they mean, such as `classes: {{{unknown[0]}: compact}}` beside `labels`",
+        )
+    return tuple(str(meant[name]) for name in names)
