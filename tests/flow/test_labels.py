@@ -179,6 +179,10 @@ def test_fields_are_made_from_any_labels(sky, tmp_path):
     assert field.facts["classes"] == {"blob": "flagged"}
     (again,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())  # kept: nothing to tell
     assert again.labels == field.labels
+    labels.write_text(labels.read_text().replace("tag={extended}", "tag={compact}"))
+    with pytest.warns(SkysiftWarning, match="1 of 3"):  # other labels of the same name are read
+        (other,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())
+    assert [CLASSES[int(k)] for k in other.labels["class"]] == ["flagged", "compact"]
 
 
 def test_a_recipe_tells_what_classes_mean(sky, tmp_path):

@@ -15,6 +15,7 @@ from skysift.base.errors import DataError, SkysiftWarning
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.find.neural.labelled import labelled_field
+from skysift.flow.products import checksum
 from skysift.flow.training.labels import open_labels
 from skysift.flow.training.recipe import FieldPlan
 from skysift.io.open import open_image
@@ -46,7 +47,8 @@ def make_fields(plans: tuple[FieldPlan, ...], noise: NoiseOptions, folder: Path,
 
 def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
     """The folder of a field."""
-    decides = {**plan.to_dict(), "noise": noise.to_dict(), "version": __version__}
+    files = [checksum(Path(each)) for each in (plan.map, plan.labels) if each]
+    decides = {**plan.to_dict(), "files": files, "noise": noise.to_dict(), "version": __version__}
     place = folder / hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     try:
         read_field(place)
