@@ -71,6 +71,15 @@ def test_rows_without_data_have_no_opinion(judged):
     assert judged["class"][-2:].tolist() == ["", ""]
 
 
+def test_a_row_without_an_answer_near_it_is_spurious(sky, rows, weights):
+    judged = skysift.judge(rows, sky[0], weights=str(weights), radius=0.002)
+    alone = judged["score"][:-2] == 0.0
+    assert alone.mean() > 0.9
+    assert set(judged["class"][:-2][alone].tolist()) == {"spurious"}
+    assert np.isnan(judged["class_score"][:-2][alone]).all()
+    assert np.isnan(judged["score"][-2:]).all()
+
+
 def test_nothing_else_changes(judged, rows):
     assert [name for name in judged.names if name not in rows] == ["class", "class_score", "score"]
     assert Table(rows.kind, {name: judged[name] for name in rows.names}, rows.extra) == rows

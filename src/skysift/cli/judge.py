@@ -98,7 +98,8 @@ def judge(
 
     FILE holds the table with the columns class, class_score (the probability of the class) and score (how sure
     the network is that there is a source: a low score is spurious). A row takes the surest answer whose source is
-    within `radius` (half a beam) of its position. Rows off the map have no class and NaN. All else stays as it is.
+    within `radius` (half a beam) of its position; where there is none it is spurious, with a score of 0. Rows off the
+    map have no class and NaN. All else stays as it is.
     """
     pairs = list(chosen or ())
     if device is not None:

@@ -19,7 +19,7 @@ from skysift.find.noise import Noise
 from skysift.find.places import places_at
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
-from skysift.sky.truth import CLASSES
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["Opinion", "opinion_of"]
 
@@ -39,9 +39,9 @@ class Opinion:
     kind
         Number in `skysift.sky.truth.CLASSES`; -1 where it says nothing.
     class_score
-        Probability of the class; NaN likewise.
+        Probability of the class; NaN likewise, and where the network has no answer near.
     score
-        How sure it is that there is a source; NaN likewise.
+        How sure it is that there is a source; NaN likewise, 0 where the network has no answer near: then it is spurious.
     """
 
     kind: Ints
@@ -113,10 +113,12 @@ def _look(
     core, x, y = task
     eye = eye_of(options, checksum)
     said = seen_in(core, eye.detector, eye.run, partial(significance, image, noise), image.shape, beam, 0.0)
-    kind = np.full(x.shape, -1, np.int64)
-    class_score, score = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
-    if not len(said):
-        return kind, class_score, score
+    inside = core.intersect(Box.of(image.shape))
+    known = np.isfinite(image.read(inside))
+    row, column = (np.floor(each + 0.5).astype(np.int64) for each in (y, x))
+    known = known[row - inside.y0, column - inside.x0]
+    kind, score = np.where(known, CLASSES.index(SPURIOUS), -1), np.where(known, 0.0, np.nan)
+    class_score = np.full(x.shape, np.nan)
     radius = options.radius * _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
     near = cKDTree(np.stack([x, y], axis=1)).sparse_distance_matrix(
         cKDTree(np.stack([said["x"], said["y"]], axis=1)), radius, output_type="ndarray"
@@ -125,14 +127,7 @@ def _look(
     order = np.lexsort((answer, -said.scores[answer], place))
     place, at = np.unique(place[order], return_index=True)
     best = answer[order][at]
-    inside = core.intersect(Box.of(image.shape))
-    known = np.isfinite(image.read(inside))
-    good = known[
-        np.floor(y[place] + 0.5).astype(np.int64) - inside.y0,
-        np.floor(x[place] + 0.5).astype(np.int64) - inside.x0,
-    ]
-    place, best = place[good], best[good]
+    place, best = place[known[place]], best[known[place]]
     kind[place] = said["class"][best].astype(np.int64)
     class_score[place], score[place] = said["class_score"][best], said.scores[best]
-    assert kind.max(initial=-1) < len(CLASSES)
     return kind, class_score, score
