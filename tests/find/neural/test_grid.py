@@ -16,6 +16,8 @@ from skysift.find.neural.yolo.grid import SURE, GridLearner
 from skysift.find.neural.yolo.gridlook import GridDetector, near_peaks, target_boxes
 from skysift.find.neural.yolo.gridnet import CLASS, MEAN, N_PARTS, OBJECT, SCALE, SOURCE
 from skysift.find.neural.yolo.options import GridOptions
+from skysift.learn.loop import train
+from skysift.learn.options import TrainOptions
 from skysift.learn.samples import Crop, cut, label_table, turned
 from skysift.sky.box import Box
 
@@ -286,6 +288,30 @@ def test_it_learns_a_batch_by_heart():
         ratios += (found["snr"][away.argmin(axis=1)] / rows[:, 6]).tolist()
     assert len(ratios) > 20
     assert np.quantile(np.abs(np.log(ratios)), 0.7) < 0.1
+
+
+def test_a_training_can_be_repeated(tmp_path):
+    """Chance of crops and boxes follows from the seed; another seed is another training."""
+    torch.set_num_threads(1)
+    how = TrainOptions(steps=3, batch=2, crop=64, validate_every=3, precision="float32")
+    fields = [made_field(0, 96, density=1.5), made_field(3, 64, held=True)]
+
+    def weights(folder, options, seed):
+        made = train(
+            GridLearner(options),
+            fields,
+            how.replace(random_seed=seed),
+            tmp_path / folder,
+            device=torch.device("cpu"),
+        )
+        return torch.cat([each.ravel() for each in made.weights.values()])
+
+    chance = OPTIONS.replace(early=4, random=0.5)
+    one = weights("one", chance, 1)
+    assert torch.isfinite(one).all()
+    assert torch.equal(one, weights("again", chance, 1))
+    assert not torch.equal(one, weights("other", chance, 2))
+    assert not torch.equal(one, weights("later", chance.replace(early=0), 1))
 
 
 # -- options

@@ -1,5 +1,7 @@
 """The finder behind the grid head: the same door, the same catalogue for any tiles and workers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests import images, skies
@@ -35,6 +37,24 @@ def test_tiles_and_workers_change_nothing(finder):
     cut = find(image, finder, tile=150, workers=2)
     for kind in TABLES:
         assert whole.table(kind) == cut.table(kind)
+
+
+def test_the_network_gives_the_same_numbers_as_onnx(finder, tmp_path):
+    from skysift.learn.checkpoint import load_into, read_checkpoint
+    from skysift.learn.engine import runner
+
+    weights = read_checkpoint(Path(finder.options.weights))
+    detector = finder.models["yolo-grid"](weights.card.options)
+    net = detector.net()
+    load_into(net, weights)
+    z = np.random.default_rng(1).normal(size=(64, 96)).astype(np.float32)
+    given = detector.inputs(z, np.array([3.0, 0.5, 2.5]))
+    answers = [
+        runner(net.eval(), engine, example=given, key=f"grid-{tmp_path.name}", device="cpu")(given)
+        for engine in ("torch", "onnx")
+    ]
+    assert answers[1] == pytest.approx(answers[0], abs=1e-4)
+    assert answers[0].shape[2:] == (8, 12)
 
 
 def test_bright_points_are_found_and_nothing_where_there_are_no_data(finder):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ class Detector(ABC):
         Pixels at the border of a window whose answers are not used: as far as the network looks, nearly.
     """
 
-    stride: ClassVar[int] = 2
+    stride: int = 2
     multiple: int = 8
     margin: int = 32
 

@@ -184,7 +184,7 @@ class DenseLearner(Learner[DenseOptions]):
 class DenseDetector(Detector):
     """What the answers of the dense head mean."""
 
-    stride: ClassVar[int] = 2
+    stride = STRIDE
 
     def __init__(self, options: DenseOptions) -> None:
         self.options = options

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -83,11 +81,9 @@ def target_boxes(labels: Floats, beam: Floats, largest: float) -> Floats:
 class GridDetector(Detector):
     """What the answers of the grid head mean."""
 
-    stride: ClassVar[int] = 8
-
     def __init__(self, options: GridOptions) -> None:
         self.options = options
-        self.multiple = options.cell
+        self.stride = self.multiple = options.cell
         self.margin = max(32, 2 * options.cell)
 
     def net(self) -> nn.Module:
