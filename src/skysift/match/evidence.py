@@ -40,7 +40,7 @@ GLOW, GLOW_LEVEL, STRAY = 0.4, 0.06, 0.03  # share of bridges, their brightness 
 BEYOND = 12.0  # errors below, and usual brightnesses above, that make no more difference
 # share of pairs with a core; spread of its place along and across, and of the logarithm of its flux
 CORE, CORE_PLACE, CORE_SIDE, CORE_SHARE = 0.35, 0.15, 0.12, 1.5
-EVEN = 0.8  # spread of the logarithm of the ratio of surface brightnesses
+EVEN, UNEVEN = 0.8, 0.3  # spread of the logarithm of the ratio of surface brightnesses; share of pairs of any ratio
 STEPS = 32  # of the logarithm of the separation, over which companions are counted
 # the number of companions beforehand: spread of the logarithm of the factor on it, and of its change in an octave
 ABUNDANCE, SMOOTH = 1.5, 1.0
@@ -179,19 +179,29 @@ class Sizes:
     spread: float
 
 
-def sized(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
+def sized(
+    sizes: Sizes, first: Ints, second: Ints, separation: Floats, most: Floats
+) -> Floats:
     """
-    Log Bayes factor of the sizes of parts at these separations: lobes have about a third of it, some are compact.
+    Log Bayes factor of the sizes of pairs at these separations: lobes have about a third of it, both; others have any.
 
     Parameters
     ----------
     sizes
         Of all parts.
-    rows
-        The parts.
+    first, second
+        The brighter and the fainter part of each pair.
     separation
         In arcsec.
+    most
+        How much the size of the fainter part may tell for a pair.
     """
+    a, b = _lobe(sizes, first, separation), np.minimum(_lobe(sizes, second, separation), most)
+    return np.asarray(np.clip(np.logaddexp(np.log(COMPACT), np.log(1.0 - COMPACT) + a + b), -3.0, 4.0))
+
+
+def _lobe(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
+    """Log of how often a lobe at these separations is as large as these parts, over how often a part of the map is."""
     extended, share = sizes.extended[rows], sizes.share[rows]
     expected = np.log(FILLED * separation)
     ln = np.log(np.where(extended, sizes.size[rows], 1.0))
@@ -200,10 +210,10 @@ def sized(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
         ln, middle, ODD_WIDER * sizes.spread
     )
     limit = np.log(sizes.limit[rows])
-    seen = (1.0 - COMPACT) * _normal(ln, expected, FILLED_SPREAD) + COMPACT * share * usual
-    hidden = (1.0 - COMPACT) * ndtr((limit - expected) / FILLED_SPREAD) + COMPACT * (1.0 - share)
+    hidden = ndtr((limit - expected) / FILLED_SPREAD)
     chance = np.where(extended, share * usual, 1.0 - share)
-    return np.asarray(np.clip(np.log(np.where(extended, seen, hidden) / chance), -3.0, 2.5))
+    one = np.where(extended, _normal(ln, expected, FILLED_SPREAD), hidden)
+    return np.asarray(np.clip(np.log(np.maximum(one, 1e-30) / chance), -8.0, 2.5))
 
 
 def _normal(value: Floats, mean: Floats | float, sigma: Floats | float) -> Floats:
@@ -320,4 +330,6 @@ def like_brightness(ratio: Floats, spread: float) -> Floats:
     """Log Bayes factor of the ratio of two surface brightnesses; `spread` is that of its logarithm in the field."""
     ln = np.log(ratio)
     zero = np.zeros_like(ln)
-    return np.asarray(np.clip(np.log(_normal(ln, zero, EVEN) / _normal(ln, zero, spread)), -3.0, 2.0))
+    usual = _normal(ln, zero, spread)
+    value = np.log(UNEVEN + (1.0 - UNEVEN) * _normal(ln, zero, EVEN) / usual)
+    return np.asarray(np.minimum(value, 2.0))

@@ -69,10 +69,7 @@ def weigh(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pairs:
     terms = {
         "prior": physical((flux[i] + flux[j]) * at_scale, separation, expected, parts.beam),
         "flux": like_flux(flux[j] / flux[i], slope[j]),
-        "size": sized(sizes, i, separation)
-        + np.minimum(
-            sized(sizes, j, separation), _rarer(parts, major * extended, i, j, separation, expected)
-        ),
+        "size": sized(sizes, i, j, separation, _rarer(parts, major * extended, i, j, separation, expected)),
         "alignment": straight,
         "brightness": _brightness(flux, major, minor, extended, i, j),
     }
