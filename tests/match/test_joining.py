@@ -282,9 +282,42 @@ def test_sizes_are_compared_with_those_of_parts_as_bright():
     # in a map whose bright parts are all extended, being so tells little
     size, share = np.array([8.0, 8.0, 0.0]), np.array([0.9, 0.05, 0.05])
     sizes = Sizes(size, size > 0, np.full(3, 3.0), share, np.full(3, np.log(8.0)), 0.6)
-    common, rare, none = sized(sizes, np.arange(3), np.full(3, 27.0))
+    rows, nothing = np.arange(3), np.zeros(3)
+    common, rare, none = sized(
+        sizes, sizes, (rows, rows), (nothing, nothing), np.full(3, 27.0), np.full(3, 9.0)
+    )
     assert rare > common + 1.0
     assert none < 0.0
+
+
+def test_what_a_part_is_like_is_told_once():
+    # where only parts of objects are extended, being so speaks for a partner, and not for another where one is known
+    size = np.array([8.0, 8.0])
+    alone, member = (
+        Sizes(size, size > 0, np.full(2, 3.0), np.full(2, share), np.full(2, np.log(8.0)), 0.6)
+        for share in (0.05, 0.9)
+    )
+    pair, far, free = (np.zeros(1, np.int64), np.ones(1, np.int64)), np.full(1, 400.0), np.full(1, 9.0)
+    lonely = sized(alone, member, pair, (np.zeros(1), np.zeros(1)), far, free)
+    taken = sized(alone, member, pair, (np.full(1, 0.99), np.full(1, 0.99)), far, free)
+    assert lonely > 1.0
+    assert -1.0 < taken < 0.1
+
+
+def test_extended_sources_among_points_are_one_object_though_nothing_else_tells():
+    points = field(600, 21)
+    doubles = [
+        (x + s * d, y, 3e-3, 5, 4, 40 + 50 * s)
+        for x, y, d in ((600, 600, 24), (1500, 2400, 30), (2600, 1100, 27), (3000, 3000, 33), (900, 2900, 21))
+        for s in (0, 1)
+    ]
+    with_points = [(x, y, 3e-3, 0, 0, 0) if k >= 600 else (x, y, *rest)
+                   for k, (x, y, *rest) in enumerate([*points, *doubles])]  # fmt: skip
+    wide = join_parts(parts([*points, *doubles]))
+    bare = join_parts(parts(with_points))
+    of = [pairs.odds[(pairs.first == 600) & (pairs.second == 601)][0] for pairs in (wide.pairs, bare.pairs)]
+    assert of[0] > of[1] + 1.0
+    assert all(one(wide, 600 + 2 * k, 601 + 2 * k) for k in range(5))
 
 
 def test_directions_are_densities():
@@ -304,11 +337,22 @@ def test_bridges_are_densities():
     z = np.linspace(-8, 3000, 600001)
     step = z[1] - z[0]
     for peak in (2.0, 100.0, 2000.0):
-        factor = np.exp(bridged(z, np.ones_like(z), np.full_like(z, peak)))
+        factor = np.exp(bridged(z, np.ones_like(z), np.full_like(z, peak), np.zeros_like(z)))
         assert np.isfinite(factor).all()
         assert factor.max() < 0.4 / 0.03 + 1
-    assert bridged(np.array([np.nan]), np.array([1.0]), np.array([9.0]))[0] == 0.0
+    assert bridged(np.array([np.nan]), np.array([1.0]), np.array([9.0]), np.ones(1))[0] == 0.0
     assert step > 0
+
+
+def test_a_bridge_tells_nothing_where_emission_is_everywhere():
+    rng = np.random.default_rng(22)
+    empty, full = rng.normal(0.0, 1.0, 200), rng.normal(3.0, 1.5, 200)
+    of = []
+    for others in (empty, full):
+        z = np.append(others, 4.0)
+        of.append(bridged(z, np.ones(201), np.full(201, 100.0), np.append(np.ones(200), 0.0))[-1])
+    assert of[0] > 1.5
+    assert of[1] < 0.3
 
 
 def test_flux_ratios_are_densities():

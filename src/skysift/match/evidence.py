@@ -30,6 +30,7 @@ MULTIPLE_BRIGHT, MULTIPLE_FAINT, TURN = 0.8, 0.2, 0.3
 LOBES, LOBES_RATIO, KNOTS_RATIO = 0.75, 0.75, 2.0
 # size of a part over the separation, and the spread of its logarithm; share whose size the separation tells nothing of
 FILLED, FILLED_SPREAD, COMPACT = 0.3, 0.8, 0.5
+LOBES_MOST, ANY_MOST = 4.5, 1.0  # log Bayes factors of the sizes of two lobes, and of one other part, at most
 ODD, ODD_WIDER = 0.15, 3.0  # share of parts of any size in a map, and how much wider these are spread
 # separation over the reach of both where islands by chance meet, how sharply, and how often far beyond
 MEET, MEET_WIDTH, STRAY_MEET = 1.22, 0.13, 0.004
@@ -37,10 +38,18 @@ LINKED, LINKED_FAR = 0.4, 3.0  # share of pairs whose islands are linked, and ho
 TOUCHING = 0.25  # beams of a gap
 STRAIGHT, RING, KAPPA = 0.45, 0.25, 2.5  # share along their axis, on a ring; concentration of thin parts
 GLOW, GLOW_LEVEL, STRAY = 0.4, 0.06, 0.03  # share of bridges, their brightness over the peak; chance emission
+STRAY_WIDE, STRAY_HELD, STRAY_ROUNDS = (
+    5.0,
+    20.0,
+    30,
+)  # errors; pairs that hold the share; rounds in which it is learned
 BEYOND = 12.0  # errors below, and usual brightnesses above, that make no more difference
 # share of pairs with a core; spread of its place along and across, and of the logarithm of its flux
 CORE, CORE_PLACE, CORE_SIDE, CORE_SHARE = 0.35, 0.15, 0.12, 1.5
-EVEN, UNEVEN = 0.8, 0.3  # spread of the logarithm of the ratio of surface brightnesses; share of pairs of any ratio
+EVEN, UNEVEN = (
+    0.8,
+    0.4,
+)  # spread of the logarithm of the ratio of surface brightnesses; share of pairs of any ratio
 STEPS = 32  # of the logarithm of the separation, over which companions are counted
 # the number of companions beforehand: spread of the logarithm of the factor on it, and of its change in an octave
 ABUNDANCE, SMOOTH = 1.5, 1.0
@@ -180,40 +189,59 @@ class Sizes:
 
 
 def sized(
-    sizes: Sizes, first: Ints, second: Ints, separation: Floats, most: Floats
+    alone: Sizes,
+    member: Sizes,
+    rows: tuple[Ints, Ints],
+    taken: tuple[Floats, Floats],
+    separation: Floats,
+    most: Floats,
 ) -> Floats:
     """
     Log Bayes factor of the sizes of pairs at these separations: lobes have about a third of it, both; others have any.
 
+    A neighbour by chance stands alone, or is a part of something else.
+
     Parameters
     ----------
-    sizes
-        Of all parts.
-    first, second
+    alone, member
+        What parts are like that stand alone in this map, and those that are one with others.
+    rows
         The brighter and the fainter part of each pair.
+    taken
+        How likely it is that each of the two is one with another part than this.
     separation
         In arcsec.
     most
         How much the size of the fainter part may tell for a pair.
     """
-    a, b = _lobe(sizes, first, separation), np.minimum(_lobe(sizes, second, separation), most)
-    return np.asarray(np.clip(np.logaddexp(np.log(COMPACT), np.log(1.0 - COMPACT) + a + b), -3.0, 4.0))
+    lonely, joined = _density(alone), _density(member)
+    told = []
+    for part, other in zip(rows, taken, strict=True):
+        chance = (1.0 - other) * lonely[part] + other * joined[part]
+        lobe = np.log(np.maximum(_lobe(alone, part, separation), 1e-30) / chance)
+        any_ = np.log(joined[part] / chance)
+        told.append((np.clip(lobe, -8.0, 2.5), np.clip(any_, -ANY_MOST, ANY_MOST)))
+    (first, first_any), (second, second_any) = told
+    lobes = np.minimum(first + np.minimum(second, most), LOBES_MOST)
+    others = first_any + np.minimum(second_any, most)
+    return np.asarray(np.logaddexp(np.log(1.0 - COMPACT) + lobes, np.log(COMPACT) + others))
 
 
 def _lobe(sizes: Sizes, rows: Ints, separation: Floats) -> Floats:
-    """Log of how often a lobe at these separations is as large as these parts, over how often a part of the map is."""
-    extended, share = sizes.extended[rows], sizes.share[rows]
+    """How often a lobe at these separations is as large as these parts."""
     expected = np.log(FILLED * separation)
-    ln = np.log(np.where(extended, sizes.size[rows], 1.0))
-    middle = sizes.middle[rows]
-    usual = (1.0 - ODD) * _normal(ln, middle, sizes.spread) + ODD * _normal(
-        ln, middle, ODD_WIDER * sizes.spread
+    ln = np.log(np.where(sizes.extended[rows], sizes.size[rows], 1.0))
+    hidden = ndtr((np.log(sizes.limit[rows]) - expected) / FILLED_SPREAD)
+    return np.where(sizes.extended[rows], _normal(ln, expected, FILLED_SPREAD), hidden)
+
+
+def _density(sizes: Sizes) -> Floats:
+    """How often parts as bright are as large: the density of the logarithm of the size, or the share that has none."""
+    ln = np.log(np.where(sizes.extended, sizes.size, 1.0))
+    usual = (1.0 - ODD) * _normal(ln, sizes.middle, sizes.spread) + ODD * _normal(
+        ln, sizes.middle, ODD_WIDER * sizes.spread
     )
-    limit = np.log(sizes.limit[rows])
-    hidden = ndtr((limit - expected) / FILLED_SPREAD)
-    chance = np.where(extended, share * usual, 1.0 - share)
-    one = np.where(extended, _normal(ln, expected, FILLED_SPREAD), hidden)
-    return np.asarray(np.clip(np.log(np.maximum(one, 1e-30) / chance), -8.0, 2.5))
+    return np.asarray(np.where(sizes.extended, sizes.share * usual, 1.0 - sizes.share))
 
 
 def _normal(value: Floats, mean: Floats | float, sigma: Floats | float) -> Floats:
@@ -273,12 +301,13 @@ def linked(gap: Floats, separation: Floats, reach: Floats, beam: float) -> Float
     return np.where(np.isfinite(gap), value, 0.0)
 
 
-def bridged(mean: Floats, error: Floats, peak: Floats) -> Floats:
+def bridged(mean: Floats, error: Floats, peak: Floats, chance: Floats) -> Floats:
     """
     Log Bayes factor of the mean brightness between two parts; 0 where it is NaN.
 
-    Four of ten pairs of one object have a bridge, of some per cent of the fainter peak; by chance there is
-    emission of about the noise of a pixel or more in few.
+    Four of ten pairs of one object have a bridge, of some per cent of the fainter peak. By chance there is emission, of
+    about the noise of a pixel or more, in three of a hundred and in as many more as the map shows between neighbours by
+    chance: where it is full of diffuse emission a bridge tells nothing.
 
     Parameters
     ----------
@@ -286,14 +315,20 @@ def bridged(mean: Floats, error: Floats, peak: Floats) -> Floats:
         Brightness between the parts, and its error.
     peak
         Of the fainter part.
+    chance
+        How likely it is by all else that the two are neighbours by chance.
     """
     known = np.isfinite(mean) & (error > 0.0)
     z = np.where(known, mean / np.where(known, error, 1.0), 0.0)
     wide = np.maximum(GLOW_LEVEL * np.abs(peak) / np.where(known, error, 1.0), 1.0)
     z = np.clip(z, -BEYOND, BEYOND * wide)  # what is brighter is no more and no less of a bridge
     none = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-    bridge, stray = _glow(z, wide), _glow(z, np.maximum(wide, 5.0))
-    value = np.log(((1.0 - GLOW) * none + GLOW * bridge) / ((1.0 - STRAY) * none + STRAY * stray))
+    bridge, stray = _glow(z, wide), _glow(z, np.maximum(wide, STRAY_WIDE))
+    share, weight = STRAY, chance * known
+    for _ in range(STRAY_ROUNDS):
+        seen = share * stray / ((1.0 - share) * none + share * stray)
+        share = float((STRAY_HELD * STRAY + (weight * seen).sum()) / (STRAY_HELD + weight.sum()))
+    value = np.log(((1.0 - GLOW) * none + GLOW * bridge) / ((1.0 - share) * none + share * stray))
     return np.where(known, value, 0.0)
 
 

@@ -143,7 +143,7 @@ class JoinOptions(Options):
         "that was considered stands in the table `joins`.",
     )
     join_probability: float = option(
-        0.4, above=0.0, below=1.0, doc="Least probability that parts are one object for them to be joined."
+        0.25, above=0.0, below=1.0, doc="Least probability that parts are one object for them to be joined."
     )
     join_reach: float | None = option(
         None,

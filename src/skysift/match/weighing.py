@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
@@ -22,7 +24,7 @@ from skysift.match.evidence import (
 )
 from skysift.match.nearby import Nearby, nearby, slope_of_counts
 from skysift.match.options import JoinOptions
-from skysift.match.parts import TERMS, Bridge, Bridges, Pairs, Parts
+from skysift.match.parts import TERMS, Bridge, Bridges, Pairs, Parts, probability_of
 
 __all__ = ["weigh"]
 
@@ -40,6 +42,7 @@ LIMIT, OVER = 3.0, 1.035  # sigma where islands end, and how far above it a part
 AMONG = 8  # parts near the middle of a pair that may be its core
 CORE_SEEN = 1.0  # log Bayes factor above which what stands between two parts counts as their core
 WINDOW, HELD = 20, 5.0  # parts fainter and brighter that are like a part, and by how many all are held
+AGAIN = 2  # rounds in which sizes are compared with those of parts that stand alone
 RESOLVED, RESOLVED_AT = 5.0, (0.2, 1.5)  # resolved from the root of 5 / (S/N) beams on, within bounds
 
 
@@ -64,24 +67,33 @@ def weigh(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pairs:
     line = np.arctan2(parts.y[j] - parts.y[i], parts.x[j] - parts.x[i])
     thin = np.where(extended, 1.0 - minor / np.where(major > 0.0, major, 1.0), 0.0)
     straight, ring = aligned(angle[i] - line, angle[j] - line, thin[i], thin[j])
-    sizes = _sizes(parts, extended, major)
+    sizes = _sizes(parts, extended, major, np.ones(len(parts)))
+    most = _rarer(parts, major * extended, i, j, separation, expected)
     at_scale = (parts.frequency / 1.4e9) ** 0.7 if np.isfinite(parts.frequency) else 1.0
+    none = np.zeros(len(i))
     terms = {
         "prior": physical((flux[i] + flux[j]) * at_scale, separation, expected, parts.beam),
         "flux": like_flux(flux[j] / flux[i], slope[j]),
-        "size": sized(sizes, i, j, separation, _rarer(parts, major * extended, i, j, separation, expected)),
+        "size": sized(sizes, sizes, (i, j), (none, none), separation, most),
         "alignment": straight,
         "brightness": _brightness(flux, major, minor, extended, i, j),
     }
     core, terms["core"], bend = _cores(parts, flux, near, slope)
-    bridges = _look(parts, bridge, i, j, np.sum(list(terms.values()), axis=0))
-    terms["bridge"] = bridged(bridges.mean, bridges.error, parts.peak[j])
+    bridges = _look(parts, bridge, i, j, _total(terms))
+    alone = 1.0 - probability_of(_total(terms))
+    terms["bridge"] = bridged(bridges.mean, bridges.error, parts.peak[j], alone)
     seen = (major * extended, minor * extended)
     wide = [_reach(parts, k, seen[0][k], seen[1][k], angle[k] - line) for k in (i, j)]
     terms["contact"] = linked(bridges.gap, separation, wide[0] + wide[1], parts.beam)
-    terms["prior"] = terms["prior"] + _abundance(
-        parts, flux, at_scale, near, separation, np.sum(list(terms.values()), axis=0)
-    )
+    prior = terms["prior"]
+    terms["prior"] = prior + _abundance(parts, flux, at_scale, near, separation, terms)
+    for _ in range(AGAIN):  # what parts that stand alone are like is told by who does not
+        member, taken = _taken(len(parts), i, j, probability_of(_total(terms)))
+        alike = [_sizes(parts, extended, major, weight) for weight in (1.0 - member, member)]
+        terms["size"] = sized(alike[0], alike[1], (i, j), taken, separation, most)
+        terms["prior"] = prior + _abundance(
+            parts, flux, at_scale, near, separation, {**terms, "prior": prior}
+        )
     turn = [np.where(thin[k] > 0.0, _turn(angle[k] - line), np.nan) for k in (i, j)]
     return Pairs(
         first=i,
@@ -101,9 +113,10 @@ def weigh(parts: Parts, bridge: Bridge | None, options: JoinOptions) -> Pairs:
 
 
 def _abundance(
-    parts: Parts, flux: Floats, at_scale: float, near: Nearby, separation: Floats, odds: Floats
+    parts: Parts, flux: Floats, at_scale: float, near: Nearby, separation: Floats, terms: Mapping[str, Floats]
 ) -> Floats:
     """By how much the log odds of each pair change for the companions that this map has."""
+    odds = _total(terms)
     if not len(odds):
         return odds
     faintest = float(np.quantile(flux, FAINTEST))
@@ -113,6 +126,26 @@ def _abundance(
     best = order[np.unique(near.second[order], return_index=True)[1]]
     factor = abundance(odds[best], apart[best], places, expected)
     return np.asarray(factor @ octaves(apart))
+
+
+def _taken(n: int, i: Ints, j: Ints, probability: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
+    """How likely each part ``(n,)`` is one with another, and each end of a pair with another than that of the pair."""
+    pair = np.tile(np.arange(len(i)), 2)
+    part, value = np.concatenate([i, j]), np.tile(probability, 2)
+    order = np.lexsort((pair, -value, part))
+    rank = np.arange(len(order)) - np.searchsorted(part[order], part[order])
+    best, second, owner = np.zeros(n), np.zeros(n), np.full(n, -1)
+    first, next_ = order[rank == 0], order[rank == 1]
+    best[part[first]], owner[part[first]] = value[first], pair[first]
+    second[part[next_]] = value[next_]
+    mine = np.arange(len(i))
+    taken = [np.where(owner[rows] == mine, second[rows], best[rows]) for rows in (i, j)]
+    return best, (taken[0], taken[1])
+
+
+def _total(terms: Mapping[str, Floats]) -> Floats:
+    """The log odds, summed in the order of the names."""
+    return np.asarray(np.sum([terms[name] for name in TERMS if name in terms], axis=0))
 
 
 def _none(n: int) -> Nearby:
@@ -133,24 +166,27 @@ def _turn(angle: Floats) -> Floats:
     return np.degrees(np.arccos(np.minimum(np.abs(np.cos(angle)), 1.0)))
 
 
-def _sizes(parts: Parts, extended: Bools, major: Floats) -> Sizes:
-    """How often parts as bright as each are extended, and how large those are; held by all parts where few are alike."""
+def _sizes(parts: Parts, extended: Bools, major: Floats, weight: Floats) -> Sizes:
+    """How often parts as bright as each are extended, and how large those are; held by all where few are alike."""
     n = len(parts)
     snr = np.abs(parts.peak) / parts.rms
     order = np.argsort(snr, kind="stable")
     half = max(WINDOW, n // 20)
     start, stop = np.maximum(np.arange(n) - half, 0), np.minimum(np.arange(n) + half + 1, n)
     ln = np.log(np.where(extended, major, 1.0))
+    large = extended * weight
     middle = float(np.median(ln[extended])) if extended.any() else np.log(parts.beam)
+    middle = float(((ln * large).sum() + HELD * middle) / (large.sum() + HELD))
     share = (extended.sum() + 2.0) / (n + 10.0)
-    totals = np.zeros((2, n + 1))
-    totals[:, 1:] = np.cumsum([extended[order], (ln * extended)[order]], axis=1)
-    number, sum_ = totals[:, stop] - totals[:, start]
+    share = (large.sum() + HELD * share) / (weight.sum() + HELD)
+    totals = np.zeros((3, n + 1))
+    totals[:, 1:] = np.cumsum([large[order], (ln * large)[order], weight[order]], axis=1)
+    number, sum_, all_ = totals[:, stop] - totals[:, start]
     shares, middles = np.empty(n), np.empty(n)
-    shares[order] = (number + HELD * share) / (stop - start + HELD)
+    shares[order] = (number + HELD * share) / (all_ + HELD)
     middles[order] = (sum_ + HELD * middle) / (number + HELD)
-    rest = np.square(ln - middles)[extended].sum()
-    spread = max(0.6, float(np.sqrt((rest + 5.0) / (extended.sum() + 5.0))))
+    rest = (weight * np.square(ln - middles))[extended].sum()
+    spread = max(0.6, float(np.sqrt((rest + 5.0) / (large.sum() + 5.0))))
     limit = parts.beam * np.clip(np.sqrt(RESOLVED / snr), *RESOLVED_AT)
     return Sizes(major, extended, limit, shares, middles, spread)
 
