@@ -1,5 +1,7 @@
 """Sources that are joined: one row, fluxes conserved, reasons in columns, and no tile or worker plays a role."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -211,3 +213,16 @@ def test_extended_sources_are_joined_with_what_lies_on_them():
     counts = [len(apart.islands), len(one.catalogue.islands)]
     assert counts[0] == counts[1]
     assert "joins" in one.tables
+
+
+def test_a_part_is_significant(sky, apart):
+    one = lobes(apart.catalogue)[0]
+    sources = apart.catalogue.sources
+    for ratio, joined in ((0.5, False), (2.9, False), (3.1, True), (np.nan, True)):
+        error = sources["flux_err"].copy()
+        error[one] = sources["flux"][one] / ratio
+        unsure = replace(apart.catalogue, sources=sources.with_columns({"flux_err": error}))
+        whole, table = join_sources(unsure, sky, apart.noise, apart.mask, make_finder("classic").options)
+        assert (whole.sources["n_parts"].max() == 3) == joined
+        assert (sources["x"][one] in {*table["x_1"], *table["x_2"]}) == joined
+        assert whole.sources["flux"].sum() == pytest.approx(sources["flux"].sum(), rel=1e-12)

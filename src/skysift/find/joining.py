@@ -28,6 +28,8 @@ __all__ = ["TABLE", "join_finding", "join_sources"]
 
 TABLE = "joins"
 
+SURE = 3.0  # errors that the flux of a part is above zero
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -99,11 +101,12 @@ def _joined(
 
 
 def _eligible(catalogue: Catalogue) -> Ints:
-    """Rows of the sources that may be parts of an object: positive, with a place."""
+    """Rows of the sources that may be parts of an object: with a place, and a flux that is above its error, if known."""
     sources = catalogue.sources
-    good = (sources["flux"] > 0.0) & np.isfinite(sources["x"]) & np.isfinite(sources["y"])
-    good &= np.isfinite(sources["flux"]) & (sources["flux_int"] > 0.0)
-    return np.flatnonzero(good)
+    flux, error = sources["flux"], sources["flux_err"]
+    good = (flux > 0.0) & np.isfinite(sources["x"]) & np.isfinite(sources["y"])
+    good &= np.isfinite(flux) & (sources["flux_int"] > 0.0)
+    return np.flatnonzero(good & ~(flux < SURE * error))
 
 
 def parts_of(catalogue: Catalogue, image: SkyImage, rows: Ints) -> Parts:
