@@ -194,14 +194,36 @@ def judged(field: Field, c: dict[str, np.ndarray], source: np.ndarray) -> Joined
 
 
 def components(field: Field, method: Method) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The components that a method found, and the source of each."""
+    """The components that a method found, and the source of each; the islands of extended sources, which have none."""
     from astropy.table import Table
 
-    t = Table.read(method.folder(field) / "products" / "components.fits")
+    folder = method.folder(field) / "products"
+    t = Table.read(folder / "components.fits")
     names = {"x": "x", "y": "y", "flux": "flux", "island": "island_id"}
-    return {k: np.asarray(t[v], float if k != "island" else int) for k, v in names.items()}, np.asarray(
-        t["source_id"], int
-    )
+    found = {k: np.asarray(t[v], float if k != "island" else int) for k, v in names.items()}
+    source = np.asarray(t["source_id"], int)
+    sources, islands = (Table.read(folder / f"{name}.fits") for name in ("sources", "islands"))
+    if "parent_id" not in sources.colnames:
+        return found, source
+    links = segments_of(sources, Table.read(folder / "joins.fits"))
+    links = links[~np.isin(links[:, 1], found["island"])]
+    at = np.searchsorted(np.asarray(islands["island_id"]), links[:, 1])
+    more = {name: np.asarray(islands[name], float)[at] for name in ("x", "y")}
+    more |= {"flux": np.asarray(islands["flux_int"], float)[at], "island": links[:, 1]}
+    return {k: np.concatenate([found[k], more[k]]) for k in found}, np.concatenate([source, links[:, 0]])
+
+
+def segments_of(sources: Any, joins: Any) -> np.ndarray:
+    """Numbers of extended sources and of their islands ``(link, 2)``: their own, and those of parts that were joined."""
+    large = np.char.strip(np.asarray(sources["structure"]).astype(str)) == "E"
+    links = [np.stack([np.asarray(sources[name])[large] for name in ("source_id", "island_id")], axis=1)]
+    joined = joins[np.asarray(joins["joined"], bool)]
+    links += [
+        np.stack([np.asarray(joined[f"{name}_{side}"]) for name in ("source_id", "island_id")], axis=1)
+        for side in "12"
+    ]
+    every = np.unique(np.concatenate(links).astype(np.int64), axis=0)
+    return every[np.isin(every[:, 0], np.asarray(sources["source_id"])[large])]
 
 
 def by_radius(field: Field, c: dict[str, np.ndarray], source: np.ndarray, beams: float) -> np.ndarray:
@@ -275,7 +297,7 @@ def report(fields: list[Field], methods: list[Method], final: bool) -> str:
 
 
 def chosen_methods(named: list[str] | None) -> list[Method]:
-    """What is compared: the classic finder as it is and with joining where it can."""
+    """What is compared: the classic finder as it is and with joining where it can, and the full one, which joins."""
     from skysift.base.registry import Registry
 
     if named:
@@ -287,7 +309,7 @@ def chosen_methods(named: list[str] | None) -> list[Method]:
     able = "join" in registry.options("classic").model_fields
     return [
         Method("classic", "classic"),
-        *([Method("classic, join", "classic", ("join=true",))] if able else []),
+        *([Method("classic, join", "classic", ("join=true",)), Method("full", "full")] if able else []),
     ]
 
 
@@ -295,7 +317,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1500, help="pixels on a side of each map")
-    parser.add_argument("--maps", type=int, default=2, help="maps of each kind")
+    parser.add_argument("--maps", type=int, default=4, help="maps of each kind")
     parser.add_argument("--final", action="store_true", help="seeds from 101, which nobody develops on")
     parser.add_argument("--kinds", default=",".join(KINDS), help="kinds of skies")
     parser.add_argument("--finder", action="append", metavar="NAME[:OPTION=VALUE,...]", help="instead of all")
