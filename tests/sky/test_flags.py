@@ -51,6 +51,7 @@ def test_values_never_change():
         "nominal_beam": 33554432,
         "beyond_scale": 67108864,
         "over_polarised": 134217728,
+        "negative_bowl": 268435456,
     }
 
 

@@ -113,6 +113,11 @@ FLAGS: tuple[Flag, ...] = (
         27,
         "More polarised flux than flux in all: Stokes I is too faint for a fraction, or lacks what it should hold.",
     ),
+    Flag(
+        "negative_bowl",
+        28,
+        "The surroundings are far below zero, as where short spacings are missing; the flux is a lower limit.",
+    ),
 )
 
 REMARKS = ("reseeded", "no_wcs", "undersampled", "held", "uv_mismatch", "leakage", "over_polarised")

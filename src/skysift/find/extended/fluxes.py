@@ -12,6 +12,7 @@ from skysift.find.correlation import lags_at
 from skysift.find.extended.coarse import block_noise, blocks_of
 from skysift.find.extended.residual import Residual
 from skysift.find.pieces import Segments, middles, share_reads
+from skysift.measure.bowl import in_bowl
 from skysift.measure.label import mark_edges
 from skysift.measure.morphology import SegmentShapes, segment_shapes
 from skysift.measure.segment import SegmentFluxes, measure_segments
@@ -49,11 +50,14 @@ class Segmented:
         What was summed over each, and how it looks.
     at_blank
         Which touch blank pixels.
+    in_bowl
+        Whose surroundings are far below zero.
     """
 
     fluxes: SegmentFluxes
     shapes: SegmentShapes
     at_blank: Bools
+    in_bowl: Bools
 
     @classmethod
     def concat(cls, parts: "Sequence[Segmented]") -> "Segmented":
@@ -62,11 +66,14 @@ class Segmented:
             SegmentFluxes.concat([part.fluxes for part in parts]),
             SegmentShapes.concat([part.shapes for part in parts]),
             np.concatenate([part.at_blank for part in parts]),
+            np.concatenate([part.in_bowl for part in parts]),
         )
 
     def select(self, rows: Ints) -> "Segmented":
         """Some of them, in the order of `rows`."""
-        return Segmented(self.fluxes.select(rows), self.shapes.select(rows), self.at_blank[rows])
+        return Segmented(
+            self.fluxes.select(rows), self.shapes.select(rows), self.at_blank[rows], self.in_bowl[rows]
+        )
 
 
 def measure_segments_of(
@@ -145,7 +152,7 @@ def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
     shapes = segment_shapes(
         tile.data, tile.level, tile.rms, labels, read.box.y0, read.box.x0, members, units, sums.background
     )
-    return Segmented(sums, shapes, touches[members])
+    return Segmented(sums, shapes, touches[members], in_bowl(sums, tile.level, labels, members))
 
 
 def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) -> Segmented:
@@ -170,10 +177,11 @@ def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) ->
     fine = {name: factor * (getattr(sums, name) + 0.5) - 0.5 for name in ("x", "y", "x_peak", "y_peak")}
     wide = {name: factor * getattr(sums, name) for name in ("x_err", "y_err")}
     many = {name: factor**2 * getattr(sums, name) for name in ("n_pixels", "moments", "n_annulus")}
+    bowl = in_bowl(sums, blocks.level, blocks.labels, one)
     sums = replace(sums, **fine, **wide, **many, rms=sums.rms / quiet)
     longer = {name: factor * getattr(shapes, name) for name in ("length", "extent", "width")}
     spines = [factor * (line + 0.5) - 0.5 for line in shapes.spines]
-    return Segmented(sums, replace(shapes, **longer, spines=spines), touches[1:])
+    return Segmented(sums, replace(shapes, **longer, spines=spines), touches[1:], bowl)
 
 
 def nothing() -> Segmented:
@@ -185,4 +193,4 @@ def nothing() -> Segmented:
     )  # fmt: skip
     beam = np.array([1.0, 0.0, 1.0])
     shapes = segment_shapes(pixels, pixels, pixels, labels, 0, 0, none, beam, np.empty(0))
-    return Segmented(sums, shapes, np.empty(0, np.bool_))
+    return Segmented(sums, shapes, *np.empty((2, 0), np.bool_))
