@@ -37,6 +37,7 @@ from skysift.measure.segment_rows import with_segments
 from skysift.sky.box import Box, Region
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.detections import Detections
+from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.lines import Lines
 from skysift.sky.mask import Mask
@@ -304,8 +305,15 @@ def _with_extended(
     fluxes, shapes = extended.segmented.fluxes, extended.segmented.shapes
     more = {**extended_columns(fluxes, shapes, image), "segment_snr": extended.score}
     whole = with_segments(catalogue, extended.island, fluxes, more, image, options)
-    numbers = whole.sources["source_id"][whole.sources["structure"] == "E"]
-    return whole, Lines.of(numbers, shapes.spines)
+    rows = np.flatnonzero(whole.sources["structure"] == "E")
+    bowl = np.where(extended.segmented.in_bowl, flag("negative_bowl"), 0)
+    marked = []  # of the segments alone: what lies on top of them is measured above the local level
+    for table, those in ((whole.islands, extended.island), (whole.sources, rows)):
+        flags = table["flags"].copy()
+        flags[those] |= bowl
+        marked.append(table.with_columns({"flags": flags}))
+    whole = replace(whole, islands=marked[0], sources=marked[1])
+    return whole, Lines.of(whole.sources["source_id"][rows], shapes.spines)
 
 
 def _inside_first(objects: Detections, area: Box) -> tuple[Detections, int]:

@@ -28,7 +28,6 @@ from skysift.measure.measured import Measured, regrouped
 from skysift.measure.segment import SegmentFluxes
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
-from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 
 Floats = npt.NDArray[np.float64]
@@ -221,7 +220,6 @@ def _joined(
     owners = [own[own >= 0] for own in owners]
     objects = both.select(order)
     flags = border_flags(both.boxes[len(compact) :], segmented.at_blank, area, image)
-    flags |= np.where(segmented.in_bowl, flag("negative_bowl"), 0)
     rows = np.concatenate(
         [parts[0].islands, parts[1].islands, _island_rows(image, segments, segmented.fluxes)]
     )
