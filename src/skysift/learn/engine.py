@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -137,10 +138,15 @@ def _openvino_runner(path: Path, precision: str) -> Run:
     core = openvino.Core()
     kind = {"float32": "f32", "bfloat16": "bf16"}.get(precision)
     told = {"INFERENCE_NUM_THREADS": 1, **({"INFERENCE_PRECISION_HINT": kind} if kind else {})}
-    model = core.compile_model(core.read_model(str(path)), "CPU", told)
+    model = core.read_model(str(path))
+    making, own = threading.Lock(), threading.local()
 
     def run(inputs: Mapping[str, Pixels]) -> Pixels:
-        answer = model.create_infer_request().infer(dict(inputs))
-        return np.asarray(next(iter(answer.values())), np.float32)
+        # A compiled model that two threads use at once may wait for the interpreter for ever: each has its own.
+        if not hasattr(own, "request"):
+            with making:
+                own.request = core.compile_model(model, "CPU", told).create_infer_request()
+        answer = own.request.infer(dict(inputs))
+        return np.array(next(iter(answer.values())), np.float32)
 
     return run

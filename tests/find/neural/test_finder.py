@@ -1,6 +1,7 @@
 """The finder as a whole: what it finds is measured, whatever the tiles, workers and engine; what cannot be is told."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from tests import images, skies
 from tests.images import RMS, painted, source
 
 from skysift.base.errors import DataError, UsageError
-from skysift.find.neural.options import YoloOptions
+from skysift.find.neural.eye import eye_of
+from skysift.find.neural.options import EyeOptions, YoloOptions
 from skysift.find.run import find, make_finder, search
 from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
 from skysift.sky.box import Box
@@ -144,3 +146,13 @@ def test_the_menu_knows_no_torch():
     rows = {row.name: row for row in YoloOptions.rows()}
     assert rows["engine"].allowed == "torch | onnx | openvino"
     assert json.dumps(YoloOptions().to_dict())
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
+def test_threads_share_an_eye(weights, engine):
+    eye = eye_of(EyeOptions(weights=str(weights), engine=engine))
+    inputs = eye.detector.inputs(np.zeros((64, 64), np.float32), np.array([3.0, 0.0, 3.0]))
+    wanted = eye.run(inputs)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: eye.run(inputs), range(80)))
+    assert all(np.array_equal(answer, wanted) for answer in answers)
