@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a test process a core; read when libraries load
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
