@@ -110,6 +110,24 @@ def test_a_broken_path_of_the_house_is_our_fault(house):
         house.load("broken")
 
 
+@pytest.mark.parametrize("library", ["torch", "safetensors.torch", "onnxruntime"])
+def test_a_library_of_an_extra_that_is_not_installed_is_named(library, house, tmp_path, monkeypatch):
+    (tmp_path / "net_of_test.py").write_text(f"import {library}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    lacking = library.partition(".")[0]
+    monkeypatch.setitem(sys.modules, lacking, None)  # it cannot be imported, as where it is not installed
+    if library != lacking:
+        monkeypatch.delitem(sys.modules, library, raising=False)
+    monkeypatch.setitem(PLUGINS["test"], "net", ("net_of_test:Net", ""))
+    with pytest.raises(UsageError) as told:
+        house.load("net")
+    assert str(told.value) == (
+        f"the test 'net' needs the extra learn: got 'no {lacking}'; "
+        "make install EXTRAS=learn, or pip install 'skysift[learn]'"
+    )
+
+
 def test_a_guest_comes_in_by_entry_points(house, install):
     install(
         "guest_echo",

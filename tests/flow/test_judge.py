@@ -8,9 +8,13 @@ from tests.commands import called
 
 import skysift
 from skysift.base.errors import UsageError
+from skysift.base.provenance import Provenance
+from skysift.find.neural.opinion import Opinion
+from skysift.flow.steps.judge import Judged, _with_opinion
 from skysift.io.tables import load_table
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import Table
+from skysift.sky.truth import CLASSES
 
 BEAM = (4.0, 4.0, 0.0)
 SIZE = 560  # two windows wide
@@ -78,6 +82,15 @@ def test_a_row_without_an_answer_near_it_is_spurious(sky, rows, weights):
     assert set(judged["class"][:-2][alone].tolist()) == {"spurious"}
     assert np.isnan(judged["class_score"][:-2][alone]).all()
     assert np.isnan(judged["score"][-2:]).all()
+
+
+def test_what_is_surely_spurious_is_not_counted_as_real(rows):
+    kind, score = np.full(len(rows), "compact", "U20"), np.full(len(rows), 0.9)
+    kind[:5], score[5:8] = "spurious", 0.1
+    said = Opinion(np.array([CLASSES.index(each) for each in kind]), score, score)
+    judged = Judged(_with_opinion(rows, said), Provenance("1", "judge"), 0.5, 0, 0)
+    assert judged.real == len(rows) - 8
+    assert judged.counts["spurious"] == 5
 
 
 def test_nothing_else_changes(judged, rows):

@@ -8,7 +8,8 @@ from tests import catalogues, skies
 
 from skysift.base.errors import DataError, SkysiftWarning
 from skysift.base.parallel import Crew
-from skysift.flow.training.labels import open_labels
+from skysift.find.noise import measure_noise
+from skysift.flow.training import labels
 from skysift.flow.training.making import make_fields
 from skysift.flow.training.recipe import FieldPlan, read_recipe
 from skysift.io.open import open_image
@@ -51,6 +52,10 @@ def regions(sky, *more):
     return "\n".join(["# Region file format: DS9", "image", *lines, *more]) + "\n"
 
 
+def opened(path, image):
+    return labels.open_labels(path, image, measure_noise(image, NoiseOptions()))
+
+
 def written(path, text):
     path.write_text(text)
     return path
@@ -58,7 +63,7 @@ def written(path, text):
 
 def test_marks_are_measured_on_the_map(sky, tmp_path):
     image, _, truth = sky
-    made, notes = open_labels(written(tmp_path / "field.reg", regions(sky)), image)
+    made, notes = opened(written(tmp_path / "field.reg", regions(sky)), image)
     table = made.sources
     assert notes == ()
     assert table["class"].tolist() == ["compact", "extended"]
@@ -74,10 +79,21 @@ def test_marks_are_measured_on_the_map(sky, tmp_path):
     assert made.detections.area.tolist() == pytest.approx([np.pi * 81, np.pi * 324], rel=0.03)
 
 
+def test_the_level_of_the_map_is_no_flux(sky, tmp_path):
+    image, _, _ = sky
+    text = regions(sky)
+    level = np.float32(20 * RMS) + np.arange(SHAPE[1], dtype=np.float32) * np.float32(0.05 * RMS)
+    skies.write(tmp_path / "field.fits", image.read(image.box) + level, BEAM)
+    flat, _ = opened(written(tmp_path / "field.reg", text), image)
+    raised, _ = opened(tmp_path / "field.reg", open_image(tmp_path / "field.fits"))
+    for name in ("flux", "flux_peak"):  # of the first, the level alone would add two thirds
+        assert raised.sources[name] == pytest.approx(flat.sources[name], rel=0.05)
+
+
 def test_what_is_off_the_map_or_without_data_is_counted(sky, tmp_path):
     image, _, _ = sky
     text = regions(sky, "circle(-50,10,4)", "circle(10,10,4)", "circle(500,10,4)")
-    made, notes = open_labels(written(tmp_path / "field.reg", text), image)
+    made, notes = opened(written(tmp_path / "field.reg", text), image)
     assert len(made) == 2
     told = "\n".join(notes)
     assert "2 of 5 labels are off the map and left out" in told
@@ -94,7 +110,7 @@ def test_labels_without_an_object_are_one_line(sky, tmp_path):
         ("d.csv", "ra,dec,flux_jy\n12.0,40.0,1.0\n"),
     ):
         with pytest.raises(DataError, match="have no object on the map") as told:
-            open_labels(written(tmp_path / name, text), image)
+            opened(written(tmp_path / name, text), image)
         assert "\n" not in str(told.value)
 
 
@@ -106,7 +122,7 @@ def test_a_catalogue_alone_gives_masks(sky, tmp_path):
         *(f"{a},{d},{t['total']}" for a, d, t in zip(ra, dec, truth, strict=True)),
         "10.0,10.0,1.0",
     ]
-    made, notes = open_labels(written(tmp_path / "list.csv", "\n".join(seen) + "\n"), image)
+    made, notes = opened(written(tmp_path / "list.csv", "\n".join(seen) + "\n"), image)
     assert len(made) == 2
     assert "1 of 3 labels are off the map" in notes[0]
     assert made.sources["flux"] == pytest.approx(truth["total"])
@@ -127,7 +143,7 @@ def test_shapes_that_are_told_with_the_beam_are_freed_of_it(sky, tmp_path):
     seen = {"major": 2.0 * truth["maj"], "minor": 2.0 * truth["min"], "pa": truth["pa"]}
     table = table.with_columns({"ra": ra, "dec": dec, "flux_peak": truth["peak"], **seen, **unknown})
     Catalogue(Table.empty("islands"), table, Table.empty("components")).write(tmp_path / "list.fits")
-    made, notes = open_labels(tmp_path / "list.fits", image)
+    made, notes = opened(tmp_path / "list.fits", image)
     assert notes == ()
     assert made.sources["flux"] == pytest.approx(truth["total"], rel=0.01)
     assert made.sources["major_deconv"] == pytest.approx(2.0 * truth["dmaj"], abs=0.2)
@@ -139,7 +155,7 @@ def test_positions_alone_are_measured_on_the_map(sky, tmp_path):
     image, _, truth = sky
     ra, dec = image.frame.to_sky(truth["x"], truth["y"])
     text = "ra,dec\n" + "".join(f"{a},{d}\n" for a, d in zip(ra, dec, strict=True))
-    made, notes = open_labels(written(tmp_path / "list.csv", text), image)
+    made, notes = opened(written(tmp_path / "list.csv", text), image)
     assert "2 labels have neither flux nor peak" in notes[0]
     assert made.sources["flux_peak"] == pytest.approx(truth["peak"], rel=0.03)
     assert len(made) == 2
@@ -155,7 +171,7 @@ def test_a_list_of_the_first_data_challenge(sky, tmp_path):
         "size": np.full(n, 2), "class": np.full(n, 3),
     }  # fmt: skip
     write_rows(rows, tmp_path / "truth.txt")
-    made, _ = open_labels(tmp_path / "truth.txt", image)
+    made, _ = opened(tmp_path / "truth.txt", image)
     assert made.sources["flux"] == pytest.approx(truth["total"], rel=1e-6)
     assert made.sources["flux_peak"][0] == pytest.approx(truth["peak"][0], rel=1e-3)
     assert made.sources["flux_peak"][1] == pytest.approx(
@@ -167,8 +183,8 @@ def test_a_list_of_the_first_data_challenge(sky, tmp_path):
 def test_fields_are_made_from_any_labels(sky, tmp_path):
     _, path, truth = sky
     text = regions(sky, "circle(-50,10,4) # tag={compact}").replace("tag={compact}", "tag={blob}")
-    labels = written(tmp_path / "field.reg", text)
-    plan = FieldPlan("map-0", map=str(path), labels=str(labels), classes={"blob": "flagged"}, held=0.25)
+    drawn = written(tmp_path / "field.reg", text)
+    plan = FieldPlan("map-0", map=str(path), labels=str(drawn), classes={"blob": "flagged"}, held=0.25)
     with pytest.warns(SkysiftWarning, match="1 of 3 labels are off the map"):
         (field,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())
     assert tuple(field.labels.raw) == LABELS
@@ -179,7 +195,12 @@ def test_fields_are_made_from_any_labels(sky, tmp_path):
     assert field.facts["classes"] == {"blob": "flagged"}
     (again,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())  # kept: nothing to tell
     assert again.labels == field.labels
-    labels.write_text(labels.read_text().replace("tag={extended}", "tag={compact}"))
+    assert (
+        again.facts["notes"]
+        == field.facts["notes"]
+        == ["field.reg: 1 of 3 labels are off the map and left out"]
+    )
+    drawn.write_text(drawn.read_text().replace("tag={extended}", "tag={compact}"))
     with pytest.warns(SkysiftWarning, match="1 of 3"):  # other labels of the same name are read
         (other,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())
     assert [CLASSES[int(k)] for k in other.labels["class"]] == ["flagged", "compact"]

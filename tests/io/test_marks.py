@@ -1,6 +1,7 @@
 """Labels that were drawn on maps: shapes as pixels, formats told by content, one line for what cannot be used."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,6 +150,9 @@ def test_coco_of_another_map_is_refused(image, tmp_path):
     two["images"] = [{"id": 1, "file_name": "a.fits"}, {"id": 2, "file_name": "b.fits"}]
     with pytest.raises(UsageError, match=r"no image of .* is the map"):
         opened(image, tmp_path / "labels.json", two)
+    two["images"] = [{"id": 1, "file_name": "a/field.fits"}, {"id": 2, "file_name": "b/field.png"}]
+    with pytest.raises(UsageError, match=r"several images of labels.json are named as the map"):
+        opened(image, tmp_path / "labels.json", two)
     with pytest.raises(UsageError, match="not as large as the map"):
         opened(image, tmp_path / "labels.json", coco(height=41))
     with pytest.raises(FormatError, match="cannot be read"):
@@ -275,7 +279,16 @@ def test_what_skysift_writes_is_read_back(image, tmp_path):
 
 
 def test_ds9_that_cannot_be_read(image, tmp_path):
-    for wrong in ("panda(1,2,3,4,5)", "circle(1,2)", "circle(a,2,3)", "polygon(1,2,3,4)", "circle(1,2,-3)"):
+    for wrong in (
+        "panda(1,2,3,4,5)",
+        "circle(1,2)",
+        "circle(a,2,3)",
+        "polygon(1,2,3,4)",
+        "circle(1,2,-3)",
+        "ellipse(9,9,2,1,4,2,30)",
+        "box(9,9,2,1,4,2,30)",
+        "circle(9,9,2,4)",
+    ):
         with pytest.raises(FormatError, match="line 2: a region that cannot be read"):
             opened(image, tmp_path / "field.reg", f"# Region file format: DS9\nimage;{wrong}\n")
     _, marks = opened(image, tmp_path / "field.reg", 'fk5\ncircle(12:00:00,-30:00:00,6")\n')
@@ -305,6 +318,22 @@ def test_lists_of_caesar(image, tmp_path):
         opened(image, tmp_path / "list.json", entry)
     with pytest.raises(UsageError, match=r"no image of .* is the map"):
         opened(image, tmp_path / "list.json", [other, {**other, "img": "third.fits"}])
+
+
+def test_names_are_compared_up_to_their_suffix_alone(image, tmp_path):
+    outline = {"label": "compact", "vertexes": [[1, 1], [4, 1], [4, 3], [1, 3]]}
+    entries = [
+        {"img": f"{name}.fits", "objs": [outline] * n}
+        for n, name in enumerate(("field.I", "field.Q", "field"), start=1)
+    ]
+    for name, n in (("field", 3), ("field.Q", 2), ("field.I", 1)):
+        mine = replace(image, name=name)
+        assert len(opened(mine, tmp_path / "list.json", entries)[1]) == n
+    told = coco({"category_id": 1, "bbox": [1, 1, 2, 2]}, file_name="field.Q.fits.gz")
+    told["images"].append({"id": 8, "file_name": "field.I.fits"})
+    assert len(opened(replace(image, name="field.Q"), tmp_path / "set.json", told)[1]) == 1
+    with pytest.raises(UsageError, match=r"several images of list.json are named as the map"):
+        opened(image, tmp_path / "list.json", [entries[2], {**entries[2], "img": "elsewhere/field.fits"}])
 
 
 def test_other_files_are_no_marks(image, tmp_path):

@@ -25,7 +25,12 @@ from skysift.plugins import PLUGINS
 if TYPE_CHECKING:
     from skysift.base.options import Options
 
-__all__ = ["Registry", "load_path"]
+__all__ = ["EXTRAS", "Registry", "load_path"]
+
+EXTRAS: Mapping[str, str] = dict.fromkeys(
+    ("torch", "safetensors", "onnx", "onnxruntime", "openvino"), "learn"
+)
+"""Libraries that plug-ins import -> the extra that installs them."""
 
 T = TypeVar("T")
 
@@ -74,7 +79,7 @@ class Registry(Generic[T]):
         UnknownName
             There is no such plug-in.
         UsageError
-            A guest's plug-in cannot be imported.
+            The extra that it needs is not installed, or a guest's plug-in cannot be imported.
         """
         return cast(T, self._import(name, self._entry(name)[0]))
 
@@ -147,6 +152,13 @@ class Registry(Generic[T]):
         try:
             return load_path(path)
         except (ImportError, AttributeError) as error:
+            lacking = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+            if lacking in EXTRAS:
+                raise UsageError(
+                    f"the {self.kind} {name!r} needs the extra {EXTRAS[lacking]}",
+                    got=f"no {lacking}",
+                    todo=f"make install EXTRAS={EXTRAS[lacking]}, or pip install 'skysift[{EXTRAS[lacking]}]'",
+                ) from error
             if name in PLUGINS[self.kind]:
                 raise FatalError(f"the {self.kind} {name!r} cannot be loaded from {path}: {error}") from error
             raise UsageError(

@@ -97,9 +97,10 @@ def judge(
       skysift judge aegean.csv map.fits --out judged.csv --set radius=1
 
     FILE holds the table with the columns class, class_score (the probability of the class) and score (how sure
-    the network is that there is a source: a low score is spurious). A row takes the surest answer whose source is
-    within `radius` (half a beam) of its position; where there is none it is spurious, with a score of 0. Rows off the
-    map have no class and NaN. All else stays as it is.
+    the network is that there is something of that class). What is real has a high score and another class than
+    spurious: the class counts too. A row takes the surest answer whose source is within `radius` (half a beam) of
+    its position; where there is none it is spurious, with a score of 0. Rows off the map have no class and NaN. All
+    else stays as it is.
     """
     pairs = list(chosen or ())
     if device is not None:
@@ -154,7 +155,7 @@ def _summary(judged: Judged, out: Path) -> str:
     lines = [
         f"rows      {len(table)} {table.kind}, {said} judged",
         f"classes   {kinds or 'none'}",
-        f"real      {judged.real} with a score of {judged.threshold:g} or more, as the weights were calibrated",
+        f"real      {judged.real} not spurious, with a score of {judged.threshold:g} or more, as the weights were calibrated",
         f"look at   {out}",
     ]
     return "\n".join(lines)

@@ -32,7 +32,7 @@ def judge(
     """The table of a catalogue with what a network says of its rows: ``class``, ``class_score`` and ``score``.
 
     >>> judged = skysift.judge("pybdsf.srl.fits", "map.fits", weights="mine.safetensors")   # doctest: +SKIP
-    >>> real = judged[judged["score"] > 0.5]                                                 # doctest: +SKIP
+    >>> real = judged[(judged["score"] > 0.5) & (judged["class"] != "spurious")]             # doctest: +SKIP
 
     Parameters
     ----------

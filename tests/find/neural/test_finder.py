@@ -151,8 +151,13 @@ def test_the_menu_knows_no_torch():
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
 def test_threads_share_an_eye(weights, engine):
     eye = eye_of(EyeOptions(weights=str(weights), engine=engine))
-    inputs = eye.detector.inputs(np.zeros((64, 64), np.float32), np.array([3.0, 0.0, 3.0]))
-    wanted = eye.run(inputs)
+    rng = np.random.default_rng(2)
+    inputs = [
+        eye.detector.inputs(rng.normal(size=(64, 64)).astype(np.float32), np.array([3.0, 0.0, 3.0]))
+        for _ in range(80)
+    ]
+    wanted = [eye.run(each) for each in inputs]
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: eye.run(inputs), range(80)))
-    assert all(np.array_equal(answer, wanted) for answer in answers)
+        answers = list(threads.map(eye.run, inputs))
+    assert all(np.array_equal(a, b) for a, b in zip(answers, wanted, strict=True))
+    assert not np.array_equal(wanted[0], wanted[1])

@@ -11,7 +11,6 @@ from tests.fields import made_field, overfit_grid
 from skysift.base.errors import OptionError
 from skysift.find.neural.found import without_doubles
 from skysift.find.neural.targets import beam_width
-from skysift.find.neural.yolo.association import BACKGROUND
 from skysift.find.neural.yolo.grid import SURE, GridLearner
 from skysift.find.neural.yolo.gridlook import GridDetector, near_peaks, target_boxes
 from skysift.find.neural.yolo.gridnet import CLASS, MEAN, N_PARTS, OBJECT, SCALE, SOURCE
@@ -183,7 +182,6 @@ def test_blank_cells_are_neither_right_nor_wrong():
     batch = learner.batch([Crop(pixels, crop.labels[:0], crop.rows[:0], crop.beam)])
     boxes, _ = _boxes_and_batch(learner, torch.zeros(1, K * N_PARTS, 8, 8), batch)
     given = learner._given(boxes, batch)
-    assert BACKGROUND < 0
     assert not given.empty[0, :2].any()
     assert given.empty[0, 2:].all()
 

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.parallel import ALONE, Crew
-from skysift.find.noise import Noise, measure_noise
+from skysift.find.noise import Noise
 from skysift.find.places import places_at
 from skysift.learn.fields import Field
-from skysift.measure.options import NoiseOptions
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
@@ -34,12 +32,11 @@ def significance(image: SkyImage, noise: Noise, box: Box) -> NDArray[np.float32]
 def labelled_field(
     image: SkyImage,
     truth: Truth,
-    options: NoiseOptions,
+    noise: Noise,
     *,
     name: str,
     held: Box | None = None,
     facts: Mapping[str, Any] | None = None,
-    crew: Crew = ALONE,
 ) -> Field:
     """
     The field of a map whose objects are known.
@@ -48,18 +45,15 @@ def labelled_field(
     ----------
     image, truth
         The map, and what is on it.
-    options
-        How the noise is measured: as a finder does it.
+    noise
+        Of the map, measured as a finder does it.
     name
         Of the field.
     held
         The part that is kept for validation.
     facts
         Where it comes from.
-    crew
-        Who measures the noise.
     """
-    noise = measure_noise(image, options, crew)
     pixels = np.empty(image.shape, np.float32)
     for box in Tiling(image.box, 1024):
         pixels[box.slices()] = significance(image, noise, box)

@@ -41,7 +41,8 @@ class Opinion:
     class_score
         Probability of the class; NaN likewise, and where the network has no answer near.
     score
-        How sure it is that there is a source; NaN likewise, 0 where the network has no answer near: then it is spurious.
+        How sure it is that there is an object of the class, which may be spurious too: what is real has a high score and
+        another class. NaN likewise, 0 where the network has no answer near: then it is spurious.
     """
 
     kind: Ints

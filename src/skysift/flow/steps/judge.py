@@ -22,7 +22,7 @@ from skysift.sky import schema
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.image import SkyImage
 from skysift.sky.table import Table
-from skysift.sky.truth import CLASSES
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["COLUMNS", "JudgeStep", "Judged", "write_judged"]
 
@@ -54,8 +54,8 @@ class Judged:
 
     @property
     def real(self) -> int:
-        """How many rows score the threshold or more."""
-        return int((self.table["score"] >= self.threshold).sum())
+        """How many rows score the threshold or more and are of another class than spurious."""
+        return int(((self.table["score"] >= self.threshold) & (self.table["class"] != SPURIOUS)).sum())
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import DataError
+from skysift.find.noise import Noise
 from skysift.find.places import places_at
 from skysift.io.layouts.declared import table_of
 from skysift.io.marks.drawing import ellipse_prints
@@ -38,7 +39,7 @@ _FWHM2 = 8.0 * math.log(2.0)
 
 
 def open_labels(
-    path: Path, image: SkyImage, classes: Mapping[str, str] | None = None
+    path: Path, image: SkyImage, noise: Noise, classes: Mapping[str, str] | None = None
 ) -> tuple[Truth, tuple[str, ...]]:
     """
     What is on a map, and what was odd about the labels, one line each.
@@ -50,6 +51,8 @@ def open_labels(
         data challenge; or a truth folder.
     image
         The map. What lies off it is left out and counted.
+    noise
+        Of the map: its level is taken off what is measured on the map.
     classes
         Names of classes in the file -> names of `skysift.sky.truth.CLASSES`.
 
@@ -64,14 +67,14 @@ def open_labels(
     if found is not None:
         if not len(found[1]):
             raise _empty(path, "no object")
-        truth, notes = truth_of_marks(found[1], image, path)
+        truth, notes = truth_of_marks(found[1], image, noise, path)
     else:
         truth = open_truth(path)
         if not len(truth):
             raise _empty(path, "no object")
         if len(truth.detections) and truth.frame is not None:  # of a made sky: it is what it is
             return truth, ()
-        truth, notes = truth_of_catalogue(truth, image)
+        truth, notes = truth_of_catalogue(truth, image, noise)
     if not len(truth):
         raise _empty(path, notes[0] if notes else "no object")
     return truth, tuple(f"{path.name}: {note}" for note in notes)
@@ -86,16 +89,16 @@ def _empty(path: Path, got: str) -> DataError:
     )
 
 
-def truth_of_marks(marks: Marks, image: SkyImage, path: Path) -> tuple[Truth, tuple[str, ...]]:
+def truth_of_marks(marks: Marks, image: SkyImage, noise: Noise, path: Path) -> tuple[Truth, tuple[str, ...]]:
     """
     Objects that were drawn, with what the map shows of them, and notes.
 
-    The flux is the sum of the pixels of a mark over the area of the beam; position (where the mark tells none) and
-    shape are moments of its pixels that are brighter than a fifth of its peak, as a Gaussian has them, and the beam is
-    taken out.
+    The level of the noise is taken off the map. The flux is the sum of the pixels of a mark over the area of the beam;
+    position (where the mark tells none) and shape are moments of its pixels that are brighter than a fifth of its
+    peak, as a Gaussian has them, and the beam is taken out.
     """
     n = len(marks)
-    row, column, owner, values = _gather(image, marks.footprints)
+    row, column, owner, values = _gather(image, noise, marks.footprints)
     drawn, known = (np.bincount(each, minlength=n) for each in (owner, owner[np.isfinite(values)]))
     notes = list(marks.notes)
     if (drawn == 0).any():
@@ -133,7 +136,7 @@ def truth_of_marks(marks: Marks, image: SkyImage, path: Path) -> tuple[Truth, tu
     return _truth(table, marks.footprints.select(kept), image), tuple(notes)
 
 
-def truth_of_catalogue(truth: Truth, image: SkyImage) -> tuple[Truth, tuple[str, ...]]:
+def truth_of_catalogue(truth: Truth, image: SkyImage, noise: Noise) -> tuple[Truth, tuple[str, ...]]:
     """
     The rows of a catalogue that are on a map, with masks, and notes.
 
@@ -171,7 +174,7 @@ def truth_of_catalogue(truth: Truth, image: SkyImage) -> tuple[Truth, tuple[str,
     prints = ellipse_prints(x, y, shape * _FWHM2, image.shape)
     unknown = ~np.isfinite(peak)
     if unknown.any():  # neither is told: what the map shows
-        *_, owner, values = _gather(image, prints)
+        *_, owner, values = _gather(image, noise, prints)
         good = np.isfinite(values)
         top = np.full(len(table), -np.inf)
         np.maximum.at(top, owner[good], values[good])
@@ -200,8 +203,12 @@ def _on_sky(image: SkyImage, x: Floats, y: Floats, own: Floats) -> dict[str, Flo
     return columns
 
 
-def _gather(image: SkyImage, prints: Footprints) -> tuple[Ints, Ints, Ints, Floats]:
-    """Row, column, object and value of every pixel of footprints that is on the map, read in bands of rows."""
+def _gather(image: SkyImage, noise: Noise, prints: Footprints) -> tuple[Ints, Ints, Ints, Floats]:
+    """
+    Row, column, object and value above the level of every pixel of footprints on the map, read in bands of rows.
+
+    NaN where there are no data or the noise is not known, as in a field that networks learn from.
+    """
     length = prints.stop - prints.start
     first = np.repeat(np.cumsum(length) - length, length)
     column = np.arange(int(length.sum())) - first + np.repeat(prints.start, length)
@@ -213,7 +220,9 @@ def _gather(image: SkyImage, prints: Footprints) -> tuple[Ints, Ints, Ints, Floa
         here = row // _BAND == band
         low, high = int(column[here].min()), int(column[here].max()) + 1
         box = Box(band * _BAND, min((band + 1) * _BAND, image.shape[0]), low, high)
-        values[here] = image.read(box)[row[here] - box.y0, column[here] - low]
+        tile = noise.tile(image, box)
+        at = row[here] - box.y0, column[here] - low
+        values[here] = tile.data[at] - tile.level[at]
     return row, column, owner, values
 
 

@@ -15,6 +15,7 @@ from skysift.base.errors import DataError, SkysiftWarning
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.find.neural.labelled import labelled_field
+from skysift.find.noise import measure_noise
 from skysift.flow.products import checksum
 from skysift.flow.training.labels import open_labels
 from skysift.flow.training.recipe import FieldPlan
@@ -55,17 +56,21 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
         return place
     except DataError:
         shutil.rmtree(place, ignore_errors=True)
+    notes: tuple[str, ...] = ()
     if plan.simulator:
         registry = Registry[Any]("simulator")
         simulator = registry.load(plan.simulator)(registry.options(plan.simulator).parse(plan.options or {}))
         ((image, truth), *_) = simulator.simulate()
+        measured = measure_noise(image, noise)
     else:
         image = open_image(plan.map)
-        truth, notes = open_labels(Path(plan.labels), image, plan.classes)
+        measured = measure_noise(image, noise)
+        truth, notes = open_labels(Path(plan.labels), image, measured, plan.classes)
         for note in notes:
             warnings.warn(note, SkysiftWarning, stacklevel=2)
     held = _held(image.shape, plan.held)
-    write_field(place, labelled_field(image, truth, noise, name=plan.name, held=held, facts=plan.to_dict()))
+    facts = {**plan.to_dict(), "notes": list(notes)}
+    write_field(place, labelled_field(image, truth, measured, name=plan.name, held=held, facts=facts))
     return place
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from skysift.base.errors import FormatError, UsageError
 from skysift.io.labels import read_labels
 from skysift.io.marks.drawing import joined, polygon_prints
-from skysift.io.marks.marks import Marks, classes_of
+from skysift.io.marks.marks import Marks, classes_of, entry_of
 from skysift.sky.detections import Footprints
 from skysift.sky.image import SkyImage
 
@@ -32,23 +32,14 @@ def read_caesar(told: object, path: Path, image: SkyImage, classes: Mapping[str,
     Raises
     ------
     UsageError
-        None of the images is the map, or there is no such mask, or it is of another size.
+        None or several of the images are the map, or there is no such mask, or it is of another size.
     FormatError
         An object cannot be read, or a class is not known.
     """
     entries = [each for each in _entries(told) if "objs" in each or "objects" in each]
-    stem = image.name.split(".")[0]
-    mine = [each for each in entries if Path(_image(each)).name.split(".")[0] == stem]
-    if not mine and len(entries) == 1:
-        mine = entries
-    if not mine:
-        raise UsageError(
-            f"no image of {path.name} is the map",
-            got=image.name,
-            allowed=[_image(each) for each in entries[:8]],
-        )
+    mine = entry_of([(_image(each), each) for each in entries], image, path.name)
     try:
-        objects = [each for entry in mine for each in entry["objs" if "objs" in entry else "objects"]]
+        objects = list(mine["objs" if "objs" in mine else "objects"])
         names = [str(each["class"] if "class" in each else each["label"]) for each in objects]
         kinds = classes_of(names, classes, path.name)
         parts = [_pixels(k, each, path, image) for k, each in enumerate(objects)]

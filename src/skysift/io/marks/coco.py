@@ -14,7 +14,7 @@ import numpy as np
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.io.marks.drawing import Floats, Ints, ellipse_prints, joined, pixel_prints, polygon_prints
-from skysift.io.marks.marks import Marks, classes_of
+from skysift.io.marks.marks import Marks, classes_of, entry_of
 from skysift.sky.detections import Footprints
 from skysift.sky.image import SkyImage
 
@@ -35,7 +35,7 @@ def read_coco(told: dict[str, Any], path: Path, image: SkyImage, classes: Mappin
     Raises
     ------
     UsageError
-        None of the images is the map, or its size differs.
+        None or several of the images are the map, or its size differs.
     FormatError
         A part of an annotation cannot be read, or a category is not known.
     """
@@ -59,24 +59,15 @@ def read_coco(told: dict[str, Any], path: Path, image: SkyImage, classes: Mappin
 
 def _entry(images: list[dict[str, Any]], path: Path, image: SkyImage) -> dict[str, Any]:
     """What a set says of the map."""
-    stem = image.name.split(".")[0]
-    found = [each for each in images if Path(str(each.get("file_name", ""))).name.split(".")[0] == stem]
-    if not found and len(images) == 1:
-        found = images
-    if not found:
-        raise UsageError(
-            f"no image of {path.name} is the map",
-            got=image.name,
-            allowed=[str(each.get("file_name")) for each in images[:8]] or "a set with an image",
-        )
-    size = (found[0].get("height", image.shape[0]), found[0].get("width", image.shape[1]))
+    found = entry_of([(str(each.get("file_name", "")), each) for each in images], image, path.name)
+    size = (found.get("height", image.shape[0]), found.get("width", image.shape[1]))
     if size != image.shape:
         raise UsageError(
             f"the image of {path.name} is not as large as the map",
             got=f"{size[0]} x {size[1]} (y, x)",
             allowed=f"{image.shape[0]} x {image.shape[1]}",
         )
-    return found[0]
+    return found
 
 
 def _mask(index: int, told: Any, within: tuple[int, int]) -> Footprints | None:

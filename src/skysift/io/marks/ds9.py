@@ -121,6 +121,8 @@ def _drawn(
         to_pixel = np.eye(2)
         angle = 0.0
     else:
+        if len(words) > (3 if shape == "circle" else 5):
+            raise ValueError("an annulus is no shape with one outline")
         sizes = [_size(word, system) for word in words[2 : 3 if shape == "circle" else 4]]
         semi = np.array([sizes[0], sizes[-1]]) * (0.5 if shape == "box" else 1.0)
         if len(sizes) != (1 if shape == "circle" else 2) or not (semi > 0.0).all():

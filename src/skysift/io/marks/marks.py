@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.errors import FormatError, OptionError
+from skysift.base.errors import FormatError, OptionError, UsageError
 from skysift.sky.detections import Footprints
+from skysift.sky.image import SkyImage
 from skysift.sky.truth import CLASSES
 
-__all__ = ["ALIASES", "Marks", "classes_of", "known_class"]
+__all__ = ["ALIASES", "Marks", "classes_of", "entry_of", "known_class"]
 
 Floats: TypeAlias = NDArray[np.float64]
+T = TypeVar("T")
+
+_SUFFIX = re.compile(r"\.(fits?|fts|png|jpe?g|tiff?|npy)(\.(gz|fz|bz2|xz))?$", re.IGNORECASE)
 
 ALIASES: dict[str, str] = {
     "source": "compact",
@@ -45,7 +51,7 @@ class Marks:
     kind
         Class of each.
     footprints
-        Pixels of each, as they were drawn: they may leave the map, or be none.
+        Pixels of each that are on the map; none where it was drawn off it.
     centre
         ``(n, 2)`` x and y (0-based pixels), where the drawing says it; NaN where it is the middle of the pixels.
     notes
@@ -100,3 +106,39 @@ def classes_of(names: Sequence[str], given: Mapping[str, str], where: str) -> tu
             todo=f"tell what they mean, such as `classes: {{{unknown[0]}: compact}}` beside `labels`",
         )
     return tuple(str(meant[name]) for name in names)
+
+
+def entry_of(entries: Sequence[tuple[str, T]], image: SkyImage, where: str) -> T:
+    """
+    What a list of images says of a map: of the one image in it, or of the one whose file is named as the map is.
+
+    Parameters
+    ----------
+    entries
+        Names of files, with what is told of each; their folders and suffixes (.fits, .png, ...) do not count.
+    image
+        The map.
+    where
+        The name of the list.
+
+    Raises
+    ------
+    UsageError
+        None of the images is the map, or several are.
+    """
+    found = [each for name, each in entries if _stem(name) == _stem(image.name)]
+    if not found and len(entries) == 1:
+        return entries[0][1]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        f"several images of {where} are named as the map" if found else f"no image of {where} is the map",
+        got=image.name,
+        allowed=[name for name, _ in entries[:8]] or "a list with an image",
+        todo="give a list that names each image once" if found else None,
+    )
+
+
+def _stem(name: str) -> str:
+    """The name of a file of an image without its folder and suffix."""
+    return _SUFFIX.sub("", Path(name).name)
