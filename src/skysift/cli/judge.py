@@ -152,10 +152,11 @@ def _summary(judged: Judged, out: Path) -> str:
     table = judged.table
     said = len(table) - judged.n_off - judged.n_blank
     kinds = ", ".join(f"{n} {name}" for name, n in judged.counts.items())
+    least = f"{judged.threshold:g}"
     lines = [
         f"rows      {len(table)} {table.kind}, {said} judged",
         f"classes   {kinds or 'none'}",
-        f"real      {judged.real} not spurious, with a score of {judged.threshold:g} or more, as the weights were calibrated",
+        f"real      {judged.real} not spurious, with a score of {least} or more, as the weights were calibrated",
         f"look at   {out}",
     ]
     return "\n".join(lines)
