@@ -227,18 +227,21 @@ def test_fluxes_within_outlines_that_follow_the_noise_need_a_rim():
     assert 0.85 < whole.std() < 1.25
 
 
-def test_a_pixel_between_two_segments_is_in_the_rim_of_the_nearer():
+@pytest.mark.parametrize("gap", [4, 5])
+def test_a_pixel_between_two_segments_is_in_the_rim_of_the_nearer(gap):
     labels = np.zeros((60, 80), np.int32)
-    labels[20:40, 10:30], labels[20:40, 34:60], labels[5:8, 20:24] = 1, 2, 3
+    labels[20:40, 10:30], labels[20:40, 30 + gap : 60], labels[5:8, 20:24] = 1, 2, 3
     rims = np.zeros(labels.shape, int)
     for label in (1, 2, 3):
         distance, part = np.empty(labels.shape, np.int32), (labels == label).astype(np.int8)
         square_distances(labels == label, distance)
         mark_rim(
-            np.zeros(labels.shape, "f4"), labels, np.zeros(labels.shape, bool), distance, 0, 0, 6.0, part
+            np.zeros(labels.shape, "f4"), labels, np.zeros(labels.shape, bool), distance, 0, 0, label, 6.0, part
         )
         rims += part == RIM
     away = ndimage.distance_transform_edt(labels == 0)
+        if label == 1:
+            assert (part[25:35, 30 : 30 + (gap + 1) // 2] == RIM).all()  # of a tie too
     assert rims.max() == 1
     assert np.array_equal(rims == 1, (labels == 0) & (away <= 6.0))
 

@@ -193,9 +193,7 @@ def _extent(out: Columns, parts: Table, of: Ints, image: SkyImage) -> None:
     out["extent_pa"] = np.mod(np.degrees(np.arctan2(east[chosen], north[chosen])), 180.0)
     out["largest_angular_size"] = length[chosen]
     if "extent_err" in parts:
-        known = np.where(
-            np.isfinite(parts["extent_err"]), parts["extent_err"], np.nan_to_num(parts["major_err"])
-        )
+        known = np.where(np.isfinite(parts["extent_err"]), parts["extent_err"], parts["major_err"])
         error = 0.5 * np.hypot(known[a], known[b])[chosen]
         out["extent_err"], out["largest_angular_size_err"] = error, error.copy()
 

@@ -111,8 +111,8 @@ def measure_segments(
     Fluxes of segments above the level around them, with the errors of correlated noise.
 
     The outline of a segment follows the noise: it leaves out wings, and takes in what noise has raised. So its flux is
-    summed over a rim as well: the free pixels at most `rim` away that are nearer to it than to any other segment. All
-    else is told of its own pixels.
+    summed over a rim as well: the free pixels at most `rim` away that are nearer to it than to any other segment; of
+    two as near, that with the lower label has them. All else is told of its own pixels.
 
     The local level is the mean of the pixels farther than `inner` and at most `outer` pixels from the segment that
     belong to nothing else, clipped at 3 times their rms. Where they cover less than 10 beam areas, the inner distance
@@ -205,23 +205,30 @@ def mark_annulus(
 
 @kernel
 def mark_rim(
-    data: Pixels, labels: Labels, blocked: Bools, distance: npt.NDArray[np.int32], v0: int, u0: int, rim: float,
-    part: npt.NDArray[np.int8],
+    data: Pixels, labels: Labels, blocked: Bools, distance: npt.NDArray[np.int32], v0: int, u0: int, label: int,
+    rim: float, part: npt.NDArray[np.int8],
 ) -> None:  # fmt: skip
-    """Free pixels with data within a distance that are nearer to the segment than to another become RIM in ``part``."""
-    other = np.empty(part.shape, np.bool_)
+    """
+    Free pixels with data within a distance that are nearer to the segment than to another become RIM in ``part``.
+
+    Pixels as near to two are of the lower label.
+    """
+    lower, higher = np.empty(part.shape, np.bool_), np.empty(part.shape, np.bool_)
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
-            other[v, u] = labels[v0 + v, u0 + u] > 0 and part[v, u] != OWN
-    away = np.empty(part.shape, np.int32)
-    if other.any():
-        square_distances(other, away)
-    else:
-        away[:] = np.iinfo(np.int32).max
+            other = labels[v0 + v, u0 + u]
+            lower[v, u], higher[v, u] = 0 < other < label, other > label
+    far = np.iinfo(np.int32).max
+    to_lower, to_higher = np.full(part.shape, far, np.int32), np.full(part.shape, far, np.int32)
+    if lower.any():
+        square_distances(lower, to_lower)
+    if higher.any():
+        square_distances(higher, to_higher)
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
             d, free = distance[v, u], labels[v0 + v, u0 + u] == 0 and not blocked[v0 + v, u0 + u]
-            if free and 0 < d <= rim * rim and d < away[v, u] and not np.isnan(data[v0 + v, u0 + u]):
+            nearest = d < to_lower[v, u] and d <= to_higher[v, u]
+            if free and 0 < d <= rim * rim and nearest and not np.isnan(data[v0 + v, u0 + u]):
                 part[v, u] = RIM
 
 
@@ -245,7 +252,7 @@ def sum_segments(
         square_distances(inside, distance)
         part = inside.astype(np.int8)
         if rim > 0.0:
-            mark_rim(data, labels, blocked, distance, v0, u0, rim, part)
+            mark_rim(data, labels, blocked, distance, v0, u0, members[i], rim, part)
         found = 0
         for share in (1.0, 0.5, 0.0):
             found = mark_annulus(data, labels, blocked, distance, v0, u0, share * inner, outer, part)

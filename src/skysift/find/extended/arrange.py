@@ -123,7 +123,7 @@ def arranged(scene: Scene, segments: Detections, wanted: Bools) -> Arrangement:
     new = label_at(taken, scene.nested.islands[:, [row.I_YPEAK, row.I_XPEAK]]) == 0
     new &= left[scene.owner]
     nested, owner = scene.nested.select(new), place[scene.owner[new]]
-    hidden = Detections.concat([islands.select(scene.compact), large.select(lone)])
+    hidden = Detections.concat([islands.select(scene.compact | kept), large.select(lone)])
 
     def measure(on_top: Measured, chosen: Ints) -> Segmented:
         gaussians = [part.components[:, row.AMPLITUDE : row.YY + 1] for part in (*outside, on_top)]

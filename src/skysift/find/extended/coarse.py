@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.find.extended.residual import Residual
+from skysift.measure.distance import square_distances
 from skysift.sky.box import Box
 from skysift.sky.mask import Mask
 
@@ -30,9 +31,9 @@ class Blocks:
     data, level, rms
         Means of the pixels with data ``(y, x)``; NaN in ``data`` where fewer than half have any.
     labels
-        1 where at least half of the pixels belong to the segment.
+        1 where at least half of the pixels belong to the segment, 2 elsewhere where any belongs to another.
     blocked
-        Where any pixel belongs to something else.
+        Further blocks of which any pixel is hidden, or belongs to the segment beyond its rim.
     """
 
     y0: int
@@ -44,7 +45,9 @@ class Blocks:
     blocked: Bools
 
 
-def blocks_of(residual: Residual, box: Box, factor: int, mask: Mask, label: int, hidden: Mask) -> Blocks:
+def blocks_of(
+    residual: Residual, box: Box, factor: int, mask: Mask, label: int, hidden: Mask, rim: float
+) -> Blocks:
     """
     The blocks that cover a box.
 
@@ -58,13 +61,16 @@ def blocks_of(residual: Residual, box: Box, factor: int, mask: Mask, label: int,
         Segments, and which of them is meant.
     hidden
         Pixels that tell nothing of the background.
+    rim
+        Pixels around the segment that are summed with it: blocks there with less than half of their pixels in the
+        segment are free.
     """
     whole = Box.of(residual.image.shape)
     y0, x0 = box.y0 // factor, box.x0 // factor
     y1, x1 = -(-box.y1 // factor), -(-box.x1 // factor)
     shape = (y1 - y0, x1 - x0)
     data, level, rms = (np.empty(shape, np.float32) for _ in range(3))
-    labels, blocked = np.zeros(shape, np.int32), np.zeros(shape, np.bool_)
+    labels, blocked, partly = np.zeros(shape, np.int32), np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     height = max(1, STRIP // (factor * factor * shape[1]))
     for top in range(y0, y1, height):
         bottom = min(top + height, y1)
@@ -87,9 +93,15 @@ def blocks_of(residual: Residual, box: Box, factor: int, mask: Mask, label: int,
         level[part] = summed(np.where(good, tile.level, 0.0)) / some
         rms[part] = np.where(count > 0.0, summed(np.where(good, tile.rms, 0.0)) / some, 1.0)
         own = summed(painted == label)
-        labels[part] = own >= 0.5 * factor * factor
-        other = summed(((painted > 0) & (painted != label)) | (hidden.paint(strip) > 0))
-        blocked[part] = (other + own > 0.0) & (labels[part] == 0)
+        mine = own >= 0.5 * factor * factor
+        others = summed((painted > 0) & (painted != label)) > 0.0
+        labels[part] = np.where(mine, 1, np.where(others, 2, 0))
+        blocked[part] = (summed(hidden.paint(strip) > 0) > 0.0) & (labels[part] == 0)
+        partly[part] = (own > 0.0) & (labels[part] == 0)
+    if partly.any():
+        away = np.empty(shape, np.int32)
+        square_distances(labels == 1, away)
+        blocked |= partly & (away > (rim / factor) ** 2)
     return Blocks(y0, x0, data, level, rms, labels, blocked)
 
 

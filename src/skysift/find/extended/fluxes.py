@@ -156,9 +156,13 @@ def _measure(residual: Residual, beam: float, read: _Read) -> Segmented:
 
 
 def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) -> Segmented:
-    """A segment wider than 2048 pixels, on blocks of `factor` x `factor`: its peak is that of a block."""
+    """
+    A segment wider than 2048 pixels, on blocks of `factor` x `factor`: its peak is that of a block.
+
+    A rim that is narrower than a block holds no block: the flux is that of the segment alone.
+    """
     image, label = residual.image, int(read.members[0]) + 1
-    blocks = blocks_of(residual, read.box, factor, read.mask, label, read.hidden)
+    blocks = blocks_of(residual, read.box, factor, read.mask, label, read.hidden, RIM * beam)
     quiet, lags, correlation = block_noise(residual.noise.mesh.correlation, factor)
     x, y = middles(read.mask.select([label]).boxes)
     units = image.unit_covariance(x, y) / factor**2
@@ -172,7 +176,7 @@ def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) ->
     shapes = segment_shapes(
         blocks.data, blocks.level, rms, blocks.labels, blocks.y0, blocks.x0, one, units, sums.background
     )
-    touches = np.zeros(2, np.bool_)
+    touches = np.zeros(3, np.bool_)
     mark_edges(blocks.labels, blocks.data, touches)
     fine = {name: factor * (getattr(sums, name) + 0.5) - 0.5 for name in ("x", "y", "x_peak", "y_peak")}
     wide = {name: factor * getattr(sums, name) for name in ("x_err", "y_err")}
@@ -181,7 +185,7 @@ def _measure_giant(residual: Residual, beam: float, read: _Read, factor: int) ->
     sums = replace(sums, **fine, **wide, **many, rms=sums.rms / quiet)
     longer = {name: factor * getattr(shapes, name) for name in ("length", "extent", "width")}
     spines = [factor * (line + 0.5) - 0.5 for line in shapes.spines]
-    return Segmented(sums, replace(shapes, **longer, spines=spines), touches[1:], bowl)
+    return Segmented(sums, replace(shapes, **longer, spines=spines), touches[1:2], bowl)
 
 
 def nothing() -> Segmented:
