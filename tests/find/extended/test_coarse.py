@@ -1,12 +1,16 @@
 """Giants are measured in blocks of pixels, and give what their pixels give."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from tests.find.extended.extended_skies import disc, seen, sky
 
 from skysift.find.extended import fluxes
-from skysift.find.extended.coarse import block_noise
+from skysift.find.extended.coarse import block_noise, blocks_of
 from skysift.find.run import find
+from skysift.sky.box import Box
+from skysift.sky.mask import Mask
 
 SIZE = (300, 330)
 
@@ -62,3 +66,26 @@ def test_a_giant_may_be_all_that_there_is(monkeypatch):
     shape = disc(SIZE, 150, 140, 90) & ~disc(SIZE, 150, 140, 60)
     monkeypatch.setattr(fluxes, "LARGEST", 64)
     assert len(find(sky(SIZE, seen(shape, 8.0), seed=3), "extended").sources) == 1
+
+
+def test_blocks_know_other_segments_and_leave_the_rim_free():
+    labels, hidden = np.zeros((40, 80), np.int32), np.zeros((40, 80), np.int32)
+    labels[:, 4:21], labels[:, 47:60], labels[20, 65:70], hidden[3, 30] = 7, 3, 7, 1
+    flat = np.zeros(labels.shape, "f4")
+
+    def tile(box):
+        part = flat[box.y0 : box.y1, box.x0 : box.x1]
+        return SimpleNamespace(data=part, level=part, rms=part + 1)
+
+    residual = SimpleNamespace(image=SimpleNamespace(shape=labels.shape), tile=tile)
+    masks = Mask.from_labels(labels), Mask.from_labels(hidden)
+    blocks = blocks_of(residual, Box(0, 40, 0, 80), 4, masks[0], 7, masks[1], rim=5.0)
+    # columns 4 to 21 are blocks 1 to 5, of the last one pixel column; the neighbour has a column of block 11
+    row = [0] + 4 * [1] + 6 * [0] + 4 * [2] + 5 * [0]
+    assert (blocks.labels == row).all()
+    expected = np.zeros((10, 20), bool)
+    expected[0, 7] = True  # hidden
+    expected[5, 16:18] = True  # of the segment, but far from what holds half of a block
+    assert np.array_equal(blocks.blocked, expected)
+    bare = blocks_of(residual, Box(0, 40, 0, 80), 4, masks[0], 7, masks[1], rim=3.0)
+    assert bare.blocked[:, 5].all()  # no rim: the outline is no surroundings
