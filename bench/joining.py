@@ -274,9 +274,10 @@ def report(fields: list[Field], methods: list[Method], final: bool) -> str:
     which = "seeds that were not used while developing" if final else "development seeds"
     seeds = sorted({field.seed for field in fields})
     told = ", ".join(dict.fromkeys(f"{field.kind} ({field.size} px)" for field in fields))
-    head = (
-        f"Made by `python -m bench.joining`, {which} ({seeds[0]}-{seeds[-1]}); {machine()}; {told}.\n{RULE}"
-    )
+    head = f"Made by `python -m bench.joining`, {which} ({seeds[0]}-{seeds[-1]}); {machine()}; {told}."
+    judged_ones = {(method.finder, method.settings) for method in methods if method.label in judgements}
+    left = [one.label for one in chosen_methods(None) if (one.finder, one.settings) not in judged_ones]
+    head += f" Left out of this run: {', '.join(left)}.\n{RULE}" if left else f"\n{RULE}"
     parts = ["## Several islands, one object\n", head]
     for title, edges, by in (
         ("Below 0.1 chance neighbours", (0.0, 0.1), "expected"),

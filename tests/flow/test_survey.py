@@ -348,3 +348,25 @@ def test_a_reference_of_another_part_of_the_sky_is_refused_before_the_search(tmp
     with pytest.raises(UsageError, match=told):
         skysift.survey(path, tmp_path / "out", workers=1)
     assert not (tmp_path / "out" / "fields").exists()
+    (tmp_path / "bad.fits").write_bytes(b"")  # it may be the one that the rows lie on
+    done = skysift.survey(path, tmp_path / "out", workers=1)
+    assert [each.name for each in done.failed] == ["bad"]
+    assert any("other has no row in the field" in note for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            "nan,nan,1.0\nnan,nan,2.0\n",
+            "ref has no positions on the sky: got 'ra and dec are NaN in every row'",
+        ),
+        ("", "the reference other has no rows; allowed: rows on the maps of the fields"),
+    ],
+)
+def test_a_reference_without_positions_is_refused(tmp_path, rows, told):
+    made.write(tmp_path, "C")
+    (tmp_path / "ref.csv").write_text(f"RA,DEC,int_flux\n{rows}")
+    path = config(tmp_path, "references:\n  - {path: ref.csv, name: other, flux_unit: Jy}")
+    with pytest.raises(UsageError, match=told):
+        skysift.survey(path, tmp_path / "out", workers=1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from scipy.stats import exponnorm, norm
 
 from skysift.base.errors import UsageError
 from skysift.match.agglomerate import agglomerate
@@ -335,13 +336,17 @@ def test_directions_are_densities():
 
 def test_bridges_are_densities():
     z = np.linspace(-8, 3000, 600001)
-    step = z[1] - z[0]
-    for peak in (2.0, 100.0, 2000.0):
+    for peak, glow in (
+        (2.0, 5.0),
+        (100.0, 6.0),
+        (2000.0, 120.0),
+    ):  # of chance emission: 0.06, 5 errors at least
+        chance = 0.97 * norm.pdf(z) + 0.03 * exponnorm.pdf(z, glow)
         factor = np.exp(bridged(z, np.ones_like(z), np.full_like(z, peak), np.zeros_like(z)))
+        assert np.sum(factor * chance) * (z[1] - z[0]) == pytest.approx(1.0, abs=1e-3)
         assert np.isfinite(factor).all()
         assert factor.max() < 0.4 / 0.03 + 1
     assert bridged(np.array([np.nan]), np.array([1.0]), np.array([9.0]), np.ones(1))[0] == 0.0
-    assert step > 0
 
 
 def test_a_bridge_tells_nothing_where_emission_is_everywhere():

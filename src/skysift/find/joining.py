@@ -101,7 +101,7 @@ def _joined(
 
 
 def _eligible(catalogue: Catalogue) -> Ints:
-    """Rows of the sources that may be parts of an object: with a place, and a flux that is above its error, if known."""
+    """Rows of the sources that may be parts of an object: with a place, and a flux of three times its error, if known."""
     sources = catalogue.sources
     flux, error = sources["flux"], sources["flux_err"]
     good = (flux > 0.0) & np.isfinite(sources["x"]) & np.isfinite(sources["y"])

@@ -164,13 +164,13 @@ def search(
         )
     refuse_unused(finder.options, beside)
     image, beam_files = as_seen(image, finder.options)
-    if finder.segments:
-        refuse_beyond(image, finder.options)
     clock = _Clock()
     opened = []
     for one in beside:
         opened.append(one.open(image, finder.options))
         image = opened[-1].image
+    if finder.segments:
+        refuse_beyond(image, finder.options)  # as it is searched: with the beam of the widest
     whole = Box.of(image.shape)
     area = area_of(region, image.frame)
     crew = Crew(workers, tile, progress, executor, kept)

@@ -159,6 +159,12 @@ def refuse_elsewhere(reference: Entries, fields: Sequence[FieldOpen]) -> None:
         None of its rows lies on the map of a field.
     """
     placed = reference.take(reference.placed)
+    if fields and not len(placed):
+        raise UsageError(
+            f"the reference {reference.name} has no rows",
+            allowed="rows on the maps of the fields",
+            todo="name another catalogue, or leave it out of references",
+        )
     nearest = (math.inf, "")
     for field in fields:
         frame = field.image.frame

@@ -1,7 +1,8 @@
 """What tells whether two parts of a map are one object: the logarithm of a Bayes factor for each kind of evidence.
 
 Every term compares how often a measurement comes about for two parts of one object with how often it does for two that
-chance has put side by side. None of them is fitted to made skies; `docs/ideas/joining.rst` says what they stand on.
+chance has put side by side. Forms and numbers stand on what `docs/ideas/joining.rst` says; where few were to choose from,
+development skies chose, see `bench/notes.md`.
 """
 
 from __future__ import annotations
@@ -38,18 +39,14 @@ LINKED, LINKED_FAR = 0.4, 3.0  # share of pairs whose islands are linked, and ho
 TOUCHING = 0.25  # beams of a gap
 STRAIGHT, RING, KAPPA = 0.45, 0.25, 2.5  # share along their axis, on a ring; concentration of thin parts
 GLOW, GLOW_LEVEL, STRAY = 0.4, 0.06, 0.03  # share of bridges, their brightness over the peak; chance emission
-STRAY_WIDE, STRAY_HELD, STRAY_ROUNDS = (
-    5.0,
-    20.0,
-    30,
-)  # errors; pairs that hold the share; rounds in which it is learned
+STRAY_WIDE = 5.0  # errors that chance emission is at least as bright as, usually
+STRAY_HELD = 20.0  # pairs that hold its share
+STRAY_ROUNDS = 30  # in which the share is learned
 BEYOND = 12.0  # errors below, and usual brightnesses above, that make no more difference
 # share of pairs with a core; spread of its place along and across, and of the logarithm of its flux
 CORE, CORE_PLACE, CORE_SIDE, CORE_SHARE = 0.35, 0.15, 0.12, 1.5
-EVEN, UNEVEN = (
-    0.8,
-    0.4,
-)  # spread of the logarithm of the ratio of surface brightnesses; share of pairs of any ratio
+EVEN = 0.8  # spread of the logarithm of the ratio of surface brightnesses
+UNEVEN = 0.4  # share of pairs of any ratio
 STEPS = 32  # of the logarithm of the separation, over which companions are counted
 # the number of companions beforehand: spread of the logarithm of the factor on it, and of its change in an octave
 ABUNDANCE, SMOOTH = 1.5, 1.0

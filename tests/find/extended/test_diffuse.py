@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests import images
 from tests.find.extended import made
 
 from skysift.base.parallel import Crew
@@ -10,7 +11,8 @@ from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.search import on_diffuse
 from skysift.find.extended.segmenter import Setting
 from skysift.find.extended.segments import find_segments
-from skysift.find.extended.smooth import SmoothSegmenter
+from skysift.find.extended.smooth import SmoothSegmenter, WaveletSegmenter
+from skysift.find.run import make_finder, search
 from skysift.sim.diffuse import DiffuseLayer, power_law_kernel
 from skysift.sky.box import Box
 
@@ -69,6 +71,8 @@ def test_options_decide_before_the_map_does():
         ({"diffuse": "yes"}, True),
         ({"diffuse_scale": 20.0}, True),
         ({"diffuse": "no", "diffuse_scale": 20.0}, False),
+        ({"diffuse": "yes", "method": "wavelet"}, False),
+        ({"diffuse": "yes", "method": "wavelet+smooth"}, True),
     ):
         assert on_diffuse(quiet, ExtendedOptions(**options), ALONE) is expected
 
@@ -119,6 +123,22 @@ def test_a_source_on_diffuse_emission_has_its_own_outline():
     both = z + hump(40.0, 3.0) + 6.0 * true
     assert iou(found(both, diffuse=False), true) < 0.3
     assert iou(found(both), true) > 0.7
+
+
+def test_segmenters_that_do_not_take_it_off_find_the_same():
+    z = made.noise(SHAPE, 9)[0] + glow(seed=9) + 4.0 * made.disc(SHAPE, 130, 126, 15)
+    off, on = (
+        find_segments(
+            made.Made(z), [WaveletSegmenter(setting(SHAPE, diffuse))], 5.0, 2.2, ALONE, smallest=50.0
+        )[0]
+        for diffuse in (False, True)
+    )
+    assert len(on) > 1
+    assert on == off
+    quiet = images.painted((90, 100))
+    for given, taken in (({"method": "wavelet"}, False), ({}, True)):
+        facts = search(quiet, make_finder("extended", diffuse="yes", **given)).facts
+        assert facts["diffuse_emission"] is taken
 
 
 def test_segments_do_not_depend_on_tiles():

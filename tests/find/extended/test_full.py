@@ -265,6 +265,11 @@ def test_a_cut_on_reliability_changes_nothing_of_what_stays(demo):
             r"widest_scale is too wide.*got '60 beams of 20 pixels'.*51.2 beams at most, 1024 pixels",
         ),
         ({"diffuse_scale": 250.0}, r"diffuse_scale is too wide.*250 beams of 20 pixels"),
+        (
+            {"diffuse": "yes", "widest_scale": 13.0},
+            r"diffuse emission cannot be taken off.*of 20 pixels.*12.8 beams, 256 pixels.*diffuse=no",
+        ),
+        ({"diffuse_scale": 5.0, "widest_scale": 13.0}, "diffuse emission cannot be taken off"),
         ({"window_margin": 1e4, "method": "saliency"}, "window_margin is too wide"),
         (
             {"smallest_area": 1e9},
@@ -287,9 +292,10 @@ def test_what_a_map_cannot_hold_is_refused_before_it_is_searched(chosen, told):
 
 def test_wide_scales_of_few_pixels_are_served():
     quiet = images.painted((90, 100))
-    assert not len(
-        find(quiet, "extended", widest_scale=64.0, diffuse_scale=60.0, smallest_area=400.0).sources
-    )
+    assert not len(find(quiet, "extended", widest_scale=64.0, smallest_area=400.0).sources)
+    assert not len(find(quiet, "extended", diffuse_scale=60.0).sources)
+    wide = {"widest_scale": 64.0, "diffuse": "yes", "method": "wavelet"}  # which takes nothing off
+    assert not len(find(quiet, "extended", **wide).sources)
 
 
 def test_tiles_that_meet_a_segment_are_those_of_its_box():

@@ -3,7 +3,11 @@
 import numpy as np
 
 from skysift.base.errors import OptionError
+from skysift.find.extended.diffuse import WIDEST as WIDEST_DIFFUSE
+from skysift.find.extended.diffuse import diffuse_level
 from skysift.find.extended.options import ExtendedOptions
+from skysift.find.extended.scales import width
+from skysift.find.extended.segmenter import segmenters_of
 from skysift.sky.image import SkyImage
 
 WIDEST = 1024  # pixels of a smoothing or a margin: what is read around each tile stays in memory
@@ -32,6 +36,16 @@ def refuse_beyond(image: SkyImage, options: ExtendedOptions) -> None:
                 got=f"{value:g} beams of {beam:.3g} pixels",
                 allowed=f"{widest / beam:.3g} beams at most, {widest} pixels",
                 todo="choose less, or average the map over blocks of pixels first",
+            )
+    asked = options.diffuse == "yes" or (options.diffuse == "auto" and options.diffuse_scale is not None)
+    if asked and any(one.takes_off for one in segmenters_of(options)):
+        wide = width(diffuse_level(options, beam))
+        if wide > WIDEST_DIFFUSE:
+            raise OptionError(
+                "diffuse emission cannot be taken off this map: what is read around each tile would not fit memory",
+                got=f"emission {wide / beam:.3g} beams wide, of {beam:.3g} pixels: twice the widest smoothing or more",
+                allowed=f"{WIDEST_DIFFUSE / beam:.3g} beams, {WIDEST_DIFFUSE:g} pixels",
+                todo="choose diffuse=no, a smaller widest_scale, or average the map over blocks of pixels first",
             )
     area = image.shape[0] * image.shape[1] / image.frame.beam_area_pixels(image.beam)
     least = options.smallest_area

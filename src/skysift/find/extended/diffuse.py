@@ -9,6 +9,7 @@ import numpy.typing as npt
 from skysift.base.parallel import Crew
 from skysift.find.extended.negatives import samples, scatter, tally
 from skysift.find.extended.nested import crossing, label_at
+from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual
 from skysift.find.extended.scales import (
     levels_of,
@@ -28,12 +29,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 FINE = 1.15  # sigma that negative pixels of the finest scale scatter by at most: more tells of artefacts
-SCATTER = (
-    1.3  # sigma that those of the map smoothed to the diffuse scale scatter by, where there is any, and more;
-)
+# sigma that those of the map smoothed to the diffuse scale scatter by, where there is any, and more;
+SCATTER = 1.3
 SKEW = 1.35  # times that positive ones do: artefacts are as often negative as positive;
 TYPICAL = 2.0  # sigma of a pixel that these are below: else a source fills the map
-WIDEST = 256.0  # pixels; wider emission is not looked for unasked: what is read around a tile stays in memory
+WIDEST = 256.0  # pixels; wider emission is not looked for: what is read around a tile stays in memory
 ROUNDS = 4  # of smoothing and of leaving out what stands out
 CLIP = 1.0  # sigma of the finest scale; what differs by more from the diffuse emission tells nothing of it
 MOST = 4.0  # sigma in a pixel; what is brighter is no diffuse emission
@@ -42,19 +42,18 @@ SHARE = 0.75  # of the flux of a segment; where pieces on a finer scale hold as 
 UNIT = 1024.0  # parts of a sigma that sums are counted in: whole numbers add up the same in any order
 
 
-def diffuse_level(setting: Setting) -> int:
+def diffuse_level(options: ExtendedOptions, beam: float) -> int:
     """The level of the smoothing that tells diffuse emission; above those that sources are found on."""
-    options = setting.options
-    above = levels_of(setting.beam, options.widest_scale)[-1] + 1
+    above = levels_of(beam, options.widest_scale)[-1] + 1
     if options.diffuse_scale is None:
         return above
-    return max(above, levels_of(setting.beam, options.diffuse_scale)[-1])
+    return max(above, levels_of(beam, options.diffuse_scale)[-1])
 
 
 def diffuse_reach(setting: Setting) -> int:
     """Pixels around a box that its diffuse emission depends on."""
     fine = _finest(setting)
-    return ROUNDS * reach(diffuse_level(setting)) + (ROUNDS - 1) * reach(fine)
+    return ROUNDS * reach(diffuse_level(setting.options, setting.beam)) + (ROUNDS - 1) * reach(fine)
 
 
 def has_diffuse(residual: Residual, setting: Setting, crew: Crew) -> bool:
@@ -65,7 +64,7 @@ def has_diffuse(residual: Residual, setting: Setting, crew: Crew) -> bool:
     the ridges lie farther above. Sources alone leave no such negatives; artefacts leave as many as positives, and some
     on the finest scale.
     """
-    levels = (_finest(setting), diffuse_level(setting))
+    levels = (_finest(setting), diffuse_level(setting.options, setting.beam))
     if width(levels[1]) > WIDEST:
         return False
     sigma = [float(np.sqrt(smoothed_variance(setting.correlation, level))) for level in levels]
@@ -106,7 +105,7 @@ def diffuse_emission(z: Pixels, setting: Setting) -> Floats:
     z
         Signal to noise; NaN where there are no data. Right from `diffuse_reach` pixels on from its border.
     """
-    level = diffuse_level(setting)
+    level = diffuse_level(setting.options, setting.beam)
     fine = _finest(setting)
     limit = CLIP * float(np.sqrt(smoothed_variance(setting.correlation, fine)))
     good = np.isfinite(z)

@@ -195,9 +195,8 @@ def crossing(tiling: Tiling, segments: Detections) -> list[Box]:
     top, bottom, left, right = y0 // height, (y1 - 1) // height + 1, x0 // width, (x1 - 1) // width + 1
     count = np.zeros((int(bottom.max(initial=0)) + 1, int(right.max(initial=0)) + 1), np.int64)
     for rows, columns, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
-        np.add.at(
-            count, (rows, columns), step
-        )  # the corners of each, of which the sums are how many are on a tile
+        # the corners of each, of which the sums are how many are on a tile
+        np.add.at(count, (rows, columns), step)
     met = count.cumsum(axis=0).cumsum(axis=1) > 0
     places = ((tile, tile.y0 // height, tile.x0 // width) for tile in tiling)
     return [tile for tile, i, j in places if i < met.shape[0] and j < met.shape[1] and met[i, j]]

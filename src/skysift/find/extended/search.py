@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from skysift.base.parallel import Crew
-from skysift.base.registry import Registry
 from skysift.find.correlation import reference_beam
 from skysift.find.extended.arrange import Scene, arranged
 from skysift.find.extended.diffuse import has_diffuse
@@ -17,7 +16,7 @@ from skysift.find.extended.grow import grown
 from skysift.find.extended.nested import find_nested
 from skysift.find.extended.options import ExtendedOptions
 from skysift.find.extended.residual import Residual, around, is_compact, is_described
-from skysift.find.extended.segmenter import Segmenter, Setting
+from skysift.find.extended.segmenter import Segmenter, Setting, segmenters_of
 from skysift.find.extended.segments import find_segments
 from skysift.find.finder import IslandFinder
 from skysift.find.measuring import border_flags, measure_objects, nothing
@@ -148,7 +147,9 @@ def smallest_area(image: SkyImage, options: ExtendedOptions) -> float:
 
 
 def on_diffuse(residual: Residual, options: ExtendedOptions, crew: Crew) -> bool:
-    """Whether diffuse emission is taken off: as the options say, or the map does."""
+    """Whether diffuse emission is taken off: as the options say, or the map does, where a segmenter does so."""
+    if not any(one.takes_off for one in segmenters_of(options)):
+        return False
     if options.diffuse != "auto" or options.diffuse_scale is not None:
         return options.diffuse != "no"
     return has_diffuse(residual, _setting(residual.image, residual.noise, options, False), crew)
@@ -157,16 +158,9 @@ def on_diffuse(residual: Residual, options: ExtendedOptions, crew: Crew) -> bool
 def make_segmenters(
     image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: bool
 ) -> list[Segmenter]:
-    """The segmenters that the option `method` names.
-
-    Raises
-    ------
-    UnknownName
-        There is no such segmenter.
-    """
+    """The segmenters that the option `method` names, for a map."""
     setting = _setting(image, noise, options, diffuse)
-    registry = Registry[type[Segmenter]]("segmenter")
-    return [registry.load(name.strip())(setting) for name in options.method.split("+")]
+    return [one(setting) for one in segmenters_of(options)]
 
 
 def _setting(image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: bool) -> Setting:

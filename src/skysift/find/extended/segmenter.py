@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from skysift.base.registry import Registry
 from skysift.find.extended.options import ExtendedOptions
 from skysift.sky.box import Box
 
@@ -47,7 +49,11 @@ class Segmenter(ABC):
     ----------
     setting
         What is known of the map.
+    takes_off
+        Whether it takes diffuse emission off, where there is any.
     """
+
+    takes_off: ClassVar[bool] = False
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -80,3 +86,15 @@ class Segmenter(ABC):
         box
             Where ``z`` lies in the map.
         """
+
+
+def segmenters_of(options: ExtendedOptions) -> list[type[Segmenter]]:
+    """The segmenters that the option `method` names.
+
+    Raises
+    ------
+    UnknownName
+        There is no such segmenter.
+    """
+    registry = Registry[type[Segmenter]]("segmenter")
+    return [registry.load(name.strip()) for name in options.method.split("+")]

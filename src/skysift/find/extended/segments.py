@@ -67,7 +67,7 @@ def find_segments(
     scales = [merge_fragments([part[k] for part in parts], 1) for k in range(len(factors))]
     names = [f"{type(one).__name__} {name}" for one in segmenters for name in one.scales]
     found = union(scales[:1])
-    on_diffuse = any(one.setting.diffuse for one in segmenters)
+    on_diffuse = any(one.takes_off and one.setting.diffuse for one in segmenters)
     for scale in scales[1:]:
         both = union([found, scale])
         found = parted(found, both, residual, segmenters, smallest, crew) if on_diffuse else both

@@ -33,6 +33,8 @@ class SmoothSegmenter(Segmenter):
     2012, PASA 29, 296). Diffuse emission is taken off first.
     """
 
+    takes_off = True
+
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.levels = levels_of(setting.beam, setting.options.widest_scale)

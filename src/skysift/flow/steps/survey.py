@@ -181,7 +181,7 @@ class _Run:
         """All that is known when the fields were searched and compared."""
         with self._timed("fields"):
             opened = self._opened()
-            for plan in self.plan.references:
+            for plan in () if self.failures else self.plan.references:  # rows may lie where a field failed
                 refuse_elsewhere(self.references[plan.name], opened)
             order = self._order(opened)
             self._search(opened, order)
