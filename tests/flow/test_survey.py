@@ -361,7 +361,7 @@ def test_a_reference_of_another_part_of_the_sky_is_refused_before_the_search(tmp
             "nan,nan,1.0\nnan,nan,2.0\n",
             "ref has no positions on the sky: got 'ra and dec are NaN in every row'",
         ),
-        ("", "the reference other has no rows; allowed: rows on the maps of the fields"),
+        ("", "the reference other has no rows: allowed: rows on the maps of the fields"),
     ],
 )
 def test_a_reference_without_positions_is_refused(tmp_path, rows, told):
