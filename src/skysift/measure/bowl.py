@@ -27,6 +27,8 @@ def in_bowl(
     """
     Which segments lie in a bowl: their surroundings are below zero by 5 errors and a tenth of their own brightness.
 
+    That is the flux with the rim over the area of the segment.
+
     Parameters
     ----------
     fluxes

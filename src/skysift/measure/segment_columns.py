@@ -29,7 +29,8 @@ def extended_columns(fluxes: SegmentFluxes, shapes: SegmentShapes, image: SkyIma
 
     Lengths are those on the map, turned into arcsec at the centroid: along the spine for `largest_angular_size`, along
     the extent for `extent`, and by the area of a pixel for `width_mean`. The beam is part of all of them. Their errors
-    are how much they scatter as the outline follows the noise: `SCATTER`, half the length at most.
+    are how much they scatter as the outline follows the noise: `SCATTER`, half the length at most. The surface
+    brightness and its S/N are the flux with the rim over the area of the segment without it.
 
     Parameters
     ----------
