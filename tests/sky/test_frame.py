@@ -252,6 +252,7 @@ def test_beam_sizes_in_pixels():
     made = frame(step=(-2.0, 4.0))
     assert made.beam_pixels(Beam(12.0, 8.0, 0.0)) == pytest.approx((4.0, 3.0))
     assert made.beam_area_pixels(Beam(12.0, 8.0, 0.0)) == pytest.approx(Beam(12.0, 8.0).area / 8.0)
+    assert made.beam_width_pixels(Beam(12.0, 8.0, 0.0)) == pytest.approx(np.sqrt(12.0 * 8.0 / 8.0))
 
 
 @settings(deadline=None, max_examples=50)

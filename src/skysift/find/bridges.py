@@ -64,7 +64,7 @@ class Strips:
         x, y = sources["x"], sources["y"]
         a, b = self.rows[first], self.rows[second]
         ends = np.stack([x[a], y[a], x[b], y[b]], axis=1)
-        width = float(np.sqrt(np.prod(self.image.frame.beam_pixels(self.image.beam))))
+        width = self.image.frame.beam_width_pixels(self.image.beam)
         length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
         count = np.clip(np.ceil(length / (STEP * width)).astype(np.int64) + 1, 3, MANY)
         owned = _Owned(self.catalogue)

@@ -21,15 +21,9 @@ from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
 from skysift.sky.tiling import NoisyTile, Tiling
 
-__all__ = ["LARGE", "beam_width", "inverted_islands", "inverted_segments"]
+__all__ = ["LARGE", "inverted_islands", "inverted_segments"]
 
 LARGE = 4.0  # beams; negative islands larger than so are not taken off before negative segments are sought
-
-
-def beam_width(image: SkyImage) -> float:
-    """FWHM of the nominal beam in pixels, the geometric mean of its axes."""
-    major, minor = image.frame.beam_pixels(image.beam)
-    return float(np.sqrt(major * minor))
 
 
 def inverted_islands(finding: Finding, finder: IslandFinder[Any], crew: Crew) -> tuple[Detections, float]:
@@ -94,7 +88,7 @@ def _islands_in(finding: Finding, finder: IslandFinder[Any], box: Box) -> tuple[
 
 def _radius(image: SkyImage) -> tuple[int, int]:
     """Rows and columns of half a beam (FWHM)."""
-    half = int(np.ceil(0.5 * beam_width(image)))
+    half = int(np.ceil(0.5 * image.frame.beam_width_pixels(image.beam)))
     return half, half
 
 

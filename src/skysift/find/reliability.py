@@ -12,7 +12,7 @@ from skysift.find.beside import extended
 from skysift.find.extended.runs import overlapping
 from skysift.find.finder import IslandFinder
 from skysift.find.finding import Finding
-from skysift.find.inverted import LARGE, beam_width, inverted_islands, inverted_segments
+from skysift.find.inverted import LARGE, inverted_islands, inverted_segments
 from skysift.find.selected import selected
 from skysift.measure.reliability import (
     FARTHEST,
@@ -87,7 +87,7 @@ def rate_finding(finding: Finding, finder: IslandFinder[Any], crew: Crew = ALONE
         mask = segments.to_mask(image.shape)
         negative = negative.select(~overlapping(negative.footprints, len(negative), mask))
     causes = _causes(finding)
-    scale = beam_width(image)
+    scale = image.frame.beam_width_pixels(image.beam)
     result = np.full(len(sources), np.nan)
     seed = _seed(finder, negative, finding)
     correlation = noise.mesh.correlation
@@ -214,7 +214,7 @@ def _causes(finding: Finding) -> tuple[Floats, Ints]:
     """
     image, catalogue = finding.image, finding.catalogue
     sources, components = catalogue.sources, catalogue.components
-    beam = beam_width(image)
+    beam = image.frame.beam_width_pixels(image.beam)
     order = np.argsort(sources.ids, kind="stable")
     of = order[np.searchsorted(sources.ids, components["source_id"], sorter=order)]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -299,6 +299,11 @@ class Frame:
         low, high = np.linalg.eigvalsh(np.array([[xx, xy], [xy, yy]]))
         return FWHM_PER_SIGMA * math.sqrt(max(high, 0.0)), FWHM_PER_SIGMA * math.sqrt(max(low, 0.0))
 
+    def beam_width_pixels(self, beam: Beam) -> float:
+        """FWHM of the beam in pixels at the reference point, the geometric mean of its axes."""
+        major, minor = self.beam_pixels(beam)
+        return math.sqrt(major * minor)
+
     def beam_area_pixels(self, beam: Beam) -> float:
         """Solid angle of the beam in pixels, at the reference point."""
         return beam.area / self.pixel_area

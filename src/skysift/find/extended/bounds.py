@@ -1,7 +1,5 @@
 """`refuse_beyond`: options of the finders of extended sources that a map cannot hold, told before it is searched."""
 
-import numpy as np
-
 from skysift.base.errors import OptionError
 from skysift.find.extended.diffuse import WIDEST as WIDEST_DIFFUSE
 from skysift.find.extended.diffuse import diffuse_level
@@ -25,8 +23,7 @@ def refuse_beyond(image: SkyImage, options: ExtendedOptions) -> None:
     OptionError
         A scale is wider than 1024 pixels (that of diffuse emission: 256), or the smallest area is larger than the map.
     """
-    major, minor = image.frame.beam_pixels(image.beam)
-    beam = float(np.sqrt(major * minor))
+    beam = image.frame.beam_width_pixels(image.beam)
     fields = type(options).model_fields
     for name, times in IN_BEAMS.items():
         value, widest = getattr(options, name), WIDEST // times

@@ -97,8 +97,7 @@ def measure_segments_of(
     if not len(chosen):
         return nothing()
     mask = segments.to_mask(image.shape)
-    major, minor = image.frame.beam_pixels(image.beam)
-    beam = float(np.sqrt(major * minor))
+    beam = image.frame.beam_width_pixels(image.beam)
     margin = int(np.ceil(OUTER * beam)) + 1
     other = hidden.to_mask(image.shape)
     whole, boxes = Box.of(image.shape), segments.boxes

@@ -50,8 +50,7 @@ def grown(residual: Residual, segments: Detections, blocked: Mask, share: float,
     if not n or share <= 0.0:
         return segments
     image = residual.image
-    major, minor = image.frame.beam_pixels(image.beam)
-    most = max(1, round(FARTHEST * float(np.sqrt(major * minor))))
+    most = max(1, round(FARTHEST * image.frame.beam_width_pixels(image.beam)))
     mask = segments.to_mask(image.shape)
     reads = [
         _Read(box, members, segments.boxes[members], mask.near(box), blocked.near(box))

@@ -165,8 +165,7 @@ def make_segmenters(
 
 def _setting(image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: bool) -> Setting:
     """What segmenters know of a map."""
-    major, minor = image.frame.beam_pixels(image.beam)
-    beam = float(np.sqrt(major * minor))
+    beam = image.frame.beam_width_pixels(image.beam)
     return Setting(options, beam, noise.mesh.correlation, image.shape, diffuse)
 
 
