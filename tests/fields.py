@@ -89,7 +89,7 @@ def small_weights(folder: Path) -> Path:
                 "tests",
                 options.to_dict(),
                 numbers=made.numbers,
-                settings={"threshold": 0.8},
+                settings={"threshold": 0.9},
             )
             write_checkpoint(path, made.weights, card)
     return path

@@ -51,7 +51,7 @@ def test_its_options_are_a_menu_that_begins_with_noise_and_fits(name):
 
 def test_its_options_survive_yaml_json_texts_and_pickle(name):
     menu = Registry("finder").options(name)
-    for options in (menu(), menu(acronym="TEST", group_tolerance=2.5, mesh=12.0)):
+    for options in (menu(), menu(acronym="TEST", resolved_sigma=2.5, mesh=12.0)):
         assert menu(**options.to_dict()) == options
         assert menu.parse(yaml.safe_load(yaml.safe_dump(options.to_dict()))) == options
         assert menu.parse(json.loads(json.dumps(options.to_dict()))) == options

@@ -100,6 +100,8 @@ def test_parts_of_a_recipe_can_be_set(tmp_path):
             OptionError,
             "vary has no usable range for hours",
         ),
+        ({"fields": [{"simulator": "continuum", "held": 0.2}]}, OptionError, "held goes with a map"),
+        ({"fields": [{"map": "a", "labels": "b", "number": 2}]}, OptionError, "number goes with a simulator"),
         ({"name": "../up"}, OptionError, "name consists of letters"),
     ],
 )

@@ -97,7 +97,9 @@ def test_the_state_of_another_training_is_refused(tmp_path):
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_weights(tmp_path):
-    with pytest.raises(DataError, match=r"not a number at step 8: got .square nan.; .*--start"):
+    with pytest.raises(
+        DataError, match=r"not a number at step 8: got .square nan.; .*lower learning_rate.*--start"
+    ):
         train(Mean(spoil=8), FIELDS, options(), tmp_path, device=CPU)
     stored = torch.load(tmp_path / STATE, weights_only=True)
     assert stored["step"] == 5
@@ -133,6 +135,29 @@ def test_patience_ends_a_training(tmp_path):
     made = train(Worse(), FIELDS, options(steps=100, patience=3), tmp_path, device=CPU)
     assert (made.step, made.steps) == (5, 20)
     assert made.stopped == "no better score in 3 validations"
+
+
+def test_a_training_that_patience_ended_ends_again(tmp_path):
+    class Worse(Mean):
+        def validate(self, net, fields, device):
+            return {"score": -float(net.weight.sum() ** 2) - 1.0}
+
+    first = train(Worse(), FIELDS, options(steps=100, patience=1), tmp_path, device=CPU)
+    again = train(Worse(), FIELDS, options(steps=100, patience=1), tmp_path, device=CPU)
+    assert first.stopped == again.stopped != ""
+    assert (first.step, first.steps) == (again.step, again.steps)
+    assert same(first.weights, again.weights)
+
+
+def test_rows_that_came_after_the_state_was_kept_are_not_told_twice(tmp_path):
+    train(Mean(), FIELDS, options(steps=10), tmp_path, device=CPU)
+    with (tmp_path / LOG).open("a") as out:
+        out.write("15,99,0,0,0\n")
+    train(Mean(), FIELDS, options(steps=20), tmp_path, device=CPU)
+    rows = logged(tmp_path)
+    assert [int(row["step"]) for row in rows] == [5, 10, 15, 20]
+    seconds = [float(row["seconds"]) for row in rows]
+    assert seconds == sorted(seconds)
 
 
 def test_the_learning_rate_rises_and_falls():

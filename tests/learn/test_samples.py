@@ -86,6 +86,13 @@ def test_no_crop_touches_what_is_kept_for_validation():
     assert all((crop.pixels == 0.0).all() for k in range(10) for crop in samples.at(k))
 
 
+def test_fields_that_are_kept_as_a_whole_take_no_part():
+    kept = [made_field(seed, 96, held=True) for seed in range(20)]
+    samples = Samples([*kept, made_field(50, 96)], 64, 4, 1)
+    assert len(samples.fields) == 1
+    assert all(len(samples.at(number)) == 4 for number in range(5))
+
+
 def test_fields_too_small_or_all_blank_are_told():
     with pytest.raises(
         UsageError, match=r"no field is large enough.*got .1 fields, the largest 96.*allowed: 128"

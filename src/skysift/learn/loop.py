@@ -176,7 +176,7 @@ def train(
     log = _Log(folder / LOG, state.step)
     told = progress or _silent
     told("train", state.step, options.steps)
-    stopped = ""
+    stopped = _stopped(state, options)
     sums: dict[str, float] = {}
     with contextlib.closing(_batches(learner, samples, state.step)) as batches:
         while state.step < options.steps and not stopped:
@@ -188,7 +188,8 @@ def train(
                 raise DataError(
                     f"the loss is not a number at step {state.step + 1}",
                     got=", ".join(f"{name} {value:.3g}" for name, value in terms.items()),
-                    todo="begin with the last good weights (--start) and a lower learning_rate",
+                    todo="give a lower learning_rate, and --fresh or another --out"
+                    + ("; --start begins with the last good weights" if state.best_weights else ""),
                 )
             state.average.update(state.net, state.step)
             state.step += 1
@@ -201,9 +202,14 @@ def train(
                 log.add(state, sums, rate(state.step - 1, options))
                 sums = {}
                 state.save(folder / STATE, key)
-                if options.patience and state.worse >= options.patience:
-                    stopped = f"no better score in {state.worse} validations"
+                stopped = _stopped(state, options)
     return Trained(state.best_weights, state.best_numbers, state.best_step, state.step, stopped)
+
+
+def _stopped(state: _State, options: TrainOptions) -> str:
+    """Why training ends before its last step; empty where it does not."""
+    worse = bool(options.patience) and state.worse >= options.patience
+    return f"no better score in {state.worse} validations" if worse else ""
 
 
 def _batches(learner: Learner[Options], samples: Samples, step: int) -> Generator[dict[str, Tensor]]:
@@ -240,9 +246,9 @@ def _step(
             n = len(next(iter(batch.values())))
             if not out_of_memory(error) or state.split >= n:
                 raise
-            state.split = min(2 * state.split, n)
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
+        state.split = min(2 * state.split, n)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # here: the error that is gone by now held what was in it
 
 
 def _tried_step(
@@ -302,8 +308,18 @@ class _Log:
 
     def __init__(self, path: Path, step: int) -> None:
         self.path, self.began = path, time.perf_counter()
-        if step == 0 and path.exists():
+        if not path.exists():
+            return
+        with path.open(newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if int(row["step"]) <= step]
+        if not rows:
             path.unlink()
+            return
+        self.began -= float(rows[-1]["seconds"])
+        with path.open("w", newline="") as out:  # without what came after the state was kept
+            writer = csv.DictWriter(out, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
     def add(self, state: _State, sums: Mapping[str, float], learning_rate: float) -> None:
         """Append the row of a validation."""

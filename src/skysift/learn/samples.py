@@ -135,16 +135,17 @@ class Samples:
     def __init__(
         self, fields: Sequence[Field], crop: int, batch: int, random_seed: int, *, masks: bool = False
     ) -> None:
-        large = [field for field in fields if min(field.shape) >= crop]
+        large = [field for field in fields if min(_trained_on(field)) >= crop]
         if not large:
+            widest = max((min(_trained_on(field)) for field in fields), default=0)
             raise UsageError(
                 "no field is large enough for a crop",
-                got=f"{len(fields)} fields, the largest {max((min(f.shape) for f in fields), default=0)} pixels wide",
+                got=f"{len(fields)} fields, the largest {widest} pixels wide",
                 allowed=f"{crop} pixels or more",
                 todo="give a smaller crop, or larger maps",
             )
         self.fields, self.crop, self.batch, self.seed, self.masks = large, crop, batch, random_seed, masks
-        size = np.array([field.pixels.size for field in large], np.float64)
+        size = np.array([np.prod(_trained_on(field)) for field in large], np.float64)
         self._share = size / size.sum()
         self._tables = [label_table(field) for field in large]
 
@@ -157,7 +158,7 @@ class Samples:
         for _ in range(_TRIES):
             which = int(rng.choice(len(self.fields), p=self._share))
             field = self.fields[which]
-            y, x = (int(rng.integers(0, size - self.crop + 1)) for size in field.shape)
+            y, x = (int(rng.integers(0, size - self.crop + 1)) for size in _trained_on(field))
             kind = int(rng.integers(8))
             box = Box(y, y + self.crop, x, x + self.crop)
             if field.held is not None and box.intersect(field.held).size:
@@ -170,6 +171,15 @@ class Samples:
             got=f"{len(self.fields)} fields",
             todo="give a smaller crop, or keep less for validation",
         )
+
+
+def _trained_on(field: Field) -> tuple[int, int]:
+    """Rows and columns, from the first pixel on, that crops are drawn from: those below the upper rows that are kept."""
+    ny, nx = field.shape
+    held = field.held
+    if held is not None and held.y1 == ny and held.x0 == 0 and held.x1 == nx:
+        return held.y0, nx
+    return ny, nx
 
 
 def label_table(field: Field) -> Floats:

@@ -56,7 +56,7 @@ def test_points_are_found_and_measured_with_true_errors(sky, finding):
 def test_what_the_network_says_stands_beside_what_was_measured(finding):
     sources = finding.catalogue.sources
     assert set(np.unique(sources["class"])) <= {"compact", "extended", "extended-multisland", "flagged"}
-    assert ((sources["score"] >= 0.8) & (sources["score"] <= 1.0)).all()
+    assert ((sources["score"] >= 0.9) & (sources["score"] <= 1.0)).all()
     ratio = sources["flux_net"] / sources["flux"]
     assert 0.5 < np.median(ratio) < 2.0
     for name in ("flux_net_err", "major_net_err", "minor_net_err", "class_score"):
@@ -140,6 +140,23 @@ def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
     write_checkpoint(other.with_name("shape.safetensors"), read.tensors, card)
     with pytest.raises(DataError, match="checkpoint of another network"):
         find(image, "yolo", weights=str(other.with_name("shape.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "match"),
+    [
+        (
+            {"reliability": 0.95},
+            "reliability does nothing here: sources are those of a network; give threshold",
+        ),
+        ({"reseed": 6.0}, "reseed does nothing here"),
+        ({"classes": ("compct",)}, "no such class: compct; there are spurious, compact"),
+        ({"threshold": 0.05}, "threshold"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(chosen, match):
+    with pytest.raises(UsageError, match=match):
+        YoloOptions(**chosen)
 
 
 def test_the_menu_knows_no_torch():

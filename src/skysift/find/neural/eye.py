@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+import skysift
 from skysift.base.errors import DataError
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.known import detector_of
@@ -82,6 +83,6 @@ def _made(name: str, checksum: str, engine: str, device: str, precision: str) ->
     net = detector.net()
     load_into(net, weights)
     example = detector.inputs(np.zeros((WINDOW, WINDOW), np.float32), np.array([1.0, 0.0, 1.0]))
-    key = f"{weights.card.model}-{checksum.removeprefix('sha256:')[:16]}"
+    key = f"{weights.card.model}-{skysift.__version__}-{checksum.removeprefix('sha256:')[:16]}"
     run = runner(net.eval(), engine, example=example, key=key, device=device, precision=precision)
     return Eye(weights, detector, run)

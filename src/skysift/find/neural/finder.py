@@ -23,6 +23,7 @@ from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
 from skysift.learn.checkpoint import Checkpoint
+from skysift.measure import island as row
 from skysift.measure.ellipse import shape_transform
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -35,7 +36,6 @@ __all__ = ["NeuralFinder"]
 
 Floats = NDArray[np.float64]
 
-_LEAST = 0.1  # objectness below which nothing is kept, however low the threshold
 _USUAL = 0.5
 
 
@@ -63,18 +63,19 @@ class NeuralFinder(MapFinder[NeuralOptions]):
         least = self.threshold(weights)
         step = WINDOW - 2 * eye.detector.margin
         beam = np.asarray(places_at(image, *_middle(image)).beam[0])
-        look = partial(_look, image, noise, self.options, weights.checksum, beam, max(least, _LEAST))
+        look = partial(_look, image, noise, self.options, weights.checksum, beam, least)
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = without_doubles(Detections.concat(parts)) if parts else nothing_found()
         wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
         objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
         measured = measure_found(objects, sums, image, noise, self.options, crew)
-        usable = np.isfinite(measured.components[:, 6])  # noise and pixels enough for a fit
+        usable = np.isfinite(measured.components[:, row.COV])  # noise and pixels enough for a fit
         if not usable.all():
             objects, measured = objects.select(usable), measured.select(usable)
         size = weights.path.stat().st_size
         record = InputRecord(weights.path.name, weights.checksum, size=size)
-        facts: dict[str, object] = {"weights": weights.card.name, "threshold": least}
+        lost = int(wanted.sum()) - int(usable.sum())
+        facts: dict[str, object] = {"weights": weights.card.name, "threshold": least, "without_a_fit": lost}
         return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
 
     def threshold(self, weights: Checkpoint) -> float:

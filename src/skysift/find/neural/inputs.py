@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
+from skysift.measure.ellipse import FWHM
 
 __all__ = ["CHANNELS", "CONDITIONS", "beam_condition", "channels"]
 
@@ -18,7 +19,6 @@ REACH = 3  # pixels; the local maximum is that of a square of 7
 
 _LIKE = 2.5  # pixels across a usual beam (FWHM)
 _FLOOR = 4.0  # sigma; a lower maximum counts as this
-_FWHM = 2.3548200450309493
 
 
 @kernel
@@ -71,7 +71,7 @@ def beam_condition(beam: Floats) -> NDArray[np.float32]:
     cosine and sine of twice the angle; and the inverse of the width, for undersampled maps.
     """
     xx, xy, yy = np.asarray(beam, np.float64).T
-    width = _FWHM * np.sqrt(np.sqrt(np.maximum(xx * yy - xy * xy, 1e-12)))
+    width = FWHM * np.sqrt(np.sqrt(np.maximum(xx * yy - xy * xy, 1e-12)))
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
     ratio = 0.5 * np.log((mean + half) / np.maximum(mean - half, 1e-12))
     safe = np.where(half > 0.0, half, 1.0)

@@ -21,6 +21,7 @@ from skysift.find.noise import Noise
 from skysift.find.pieces import beams_at, unit_beams_at
 from skysift.find.places import Places, boxes_of
 from skysift.measure import island as row
+from skysift.measure.ellipse import FWHM
 from skysift.measure.forced import Forced
 from skysift.measure.measured import Measured
 from skysift.measure.options import ForcedOptions
@@ -39,17 +40,16 @@ Ints = NDArray[np.int64]
 FOOTPRINT_STEP = (
     512  # pixels of a lattice anchored to the first pixel: sums are made part by part in its order
 )
-_FWHM = 2.3548200450309493
 _POINT = 0.4  # beams: what the network takes for sharper than this is fitted as a point while it is faint
 _SUMS = 7  # of a part: pixels, sum, moments, brightest pixel with its place
 
 
 def shapes_of(found: Detections, beam: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Shapes as the map shows them, covariances ``(n, 3)`` (pixels squared), and which are points to the network."""
-    a, b = (np.maximum(found[name], 0.0) ** 2 / _FWHM**2 for name in ("major", "minor"))
+    a, b = (np.maximum(found[name], 0.0) ** 2 / FWHM**2 for name in ("major", "minor"))
     mean, half = 0.5 * (a + b), 0.5 * (a - b)
     own = np.stack([mean + half * found["cos"], half * found["sin"], mean - half * found["cos"]], axis=1)
-    width = _FWHM * determinants(beam) ** 0.25
+    width = FWHM * determinants(beam) ** 0.25
     point = found["major"] < _POINT * width
     return np.where(point[:, None], beam, beam + own), point
 
@@ -74,7 +74,7 @@ def with_footprints(
     beam = _beams(image, found)
     shape, _ = shapes_of(found, beam)
     xy = np.stack([found["x"], found["y"]], axis=1)
-    reach = REACH * _FWHM * np.sqrt(np.maximum(shape[:, 0], shape[:, 2]))
+    reach = REACH * FWHM * np.sqrt(np.maximum(shape[:, 0], shape[:, 2]))
     cores = list(windows_of(image.box, FOOTPRINT_STEP))
     tasks = []
     for core in cores:
@@ -196,6 +196,21 @@ def _resolution(forced: Forced, beam: Floats) -> Floats:
     return np.asarray(np.divide(ratio, np.sqrt(variance), out=np.zeros_like(ratio), where=variance > 0.0))
 
 
+def _size_error(objects: Detections, beam: Floats) -> Floats:
+    """
+    Relative error that fluxes of held shapes have from the errors of the axes that the network gave.
+
+    The flux of a Gaussian of area A that is fitted with one of area T goes as 2 T / (A + T), so that it errs by half
+    of the relative error of the area.
+    """
+    width = FWHM**2 * np.sqrt(determinants(beam))
+    terms = [
+        objects[f"{axis}_err"] * objects[axis] ** 2 / (objects[axis] ** 2 + width)
+        for axis in ("major", "minor")
+    ]
+    return np.asarray(0.5 * np.hypot(*terms))
+
+
 def _measured(
     objects: Detections, sums: Floats, forced: Forced, point: NDArray[np.bool_], beam: Floats, image: SkyImage
 ) -> Measured:
@@ -217,14 +232,15 @@ def _measured(
     cov[:, 3:, 3:] = forced.shape_cov
     i, j = np.triu_indices(6)
     c[:, row.COV : row.FLUX] = cov[:, i, j]
-    c[:, row.FLUX], c[:, row.FLUX_VAR] = forced.flux_int, forced.flux_int_err**2
+    held_wide = held & ~point
+    shape_err = np.where(held_wide, _size_error(objects, beam) * forced.flux_int, 0.0)
+    c[:, row.FLUX], c[:, row.FLUX_VAR] = forced.flux_int, forced.flux_int_err**2 + shape_err**2
     c[:, row.BEAM_FLUX] = np.where(point, forced.flux_int, np.nan)
     c[:, row.BEAM_FLUX_VAR] = np.where(point, forced.flux_int_err**2, np.nan)
     c[:, row.RESOLUTION] = np.where(point, 0.0, _resolution(forced, beam))
     c[:, row.RMS], c[:, row.LEVEL], c[:, row.REST_RMS] = forced.rms, forced.background, forced.residual_rms
     c[:, row.REST_PEAK] = np.nan
-    drop = flag("held") | flag("coincident")
-    c[:, row.FLAGS] = (forced.flags & ~drop) | np.where(lost, flag("fit_failed"), 0)
+    c[:, row.FLAGS] = (forced.flags & ~flag("held")) | np.where(lost, flag("fit_failed"), 0)
     c[:, row.ISLAND] = np.arange(n)
     islands = np.zeros((n, row.N_ISLAND))
     total = np.where(sums[:, 1] != 0.0, sums[:, 1], np.nan)

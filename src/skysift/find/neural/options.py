@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import field_validator, model_validator
 
 from skysift.base.options import Options, option
 from skysift.find.options import FinderOptions
 from skysift.measure.options import BeamOptions, NoiseOptions
+from skysift.sky.truth import CLASSES
 
 __all__ = ["EyeOptions", "JudgeOptions", "NeuralOptions", "YoloOptions"]
 
@@ -33,7 +36,7 @@ class NeuralOptions(EyeOptions, FinderOptions):
 
     threshold: float | None = option(
         None,
-        at_least=0.0,
+        at_least=0.1,
         at_most=1.0,
         doc="Sources with a lower score are left out; null: as the weights were calibrated.",
     )
@@ -48,6 +51,27 @@ class NeuralOptions(EyeOptions, FinderOptions):
         doc="Position and shape are fitted to the map where the flux exceeds its error by this factor; fainter sources "
         "keep those that the network gave them.",
     )
+
+    @field_validator("classes")
+    @classmethod
+    def _are_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in CLASSES]
+        if unknown or not value:
+            raise ValueError(
+                f"no such class: {unknown[0] if unknown else 'none'}; there are {', '.join(CLASSES)}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        for name in _IDLE:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                told = "; give threshold" if name == "reliability" else ""
+                raise ValueError(f"{name} does nothing here: sources are those of a network{told}")
+        return self
+
+
+_IDLE = ("reliability", "window", "reseed", "max_components", "group_tolerance")  # of what fits islands
 
 
 class YoloOptions(NeuralOptions):

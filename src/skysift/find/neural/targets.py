@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
+from skysift.measure.ellipse import FWHM
 
 __all__ = ["PARAMETERS", "beam_width", "nearest_sources", "parameter_weights", "source_parameters"]
 
 Floats = NDArray[np.float64]
 
 PARAMETERS = ("dx", "dy", "flux", "major", "minor", "cos", "sin", "core")
-"""Offsets of the source from the middle of the cell (beams); ln of flux over noise; ln of the intrinsic axes over the
-beam; cosine and sine of twice the angle of the major axis, from x towards y; part of the flux in the core."""
+"""Offsets of the source from the middle of the cell (in units of 2.5 pixels); ln of flux over noise; ln of the
+intrinsic axes over the beam; cosine and sine of twice the angle of the major axis, from x towards y; part of the flux
+in the core."""
 
 SMALLEST = 0.1  # beams: a source that is sharper counts as so wide
-_FWHM = 2.3548200450309493
 _NORMAL = 1e-12
 
 
@@ -75,10 +76,10 @@ def source_parameters(labels: Floats, beam: Floats) -> Floats:
         ``(3,)`` covariance of the beam (pixels squared).
     """
     xx, xy, yy = labels[:, 2], labels[:, 3], labels[:, 4]
-    width = _FWHM * (beam[0] * beam[2] - beam[1] ** 2) ** 0.25
+    width = FWHM * (beam[0] * beam[2] - beam[1] ** 2) ** 0.25
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
-    major = np.maximum(_FWHM * np.sqrt(np.maximum(mean + half, 0.0)) / width, SMALLEST)
-    minor = np.maximum(_FWHM * np.sqrt(np.maximum(mean - half, 0.0)) / width, SMALLEST)
+    major = np.maximum(FWHM * np.sqrt(np.maximum(mean + half, 0.0)) / width, SMALLEST)
+    minor = np.maximum(FWHM * np.sqrt(np.maximum(mean - half, 0.0)) / width, SMALLEST)
     safe = np.where(half > _NORMAL, half, 1.0)
     cos = np.where(half > _NORMAL, 0.5 * (xx - yy) / safe, 0.0)
     sin = np.where(half > _NORMAL, xy / safe, 0.0)
@@ -108,4 +109,4 @@ def parameter_weights(values: Floats, snr: Floats) -> Floats:
 
 def beam_width(beam: Floats) -> float:
     """Geometric mean (pixel) of the axes (FWHM) of a beam, told by its covariance ``(3,)``."""
-    return _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+    return FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)

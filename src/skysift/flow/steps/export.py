@@ -21,6 +21,7 @@ from skysift.find.neural.windows import WINDOW
 from skysift.io.output import whole_file
 from skysift.learn.checkpoint import Checkpoint, load_into
 from skysift.learn.engine import Run, export, onnx_runner, runner
+from skysift.measure.ellipse import FWHM
 
 __all__ = ["TOLERANCE", "Exported", "card_of", "export_weights", "largest_difference", "random_windows"]
 
@@ -29,7 +30,6 @@ Inputs: TypeAlias = dict[str, Pixels]
 
 TOLERANCE = 1e-4  # of any number of the answer
 _BEAMS = ((3.0, 3.0, 0.0), (6.0, 4.0, 0.6), (2.4, 2.0, -1.0))  # FWHM (pixels) and angle of the random windows
-_FWHM = 2.3548200450309493
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def random_windows(detector: Detector, seed: int = 1) -> list[Inputs]:
 
 def _covariance(major: float, minor: float, angle: float) -> NDArray[np.float64]:
     """Covariance (xx, xy, yy) of a beam; its angle is from x towards y."""
-    a, b, c, s = (major / _FWHM) ** 2, (minor / _FWHM) ** 2, np.cos(angle), np.sin(angle)
+    a, b, c, s = (major / FWHM) ** 2, (minor / FWHM) ** 2, np.cos(angle), np.sin(angle)
     return np.array([a * c * c + b * s * s, (a - b) * s * c, a * s * s + b * c * c])
 
 

@@ -100,7 +100,8 @@ def train_products(
             "the weights to begin with are of another model", got=start.card.model, allowed=recipe.told.model
         )
     training = {**recipe.to_dict(), "started_from": None if start is None else start.checksum}
-    told = json.dumps([training, skysift.__version__], sort_keys=True)
+    read = [record.checksum for record in _inputs(recipe)]
+    told = json.dumps([training, read, skysift.__version__], sort_keys=True)
     learner: Learner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
     first = None if start is None else _weights_of(learner, start)
     name = recipe.told.name + SUFFIX
@@ -131,6 +132,7 @@ def train_products(
             seconds=seconds,
             facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped},
             versions={**library_versions(), "torch": torch.__version__},
+            warnings=tuple(note for field in fields for note in field.facts.get("notes", ())),
         )
         write_checkpoint(folder.path(name), trained.weights, card)
         shutil.copyfile(work / LOG, folder.path(LOG))

@@ -48,6 +48,16 @@ class FieldsOptions(Options):
             raise ValueError("fields have a simulator or a map, one of them")
         if (self.map is None) != (self.labels is None):
             raise ValueError("map and labels go together")
+        idle = (
+            ("held", "classes")
+            if self.map is None
+            else ("number", "validation", "options", "vary", "sampling")
+        )
+        given = sorted(self.model_fields_set & set(idle))
+        if given:
+            raise ValueError(
+                f"{given[0]} goes with a {'map' if self.map is None else 'simulator'}, which is not given"
+            )
         return self
 
 

@@ -129,7 +129,7 @@ def _scores(rows: Sequence[dict[str, str]], better: str) -> Picture:
     axes = figure.add_subplot()
     quiet(axes)
     steps = _column(rows, "step")
-    for number, name in enumerate(dict.fromkeys((better, "purity", "matched", "mean"))):
+    for number, name in enumerate(dict.fromkeys((better, "purity", "completeness", "mean"))):
         if rows and name in rows[0]:
             axes.plot(steps, _column(rows, name), marker=".", color=_COLOURS[number % 4], label=name)
     axes.set_xlabel("step")

@@ -159,7 +159,7 @@ def read_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
         raise OptionError(
             "no field is kept for validation",
             got=path.name,
-            todo="give `validation: 2` with a simulator, or `held`",
+            todo="give `validation: 2` with a simulator, or a map with `held`",
         )
     if all(plan.held >= 1.0 for plan in plans):
         raise OptionError("all fields are kept for validation", got=path.name, todo="give a larger `number`")

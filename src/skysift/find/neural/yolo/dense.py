@@ -31,6 +31,7 @@ from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.fields import Field
 from skysift.learn.learner import Batch, Learner
 from skysift.learn.samples import Crop
+from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
 
@@ -41,7 +42,6 @@ Pixels = NDArray[np.float32]
 
 STRIDE = 2
 UNIT = 2.5  # pixels: offsets are in units of this
-_FWHM = 2.3548200450309493
 _LOW, _HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
 _PRIOR = 0.02  # part of the cells near a source, where the objectness begins
 _N = len(PARAMETERS)
@@ -102,7 +102,7 @@ class DenseLearner(Learner[DenseOptions]):
         ny, nx = crop.pixels.shape[0] // STRIDE, crop.pixels.shape[1] // STRIDE
         labels = crop.labels
         width = beam_width(crop.beam)
-        major = _FWHM * np.sqrt(
+        major = FWHM * np.sqrt(
             np.maximum(
                 0.5 * (labels[:, 2] + labels[:, 4])
                 + np.hypot(0.5 * (labels[:, 2] - labels[:, 4]), labels[:, 3]),

@@ -24,6 +24,7 @@ from skysift.find.neural.yolo.gridnet import (
     parts_of,
 )
 from skysift.find.neural.yolo.options import GridOptions
+from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
 
 __all__ = ["HIGH", "LOW", "UNIT", "GridDetector", "near_peaks", "priors_of", "target_boxes"]
@@ -32,8 +33,7 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 UNIT = 2.5  # pixels: scales of positions are in units of this
-_FWHM = 2.3548200450309493
-_FULL = 2.0 * _FWHM  # standard deviations across a box: twice the FWHM
+_FULL = 2.0 * FWHM  # standard deviations across a box: twice the FWHM
 LOW, HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
 
 
@@ -125,7 +125,7 @@ class GridDetector(Detector):
 
     def single(self, found: Detections, beam: Floats) -> Detections:
         """The best of those whose boxes, as wide as their sources ask for, are one by their DIoU."""
-        a, b = ((found[name] / _FWHM) ** 2 for name in ("major", "minor"))
+        a, b = ((found[name] / FWHM) ** 2 for name in ("major", "minor"))
         mean, half = 0.5 * (a + b), 0.5 * (a - b)
         shapes = np.stack(
             [
