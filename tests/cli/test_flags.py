@@ -3,7 +3,7 @@ import pytest
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options, option
 from skysift.base.registry import Registry
-from skysift.cli.flags import gather, read_file, read_pairs
+from skysift.cli.flags import gather, read_file, read_pairs, with_short
 
 
 class Menu(Options):
@@ -80,3 +80,12 @@ def test_an_option_of_another_finder_is_told_with_its_finders():
     with pytest.raises(OptionError, match="did you mean 'seed'"):
         gather(menu, ["sed=4"], kind="finder")
     assert gather(Registry("finder").options("full"), ["method=wavelet"], kind="finder").method == "wavelet"
+
+
+def test_flags_that_are_short_for_an_option_stand_beside_the_pairs():
+    assert with_short(None, {"radius": None}) == []
+    assert with_short(["seed=4"], {"radius": 2.5, "weight": None}) == ["seed=4", "radius=2.5"]
+    with pytest.raises(
+        OptionError, match="the option seed is said twice: got '--set seed=4 and a flag of its own, 5'"
+    ):
+        with_short(["seed=4"], {"seed": 5})

@@ -154,10 +154,9 @@ def test_a_source_that_tiles_cut_is_the_same_source(name, image, tile):
 
 
 def test_a_long_source_that_tiles_cut_often_is_one_island(name):
-    if not isinstance(make_finder(name), IslandFinder):
-        pytest.skip("finders that look at the map by themselves have no islands that tiles could cut")
     image = images.painted((250, 300), source(150, 120, 20.0, 120.0, 12.0, 60.0))
     whole, cut = find(image, name), find(image, name, tile=64, workers=2)
-    assert len(cut.islands) == 1
+    if isinstance(make_finder(name), IslandFinder):  # others have no islands that tiles could cut
+        assert len(cut.islands) == 1
     for kind in schema.TABLES:
         assert whole.table(kind) == cut.table(kind)

@@ -38,6 +38,7 @@ from skysift.cli.flags import (
     folder_of,
     gather,
 )
+from skysift.cli.learning import DeviceFlag
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -106,14 +107,7 @@ def find(
             help="Drop sources less reliable than this, such as 0.95; short for --set reliability=R.",
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="DEVICE",
-            help="Where a learned finder runs its network: cpu, cuda or cuda:N; short for --set device=DEVICE.",
-        ),
-    ] = None,
+    device: DeviceFlag = None,
     engine: Annotated[
         str | None,
         typer.Option(

@@ -32,6 +32,7 @@ __all__ = [
     "gather",
     "read_file",
     "read_pairs",
+    "with_short",
 ]
 
 Menu = TypeVar("Menu", bound=Options)
@@ -228,3 +229,22 @@ def read_file(path: Path) -> dict[str, object]:
     if isinstance(values.get("options"), dict) and "finder" in values:  # a manifest.json, which is YAML too
         return dict(values["options"])
     return values
+
+
+def with_short(pairs: Sequence[str] | None, short: Mapping[str, object]) -> list[str]:
+    """The pairs of ``--set`` with those that flags of their own are short for; None for a flag that was not given.
+
+    Raises
+    ------
+    OptionError
+        An option is said both ways.
+    """
+    said, given = read_pairs(pairs or ()), {name: value for name, value in short.items() if value is not None}
+    twice = sorted(said.keys() & given.keys())
+    if twice:
+        raise OptionError(
+            f"the option {twice[0]} is said twice",
+            got=f"--set {twice[0]}={said[twice[0]]} and a flag of its own, {given[twice[0]]}",
+            allowed="one of the two",
+        )
+    return [*(pairs or ()), *(f"{name}={value}" for name, value in given.items())]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skysift.base.errors import OptionError, OutputError
+from skysift.base.errors import OutputError
 from skysift.base.parallel import Crew
 from skysift.base.settings import SMALLEST_TILE, settings
 from skysift.cli.flags import (
@@ -20,9 +20,9 @@ from skysift.cli.flags import (
     WorkersFlag,
     at_least,
     gather,
-    read_pairs,
+    with_short,
 )
-from skysift.cli.learning import needs_learn
+from skysift.cli.learning import DeviceFlag, needs_learn
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -70,12 +70,7 @@ def judge(
             "--from", metavar="LAYOUT", help="What CATALOGUE is, where its content does not tell it."
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N; short for --set device=."
-        ),
-    ] = None,
+    device: DeviceFlag = None,
     workers: WorkersFlag = None,
     tile: TileFlag = None,
     overwrite: OverwriteFlag = False,
@@ -102,14 +97,7 @@ def judge(
     its position; where there is none it is spurious, with a score of 0. Rows off the map have no class and NaN. All
     else stays as it is.
     """
-    pairs = list(chosen or ())
-    if device is not None:
-        if "device" in read_pairs(pairs):
-            raise OptionError(
-                "the device is said twice", got="--device and --set device", allowed="one of the two"
-            )
-        pairs.append(f"device={device}")
-    options = gather(JudgeOptions, pairs, options_file)
+    options = gather(JudgeOptions, with_short(chosen, {"device": device}), options_file)
     at_least("--workers", workers, 1)
     width = at_least("--tile", tile, SMALLEST_TILE) or settings().tile
     task = opening(

@@ -12,7 +12,10 @@ from skysift.base.errors import UsageError
 __all__ = ["DeviceFlag", "needs_learn"]
 
 DeviceFlag: TypeAlias = Annotated[
-    str, typer.Option("--device", metavar="DEVICE", help="Where networks run: auto, cpu, cuda or cuda:N.")
+    str | None,
+    typer.Option(
+        "--device", metavar="DEVICE", help="Where networks run: cpu, cuda or cuda:N; a GPU if there is one."
+    ),
 ]
 
 

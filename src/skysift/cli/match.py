@@ -12,7 +12,7 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
-from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather
+from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather, with_short
 from skysift.cli.opening import frequencies_of
 from skysift.sky import schema
 
@@ -90,7 +90,7 @@ def match(
     Each catalogue is matched to the rows that there are so far, which stand where the first catalogue that has
     them puts them. Every row of each comes out, matched or not. `skysift options KIND` lists what can be chosen.
     """
-    pairs = [*(chosen or ()), *([] if radius is None else [f"radius={radius!r}"])]
+    pairs = with_short(chosen, {"radius": radius})
     menu = gather(Registry[Any]("matcher").options(kind), pairs, options_file)
     schema.columns(table)  # a name that no table has is told before anything is read
     if duplicates and len(catalogues) > 1:

@@ -27,7 +27,7 @@ from skysift.cli.flags import (
     at_least,
     folder_of,
     gather,
-    read_pairs,
+    with_short,
 )
 from skysift.cli.opening import (
     BeamFlag,
@@ -129,11 +129,7 @@ def measure(
     folder = folder_of(out)
     schema.columns(table)  # a name that no table has is told before anything is read
     short = {"fit": fit, "primary_beam": primary_beam, "weight": weight, "psf_file": psf}
-    pairs = [*(chosen or ()), *(f"{name}={value}" for name, value in short.items() if value is not None)]
-    if fit is not None and "fit" in read_pairs(chosen or ()):
-        raise OptionError(
-            "what is fitted is said twice", got=f"--fit {fit} and --set fit", allowed="one of the two"
-        )
+    pairs = with_short(chosen, short)
     options = gather(MeasureOptions, pairs, options_file)
     task = opening(hdu=hdu, plane=plane, beam=beam, beam_plane=beam_plane, pixel_scale=pixel_scale, unit=unit)
     del task["frequency"]

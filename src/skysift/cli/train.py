@@ -41,7 +41,7 @@ def train(
         str | None,
         typer.Option("--start", metavar="WEIGHTS", help="Begin with these weights: a name or a file."),
     ] = None,
-    device: DeviceFlag = "auto",
+    device: DeviceFlag = None,
     threads: Annotated[
         int | None,
         typer.Option("--threads", metavar="N", help="Threads of the network; all cores by default."),
@@ -80,7 +80,7 @@ def train(
         made = train_products(
             read,
             Path(folder),
-            device=device,
+            device=device or "auto",
             workers=workers or settings().workers,
             threads=threads,
             start=begin,

@@ -11,7 +11,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.base.registry import Registry
-from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather
+from skysift.cli.flags import OptionsFlag, OverwriteFlag, RadiusFlag, TableFlag, gather, with_short
 from skysift.cli.opening import frequencies_of
 from skysift.sky import schema
 
@@ -73,7 +73,7 @@ def validate(
     \b
     DIR gets validation.html (open it first), validation.json, matches.fits and manifest.json.
     """
-    pairs = [*(chosen or ()), *([] if radius is None else [f"radius={radius!r}"])]
+    pairs = with_short(chosen, {"radius": radius})
     menu = gather(Registry[Any]("matcher").options(kind), pairs, options_file)
     schema.columns(table)
     named = {"ra": ra, "dec": dec, "flux_int": flux, "flux_unit": flux_unit}

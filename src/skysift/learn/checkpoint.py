@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -55,6 +54,11 @@ class Card:
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     format: int = FORMAT
+
+    @property
+    def threshold(self) -> float:
+        """The score below which detections are left out, as it was calibrated; 0.5 where it was not."""
+        return float(self.settings.get("threshold", 0.5))
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON-safe values."""
@@ -106,7 +110,7 @@ class Checkpoint:
     path: Path
 
 
-def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool = False) -> str:
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card) -> str:
     """Write weights with their card, whole or not at all; the checksum of the file.
 
     Parameters
@@ -117,13 +121,8 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card, *, h
         The weights.
     card
         What they are.
-    half
-        Whether float32 is kept as float16, which halves the file.
     """
-    kept = {
-        name: (value.half() if half and value.dtype == torch.float32 else value).detach().cpu().contiguous()
-        for name, value in tensors.items()
-    }
+    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     content = save(kept, metadata={"card": json.dumps(card.to_dict(), sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")

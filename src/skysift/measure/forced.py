@@ -43,11 +43,12 @@ POOR_FIT = flag("poor_fit")
 INFLATED = 4.0  # of the variance by the neighbours: more is told
 
 # columns of a row: amplitude and flux with errors, centre and its covariance, shape and its covariance (upper
-# triangle), noise and level at the place, rms of the residual over the noise in the window, flags
+# triangle), noise and level at the place, rms of the residual over the noise in the window, flags, largest residual
 (
     AMPLITUDE, AMPLITUDE_ERR, FLUX, FLUX_ERR, X, Y, PXX, PXY, PYY, SHAPE, SHAPE_COV, RMS, LEVEL, REST_RMS, FLAGS,
-) = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 18, 19, 20, 21)  # fmt: skip
-N_FORCED = 22
+    REST_PEAK,
+) = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 18, 19, 20, 21, 22)  # fmt: skip
+N_FORCED = 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ class Forced:
         ``(n, 3, 3)`` covariance of the shape; 0 where it was held.
     rms, background
         Of the map at the place (Jy/beam).
-    residual_rms
-        Of what the fit left in the window, over the noise.
+    residual_rms, residual_peak
+        Of what the fit left in the window, over the noise; the pixel with the largest, with its sign.
     flags
         int64 bits of `skysift.sky.flags`.
     pairs
@@ -92,6 +93,7 @@ class Forced:
     rms: Floats
     background: Floats
     residual_rms: Floats
+    residual_peak: Floats
     flags: Ints
     pairs: Floats
 
@@ -105,7 +107,7 @@ class Forced:
         return cls(
             rows[:, AMPLITUDE], rows[:, AMPLITUDE_ERR], rows[:, FLUX], rows[:, FLUX_ERR], rows[:, X], rows[:, Y],
             rows[:, PXX : PYY + 1], rows[:, SHAPE : SHAPE + 3], shape_cov, rows[:, RMS], rows[:, LEVEL],
-            rows[:, REST_RMS], rows[:, FLAGS].astype(np.int64), pairs,
+            rows[:, REST_RMS], rows[:, REST_PEAK], rows[:, FLAGS].astype(np.int64), pairs,
         )  # fmt: skip
 
     @property
@@ -443,11 +445,13 @@ def measure_groups(
                 if yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy <= limit:
                     r = model[j] / noise[j]
                     squares += r * r
-                    worst = max(worst, abs(r))
+                    if abs(r) > abs(worst):
+                        worst = r
                     pixels += 1
             if pixels:
                 out[REST_RMS] = np.sqrt(squares / pixels)
-                if out[REST_RMS] > 2.0 or worst > 8.0:
+                out[REST_PEAK] = worst
+                if out[REST_RMS] > 2.0 or abs(worst) > 8.0:
                     bits |= POOR_FIT
             out[FLAGS] = bits
         if not known:

@@ -51,6 +51,8 @@ def test_points_are_found_and_measured_with_true_errors(sky, finding):
     offset = (sources["x"][at] - truth["x"])[near] / sources["x_err"][at][near]
     assert 0.6 < np.std(offset) < 1.8
     assert (~sources["resolved"][at][near]).mean() > 0.8
+    assert (np.abs(sources["residual_peak"]) < 8.0).all()
+    assert (np.abs(sources["residual_peak"]) >= sources["residual_rms"]).all()
 
 
 def test_what_the_network_says_stands_beside_what_was_measured(finding):

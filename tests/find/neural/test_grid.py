@@ -10,7 +10,7 @@ from tests.fields import made_field, overfit_grid
 
 from skysift.base.errors import OptionError
 from skysift.find.neural.found import without_doubles
-from skysift.find.neural.targets import beam_width
+from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.yolo.grid import SURE, GridLearner
 from skysift.find.neural.yolo.gridlook import GridDetector, near_peaks, target_boxes
 from skysift.find.neural.yolo.gridnet import CLASS, MEAN, N_PARTS, OBJECT, SCALE, SOURCE

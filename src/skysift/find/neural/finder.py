@@ -19,9 +19,9 @@ from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.measuring import measure_found, with_footprints
 from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.shapes import beam_of, intrinsic
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
-from skysift.find.places import places_at
 from skysift.learn.checkpoint import Checkpoint
 from skysift.measure import island as row
 from skysift.measure.ellipse import shape_transform
@@ -35,8 +35,6 @@ from skysift.sky.truth import CLASSES
 __all__ = ["NeuralFinder"]
 
 Floats = NDArray[np.float64]
-
-_USUAL = 0.5
 
 
 class NeuralFinder(MapFinder[NeuralOptions]):
@@ -62,10 +60,11 @@ class NeuralFinder(MapFinder[NeuralOptions]):
             )
         least = self.threshold(weights)
         step = WINDOW - 2 * eye.detector.margin
-        beam = np.asarray(places_at(image, *_middle(image)).beam[0])
+        beam = beam_of(image)
         look = partial(_look, image, noise, self.options, weights.checksum, beam, least)
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
-        found = without_doubles(Detections.concat(parts)) if parts else nothing_found()
+        found = Detections.concat(parts) if parts else nothing_found()
+        found = without_doubles(eye.detector.single(found, beam))
         wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
         objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
         measured = measure_found(objects, sums, image, noise, self.options, crew)
@@ -82,7 +81,7 @@ class NeuralFinder(MapFinder[NeuralOptions]):
         """The score below which sources are left out."""
         if self.options.threshold is not None:
             return self.options.threshold
-        return float(weights.card.settings.get("threshold", _USUAL))
+        return weights.card.threshold
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
         """What the network says of no source."""
@@ -98,12 +97,8 @@ class NeuralFinder(MapFinder[NeuralOptions]):
             return self.columns()
         x, y = objects["x"], objects["y"]
         tangent = image.frame.tangent(x, y)
-        a, b = (objects[name] ** 2 / 5.545177444479562 for name in ("major", "minor"))
-        mean, half = 0.5 * (a + b), 0.5 * (a - b)
-        pixels = np.stack(
-            [mean + half * objects["cos"], half * objects["sin"], mean - half * objects["cos"]], axis=1
-        )
-        major, minor, pa = axes_of(np.einsum("nij,nj->ni", shape_transform(tangent), pixels))
+        to_sky = shape_transform(tangent)
+        major, minor, pa = axes_of(np.einsum("nij,nj->ni", to_sky, intrinsic(objects)))
         rms = _rms(image, noise, objects)
         flux = objects["snr"] * rms
         sure = objects["pa_err"] < 0.8
@@ -145,10 +140,6 @@ def _look(
     eye = eye_of(options, checksum)
     read = partial(significance, image, noise)
     return found_in(core, eye.detector, eye.run, read, image.shape, beam, least)
-
-
-def _middle(image: SkyImage) -> tuple[Floats, Floats]:
-    return np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
 
 
 def _rms(image: SkyImage, noise: Noise, objects: Detections) -> Floats:

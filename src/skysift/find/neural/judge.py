@@ -11,6 +11,7 @@ from torch import nn
 
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.io.sdc_rows import FWHM as FWHM_ID
 from skysift.io.sdc_rows import Columns
@@ -89,7 +90,8 @@ def find_in_field(
         found_in(core, detector, run, read, field.shape, np.array(field.beam), least)
         for core in windows_of(area, step)
     ]
-    found = without_doubles(Detections.concat(parts) if parts else nothing_found())
+    found = Detections.concat(parts) if parts else nothing_found()
+    found = without_doubles(detector.single(found, np.array(field.beam)))
     inside = area.contains(found["x"], found["y"]) & (found["class"] != CLASSES.index(SPURIOUS))
     return found.select(inside)
 
@@ -132,7 +134,7 @@ def _rows(
     core: Floats,
 ) -> Columns:
     """Rows of the challenge from pixels; on a flat sky at the equator, x to the east."""
-    beam = FWHM * (field.beam[0] * field.beam[2] - field.beam[1] ** 2) ** 0.25
+    beam = beam_width(np.array(field.beam))
     arcsec = 0.6 / beam
     ra, dec = 1.0 + x * arcsec / 3600.0, (y - 0.5 * field.shape[0]) * arcsec / 3600.0
     n = len(x)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.find.neural.shapes import beam_of
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
 from skysift.learn.fields import Field
@@ -57,7 +58,7 @@ def labelled_field(
     pixels = np.empty(image.shape, np.float32)
     for box in Tiling(image.box, 1024):
         pixels[box.slices()] = significance(image, noise, box)
-    xx, xy, yy = image.beam_covariance(*_middle(image)).reshape(3) if not image.even else _beam(image)
+    xx, xy, yy = beam_of(image)
     return Field(
         name, pixels, labels_of(image, truth, noise), (float(xx), float(xy), float(yy)), held, facts or {}
     )
@@ -106,11 +107,3 @@ def _rms_at(image: SkyImage, noise: Noise, x: Floats, y: Floats) -> Floats:
         if here.any():
             result[here] = noise.tile(image, box).rms[row[here] - box.y0, column[here] - box.x0]
     return result
-
-
-def _middle(image: SkyImage) -> tuple[Floats, Floats]:
-    return np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
-
-
-def _beam(image: SkyImage) -> Floats:
-    return np.asarray(places_at(image, *_middle(image)).beam[0])

@@ -16,6 +16,7 @@ from skysift.find.forced import measure_at
 from skysift.find.measuring import border_flags, nothing
 from skysift.find.neural.footprints import REACH, nearest, runs_of
 from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.shapes import intrinsic
 from skysift.find.neural.windows import windows_of
 from skysift.find.noise import Noise
 from skysift.find.pieces import beams_at, unit_beams_at
@@ -46,12 +47,9 @@ _SUMS = 7  # of a part: pixels, sum, moments, brightest pixel with its place
 
 def shapes_of(found: Detections, beam: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Shapes as the map shows them, covariances ``(n, 3)`` (pixels squared), and which are points to the network."""
-    a, b = (np.maximum(found[name], 0.0) ** 2 / FWHM**2 for name in ("major", "minor"))
-    mean, half = 0.5 * (a + b), 0.5 * (a - b)
-    own = np.stack([mean + half * found["cos"], half * found["sin"], mean - half * found["cos"]], axis=1)
     width = FWHM * determinants(beam) ** 0.25
     point = found["major"] < _POINT * width
-    return np.where(point[:, None], beam, beam + own), point
+    return np.where(point[:, None], beam, beam + intrinsic(found)), point
 
 
 def with_footprints(
@@ -239,7 +237,7 @@ def _measured(
     c[:, row.BEAM_FLUX_VAR] = np.where(point, forced.flux_int_err**2, np.nan)
     c[:, row.RESOLUTION] = np.where(point, 0.0, _resolution(forced, beam))
     c[:, row.RMS], c[:, row.LEVEL], c[:, row.REST_RMS] = forced.rms, forced.background, forced.residual_rms
-    c[:, row.REST_PEAK] = np.nan
+    c[:, row.REST_PEAK] = forced.residual_peak
     c[:, row.FLAGS] = (forced.flags & ~flag("held")) | np.where(lost, flag("fit_failed"), 0)
     c[:, row.ISLAND] = np.arange(n)
     islands = np.zeros((n, row.N_ISLAND))
@@ -254,7 +252,7 @@ def _measured(
         sums[:, 6],
     )
     islands[:, row.I_RMS], islands[:, row.I_LEVEL] = forced.rms, forced.background
-    islands[:, row.I_REST_RMS], islands[:, row.I_REST_PEAK] = forced.residual_rms, np.nan
+    islands[:, row.I_REST_RMS], islands[:, row.I_REST_PEAK] = forced.residual_rms, forced.residual_peak
     islands[:, row.I_XX : row.I_YY + 1] = unit
     flags = border_flags(objects.boxes, np.zeros(n, np.bool_), image.box, image)
     return Measured(

@@ -14,9 +14,9 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.options import JudgeOptions
+from skysift.find.neural.shapes import beam_of, beam_width
 from skysift.find.neural.windows import WINDOW, seen_in
 from skysift.find.noise import Noise
-from skysift.find.places import places_at
 from skysift.sky.box import Box
 from skysift.sky.image import SkyImage
 from skysift.sky.truth import CLASSES, SPURIOUS
@@ -25,8 +25,6 @@ __all__ = ["Opinion", "opinion_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
-
-_FWHM = 2.3548200450309493
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +92,7 @@ def opinion_of(
         (Box(j * step, (j + 1) * step, i * step, (i + 1) * step), x[mine], y[mine])
         for (j, i), mine in zip(cores.tolist(), members, strict=True)
     ]
-    middle = np.array([0.5 * (image.shape[1] - 1)]), np.array([0.5 * (image.shape[0] - 1)])
-    beam = np.asarray(places_at(image, *middle).beam[0])
+    beam = beam_of(image)
     answers = crew.map("judge", partial(_look, image, noise, options, eye.weights.checksum, beam), tasks)
     for mine, answer in zip(members, answers, strict=True):
         kind[mine], class_score[mine], score[mine] = answer
@@ -120,7 +117,7 @@ def _look(
     known = known[row - inside.y0, column - inside.x0]
     kind, score = np.where(known, CLASSES.index(SPURIOUS), -1), np.where(known, 0.0, np.nan)
     class_score = np.full(x.shape, np.nan)
-    radius = options.radius * _FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+    radius = options.radius * beam_width(beam)
     near = cKDTree(np.stack([x, y], axis=1)).sparse_distance_matrix(
         cKDTree(np.stack([said["x"], said["y"]], axis=1)), radius, output_type="ndarray"
     )

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
+from skysift.find.neural.shapes import beam_width
 from skysift.measure.ellipse import FWHM
 
-__all__ = ["PARAMETERS", "beam_width", "nearest_sources", "parameter_weights", "source_parameters"]
+__all__ = ["HIGH", "LOW", "PARAMETERS", "UNIT", "nearest_sources", "parameter_weights", "source_parameters"]
 
 Floats = NDArray[np.float64]
 
@@ -17,6 +18,8 @@ PARAMETERS = ("dx", "dy", "flux", "major", "minor", "cos", "sin", "core")
 intrinsic axes over the beam; cosine and sine of twice the angle of the major axis, from x towards y; part of the flux
 in the core."""
 
+UNIT = 2.5  # pixels: offsets of places are in units of this
+LOW, HIGH = float(np.log(0.01)), float(np.log(3.0))  # of ln of the scales of errors
 SMALLEST = 0.1  # beams: a source that is sharper counts as so wide
 _NORMAL = 1e-12
 
@@ -76,7 +79,7 @@ def source_parameters(labels: Floats, beam: Floats) -> Floats:
         ``(3,)`` covariance of the beam (pixels squared).
     """
     xx, xy, yy = labels[:, 2], labels[:, 3], labels[:, 4]
-    width = FWHM * (beam[0] * beam[2] - beam[1] ** 2) ** 0.25
+    width = beam_width(beam)
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
     major = np.maximum(FWHM * np.sqrt(np.maximum(mean + half, 0.0)) / width, SMALLEST)
     minor = np.maximum(FWHM * np.sqrt(np.maximum(mean - half, 0.0)) / width, SMALLEST)
@@ -105,8 +108,3 @@ def parameter_weights(values: Floats, snr: Floats) -> Floats:
     weights[:, 5] = weights[:, 6] = np.minimum(3.0 * (long * np.minimum(snr / 5.0, 2.0)), 2.0)
     weights[:, 7] = np.isfinite(values[:, 5]) * np.minimum(snr / 10.0, 1.0)
     return weights
-
-
-def beam_width(beam: Floats) -> float:
-    """Geometric mean (pixel) of the axes (FWHM) of a beam, told by its covariance ``(3,)``."""
-    return FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)

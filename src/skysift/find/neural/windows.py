@@ -32,7 +32,7 @@ def found_in(
     shape: tuple[int, int], beam: Floats, least: float,
 ) -> Detections:  # fmt: skip
     """
-    What a network finds in the core of a window, in pixels of the map.
+    What a network finds in the core of a window, in pixels of the map; doubles among it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def found_in(
     least
         Objectness below which nothing is told.
     """
-    found = detector.single(seen_in(core, detector, run, read, shape, beam, least), beam)
+    found = seen_in(core, detector, run, read, shape, beam, least)
     x, y = found["x"], found["y"]
     mine = (
         (x >= core.x0 - 0.5) & (x < core.x1 - 0.5) & (y >= core.y0 - 0.5) & (y < core.y1 - 0.5)

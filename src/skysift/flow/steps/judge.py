@@ -141,7 +141,7 @@ class JudgeStep:
             (*image.notes, *notes),
             "step",
         )
-        threshold = float(weights.card.settings.get("threshold", 0.5))
+        threshold = weights.card.threshold
         return Judged(_with_opinion(table, said), made, threshold, n_off, n_blank)
 
 

@@ -37,7 +37,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 REPORT = "report.html"
 WORK = ".training"  # the fields and the state of a training that is not finished
 _EXAMPLES = 3
-_USUAL = 0.5  # the threshold where validation chose none
 
 
 @dataclass(frozen=True)
@@ -167,9 +166,8 @@ def _examples(
     net = learner.net()
     net.load_state_dict(dict(trained.weights))
     net = net.to(place).eval()
-    threshold = float(card.settings.get("threshold", _USUAL))
     held = [field for field in fields if field.held is not None][:_EXAMPLES]
-    return [Example(field, learner.look(net, field, place), threshold) for field in held]
+    return [Example(field, learner.look(net, field, place), card.threshold) for field in held]
 
 
 def _write_manifest(manifest: Manifest, folder: ProductFolder) -> None:

@@ -20,9 +20,12 @@ from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
 from skysift.find.neural.inputs import CHANNELS, CONDITIONS, beam_condition, channels, largest_near
 from skysift.find.neural.judge import LEAST, find_in_field, judged
+from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.targets import (
+    HIGH,
+    LOW,
     PARAMETERS,
-    beam_width,
+    UNIT,
     nearest_sources,
     parameter_weights,
     source_parameters,
@@ -41,8 +44,6 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 STRIDE = 2
-UNIT = 2.5  # pixels: offsets are in units of this
-_LOW, _HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
 _PRIOR = 0.02  # part of the cells near a source, where the objectness begins
 _N = len(PARAMETERS)
 
@@ -157,7 +158,7 @@ class DenseLearner(Learner[DenseOptions]):
         objectness = (wrong * (near >= 0)).sum() / count
         at = (near == 1).nonzero(as_tuple=True)
         mean, scale = answer[:, 1 : 1 + _N], answer[:, 1 + _N : 1 + 2 * _N]
-        mean, scale = mean.permute(0, 2, 3, 1)[at], scale.permute(0, 2, 3, 1)[at].clamp(_LOW, _HIGH)
+        mean, scale = mean.permute(0, 2, 3, 1)[at], scale.permute(0, 2, 3, 1)[at].clamp(LOW, HIGH)
         target = batch["target"].permute(0, 2, 3, 1)[at]
         weight = batch["weight"].permute(0, 2, 3, 1)[at]
         likelihood = (mean - target).abs() * torch.exp(-scale) + scale
@@ -208,7 +209,7 @@ class DenseDetector(Detector):
             return nothing_found()
         width = beam_width(beam)
         values = answer[:, j, i].astype(np.float64)
-        mean, scale = values[1 : 1 + _N], np.exp(np.clip(values[1 + _N : 1 + 2 * _N], _LOW, _HIGH))
+        mean, scale = values[1 : 1 + _N], np.exp(np.clip(values[1 + _N : 1 + 2 * _N], LOW, HIGH))
         columns = raw_columns(
             STRIDE * i + 0.5 * (STRIDE - 1) + UNIT * mean[0], STRIDE * j + 0.5 * (STRIDE - 1) + UNIT * mean[1],
             mean[2] + local_peaks(z)[j, i], mean[3:], scale, values[1 + 2 * _N :], UNIT, width,

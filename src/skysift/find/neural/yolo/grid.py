@@ -19,7 +19,7 @@ from torch.nn import functional
 from skysift.base.random import generator
 from skysift.find.neural.inputs import beam_condition, channels
 from skysift.find.neural.judge import LEAST, find_in_field, judged
-from skysift.find.neural.targets import parameter_weights, source_parameters
+from skysift.find.neural.targets import HIGH, LOW, UNIT, parameter_weights, source_parameters
 from skysift.find.neural.yolo.association import (
     BACKGROUND,
     LEARNT,
@@ -29,9 +29,6 @@ from skysift.find.neural.yolo.association import (
     associate,
 )
 from skysift.find.neural.yolo.gridlook import (
-    HIGH,
-    LOW,
-    UNIT,
     GridDetector,
     near_peaks,
     priors_of,

@@ -11,7 +11,8 @@ from skysift.find.neural.boxes import best_boxes, hull_of_ellipse
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
 from skysift.find.neural.inputs import beam_condition, channels, largest_near
-from skysift.find.neural.targets import beam_width
+from skysift.find.neural.shapes import beam_width
+from skysift.find.neural.targets import HIGH, LOW, UNIT
 from skysift.find.neural.yolo.gridnet import (
     AXES,
     CLASS,
@@ -27,14 +28,12 @@ from skysift.find.neural.yolo.options import GridOptions
 from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
 
-__all__ = ["HIGH", "LOW", "UNIT", "GridDetector", "near_peaks", "priors_of", "target_boxes"]
+__all__ = ["GridDetector", "near_peaks", "priors_of", "target_boxes"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-UNIT = 2.5  # pixels: scales of positions are in units of this
 _FULL = 2.0 * FWHM  # standard deviations across a box: twice the FWHM
-LOW, HIGH = float(np.log(0.01)), float(np.log(3.0))  # of the scales of errors
 
 
 def near_peaks(z: Pixels) -> Pixels:

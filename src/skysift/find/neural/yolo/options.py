@@ -8,37 +8,46 @@ from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
-__all__ = ["DenseOptions", "GridOptions"]
+__all__ = ["DenseOptions", "GridOptions", "HeadOptions"]
 
 
-class DenseOptions(Options):
-    """One prediction a cell of 2 x 2 pixels: for maps on which sources crowd."""
+class HeadOptions(Options):
+    """What all heads have: the trunk that they look through, and what they learn."""
 
     widths: tuple[int, ...] = option((32, 64, 96), doc="Channels at the strides 2, 4, 8, ...")
     depths: tuple[int, ...] = option((2, 2, 3), doc="Residual blocks at each of them.")
+    faintest: float = option(
+        2.0, unit="sigma", at_least=0.0, doc="Fainter objects (peak over noise) are not learnt."
+    )
+    shapes: float = option(0.15, above=0.0, doc="Weight of each parameter of a source in the loss.")
+    classes: float = option(0.3, above=0.0, doc="Weight of the class in the loss.")
+
+    @model_validator(mode="after")
+    def _as_many_depths(self) -> Self:
+        if len(self.widths) != len(self.depths) or not 1 <= len(self.widths) <= 5:
+            raise ValueError("widths and depths have the same length, 1 to 5")
+        return self
+
+
+class DenseOptions(HeadOptions):
+    """One prediction a cell of 2 x 2 pixels: for maps on which sources crowd."""
+
     positive: float = option(
         0.6, unit="beam", above=0.0, doc="Cells whose middle is nearer to a source than this are to find it."
     )
     ignored: float = option(
         1.0, unit="beam", above=0.0, doc="Cells between `positive` and this are neither right nor wrong."
     )
-    faintest: float = option(
-        2.0, unit="sigma", at_least=0.0, doc="Fainter objects (peak over noise) are not learnt."
-    )
     objectness: float = option(1.0, above=0.0, doc="Weight of the objectness in the loss.")
-    shapes: float = option(0.15, above=0.0, doc="Weight of each parameter of a source in the loss.")
-    classes: float = option(0.3, above=0.0, doc="Weight of the class in the loss.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(self.widths) != len(self.depths) or not 1 <= len(self.widths) <= 5:
-            raise ValueError("widths and depths have the same length, 1 to 5")
         if self.ignored < self.positive:
             raise ValueError("ignored is not smaller than positive")
         return self
 
 
-class GridOptions(Options):
+class GridOptions(HeadOptions):
     """Several boxes a cell, each with a size of its own to begin from: for maps with sources of many sizes."""
 
     widths: tuple[int, ...] = option(
@@ -53,9 +62,6 @@ class GridOptions(Options):
     empty: tuple[float, ...] = option(
         (*(0.15,) * 6, *(0.05,) * 3),
         doc="Weight in the loss of a box of each prior that is to find nothing.",
-    )
-    faintest: float = option(
-        2.0, unit="sigma", at_least=0.0, doc="Fainter objects (peak over noise) are not learnt."
     )
     early: int = option(
         1000,
@@ -112,13 +118,9 @@ class GridOptions(Options):
     size: float = option(2.0, above=0.0, doc="Weight of the sides of the box in the loss.")
     probability: float = option(0.5, above=0.0, doc="Weight of the probability of a source in the loss.")
     objectness: float = option(2.0, above=0.0, doc="Weight of the objectness in the loss.")
-    shapes: float = option(0.15, above=0.0, doc="Weight of each parameter of a source in the loss.")
-    classes: float = option(0.3, above=0.0, doc="Weight of the class in the loss.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(self.widths) != len(self.depths) or not 1 <= len(self.widths) <= 5:
-            raise ValueError("widths and depths have the same length, 1 to 5")
         if not self.priors or len(self.priors) != len(self.empty):
             raise ValueError("priors and empty have the same length, 1 or more")
         if min(side for prior in self.priors for side in prior) <= 0.0:
