@@ -57,7 +57,7 @@ def test_bad_calls_are_told_in_a_line(folder):
 def test_without_the_extra_its_name_is_told(folder, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "skysift.cli.learning.find_spec", lambda name: None if name == "torch" else found(name)
+        "skysift.base.extras.find_spec", lambda name: None if name == "torch" else found(name)
     )
     done = called("models")
     assert done.returncode == 2

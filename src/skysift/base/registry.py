@@ -20,17 +20,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from skysift.base.errors import FatalError, UnknownName, UsageError
+from skysift.base.extras import missing
 from skysift.plugins import PLUGINS
 
 if TYPE_CHECKING:
     from skysift.base.options import Options
 
-__all__ = ["EXTRAS", "Registry", "load_path"]
-
-EXTRAS: Mapping[str, str] = dict.fromkeys(
-    ("torch", "safetensors", "onnx", "onnxruntime", "openvino"), "learn"
-)
-"""Libraries that plug-ins import -> the extra that installs them."""
+__all__ = ["Registry", "load_path"]
 
 T = TypeVar("T")
 
@@ -152,13 +148,9 @@ class Registry(Generic[T]):
         try:
             return load_path(path)
         except (ImportError, AttributeError) as error:
-            lacking = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-            if lacking in EXTRAS:
-                raise UsageError(
-                    f"the {self.kind} {name!r} needs the extra {EXTRAS[lacking]}",
-                    got=f"no {lacking}",
-                    todo=f"make install EXTRAS={EXTRAS[lacking]}, or pip install 'skysift[{EXTRAS[lacking]}]'",
-                ) from error
+            lacking = missing(f"the {self.kind} {name!r}", error)
+            if lacking is not None:
+                raise lacking from error
             if name in PLUGINS[self.kind]:
                 raise FatalError(f"the {self.kind} {name!r} cannot be loaded from {path}: {error}") from error
             raise UsageError(

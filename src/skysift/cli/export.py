@@ -36,7 +36,6 @@ def export(
     if out.suffix != ".onnx":
         raise OptionError("--out is no file of ONNX", got=out.name, allowed="FILE.onnx")
     needs_learn("skysift export")
-    needs_learn("skysift export", "onnxruntime")
     from skysift.flow.steps.export import TOLERANCE, export_weights  # late: it brings torch
     from skysift.learn.hub import weights_of
 

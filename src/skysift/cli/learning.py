@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated, TypeAlias
 
 import typer
 
-from skysift.base.errors import UsageError
+from skysift.base.extras import require
 
 __all__ = ["DeviceFlag", "needs_learn"]
 
@@ -19,18 +18,12 @@ DeviceFlag: TypeAlias = Annotated[
 ]
 
 
-def needs_learn(what: str, *libraries: str) -> None:
-    """Refuse to go on without the libraries of the extra ``learn``: torch and safetensors, or those that are named.
+def needs_learn(what: str) -> None:
+    """Refuse to go on without the libraries that all learned models need.
 
     Raises
     ------
     UsageError
         They are not installed.
     """
-    lacking = [name for name in libraries or ("torch", "safetensors") if find_spec(name) is None]
-    if lacking:
-        raise UsageError(
-            f"{what} needs the extra learn",
-            got=f"no {lacking[0]}",
-            todo="make install EXTRAS=learn, or pip install 'skysift[learn]'",
-        )
+    require(what, "torch", "safetensors")

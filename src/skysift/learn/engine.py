@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skysift.base.errors import UsageError
+from skysift.base.extras import require
 from skysift.base.settings import settings
 from skysift.learn.device import device_named, precision_on
 
@@ -63,6 +64,7 @@ def runner(
         raise UsageError(
             f"the engine {engine} runs on the CPU", got=f"device={device}", todo="give engine=torch"
         )
+    require(f"the engine {engine}", "onnx", "onnxruntime" if engine == "onnx" else "openvino")
     path = settings().cache / "models" / f"{key}.onnx"
     if not path.exists():
         export(net, example, path)

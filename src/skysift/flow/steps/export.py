@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import skysift
 from skysift.base.errors import FatalError, OutputError
+from skysift.base.extras import require
 from skysift.base.random import generator
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.known import detector_of
@@ -75,6 +76,7 @@ def export_weights(weights: Checkpoint, out: Path, *, overwrite: bool = False) -
     FatalError
         The answers differ by more than `TOLERANCE`.
     """
+    require("the export to ONNX", "onnx", "onnxruntime")
     detector = detector_of(weights)
     net = detector.net()
     load_into(net, weights)
