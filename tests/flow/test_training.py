@@ -100,8 +100,32 @@ def test_parts_of_a_recipe_can_be_set(tmp_path):
             OptionError,
             "vary has no usable range for hours",
         ),
-        ({"fields": [{"simulator": "continuum", "held": 0.2}]}, OptionError, "held goes with a map"),
-        ({"fields": [{"map": "a", "labels": "b", "number": 2}]}, OptionError, "number goes with a simulator"),
+        (
+            {"fields": [{"simulator": "continuum", "held": 0.2}]},
+            OptionError,
+            "held does nothing for fields of a simulator",
+        ),
+        (
+            {"fields": [{"map": "a", "labels": "b", "number": 2}]},
+            OptionError,
+            "number does nothing for a map with labels",
+        ),
+        (
+            {"fields": [{"map": "a", "labels": "b", "inject": {}}]},
+            OptionError,
+            "labels, or gets sources by inject, one",
+        ),
+        ({"fields": [{"map": "a"}]}, OptionError, "a map has labels, or gets sources by inject, one of them"),
+        (
+            {"fields": [{"simulator": "continuum", "inject": {}}]},
+            OptionError,
+            "labels and inject go with a map",
+        ),
+        (
+            {"fields": [{"map": "recipe.yaml", "inject": {"nmber": 3}}]},
+            OptionError,
+            r"fields\[0\].inject of the recipe",
+        ),
         ({"name": "../up"}, OptionError, "name consists of letters"),
     ],
 )

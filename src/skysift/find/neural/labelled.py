@@ -38,6 +38,7 @@ def labelled_field(
     name: str,
     held: Box | None = None,
     facts: Mapping[str, Any] | None = None,
+    beside: Truth | None = None,
 ) -> Field:
     """
     The field of a map whose objects are known.
@@ -54,14 +55,20 @@ def labelled_field(
         The part that is kept for validation.
     facts
         Where it comes from.
+    beside
+        What else is on the map, neither right nor wrong to find.
     """
+    labels = labels_of(image, truth, noise)
+    if beside is not None and len(beside):
+        other = labels_of(image, beside, noise)
+        none = np.zeros(len(other))
+        other = Detections(other.boxes, other.scores, other.footprints, {**other.raw, "use": none})
+        labels = Detections.concat([labels, other])
     pixels = np.empty(image.shape, np.float32)
     for box in Tiling(image.box, 1024):
         pixels[box.slices()] = significance(image, noise, box)
     xx, xy, yy = beam_of(image)
-    return Field(
-        name, pixels, labels_of(image, truth, noise), (float(xx), float(xy), float(yy)), held, facts or {}
-    )
+    return Field(name, pixels, labels, (float(xx), float(xy), float(yy)), held, facts or {})
 
 
 def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:

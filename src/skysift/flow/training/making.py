@@ -17,12 +17,14 @@ from skysift.base.registry import Registry
 from skysift.find.neural.labelled import labelled_field
 from skysift.find.noise import measure_noise
 from skysift.flow.products import checksum
+from skysift.flow.training.backgrounds import on_real_map
 from skysift.flow.training.labels import open_labels
 from skysift.flow.training.recipe import FieldPlan
 from skysift.io.open import open_image
 from skysift.learn.fields import Field, read_field, write_field
 from skysift.measure.options import NoiseOptions
 from skysift.sky.box import Box
+from skysift.sky.truth import Truth
 
 __all__ = ["make_fields"]
 
@@ -57,10 +59,14 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
     except DataError:
         shutil.rmtree(place, ignore_errors=True)
     notes: tuple[str, ...] = ()
+    beside: Truth | None = None
     if plan.simulator:
         registry = Registry[Any]("simulator")
         simulator = registry.load(plan.simulator)(registry.options(plan.simulator).parse(plan.options or {}))
         ((image, truth), *_) = simulator.simulate()
+        measured = measure_noise(image, noise)
+    elif plan.inject is not None:
+        image, truth, beside = on_real_map(open_image(plan.map), plan.inject, plan.real, noise)
         measured = measure_noise(image, noise)
     else:
         image = open_image(plan.map)
@@ -70,7 +76,8 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
             warnings.warn(note, SkysiftWarning, stacklevel=2)
     held = _held(image.shape, plan.held)
     facts = {**plan.to_dict(), "notes": list(notes)}
-    write_field(place, labelled_field(image, truth, measured, name=plan.name, held=held, facts=facts))
+    field = labelled_field(image, truth, measured, name=plan.name, held=held, facts=facts, beside=beside)
+    write_field(place, field)
     return place
 
 

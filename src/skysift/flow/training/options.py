@@ -12,12 +12,14 @@ __all__ = ["FieldsOptions", "RecipeOptions"]
 
 
 class FieldsOptions(Options):
-    """Fields of one kind that a model learns from: made skies, or a map with its labels."""
+    """Fields of one kind that a model learns from: made skies, a map with its labels, or with made sources in it."""
 
     simulator: str | None = option(
         None, doc="What makes the skies: a simulator that `skysift options` lists."
     )
-    number: int = option(1, at_least=0, doc="How many skies are made, each with its own seed.")
+    number: int = option(
+        1, at_least=0, doc="How many skies are made, or maps with made sources, each with its own seed."
+    )
     validation: int = option(
         0, at_least=0, doc="How many more are made that are kept for validation, never trained on."
     )
@@ -29,7 +31,23 @@ class FieldsOptions(Options):
     sampling: tuple[float, float] | None = option(
         None, doc="Range of the size of a pixel in units of the minor axis of the beam, drawn for each sky."
     )
-    map: str | None = option(None, doc="A FITS image, with `labels`; a path from the folder of the recipe.")
+    map: str | None = option(
+        None,
+        doc="A FITS image, with `labels` or `inject`; a path from the folder of the recipe, in which "
+        "variables of the environment such as $SKYSIFT_DATA are put in.",
+    )
+    inject: dict[str, Any] | None = option(
+        None,
+        doc="Made sources that are put into `map`, in place of `labels`: options of the step `inject`, such as "
+        "{kind: gaussians, number: 500}; each of `number` maps gets its own.",
+    )
+    real: float = option(
+        0.5,
+        at_least=0.0,
+        at_most=1.0,
+        doc="With `inject`: what the classic finder finds on the map with this reliability is a real source, neither "
+        "right nor wrong to find; the rest of the map, artefacts with it, is background.",
+    )
     labels: str | None = option(
         None,
         doc="What is on it: COCO JSON, YOLO text, DS9 regions, a list of caesar-mrcnn, a catalogue that is read by its "
@@ -46,19 +64,27 @@ class FieldsOptions(Options):
     def _one_source(self) -> Self:
         if (self.simulator is None) == (self.map is None):
             raise ValueError("fields have a simulator or a map, one of them")
-        if (self.map is None) != (self.labels is None):
-            raise ValueError("map and labels go together")
-        idle = (
-            ("held", "classes")
-            if self.map is None
-            else ("number", "validation", "options", "vary", "sampling")
-        )
-        given = sorted(self.model_fields_set & set(idle))
+        if self.map is not None and (self.labels is None) == (self.inject is None):
+            raise ValueError("a map has labels, or gets sources by inject, one of them")
+        if self.map is None and (self.labels is not None or self.inject is not None):
+            raise ValueError("labels and inject go with a map")
+        idle = {
+            "made": ("held", "classes", "real"),
+            "labelled": ("number", "validation", "options", "vary", "sampling", "real"),
+            "injected": ("validation", "options", "vary", "sampling", "classes"),
+        }
+        what = "made" if self.map is None else "labelled" if self.inject is None else "injected"
+        given = sorted(self.model_fields_set & set(idle[what]))
         if given:
-            raise ValueError(
-                f"{given[0]} goes with a {'map' if self.map is None else 'simulator'}, which is not given"
-            )
+            raise ValueError(f"{given[0]} does nothing for {_KINDS[what]}")
         return self
+
+
+_KINDS = {
+    "made": "fields of a simulator",
+    "labelled": "a map with labels",
+    "injected": "a map with made sources",
+}
 
 
 class RecipeOptions(Options):

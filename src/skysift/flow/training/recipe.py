@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from skysift.base.errors import FormatError, OptionError, UsageError
 from skysift.base.options import Options
 from skysift.base.random import generator
 from skysift.base.registry import Registry
+from skysift.flow.options import InjectMapOptions
 from skysift.flow.training.options import FieldsOptions, RecipeOptions
 from skysift.learn.options import TrainOptions
 from skysift.measure.options import NoiseOptions
@@ -36,7 +38,9 @@ class FieldPlan:
     simulator, options
         What makes it, with all options; or
     map, labels, classes
-        the files it is made from, and what names of classes in them mean.
+        the files it is made from, and what names of classes in them mean; or
+    map, inject, real
+        a map, the options of the sources that are put into it, and how reliable what is left as real is.
     held
         Part that is kept for validation: 1 for a field that is not trained on.
     """
@@ -48,6 +52,8 @@ class FieldPlan:
     labels: str = ""
     classes: Mapping[str, str] = field(default_factory=dict)
     held: float = 0.0
+    inject: Mapping[str, Any] | None = None
+    real: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the field, JSON-safe."""
@@ -56,6 +62,14 @@ class FieldPlan:
                 "name": self.name,
                 "simulator": self.simulator,
                 "options": dict(self.options or {}),
+                "held": self.held,
+            }
+        if self.inject is not None:
+            return {
+                "name": self.name,
+                "map": Path(self.map).name,
+                "inject": dict(self.inject),
+                "real": self.real,
                 "held": self.held,
             }
         return {
@@ -179,21 +193,11 @@ def _in(where: str, menu: type[Any], values: Mapping[str, Any]) -> Any:
 def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[FieldPlan]:
     """The fields of one entry."""
     if kind.map is not None:
-        files = {
-            name: str(folder / str(value)) for name, value in (("map", kind.map), ("labels", kind.labels))
-        }
-        for name, path in files.items():
-            if not Path(path).exists():
-                raise UsageError(f"the {name} of the recipe is not there", got=path)
-        return [
-            FieldPlan(
-                f"map-{number}",
-                map=files["map"],
-                labels=files["labels"],
-                classes=kind.classes,
-                held=kind.held,
-            )
-        ]
+        place = _there("map", kind.map, folder)
+        if kind.inject is not None:
+            return _injected(kind, place, number, seed)
+        labels = _there("labels", str(kind.labels), folder)
+        return [FieldPlan(f"map-{number}", map=place, labels=labels, classes=kind.classes, held=kind.held)]
     simulator = str(kind.simulator)
     menu = Registry[Any]("simulator").options(simulator)
     plans = []
@@ -206,6 +210,27 @@ def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[Fi
             made = _sampled(made, float(rng.uniform(*kind.sampling)))
         held = 1.0 if k >= kind.number else 0.0
         plans.append(FieldPlan(f"{simulator}-{number}-{k}", simulator, made.to_dict(), held=held))
+    return plans
+
+
+def _there(what: str, written: str, folder: Path) -> str:
+    """The path of a file of the recipe."""
+    path = folder / os.path.expandvars(written)
+    if not path.exists():
+        raise UsageError(f"the {what} of the recipe is not there", got=path)
+    return str(path)
+
+
+def _injected(kind: FieldsOptions, place: str, number: int, seed: int) -> list[FieldPlan]:
+    """A map with made sources, again and again."""
+    plans = []
+    for k in range(kind.number):
+        rng = generator(seed, "fields", str(number), str(k))
+        chosen = {**(kind.inject or {}), "random_seed": int(rng.integers(1, 2**31))}
+        made = _in(f"fields[{number}].inject", InjectMapOptions, chosen)
+        plans.append(
+            FieldPlan(f"map-{number}-{k}", map=place, inject=made.to_dict(), real=kind.real, held=kind.held)
+        )
     return plans
 
 
