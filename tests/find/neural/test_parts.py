@@ -7,7 +7,15 @@ from tests import skies
 
 from skysift.find.neural.footprints import nearest, runs_of
 from skysift.find.neural.found import RAW, as_detections, keep_best, nothing_found, without_doubles
-from skysift.find.neural.inputs import CHANNELS, beam_condition, channels, largest_near
+from skysift.find.neural.inputs import (
+    CHANNELS,
+    TOLD,
+    beam_condition,
+    channels,
+    conditions,
+    largest_near,
+    noise_colour,
+)
 from skysift.find.neural.targets import nearest_sources, source_parameters
 
 rng = np.random.default_rng(3)
@@ -146,3 +154,30 @@ def test_pixels_belong_to_the_nearest_source_by_its_own_width():
     for row, start, stop, index in zip(runs.row, runs.start, runs.stop, runs.index, strict=True):
         painted[row - y0, start - x0 : stop - x0] = index + 1
     assert np.array_equal(painted, owner)
+
+
+def test_the_colour_of_noise_is_told_whatever_the_sources():
+    white = rng.normal(size=(256, 256)).astype(np.float32)
+    assert np.abs(noise_colour(white)).max() < 0.02
+    told = []
+    for width in (0.8, 1.2, 1.8):
+        smooth = ndimage.gaussian_filter(rng.normal(size=(256, 256)), width)
+        smooth = (smooth / smooth.std()).astype(np.float32)
+        colour = noise_colour(smooth)
+        expected = [0.5 * np.log(1.0 - np.exp(-(lag**2) / (4.0 * width**2))) for lag in (1, 2, 3)]
+        assert colour == pytest.approx(expected, abs=0.04)  # of the correlation exp(-d^2 / (4 s^2))
+        bright = smooth.copy()
+        at = rng.integers(8, 248, (2, 60))
+        for y, x in at.T:
+            bright[y - 2 : y + 3, x - 2 : x + 3] += 50.0
+        assert noise_colour(bright) == pytest.approx(colour, abs=0.1)
+        told.append(colour)
+    assert (np.diff([each[0] for each in told]) < -0.1).all()
+    holes = white.copy()
+    holes[rng.uniform(size=holes.shape) < 0.3] = np.nan
+    assert np.abs(noise_colour(holes)).max() < 0.03
+    assert (noise_colour(np.full((64, 64), np.nan, np.float32)) == 0.0).all()
+    assert np.allclose(noise_colour(white.T), noise_colour(white))
+    beam = np.array([2.0, 0.3, 1.0])
+    assert conditions(white, beam).shape == (TOLD,)
+    assert np.array_equal(conditions(white, beam)[:4], beam_condition(beam[None])[0])

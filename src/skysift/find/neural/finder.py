@@ -101,7 +101,6 @@ class NeuralFinder(MapFinder[NeuralOptions]):
         major, minor, pa = axes_of(np.einsum("nij,nj->ni", to_sky, intrinsic(objects)))
         rms = _rms(image, noise, objects)
         flux = objects["snr"] * rms
-        sure = objects["pa_err"] < 0.8
         kinds = np.array(CLASSES)
         return {
             "sources": {
@@ -114,8 +113,8 @@ class NeuralFinder(MapFinder[NeuralOptions]):
                 "major_net_err": major * objects["major_err"],
                 "minor_net": minor,
                 "minor_net_err": minor * objects["minor_err"],
-                "pa_net": np.where(sure, pa, np.nan),
-                "pa_net_err": np.where(sure, np.degrees(objects["pa_err"]), np.nan),
+                "pa_net": pa,
+                "pa_net_err": np.degrees(objects["pa_err"]),
                 "core_fraction": objects["core"],
             }
         }

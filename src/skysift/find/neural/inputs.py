@@ -1,4 +1,4 @@
-"""What a network is shown: a map in units of its noise, in a few ranges, and the beam."""
+"""What a network is shown: a map in units of its noise, in a few ranges; and told: its beam, the colour of its noise."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from numpy.typing import NDArray
 from skysift.base.compiled import kernel
 from skysift.measure.ellipse import FWHM
 
-__all__ = ["CHANNELS", "CONDITIONS", "beam_condition", "channels"]
+__all__ = ["CHANNELS", "CONDITIONS", "TOLD", "beam_condition", "channels", "conditions", "noise_colour"]
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 CHANNELS = 4  # compressed, linear near zero, relative to the local maximum, whether there are data
+LAGS = (1, 2, 3)  # pixels over which the colour of the noise is told
 CONDITIONS = 4  # width of the beam, its elongation along and across the diagonal, sampling
+TOLD = CONDITIONS + len(LAGS)  # those of the beam, and the colour of the noise
 REACH = 3  # pixels; the local maximum is that of a square of 7
 
 _LIKE = 2.5  # pixels across a usual beam (FWHM)
+_WHITE = 0.9539  # median of the absolute difference of two independent numbers of unit variance
+_ENOUGH = 256  # differences that make a colour
 _FLOOR = 4.0  # sigma; a lower maximum counts as this
 
 
@@ -78,3 +82,28 @@ def beam_condition(beam: Floats) -> NDArray[np.float32]:
     along, across = 0.5 * (xx - yy) / safe, xy / safe
     told = np.stack([np.log(width / _LIKE), ratio * along, ratio * across, _LIKE / width - 1.0], axis=1)
     return np.asarray(told, np.float32)
+
+
+def noise_colour(z: Pixels) -> NDArray[np.float32]:
+    """
+    How the noise of a map in units of its noise ``(y, x)`` is correlated: one number for each of `LAGS`.
+
+    Ln of the median absolute difference of pixels that far apart along rows or columns, over that of white noise: 0
+    for white noise, the lower the smoother the noise is. Sources hardly change a median. 0 where there are too few
+    pixels with data. Every second row (column) is looked at.
+    """
+    told = np.zeros(len(LAGS), np.float32)
+    for k, lag in enumerate(LAGS):
+        if min(z.shape) <= lag:
+            continue
+        along, across = z[::2, lag:] - z[::2, :-lag], z[lag:, ::2] - z[:-lag, ::2]
+        apart = np.abs(np.concatenate([along.ravel(), across.ravel()]))
+        apart = apart[np.isfinite(apart)]
+        if apart.size >= _ENOUGH:
+            told[k] = np.log(max(float(np.median(apart)), 1e-2) / _WHITE)
+    return told
+
+
+def conditions(z: Pixels, beam: Floats) -> NDArray[np.float32]:
+    """What a network is told of a map ``(y, x)`` in units of its noise with a beam ``(3,)``: ``(TOLD,)``."""
+    return np.concatenate([beam_condition(beam[None])[0], noise_colour(z)])

@@ -18,7 +18,7 @@ from torch.nn import functional
 from skysift.find.neural.blocks import Trunk
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
-from skysift.find.neural.inputs import CHANNELS, CONDITIONS, beam_condition, channels, largest_near
+from skysift.find.neural.inputs import CHANNELS, TOLD, channels, conditions, largest_near
 from skysift.find.neural.judge import LEAST, find_in_field, judged
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.targets import (
@@ -53,7 +53,7 @@ class DenseNet(nn.Module):
 
     def __init__(self, options: DenseOptions) -> None:
         super().__init__()
-        self.trunk = Trunk(CHANNELS, options.widths, options.depths, CONDITIONS)
+        self.trunk = Trunk(CHANNELS, options.widths, options.depths, TOLD)
         self.head = nn.Conv2d(options.widths[0], 1 + 2 * _N + len(CLASSES), 1)
         nn.init.normal_(self.head.weight, std=0.01)
         with torch.no_grad():
@@ -90,7 +90,7 @@ class DenseLearner(Learner[DenseOptions]):
         made = [self._targets(crop) for crop in crops]
         return {
             "image": torch.from_numpy(np.stack([channels(crop.pixels) for crop in crops])),
-            "told": torch.from_numpy(beam_condition(np.stack([crop.beam for crop in crops]))),
+            "told": torch.from_numpy(np.stack([conditions(crop.pixels, crop.beam) for crop in crops])),
             "near": torch.from_numpy(np.stack([each[0] for each in made])),
             "target": torch.from_numpy(np.stack([each[1] for each in made])),
             "weight": torch.from_numpy(np.stack([each[2] for each in made])),
@@ -197,7 +197,7 @@ class DenseDetector(Detector):
 
     def inputs(self, z: Pixels, beam: Floats) -> dict[str, Pixels]:
         """The inputs of the network for a window ``(y, x)`` in units of the noise and its beam ``(3,)``."""
-        return {"image": channels(z)[None], "told": beam_condition(beam[None])}
+        return {"image": channels(z)[None], "told": conditions(z, beam)[None]}
 
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
         """Detections of a window, centres in its pixels, with an objectness above `least`; doubles among them."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.random import generator
-from skysift.find.neural.inputs import beam_condition, channels
+from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.judge import LEAST, find_in_field, judged
 from skysift.find.neural.targets import HIGH, LOW, UNIT, parameter_weights, source_parameters
 from skysift.find.neural.yolo.association import (
@@ -115,7 +115,7 @@ class GridLearner(Learner[GridOptions]):
         filled = seen[:, : ny * cell, : nx * cell].reshape(n, ny, cell, nx, cell).any(axis=(2, 4))
         made = {
             "image": np.stack([channels(crop.pixels) for crop in crops]),
-            "told": beam_condition(np.stack([crop.beam for crop in crops])),
+            "told": np.stack([conditions(crop.pixels, crop.beam) for crop in crops]),
             "peaks": np.stack([near_peaks(crop.pixels) for crop in crops]),
             "filled": filled,
             "priors": priors,

@@ -10,7 +10,7 @@ from torch import nn
 from skysift.find.neural.boxes import best_boxes, hull_of_ellipse
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
-from skysift.find.neural.inputs import beam_condition, channels, largest_near
+from skysift.find.neural.inputs import channels, conditions, largest_near
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.targets import HIGH, LOW, UNIT
 from skysift.find.neural.yolo.gridnet import (
@@ -91,7 +91,7 @@ class GridDetector(Detector):
 
     def inputs(self, z: Pixels, beam: Floats) -> dict[str, Pixels]:
         """The inputs of the network for a window ``(y, x)`` in units of the noise and its beam ``(3,)``."""
-        return {"image": channels(z)[None], "told": beam_condition(beam[None])}
+        return {"image": channels(z)[None], "told": conditions(z, beam)[None]}
 
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
         """Detections of a window, centres in its pixels, with a score above `least`; doubles among them.

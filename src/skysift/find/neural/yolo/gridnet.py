@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.find.neural.blocks import Residual
-from skysift.find.neural.inputs import CHANNELS, CONDITIONS
+from skysift.find.neural.inputs import CHANNELS, TOLD
 from skysift.find.neural.targets import PARAMETERS
 from skysift.find.neural.yolo.options import GridOptions
 from skysift.sky.truth import CLASSES
@@ -47,7 +47,7 @@ class GridNet(nn.Module):
         self.stem = nn.Conv2d(4 * CHANNELS, widths[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(4 * a, b, 1) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
-            nn.ModuleList(Residual(width, CONDITIONS) for _ in range(n))
+            nn.ModuleList(Residual(width, TOLD) for _ in range(n))
             for width, n in zip(widths, options.depths, strict=True)
         )
         self.neck = nn.Conv2d(widths[-1], 2 * widths[-1], 1)
