@@ -45,7 +45,7 @@ OF_NETWORKS: tuple[Column, ...] = (
     angle(
         "pa_net",
         "pos.posAng;meta.modelled",
-        "Position angle of the major axis without the beam, from north through east, by the network; pa_net_err says how sure.",
+        "Position angle of the major axis without the beam, from north through east, by the network; see pa_net_err.",
         OF_S,
     ),
     angle("pa_net_err", "stat.error;pos.posAng", "Error of pa_net as the network says it.", OF_S),

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from skysift.base.errors import OptionError
 from skysift.find.neural.found import without_doubles
+from skysift.find.neural.inputs import TOLD
 from skysift.find.neural.yolo.dense import DenseDetector, DenseLearner, local_peaks
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.samples import cut, label_table
@@ -150,7 +151,7 @@ def test_a_network_looks_no_farther_than_the_margin_nearly():
         for parameter in net.head.parameters():
             parameter.normal_(std=0.1)
         image = torch.randn(1, 4, 160, 160)
-        told = torch.zeros(1, 4)
+        told = torch.zeros(1, TOLD)
         other = image.clone()
         other[:, :, :, :8] = torch.randn(1, 4, 160, 8)
         change = (net(image, told) - net(other, told)).abs().amax(dim=(0, 1))
