@@ -34,7 +34,7 @@ class FieldsOptions(Options):
     map: str | None = option(
         None,
         doc="A FITS image, with `labels` or `inject`; a path from the folder of the recipe, in which "
-        "variables of the environment such as $SKYSIFT_DATA are put in.",
+        "variables of the environment such as $DATA are put in.",
     )
     inject: dict[str, Any] | None = option(
         None,
