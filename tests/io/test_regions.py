@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,13 +17,15 @@ from regions import (
 from tests import catalogues
 
 from skysift.base.errors import OutputError
-from skysift.io.regions import Drawn, write_crtf, write_ds9
+from skysift.io.regions import Drawn, component_classes, write_crtf, write_ds9
 from skysift.measure.outline import outlines
 from skysift.sky.flags import flag
 from skysift.sky.frame import Frame
 from skysift.sky.lines import Lines
 from skysift.sky.mask import Mask
+from skysift.sky.schema import FURTHER
 from skysift.sky.table import Table
+from skysift.sky.truth import CLASS_COLOURS, CLASSES
 
 WRITERS = {"ds9": write_ds9, "crtf": write_crtf}
 each_format = pytest.mark.parametrize("form", WRITERS)
@@ -149,6 +152,39 @@ def test_colours_tell_structure_and_trouble(tmp_path, form):
         region.visual["color" if form == "crtf" else "facecolor"] for region in written(tmp_path, form, table)
     ]
     assert colours == ["cyan", "green", "white", "magenta"]
+
+
+@each_format
+def test_colours_tell_the_class_where_there_is_one(tmp_path, form):
+    table = components(6).select(np.arange(6)).with_columns({"flags": [0, 0, flag("edge"), 0, 0, 0]})
+    kinds = np.array([*CLASSES, ""])
+    path = WRITERS[form](tmp_path / f"out.{form}", table, kinds=kinds)
+    regions = Regions.read(path, format=form)
+    colours = [region.visual["color" if form == "crtf" else "facecolor"] for region in regions]
+    assert colours == [*(CLASS_COLOURS[kind] for kind in CLASSES), "green"]
+    assert [region.visual.get("linestyle", "-") in ("--", "dashed") for region in regions] == [
+        row == 2 for row in range(6)
+    ]
+    for region, kind, name in zip(regions, kinds.tolist(), table.name.tolist(), strict=True):
+        if form == "ds9":
+            assert region.meta["text"] == name
+            assert region.meta.get("tag", []) == ([kind] if kind else [])
+        else:
+            assert region.meta["label"] == f"{name} {kind}".strip()
+    assert all(f"{kind} {colour}" in path.read_text() for kind, colour in CLASS_COLOURS.items())
+
+
+def test_components_have_the_class_of_their_source():
+    catalogue = catalogues.catalogue(7)
+    assert component_classes(catalogue) is None
+    declared = next(each for each in FURTHER if each.name == "class")
+    kinds = np.array(CLASSES)[np.arange(len(catalogue.sources)) % 5]
+    rows = np.arange(len(catalogue.sources))[::-1]
+    sources = catalogue.sources.with_columns({"class": kinds}, [declared]).select(rows)
+    told = component_classes(replace(catalogue, sources=sources))
+    wanted = dict(zip(sources.ids.tolist(), sources["class"].tolist(), strict=True))
+    assert told is not None
+    assert told.tolist() == [wanted[number] for number in catalogue.components["source_id"].tolist()]
 
 
 @each_format

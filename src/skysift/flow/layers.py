@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.flow.style import DOUBTFUL, EXTENDED, MEANINGS, ON_TOP, PAPER, STRUCTURES, png, sheet
+from skysift.flow.style import DOUBTFUL, EXTENDED, INK, MEANINGS, ON_TOP, PAPER, STRUCTURES, png, sheet
 from skysift.io.regions import Drawn
 from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
 from skysift.sky.lines import Lines
 from skysift.sky.table import Table
+from skysift.sky.truth import CLASS_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,17 +49,24 @@ class Layer:
 def outline_groups(sources: Table, drawn: Drawn | None = None) -> dict[str, tuple[str, NDArray[np.bool_]]]:
     """What is told apart by colour: label -> colour and rows; doubtful rows form a group of their own.
 
-    So do compact sources on top of extended ones. What is drawn by lines is in no group.
+    So do compact sources on top of extended ones. Sources that a network gave a class are told apart by that. What is
+    drawn by lines is in no group.
     """
     own = np.zeros(len(sources), np.bool_) if drawn is None else np.isin(sources.ids, drawn.outlines.owner)
     doubt = doubtful(sources["flags"]) & ~own
     on_top = np.zeros(len(sources), np.bool_)
     if "parent_id" in sources:
         on_top = (sources["parent_id"] > 0) & ~doubt & ~own
-    groups = {
-        f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~(doubt | own | on_top))
-        for name, colour in STRUCTURES.items()
-    }
+    if "class" in sources and (sources["class"] != "").any():
+        groups = {
+            name or "no class": (colour, (sources["class"] == name) & ~(doubt | own | on_top))
+            for name, colour in (*CLASS_COLOURS.items(), ("", INK))
+        }
+    else:
+        groups = {
+            f"{name}: {MEANINGS[name]}": (colour, (sources["structure"] == name) & ~(doubt | own | on_top))
+            for name, colour in STRUCTURES.items()
+        }
     groups["on top of an extended source"] = (ON_TOP, on_top)
     groups["doubtful: see its flags"] = (DOUBTFUL, doubt)
     return groups

@@ -2,8 +2,9 @@
 
 On the sky the ellipses are ICRS; rows without sky coordinates are drawn in pixels. What has no shape is drawn
 as a cross, an island as the box of its pixels. Colours tell the structure (S cyan, C green, M white); magenta is
-a row with a flag of doubt, blue a row of a survey that does not count. The text is written directly, in one pass:
-the `regions` package, which reads both, needs minutes where this needs a second.
+a row with a flag of doubt, blue a row of a survey that does not count. Where rows have a class, colours tell that
+instead, rows with a flag of doubt are dashed, and the class is a tag (DS9) or stands behind the name (CRTF). The text
+is written directly, in one pass: the `regions` package, which reads both, needs minutes where this needs a second.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.io.output import whole_file
+from skysift.sky.catalogue import Catalogue
 from skysift.sky.flags import doubtful
 from skysift.sky.frame import Frame
 from skysift.sky.lines import Lines
 from skysift.sky.table import Table
+from skysift.sky.truth import CLASS_COLOURS
 
-__all__ = ["Drawn", "write_crtf", "write_ds9"]
+__all__ = ["Drawn", "component_classes", "write_crtf", "write_ds9"]
 
 _COLOURS = {"S": "cyan", "C": "green", "M": "white", "E": "yellow"}
 _DOUBT, _DUPLICATE = "magenta", "blue"
 _LEGEND = "S cyan, C green, M white, E yellow, magenta where a flag tells of doubt"
 _OF_SURVEY = ", blue what another row counts for"
+_DASHED = " dash=1"
 
 Floats = NDArray[np.float64]
+Texts = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def write_ds9(
     frame: Frame | None = None,
     *,
     drawn: Drawn | None = None,
+    kinds: Texts | None = None,
     overwrite: bool = False,
 ) -> Path:
     """The file written: a DS9 region file with one ellipse a row, or one box an island.
@@ -73,6 +79,8 @@ def write_ds9(
         these are drawn as crosses.
     drawn
         Rows that are drawn by their outlines and spines, on the pixels of `frame`.
+    kinds
+        Class of each row; by default the column ``class`` of the table, if it has one.
     overwrite
         Replace what is there.
 
@@ -81,7 +89,7 @@ def write_ds9(
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
-    return _write(path, chain(_ds9_lines(table, frame), _ds9_drawn(drawn, frame)), overwrite)
+    return _write(path, chain(_ds9_lines(table, frame, kinds), _ds9_drawn(drawn, frame)), overwrite)
 
 
 def write_crtf(
@@ -90,6 +98,7 @@ def write_crtf(
     frame: Frame | None = None,
     *,
     drawn: Drawn | None = None,
+    kinds: Texts | None = None,
     overwrite: bool = False,
 ) -> Path:
     """The file written: a CASA region file with one ellipse a row, or one box an island.
@@ -105,6 +114,8 @@ def write_crtf(
         these are drawn as crosses.
     drawn
         Rows that are drawn by their outlines and spines, on the pixels of `frame`.
+    kinds
+        Class of each row; by default the column ``class`` of the table, if it has one.
     overwrite
         Replace what is there.
 
@@ -113,7 +124,7 @@ def write_crtf(
     OutputError
         The file exists and `overwrite` is false, or the place cannot be written.
     """
-    return _write(path, chain(_crtf_lines(table, frame), _crtf_drawn(drawn, frame)), overwrite)
+    return _write(path, chain(_crtf_lines(table, frame, kinds), _crtf_drawn(drawn, frame)), overwrite)
 
 
 def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
@@ -123,17 +134,13 @@ def _write(path: str | Path, lines: Iterable[str], overwrite: bool) -> Path:
     return Path(path)
 
 
-def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
+def _ds9_lines(table: Table, frame: Frame | None, kinds: Texts | None) -> Iterator[str]:
     """The lines of a DS9 file: angles from +x (west, on the sky) towards +y; pixels are 1-based."""
-    labels, colours = _labels(table, "{};#"), _row_colours(table)
     yield "# Region file format: DS9 version 4.1"
-    yield _legend(table)
+    yield _legend(table, kinds)
     yield 'global color=green width=1 font="helvetica 10 normal roman" select=1'
     tags = [" tag={duplicate}" if again else "" for again in _duplicates(table).tolist()]
-    style = [
-        f"# color={colour} text={{{label}}}{tag}"
-        for colour, label, tag in zip(colours, labels, tags, strict=True)
-    ]
+    style = [f"# {look}{tag}" for look, tag in zip(_ds9_looks(table, kinds), tags, strict=True)]
     if table.kind == "islands":
         yield "image"
         for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
@@ -156,12 +163,11 @@ def _ds9_lines(table: Table, frame: Frame | None) -> Iterator[str]:
         yield f"point({x1:.4f},{y1:.4f}) {look} point=x"
 
 
-def _crtf_lines(table: Table, frame: Frame | None) -> Iterator[str]:
+def _crtf_lines(table: Table, frame: Frame | None, kinds: Texts | None) -> Iterator[str]:
     """The lines of a CRTF file: angles run from north (or +y) through east (or -x); pixels are 0-based."""
-    labels, colours = _labels(table, "'\"[],#"), _row_colours(table)
     yield "#CRTFv0"
-    yield _legend(table)
-    style = [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]
+    yield _legend(table, kinds)
+    style = _crtf_looks(table, kinds)
     if table.kind == "islands":
         for x0, x1, y0, y1, look in _rows(np.arange(len(table)), *_edges(table), style):
             yield f"box [[{x0:.1f}pix, {y0:.1f}pix], [{x1:.1f}pix, {y1:.1f}pix]], {look}"
@@ -186,15 +192,15 @@ def _ds9_drawn(drawn: Drawn | None, frame: Frame | None) -> Iterator[str]:
     """Polygons, those of holes excluded, and spines as segments, which other readers pass over as comments."""
     if drawn is None:
         return
-    labels, colours = _labels(drawn.table, "{};#"), _row_colours(drawn.table)
+    looks = _ds9_looks(drawn.table, None)
     for on_sky, lines, spine in _placed(drawn, frame):
         if len(lines.owner):
             yield "icrs" if on_sky else "image"
         for row, hole, points in lines.each(drawn.table):
             numbers = ",".join(f"{a:.7f}" for a in (points + (not on_sky)).ravel().tolist())
-            look = f"color={colours[row]} text={{{labels[row]}}}"
+            look = looks[row]
             if spine:
-                yield f"# segment({numbers}) {look} dash=1"
+                yield f"# segment({numbers}) {look.removesuffix(_DASHED)}{_DASHED}"
             else:
                 yield f"{'-' * hole}polygon({numbers}) # {look}"
 
@@ -203,11 +209,11 @@ def _crtf_drawn(drawn: Drawn | None, frame: Frame | None) -> Iterator[str]:
     """Polygons, those of holes excluded, and spines as lines from point to point."""
     if drawn is None:
         return
-    labels, colours = _labels(drawn.table, "'\"[],#"), _row_colours(drawn.table)
+    looks = _crtf_looks(drawn.table, None)
     for on_sky, lines, spine in _placed(drawn, frame):
         unit, system = ("deg", ", coord=ICRS") if on_sky else ("pix", "")
         for row, hole, points in lines.each(drawn.table):
-            look = f"color={colours[row]}, label='{labels[row]}'"
+            look = looks[row]
             corners = [f"[{a:.7f}{unit}, {b:.7f}{unit}]" for a, b in points.tolist()]
             if spine:
                 for begin, end in pairwise(corners):
@@ -301,8 +307,57 @@ def _labels(table: Table, unwanted: str) -> list[str]:
     return [text.translate({ord(character): " " for character in unwanted}) for text in texts]
 
 
-def _legend(table: Table) -> str:
-    return f"# colours: {_LEGEND}{_OF_SURVEY if 'primary' in table else ''}"
+def component_classes(catalogue: Catalogue) -> Texts | None:
+    """The class of each component, which is that of its source; None where sources have no class."""
+    sources, components = catalogue.sources, catalogue.components
+    if "class" not in sources or "class" in components:
+        return None
+    order = np.argsort(sources.ids, kind="stable")
+    place = np.searchsorted(sources.ids, components["source_id"], sorter=order)
+    known = place < len(sources)
+    row = order[np.where(known, place, 0)] if len(sources) else np.zeros(len(components), np.int64)
+    known[known] = sources.ids[row[known]] == components["source_id"][known]
+    result = np.zeros(len(components), sources["class"].dtype)
+    result[known] = sources["class"][row[known]]
+    return result
+
+
+def _kinds(table: Table, kinds: Texts | None) -> list[str] | None:
+    """Class of each row; None where no row has one."""
+    if kinds is None and "class" in table:
+        kinds = table["class"]
+    return None if kinds is None or not (kinds != "").any() else kinds.tolist()
+
+
+def _ds9_looks(table: Table, kinds: Texts | None) -> list[str]:
+    """Colour, text, and class of each row; dashed where it has a class and is doubtful."""
+    labels, colours, told = _labels(table, "{};#"), _row_colours(table, kinds), _kinds(table, kinds)
+    looks = [f"color={colour} text={{{label}}}" for colour, label in zip(colours, labels, strict=True)]
+    if told is None:
+        return looks
+    tags = [f" tag={{{kind}}}" if kind else "" for kind in told]
+    lines = [_DASHED if bad else "" for bad in doubtful(table["flags"]).tolist()]
+    return [look + tag + line for look, tag, line in zip(looks, tags, lines, strict=True)]
+
+
+def _crtf_looks(table: Table, kinds: Texts | None) -> list[str]:
+    """Colour and label of each row, the class behind the name; dashed where it has a class and is doubtful."""
+    labels, colours, told = _labels(table, "'\"[],#"), _row_colours(table, kinds), _kinds(table, kinds)
+    if told is None:
+        return [f"color={colour}, label='{label}'" for colour, label in zip(colours, labels, strict=True)]
+    rows = zip(colours, labels, told, doubtful(table["flags"]).tolist(), strict=True)
+    return [
+        f"color={colour}, {'linestyle=--, ' if bad else ''}label='{label}{f' {kind}' if kind else ''}'"
+        for colour, label, kind, bad in rows
+    ]
+
+
+def _legend(table: Table, kinds: Texts | None) -> str:
+    legend = _LEGEND
+    if _kinds(table, kinds) is not None:
+        legend = ", ".join(f"{kind} {colour}" for kind, colour in CLASS_COLOURS.items())
+        legend += ", dashed where a flag tells of doubt"
+    return f"# colours: {legend}{_OF_SURVEY if 'primary' in table else ''}"
 
 
 def _duplicates(table: Table) -> NDArray[np.bool_]:
@@ -310,16 +365,16 @@ def _duplicates(table: Table) -> NDArray[np.bool_]:
     return ~table["primary"] if "primary" in table else np.zeros(len(table), np.bool_)
 
 
-def _row_colours(table: Table) -> list[str]:
-    rows = zip(
-        table["structure"].tolist() if "structure" in table else ["S"] * len(table),
-        doubtful(table["flags"]).tolist(),
-        _duplicates(table).tolist(),
-        strict=True,
-    )
+def _row_colours(table: Table, kinds: Texts | None) -> list[str]:
+    told = _kinds(table, kinds)
+    again = _duplicates(table).tolist()
+    if told is not None:
+        rows = zip(told, again, strict=True)
+        return [_DUPLICATE if other else CLASS_COLOURS.get(kind, "green") for kind, other in rows]
+    structure = table["structure"].tolist() if "structure" in table else ["S"] * len(table)
     return [
-        _DUPLICATE if again else _DOUBT if bad else _COLOURS.get(structure, "green")
-        for structure, bad, again in rows
+        _DUPLICATE if other else _DOUBT if bad else _COLOURS.get(letter, "green")
+        for letter, bad, other in zip(structure, doubtful(table["flags"]).tolist(), again, strict=True)
     ]
 
 

@@ -16,10 +16,18 @@ from skysift.sky.frame import Frame
 from skysift.sky.mask import Mask
 from skysift.sky.table import Rows, Table
 
-__all__ = ["CLASSES", "SPURIOUS", "Truth"]
+__all__ = ["CLASSES", "CLASS_COLOURS", "SPURIOUS", "Truth"]
 
 SPURIOUS = "spurious"
 CLASSES: tuple[str, ...] = (SPURIOUS, "compact", "extended", "extended-multisland", "flagged")
+CLASS_COLOURS = {
+    "compact": "#56b4e9",
+    "extended": "#f0e442",
+    "extended-multisland": "#009e73",
+    SPURIOUS: "#d55e00",
+    "flagged": "#cc79a7",
+}
+"""Over a map, in regions and pictures; told apart by those who see few colours too (Okabe & Ito 2008)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
 from skysift.io.format import FileFormat
-from skysift.io.regions import write_crtf, write_ds9
+from skysift.io.regions import component_classes, write_crtf, write_ds9
 from skysift.measure.characterise import counts
 from skysift.sky.box import Box, PixelRegion, Region
 from skysift.sky.catalogue import Catalogue
@@ -390,8 +390,9 @@ def _write_tables(finding: Finding, folder: ProductFolder, formats: Sequence[str
             place = folder.path(f"{extra}{writer.suffixes[0]}")
             writer.write_table(rows, place, finding.catalogue.provenance)
     drawn, components = drawn_sources(finding), finding.catalogue.components
-    write_ds9(folder.path("regions.reg"), components, finding.image.frame, drawn=drawn)
-    write_crtf(folder.path("regions.crtf"), components, finding.image.frame, drawn=drawn)
+    kinds = component_classes(finding.catalogue)
+    write_ds9(folder.path("regions.reg"), components, finding.image.frame, drawn=drawn, kinds=kinds)
+    write_crtf(folder.path("regions.crtf"), components, finding.image.frame, drawn=drawn, kinds=kinds)
     if EXTENDED_MOC in folder.names:
         write_area(finding, folder.path(EXTENDED_MOC))
     for name, found in finding.tables.items():

@@ -51,7 +51,7 @@ from skysift.flow.survey_tables import area_table
 from skysift.flow.validation import match_page
 from skysift.io.format import FileFormat
 from skysift.io.moc import holes_of, moc_area, moc_of, write_moc
-from skysift.io.regions import write_crtf, write_ds9
+from skysift.io.regions import component_classes, write_crtf, write_ds9
 from skysift.measure.characterise import counts
 from skysift.sky.schema import TABLES
 
@@ -332,7 +332,7 @@ class _Run:
                 writer.write_table(comparisons(survey.checks), folder.path(f"{CHECKS}{suffix}"), told)
                 writer.write_table(area_table(survey.coverage), folder.path(f"{AREAS}{suffix}"), told)
             for write, name in zip((write_ds9, write_crtf), REGIONS, strict=True):
-                write(folder.path(name), catalogue.components)
+                write(folder.path(name), catalogue.components, kinds=component_classes(catalogue))
             write_moc(survey.moc, folder.path(COVERED))
             write_moc(survey.holes, folder.path(HOLES))
             survey.coverage.write(folder.path(DEPTH), told)
