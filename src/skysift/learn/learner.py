@@ -42,6 +42,11 @@ class Learner(ABC, Generic[O]):
     def __init__(self, options: O) -> None:
         self.options = options
 
+    @property
+    def faintest(self) -> float:
+        """Peak over noise of the labels below which, for this model, nothing is there; 0 where it has no such limit."""
+        return float(getattr(self.options, "faintest", 0.0))
+
     @abstractmethod
     def net(self) -> nn.Module:
         """The network with fresh weights, drawn from torch's generator."""

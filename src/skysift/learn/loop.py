@@ -21,8 +21,9 @@ from skysift.learn.device import out_of_memory, precision_on
 from skysift.learn.fields import Field
 from skysift.learn.learner import Learner
 from skysift.learn.optim import Average, make_optimizer, rate
-from skysift.learn.options import TrainOptions
+from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.learn.samples import Samples
+from skysift.learn.selection import found_again, selected
 
 __all__ = ["LOG", "STATE", "Trained", "train"]
 
@@ -49,6 +50,8 @@ class Trained:
         How many steps were made in all.
     stopped
         Why training ended before its last step; empty where it did not.
+    put_back
+        How many labels below the limits were put back; None where none were to be, or training ended before.
     """
 
     weights: Mapping[str, Tensor]
@@ -56,6 +59,7 @@ class Trained:
     step: int
     steps: int
     stopped: str = ""
+    put_back: int | None = None
 
 
 @dataclass
@@ -72,6 +76,7 @@ class _State:
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     best_numbers: dict[str, float] = field(default_factory=dict)
     worse: int = 0  # validations since the best
+    back: list[Tensor] | None = None  # rows of the labels of each field that were put back
     numbers: dict[str, float] = field(default_factory=dict)  # of the last validation
 
     def save(self, path: Path, key: str) -> None:
@@ -90,6 +95,7 @@ class _State:
                 "best_weights": self.best_weights,
                 "best_numbers": self.best_numbers,
                 "worse": self.worse,
+                "back": self.back,
             },
             part,
         )
@@ -113,7 +119,7 @@ class _State:
         self.net.load_state_dict(stored["net"])
         self.optimizer.load_state_dict(stored["optimizer"])
         self.average.values = stored["average"]
-        for name in ("split", "step", "best", "best_step", "best_weights", "best_numbers", "worse"):
+        for name in ("split", "step", "best", "best_step", "best_weights", "best_numbers", "worse", "back"):
             setattr(self, name, stored[name])
 
 
@@ -125,6 +131,7 @@ def train(
     *,
     device: torch.device,
     start: Mapping[str, Tensor] | None = None,
+    selection: SelectionOptions | None = None,
     key: str = "",
     progress: Progress | None = None,
 ) -> Trained:
@@ -148,6 +155,8 @@ def train(
         Where the network runs.
     start
         Weights to begin with, for fine-tuning; None for fresh ones.
+    selection
+        Which labels are learnt, and which of the others are put back on the way; None for all.
     key
         What decides the training; a state with another key is refused.
     progress
@@ -170,40 +179,76 @@ def train(
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
     kind = precision_on(device, options.precision)
-    samples = Samples(
-        fields, options.crop, options.batch * options.accumulate, options.random_seed, masks=learner.masks
-    )
+    limits = selection or SelectionOptions()
     log = _Log(folder / LOG, state.step)
     told = progress or _silent
     told("train", state.step, options.steps)
     stopped = _stopped(state, options)
     sums: dict[str, float] = {}
-    with contextlib.closing(_batches(learner, samples, state.step)) as batches:
-        while state.step < options.steps and not stopped:
-            batch = next(batches)
-            for group in state.optimizer.param_groups:
-                group["lr"] = rate(state.step, options)
-            terms = _step(learner, state, batch, device, kind, options)
-            if not math.isfinite(sum(terms.values())):
-                raise DataError(
-                    f"the loss is not a number at step {state.step + 1}",
-                    got=", ".join(f"{name} {value:.3g}" for name, value in terms.items()),
-                    todo="give a lower learning_rate, and --fresh or another --out"
-                    + ("; --start begins with the last good weights" if state.best_weights else ""),
-                )
-            state.average.update(state.net, state.step)
-            state.step += 1
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value
-            sums["n"] = sums.get("n", 0.0) + 1.0
-            told("train", state.step, options.steps)
-            if state.step % options.validate_every == 0 or state.step == options.steps:
-                _validate(learner, state, fields, device)
-                log.add(state, sums, rate(state.step - 1, options))
-                sums = {}
-                state.save(folder / STATE, key)
-                stopped = _stopped(state, options)
-    return Trained(state.best_weights, state.best_numbers, state.best_step, state.step, stopped)
+    turn = options.steps
+    if limits.put_back is not None:
+        turn = max(1, min(options.steps - 1, round(limits.put_back_after * options.steps)))
+    while state.step < options.steps and not stopped:
+        if state.back is None and state.step == turn:
+            told("put back", 0, 1)
+            with _averaged(state):
+                rows = found_again(learner, state.net, fields, limits, device)
+            state.back = [torch.from_numpy(each) for each in rows]
+            told("put back", 1, 1)
+        until = turn if state.back is None else options.steps
+        samples = _samples(learner, fields, options, limits, state.back)
+        with contextlib.closing(_batches(learner, samples, state.step)) as batches:
+            while state.step < until and not stopped:
+                batch = next(batches)
+                for group in state.optimizer.param_groups:
+                    group["lr"] = rate(state.step, options)
+                terms = _step(learner, state, batch, device, kind, options)
+                if not math.isfinite(sum(terms.values())):
+                    raise DataError(
+                        f"the loss is not a number at step {state.step + 1}",
+                        got=", ".join(f"{name} {value:.3g}" for name, value in terms.items()),
+                        todo="give a lower learning_rate, and --fresh or another --out"
+                        + ("; --start begins with the last good weights" if state.best_weights else ""),
+                    )
+                state.average.update(state.net, state.step)
+                state.step += 1
+                for name, value in terms.items():
+                    sums[name] = sums.get(name, 0.0) + value
+                sums["n"] = sums.get("n", 0.0) + 1.0
+                told("train", state.step, options.steps)
+                if state.step % options.validate_every == 0 or state.step == options.steps:
+                    _validate(learner, state, fields, device)
+                    log.add(state, sums, rate(state.step - 1, options))
+                    sums = {}
+                    state.save(folder / STATE, key)
+                    stopped = _stopped(state, options)
+    n_back = None if state.back is None else sum(len(each) for each in state.back)
+    return Trained(state.best_weights, state.best_numbers, state.best_step, state.step, stopped, n_back)
+
+
+def _samples(
+    learner: Learner[Any],
+    fields: Sequence[Field],
+    options: TrainOptions,
+    limits: SelectionOptions,
+    back: Sequence[Tensor] | None,
+) -> Samples:
+    """Crops of fields whose labels are those that are learnt now."""
+    rows = [None] * len(fields) if back is None else [each.cpu().numpy() for each in back]
+    chosen = [selected(one, limits, mine) for one, mine in zip(fields, rows, strict=True)]
+    n = options.batch * options.accumulate
+    return Samples(chosen, options.crop, n, options.random_seed, masks=learner.masks)
+
+
+@contextlib.contextmanager
+def _averaged(state: _State) -> Generator[None]:
+    """The network with the running mean of its weights, as it is judged; its own come back."""
+    own = {name: value.clone() for name, value in state.net.state_dict().items()}
+    state.net.load_state_dict(state.average.values)
+    state.net.eval()
+    with torch.no_grad():
+        yield
+    state.net.load_state_dict(own)
 
 
 def _stopped(state: _State, options: TrainOptions) -> str:
@@ -283,12 +328,8 @@ def _tried_step(
 
 def _validate(learner: Learner[Any], state: _State, fields: Sequence[Field], device: torch.device) -> None:
     """Judge the running mean of the weights; keep it where it is the best so far."""
-    own = {name: value.clone() for name, value in state.net.state_dict().items()}
-    state.net.load_state_dict(state.average.values)
-    state.net.eval()
-    with torch.no_grad():
+    with _averaged(state):
         numbers = learner.validate(state.net, fields, device)
-    state.net.load_state_dict(own)
     score = numbers.get(learner.better, -math.inf)
     if not math.isfinite(score):
         score = -math.inf

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
-__all__ = ["TrainOptions"]
+__all__ = ["SelectionOptions", "TrainOptions"]
 
 
 class TrainOptions(Options):
@@ -48,4 +48,41 @@ class TrainOptions(Options):
     def _crop_fits_strides(self) -> Self:
         if self.crop % 32:
             raise ValueError(f"crop is a multiple of 32 pixels, not {self.crop}")
+        return self
+
+
+class SelectionOptions(Options):
+    """Which labels a model learns: all as bright as these limits, which are in units of the noise."""
+
+    peak: float = option(
+        0.0,
+        unit="sigma",
+        at_least=0.0,
+        doc="Labels with a lower peak (surface brightness in a beam) are not learnt.",
+    )
+    flux: float = option(0.0, unit="sigma", at_least=0.0, doc="Labels with less flux are not learnt.")
+    below: Literal["ignored", "negative"] = option(
+        "ignored",
+        doc="Labels that are not learnt are neither right nor wrong (ignored), or as if nothing were there (negative).",
+    )
+    put_back: float | None = option(
+        None,
+        above=0.0,
+        below=1.0,
+        doc="Labels below the limits that the network finds with a higher objectness are learnt for the rest of the "
+        "training; null: none.",
+    )
+    put_back_after: float = option(
+        0.5, above=0.0, below=1.0, doc="Part of the steps after which they are put back."
+    )
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        given = self.model_fields_set
+        limited = self.peak > 0.0 or self.flux > 0.0
+        for name in ("below", "put_back", "put_back_after"):
+            if name in given and not limited and getattr(self, name) is not None:
+                raise ValueError(f"{name} does nothing without a limit: give peak or flux")
+        if "put_back_after" in given and self.put_back is None:
+            raise ValueError("put_back_after does nothing without put_back")
         return self
