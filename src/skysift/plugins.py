@@ -72,6 +72,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "measure": ("skysift.flow.steps.measure:MeasureStep", "skysift.measure.options:MeasureOptions"),
         "judge": ("skysift.flow.steps.judge:JudgeStep", "skysift.find.neural.options:JudgeOptions"),
+        "candidates": (
+            "skysift.flow.steps.candidates:CandidatesStep",
+            "skysift.flow.training.options:CandidatesOptions",
+        ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
     },
     "command": {
@@ -89,8 +93,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "survey": ("skysift.cli.survey:survey", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
+        "finetune": ("skysift.cli.finetune:finetune", ""),
         "models": ("skysift.cli.models:models", ""),
         "judge": ("skysift.cli.judge:judge", ""),
+        "candidates": ("skysift.cli.candidates:candidates", ""),
         "export": ("skysift.cli.export:export", ""),
     },
     "format": {

@@ -4,9 +4,13 @@ import importlib.util
 import json
 
 import pytest
+import torch
 import yaml
 from tests.commands import called
 from tests.flow.test_training import RECIPE
+
+from skysift.learn.checkpoint import Card, write_checkpoint
+from skysift.learn.options import SelectionOptions
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +36,34 @@ def test_models_tells_of_weights(folder, trained):
     done = called("models", folder / "out" / "mini.safetensors")
     assert done.returncode == 0, done.stderr
     assert "mini: a try" in done.stdout
-    assert "trained on  continuum, 3 steps" in done.stdout
+    assert "trained on  2 continuum skies (0.051 Mpix, 560 MHz); 3 steps" in done.stdout
+    assert "kept        1 continuum sky (0.026 Mpix, 560 MHz), for validation" in done.stdout
+    assert "at a threshold of 0." in done.stdout
     told = json.loads(called("models", folder / "out" / "mini.safetensors", "--json").stdout)
     assert told[0]["model"] == "yolo-dense"
     assert told[0]["checksum"].startswith("sha256:")
+
+
+def test_models_tells_how_weights_went_on(tmp_path):
+    fields = [{"name": "map-0", "map": "own.fits", "labels": "own.reg", "held": 0.2}]
+    limits = SelectionOptions(peak=5, put_back=0.8).to_dict()
+    training = {
+        "fields": fields, "step": 40, "started_from": "sha256:" + "0123456789abcdef" * 4, "before": {"score": 0.5},
+        "improved": False, "selection": limits, "put_back": 12,
+    }  # fmt: skip
+    card = Card("yolo-dense", "own", "my map", training=training, numbers={"score": 0.4})
+    write_checkpoint(tmp_path / "own.safetensors", {"a": torch.zeros(3)}, card)
+    told = called("models", tmp_path / "own.safetensors").stdout.splitlines()
+    assert told[:7] == [
+        "own: my map",
+        "  model       yolo-dense, 3 parameters, 0.0 MB",
+        "  trained on  own.fits; 40 steps",
+        "  kept        the upper 20% of own.fits, for validation",
+        "  begun with  sha256:0123456789abcdef",
+        "  selection   labels from 5 sigma (peak) and 0 sigma (flux), others ignored, 12 put back",
+        "  measured    score 0.400 (before 0.500)",
+    ]
+    assert told[-1] == "  warning     not better than the weights that they began with"
 
 
 def test_bad_calls_are_told_in_a_line(folder):

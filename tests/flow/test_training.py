@@ -167,6 +167,25 @@ def test_products_tell_their_story(made):
         train_products(recipe, done.folder, device="cpu")
 
 
+def test_a_selection_is_part_of_the_recipe_and_the_card_tells_what_was_put_back(tmp_path):
+    path = written(tmp_path, selection={"peak": 6, "put_back": 0.5})
+    assert "selection" not in read_recipe(written(tmp_path)).to_dict()
+    path = written(tmp_path, selection={"peak": 6, "put_back": 0.5})
+    recipe = read_recipe(path, {"selection.put_back_after": "0.4", "train.steps": "3"})
+    assert recipe.to_dict()["selection"]["put_back_after"] == 0.4
+    made = train_products(recipe, tmp_path / "out", device="cpu", threads=1)
+    assert made.card.training["put_back"] == made.trained.put_back == 0  # three steps find nothing
+    assert made.card.training["selection"]["peak"] == 6.0
+    with pytest.raises(UsageError, match="no label is left to learn"):
+        train_products(
+            read_recipe(path, {"selection.peak": "1e9"}), tmp_path / "none", device="cpu", threads=1
+        )
+    with pytest.raises(
+        OptionError, match=r"selection of the recipe: .*put_back does nothing without a limit"
+    ):
+        read_recipe(written(tmp_path, selection={"put_back": 0.5}))
+
+
 def test_a_broken_training_goes_on_with_its_fields(made, tmp_path, monkeypatch):
     done, recipe = made
     taken = loop._tried_step

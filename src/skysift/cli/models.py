@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from skysift.cli.learning import needs_learn
 
 if TYPE_CHECKING:
-    from skysift.learn.checkpoint import Checkpoint
+    from skysift.learn.checkpoint import Card, Checkpoint
 
 __all__ = ["models"]
 
@@ -25,7 +26,7 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    r"""List weights: name, model, what they are for, what was measured, size and checksum.
+    r"""List weights: name, task, model, what they were trained on, what was measured, size and checksum.
 
     \b
     Examples:
@@ -58,16 +59,70 @@ def _told(one: Checkpoint) -> dict[str, Any]:
 
 def _text(one: Checkpoint) -> str:
     """A few lines for a person."""
-    told = _told(one)
-    numbers = ", ".join(f"{name} {value:.3f}" for name, value in one.card.numbers.items())
-    kinds = sorted(
-        {str(each.get("simulator") or each.get("map")) for each in one.card.training.get("fields", [])}
-    )
-    lines = [
-        f"{one.card.name}: {one.card.task or 'no task told'}",
-        f"  model       {one.card.model}, {told['parameters']:,} parameters, {told['bytes'] / 1e6:.1f} MB",
-        f"  trained on  {', '.join(kinds) or 'not told'}, {one.card.training.get('step', '?')} steps",
-        f"  measured    {numbers or 'not told'}",
-        f"  checksum    {one.checksum}",
+    card, told = one.card, _told(one)
+    training = card.training
+    fields = training.get("fields", [])
+    learnt = _skies([each for each in fields if each.get("held") != 1.0])
+    kept = _skies([each for each in fields if each.get("held") == 1.0])
+    parts = [
+        f"the upper {each['held']:.0%} of {each['map']}"
+        for each in fields
+        if each.get("map") and each.get("held")
     ]
+    lines = [
+        f"{card.name}: {card.task or 'no task told'}",
+        f"  model       {card.model}, {told['parameters']:,} parameters, {told['bytes'] / 1e6:.1f} MB",
+        f"  trained on  {learnt or 'not told'}; {training.get('step', '?')} steps",
+    ]
+    if kept or parts:
+        lines.append(f"  kept        {', '.join(part for part in (kept, *parts) if part)}, for validation")
+    if training.get("started_from"):
+        lines.append(f"  begun with  {training['started_from'][:23]}")
+    if "selection" in training:
+        lines.append(f"  selection   {_selection(training)}")
+    lines += [f"  measured    {_numbers(card)}", f"  checksum    {one.checksum}"]
+    if training.get("improved") is False:
+        lines.append("  warning     not better than the weights that they began with")
     return "\n".join(lines)
+
+
+def _skies(fields: Sequence[Mapping[str, Any]]) -> str:
+    """What fields are: how many skies of which simulator, with their size and frequencies, and names of maps."""
+    told = []
+    for name in dict.fromkeys(str(each["simulator"]) for each in fields if each.get("simulator")):
+        skies = [each.get("options") or {} for each in fields if each.get("simulator") == name]
+        area = sum(float(each.get("n_pixels", 0)) ** 2 for each in skies) / 1e6
+        hertz = sorted(
+            {float(each["frequency"]) for each in skies if isinstance(each.get("frequency"), int | float)}
+        )
+        band = "" if not hertz else f", {hertz[0] / 1e6:.0f}"
+        band += f" to {hertz[-1] / 1e6:.0f}" if len(hertz) > 1 else ""
+        size = f"{area:.0f}" if area >= 10 else f"{area:.2g}"
+        told.append(
+            f"{len(skies)} {name} {'sky' if len(skies) == 1 else 'skies'} ({size} Mpix{band + ' MHz' if band else ''})"
+        )
+    maps = [
+        f"{each['map']}{' with made sources' if each.get('inject') else ''}"
+        for each in fields
+        if each.get("map")
+    ]
+    return ", ".join([*told, *dict.fromkeys(maps)])
+
+
+def _numbers(card: Card) -> str:
+    """What was measured, with what it was before where the weights began with others, and the threshold."""
+    before = card.training.get("before", {})
+    told = [
+        f"{name} {value:.3f}" + (f" (before {before[name]:.3f})" if name in before else "")
+        for name, value in card.numbers.items()
+    ]
+    if told and "threshold" in card.settings:
+        told.append(f"at a threshold of {card.threshold:.2f}")
+    return ", ".join(told) or "not told"
+
+
+def _selection(training: Mapping[str, Any]) -> str:
+    """Which labels were learnt."""
+    limits = training["selection"]
+    told = f"labels from {limits['peak']:g} sigma (peak) and {limits['flux']:g} sigma (flux), others {limits['below']}"
+    return told + (f", {training['put_back']} put back" if "put_back" in training else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +18,13 @@ from skysift.cli.flags import (
     folder_of,
     read_pairs,
 )
-from skysift.cli.learning import DeviceFlag, needs_learn
+from skysift.cli.learning import DeviceFlag, ThreadsFlag, needs_learn
 from skysift.cli.progress import Watch
 
 if TYPE_CHECKING:
     from skysift.flow.steps.train import TrainedModel
 
-__all__ = ["train"]
+__all__ = ["summary", "tell_warnings", "train"]
 
 
 def train(
@@ -42,10 +43,7 @@ def train(
         typer.Option("--start", metavar="WEIGHTS", help="Begin with these weights: a name or a file."),
     ] = None,
     device: DeviceFlag = None,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", metavar="N", help="Threads of the network; all cores by default."),
-    ] = None,
+    threads: ThreadsFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
     fresh: FreshFlag = False,
@@ -88,21 +86,44 @@ def train(
             fresh=fresh,
             progress=watch,
         )
+    tell_warnings(made)
     if not quiet:
-        print(_summary(made))
+        print(summary(made))
 
 
-def _summary(made: TrainedModel) -> str:
+def tell_warnings(made: TrainedModel) -> None:
+    """Say on the error stream where the new weights are not better than those they began with."""
+    if made.improved is False:
+        print(f"skysift: warning: {made.manifest.warnings[0]}", file=sys.stderr)
+
+
+def summary(made: TrainedModel) -> str:
     """A few lines about what was trained and where to look."""
     lines = [
         made.card.name,
         f"  model       {made.card.model}, {made.trained.steps} steps, best after {made.trained.step}",
     ]
+    if made.trained.put_back is not None:
+        lines.append(f"  put back    {made.trained.put_back} labels below the limits, found all the same")
     if made.trained.stopped:
         lines.append(f"  ended       {made.trained.stopped}")
-    numbers = ", ".join(f"{name} {value:.3f}" for name, value in made.card.numbers.items())
-    lines.append(f"  validation  {numbers}")
+    lines += _beside(made) if made.before is not None else [f"  validation  {_numbers(made)}"]
     spent = sum(made.manifest.seconds.values())
     lines.append(f"  time        {spent:.0f} s")
     lines.append(f"  look at     {made.folder / 'report.html'}")
     return "\n".join(lines)
+
+
+def _numbers(made: TrainedModel) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in made.card.numbers.items())
+
+
+def _beside(made: TrainedModel) -> list[str]:
+    """Numbers before and after, side by side."""
+    before, after = made.before or {}, made.trained.numbers
+    wide = max(map(len, after), default=0)
+    lines = [f"  validation  {'':{wide}}  before   after"]
+    for name, value in after.items():
+        old = f"{before[name]:7.3f}" if name in before else f"{'-':>7}"
+        lines.append(f"              {name:{wide}} {old} {value:7.3f}")
+    return lines

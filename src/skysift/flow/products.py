@@ -25,6 +25,7 @@ from types import FrameType, TracebackType
 from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
+from skysift.base.provenance import Manifest
 from skysift.base.settings import settings
 from skysift.base.store import name_of
 from skysift.flow.kept import RUN, KeptResults, Key, refuse_kept
@@ -38,6 +39,7 @@ __all__ = [
     "locked",
     "refuse_earlier",
     "size",
+    "write_manifest",
     "writing",
 ]
 
@@ -462,3 +464,13 @@ def _stem(name: str) -> str:
         stem = stem[: stem.rindex(".")]
     stem = stem if not extension else f"{stem}-{re.sub(r'[^A-Za-z0-9_.+]', '-', extension)}"
     return stem.lstrip(".") or "map"
+
+
+def write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
+    """Write the manifest of a run whose other products are written, with the size and checksum of each."""
+    content = manifest.to_dict()
+    content["outputs"] = [
+        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
+        for name in manifest.outputs
+    ]
+    folder.path(MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -12,6 +12,8 @@ __all__ = ["RAW", "as_detections", "keep_best", "nothing_found", "raw_columns", 
 
 Floats = NDArray[np.float64]
 
+_BEYOND = 1e9  # pixels
+
 RAW = ("x", "y", "snr", "major", "minor", "cos", "sin", "core", "x_err", "snr_err", "major_err", "minor_err", "pa_err",
        "core_err", "class", "class_score", "reach")  # fmt: skip
 """Raw parameters of a detection: centre (pixel) and its error along an axis; flux over noise; intrinsic axes (FWHM,
@@ -28,8 +30,12 @@ def nothing_found() -> Detections:
 def as_detections(columns: dict[str, Floats], scores: Floats) -> Detections:
     """Detections with these parameters; boxes are those of the ellipse of the source without the beam, a pixel at least.
 
-    They are sorted by score, the best first; where scores are equal by row and column.
+    They are sorted by score, the best first; where scores are equal by row and column. What weights without sense place
+    beyond all maps is left out.
     """
+    good = (np.abs(columns["x"]) < _BEYOND) & (np.abs(columns["y"]) < _BEYOND)
+    if not good.all():
+        columns, scores = {name: values[good] for name, values in columns.items()}, scores[good]
     x, y, half = columns["x"], columns["y"], 0.5 * np.maximum(columns["major"], 1.0)
     order = np.lexsort((x, y, -scores))
     low_x, low_y = np.floor(x - half + 0.5), np.floor(y - half + 0.5)

@@ -19,7 +19,7 @@ from skysift.sky.shapes import covariances
 from skysift.sky.tiling import Tiling
 from skysift.sky.truth import CLASSES, Truth
 
-__all__ = ["labelled_field", "significance"]
+__all__ = ["labelled_field", "labels_of", "rms_at", "significance"]
 
 Floats = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:
     intrinsic = covariances(table["major_deconv"], table["minor_deconv"], table["pa_deconv"])
     places = places_at(image, x, y, intrinsic)
     own = np.nan_to_num(places.shape - places.beam)
-    rms = _rms_at(image, noise, x, y)
+    rms = rms_at(image, noise, x, y)
     peak, flux = np.asarray(table["flux_peak"]) / rms, np.asarray(table["flux"]) / rms
     flux = np.where(np.isfinite(flux) & (flux > 0.0), flux, np.abs(peak))
     kind = table["class"] if "class" in table else np.full(len(table), "compact")
@@ -104,7 +104,7 @@ def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:
     return Detections(boxes, np.ones(len(table)), raw=raw)
 
 
-def _rms_at(image: SkyImage, noise: Noise, x: Floats, y: Floats) -> Floats:
+def rms_at(image: SkyImage, noise: Noise, x: Floats, y: Floats) -> Floats:
     """Noise at positions (Jy/beam); NaN outside the map."""
     inside = image.box.contains(x, y)
     result = np.full(x.shape, np.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 import skysift
-from skysift.base.errors import DataError, OptionError
+from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write_manifest, writing
 from skysift.flow.training.making import make_fields
 from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
@@ -29,6 +31,9 @@ from skysift.learn.fields import Field
 from skysift.learn.hub import SUFFIX
 from skysift.learn.learner import Learner
 from skysift.learn.loop import LOG, STATE, Trained, train
+from skysift.learn.options import SelectionOptions
+from skysift.learn.selection import unselected
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["REPORT", "WORK", "TrainedModel", "train_products"]
 
@@ -41,12 +46,25 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a training made: the folder, the card of the weights, and the manifest."""
+    """
+    What a training made.
+
+    Attributes
+    ----------
+    folder, card, manifest, trained
+        The folder, the card of the weights, the manifest, and what the loop says.
+    before
+        What the same validation gave with the weights that it began with; None where it began with none.
+    improved
+        Whether the new weights are better than those; None likewise.
+    """
 
     folder: Path
     card: Card
     manifest: Manifest
     trained: Trained
+    before: Mapping[str, float] | None = None
+    improved: bool | None = None
 
 
 def train_products(
@@ -110,18 +128,33 @@ def train_products(
         if fresh and work.exists():
             shutil.rmtree(work)
         fields = make_fields(recipe.plans, recipe.noise, work / "fields", Crew(workers, progress=progress))
+        _refuse_blank(fields, recipe.selection)
         seconds = {"fields": time.perf_counter() - clock}
         if threads is not None:
             torch.set_num_threads(threads)
         key = hashlib.sha256(told.encode()).hexdigest()
+        before = None if first is None else _numbers(learner, first, fields, place, progress)
         try:
             trained = train(
-                learner, fields, recipe.train, work, device=place, start=first, key=key, progress=progress
+                learner,
+                fields,
+                recipe.train,
+                work,
+                device=place,
+                start=first,
+                selection=recipe.selection,
+                key=key,
+                progress=progress,
             )
         except DataError as error:
             _keep_best(recipe, training, work, name, error)
             raise
         seconds["train"] = time.perf_counter() - clock - seconds["fields"]
+        improved, notes = _compared(learner, before, trained.numbers)
+        if before is not None:
+            training = {**training, "before": dict(before), "improved": improved}
+        if trained.put_back is not None:
+            training = {**training, "put_back": trained.put_back}
         card = _card(recipe, training, trained.step, trained.numbers)
         manifest = Manifest(
             Provenance(skysift.__version__, recipe.told.model, training, _inputs(recipe), kind="step"),
@@ -129,9 +162,10 @@ def train_products(
             workers=workers,
             started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds=seconds,
-            facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped},
+            facts={"numbers": dict(trained.numbers), "step": trained.step, "stopped": trained.stopped}
+            | {name: training[name] for name in ("before", "improved", "put_back") if name in training},
             versions={**library_versions(), "torch": torch.__version__},
-            warnings=tuple(note for field in fields for note in field.facts.get("notes", ())),
+            warnings=(*notes, *(note for field in fields for note in field.facts.get("notes", ()))),
         )
         write_checkpoint(folder.path(name), trained.weights, card)
         shutil.copyfile(work / LOG, folder.path(LOG))
@@ -140,10 +174,10 @@ def train_products(
             card, work / LOG, examples, manifest, better=learner.better, stopped=trained.stopped
         )
         folder.path(REPORT).write_text(page, encoding="utf-8")
-        _write_manifest(manifest, folder)
+        write_manifest(manifest, folder)
         folder.commit()
         shutil.rmtree(work, ignore_errors=True)
-    return TrainedModel(out, card, manifest, trained)
+    return TrainedModel(out, card, manifest, trained, before, improved)
 
 
 def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:
@@ -153,9 +187,73 @@ def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.
     return net.state_dict()
 
 
+def _numbers(
+    learner: Learner[Any],
+    weights: Mapping[str, torch.Tensor],
+    fields: Sequence[Field],
+    place: torch.device,
+    progress: Progress | None,
+) -> Mapping[str, float]:
+    """What the validation of a training gives with some weights."""
+    net = learner.net()
+    net.load_state_dict(dict(weights))
+    net = net.to(place).eval()
+    told = progress or _silent
+    told("before", 0, 1)
+    with torch.no_grad():
+        numbers = learner.validate(net, fields, place)
+    told("before", 1, 1)
+    return numbers
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress is told."""
+
+
+def _compared(
+    learner: Learner[Any], before: Mapping[str, float] | None, after: Mapping[str, float]
+) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether new weights are better than those they began with, and a warning where they are not."""
+    if before is None:
+        return None, ()
+    old, new = before.get(learner.better, -math.inf), after.get(learner.better, -math.inf)
+    if new > old:
+        return True, ()
+    told = f"{learner.better} {new:.3f}, before {old:.3f}, on the part that is kept for validation"
+    return False, (
+        f"the new weights are not better than those they began with: {told}; they are written all the same",
+    )
+
+
+def _refuse_blank(fields: Sequence[Field], selection: SelectionOptions) -> None:
+    """Refuse labels that leave nothing to learn from, or nothing to validate on."""
+    kept = learnt = n = 0
+    for field in fields:
+        raw = field.labels.raw
+        use = np.asarray(raw["use"]) > 0.0
+        inside = (
+            np.zeros(len(use), np.bool_) if field.held is None else field.held.contains(raw["x"], raw["y"])
+        )
+        n += int(use.sum())
+        kept += int((use & inside & (np.asarray(raw["class"]) != CLASSES.index(SPURIOUS))).sum())
+        learnt += int((use & ~inside & ~unselected(field, selection)).sum())
+    if not kept:
+        raise UsageError(
+            "no label lies in what is kept for validation",
+            got=f"{n} labels elsewhere",
+            todo="give a larger `held` (upper rows of a map), or labels of the whole map",
+        )
+    if not learnt:
+        raise UsageError(
+            "no label is left to learn",
+            got=f"{n} labels: kept for validation, or below the limits of the selection",
+            todo="give a smaller `held`, lower limits, or labels of the whole map",
+        )
+
+
 def _inputs(recipe: Recipe) -> tuple[InputRecord, ...]:
     """The maps and labels that were read."""
-    paths = [Path(path) for plan in recipe.plans for path in (plan.map, plan.labels) if path]
+    paths = [path for plan in recipe.plans for path in plan.files]
     return tuple(InputRecord(path.name, checksum(path), size=size(path)) for path in paths)
 
 
@@ -168,15 +266,6 @@ def _examples(
     net = net.to(place).eval()
     held = [field for field in fields if field.held is not None][:_EXAMPLES]
     return [Example(field, learner.look(net, field, place), card.threshold) for field in held]
-
-
-def _write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
-    content = manifest.to_dict()
-    content["outputs"] = [
-        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-        for name in manifest.outputs
-    ]
-    folder.path(MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _card(recipe: Recipe, training: Mapping[str, Any], step: int, numbers: Mapping[str, float]) -> Card:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from skysift.find.neural.labelled import labelled_field
 from skysift.find.noise import measure_noise
 from skysift.flow.products import checksum
 from skysift.flow.training.backgrounds import on_real_map
+from skysift.flow.training.corrections import corrected, read_candidates
 from skysift.flow.training.labels import open_labels
 from skysift.flow.training.recipe import FieldPlan
 from skysift.io.open import open_image
@@ -50,7 +52,7 @@ def make_fields(plans: tuple[FieldPlan, ...], noise: NoiseOptions, folder: Path,
 
 def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
     """The folder of a field."""
-    files = [checksum(Path(each)) for each in (plan.map, plan.labels) if each]
+    files = [checksum(each) for each in plan.files]
     decides = {**plan.to_dict(), "files": files, "noise": noise.to_dict(), "version": __version__}
     place = folder / hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     try:
@@ -72,12 +74,14 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
         image = open_image(plan.map)
         measured = measure_noise(image, noise)
         truth, notes = open_labels(Path(plan.labels), image, measured, plan.classes)
-        for note in notes:
-            warnings.warn(note, SkysiftWarning, stacklevel=2)
     held = _held(image.shape, plan.held)
-    facts = {**plan.to_dict(), "notes": list(notes)}
-    field = labelled_field(image, truth, measured, name=plan.name, held=held, facts=facts, beside=beside)
-    write_field(place, field)
+    made = labelled_field(image, truth, measured, name=plan.name, held=held, beside=beside)
+    if plan.corrections:
+        labels, said = corrected(made.labels, read_candidates(Path(plan.corrections)), image)
+        made, notes = replace(made, labels=labels), (*notes, *said)
+    for note in notes:
+        warnings.warn(note, SkysiftWarning, stacklevel=2)
+    write_field(place, replace(made, facts={**plan.to_dict(), "notes": list(notes)}))
     return place
 
 

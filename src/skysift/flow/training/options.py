@@ -7,8 +7,10 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from skysift.base.options import Options, option
+from skysift.find.neural.options import EyeOptions
+from skysift.measure.options import NoiseOptions
 
-__all__ = ["FieldsOptions", "RecipeOptions"]
+__all__ = ["CandidatesOptions", "FieldsOptions", "RecipeOptions"]
 
 
 class FieldsOptions(Options):
@@ -56,6 +58,11 @@ class FieldsOptions(Options):
     classes: dict[str, str] = option(
         {}, doc="What names of classes in `labels` mean: {theirs: compact, ...}; usual names are known."
     )
+    corrections: str | None = option(
+        None,
+        doc="Candidates of `skysift candidates` with verdicts: finds that were accepted become labels, labels that were "
+        "rejected are removed.",
+    )
     held: float = option(
         0.2, at_least=0.0, below=1.0, doc="Part of the map, its upper rows, that is kept for validation."
     )
@@ -69,9 +76,9 @@ class FieldsOptions(Options):
         if self.map is None and (self.labels is not None or self.inject is not None):
             raise ValueError("labels and inject go with a map")
         idle = {
-            "made": ("held", "classes", "real"),
+            "made": ("held", "classes", "corrections", "real"),
             "labelled": ("number", "validation", "options", "vary", "sampling", "real"),
-            "injected": ("validation", "options", "vary", "sampling", "classes"),
+            "injected": ("validation", "options", "vary", "sampling", "classes", "corrections"),
         }
         what = "made" if self.map is None else "labelled" if self.inject is None else "injected"
         given = sorted(self.model_fields_set & set(idle[what]))
@@ -95,6 +102,10 @@ class RecipeOptions(Options):
     model: str = option("yolo-dense", doc="What is trained.")
     options: dict[str, Any] = option({}, doc="Options of the model.")
     train: dict[str, Any] = option({}, doc="How it is trained: steps, batch, learning_rate, ...")
+    selection: dict[str, Any] = option(
+        {},
+        doc="Which labels are learnt: limits of peak and flux, and which of the others are put back on the way.",
+    )
     noise: dict[str, Any] = option({}, doc="How the noise of the maps is measured, as finders are told it.")
     fields: tuple[dict[str, Any], ...] = option(
         (), doc="What it learns from; one entry for each kind of field."
@@ -109,3 +120,36 @@ class RecipeOptions(Options):
         ):
             raise ValueError("name consists of letters, digits, -, _ and .")
         return self
+
+
+class CandidatesOptions(EyeOptions, NoiseOptions):
+    """What a network finds that labels lack, and what labels have that it does not find."""
+
+    threshold: float | None = option(
+        None,
+        at_least=0.1,
+        at_most=1.0,
+        doc="Finds with a lower score are no candidates; null: as the weights were calibrated.",
+    )
+    lost: float = option(
+        0.2,
+        above=0.0,
+        at_most=1.0,
+        doc="Labels near which the network is nowhere as sure as this are lost.",
+    )
+    lost_snr: float = option(
+        3.0, unit="sigma", at_least=0.0, doc="Labels whose peak is fainter are not listed as lost."
+    )
+    radius: float = option(
+        0.5,
+        unit="beam",
+        above=0.0,
+        at_most=4.0,
+        doc="A find that is so near to a label, or inside its mask, is the same object.",
+    )
+    spurious: bool = option(
+        False, doc="Whether finds of class spurious are candidates too, for labels that have artefacts."
+    )
+    shown: int = option(
+        200, at_least=1, doc="Candidates of each kind on the page, those that tell most first."
+    )

@@ -76,7 +76,9 @@ def training_page(
     page = Page(
         title=f"Training of {card.name}",
         lead=card.task or f"weights of the model {card.model}",
-        numbers=tuple((digits(value), name) for name, value in card.numbers.items()),
+        numbers=tuple(
+            (digits(value), f"{name}{_before(card, name)}") for name, value in card.numbers.items()
+        ),
         notes=(*([f"training ended early: {stopped}"] if stopped else []), *manifest.warnings),
         curves=(_losses(rows), _scores(rows, better)),
         examples=tuple(_example(each) for each in examples),
@@ -89,6 +91,12 @@ def training_page(
         footer=f"Made by skysift {told.version}, {manifest.started}.",
     )
     return render(page, "training.html.jinja")
+
+
+def _before(card: Card, name: str) -> str:
+    """What a number was with the weights that a training began with; nothing where it began with none."""
+    value = card.training.get("before", {}).get(name)
+    return "" if value is None else f" (before {digits(value)})"
 
 
 def _kind(entry: dict[str, object]) -> str:

@@ -18,10 +18,10 @@ from skysift.base.random import generator
 from skysift.base.registry import Registry
 from skysift.flow.options import InjectMapOptions
 from skysift.flow.training.options import FieldsOptions, RecipeOptions
-from skysift.learn.options import TrainOptions
+from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.measure.options import NoiseOptions
 
-__all__ = ["FieldPlan", "Recipe", "read_recipe"]
+__all__ = ["FieldPlan", "Recipe", "read_recipe", "recipe_of", "recipe_text"]
 
 _DRAWS = ("between", "log", "choice")
 
@@ -37,8 +37,8 @@ class FieldPlan:
         Of the field.
     simulator, options
         What makes it, with all options; or
-    map, labels, classes
-        the files it is made from, and what names of classes in them mean; or
+    map, labels, classes, corrections
+        the files it is made from, what names of classes in them mean, and candidates with verdicts; or
     map, inject, real
         a map, the options of the sources that are put into it, and how reliable what is left as real is.
     held
@@ -54,6 +54,12 @@ class FieldPlan:
     held: float = 0.0
     inject: Mapping[str, Any] | None = None
     real: float = 0.0
+    corrections: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it is made from."""
+        return tuple(Path(each) for each in (self.map, self.labels, self.corrections) if each)
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the field, JSON-safe."""
@@ -77,6 +83,7 @@ class FieldPlan:
             "map": Path(self.map).name,
             "labels": Path(self.labels).name,
             **({"classes": dict(self.classes)} if self.classes else {}),
+            **({"corrections": Path(self.corrections).name} if self.corrections else {}),
             "held": self.held,
         }
 
@@ -96,6 +103,8 @@ class Recipe:
         How it learns, and how noise is measured.
     plans
         The fields, one by one.
+    selection
+        Which labels are learnt.
     """
 
     told: RecipeOptions
@@ -103,6 +112,7 @@ class Recipe:
     train: TrainOptions
     noise: NoiseOptions
     plans: tuple[FieldPlan, ...]
+    selection: SelectionOptions = field(default_factory=SelectionOptions)
 
     def to_dict(self) -> dict[str, Any]:
         """All that decides the weights, JSON-safe."""
@@ -111,6 +121,7 @@ class Recipe:
             "options": self.model.to_dict(),
             "train": self.train.to_dict(),
             "noise": self.noise.to_dict(),
+            **({"selection": self.selection.to_dict()} if self.selection != SelectionOptions() else {}),
             "fields": [plan.to_dict() for plan in self.plans],
         }
 
@@ -134,6 +145,19 @@ def read_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
     OptionError
         A key does not exist or is not allowed.
     """
+    return recipe_of(recipe_text(path), path.parent, path.name, changes)
+
+
+def recipe_text(path: Path) -> dict[str, Any]:
+    """What a recipe file says, not yet checked.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    FormatError
+        It is not YAML, or no mapping.
+    """
     if not path.is_file():
         raise UsageError("there is no such recipe", got=path)
     try:
@@ -144,9 +168,36 @@ def read_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
         raise FormatError(
             "a recipe is a mapping of keys to values", got=f"{path.name}: {type(written).__name__}"
         )
+    return written
+
+
+def recipe_of(
+    written: Mapping[str, Any], folder: Path, where: str, changes: Mapping[str, str] | None = None
+) -> Recipe:
+    """A recipe from what was written.
+
+    Parameters
+    ----------
+    written
+        As in a file.
+    folder
+        That paths of maps and labels begin from.
+    where
+        What is told of in errors.
+    changes
+        As `read_recipe` takes them.
+
+    Raises
+    ------
+    UsageError
+        A map that it names is not there.
+    OptionError
+        A key does not exist or is not allowed.
+    """
+    written = dict(written)
     for name, value in (changes or {}).items():
         section, _, key = name.partition(".")
-        if key and section in ("options", "train", "noise"):
+        if key and section in ("options", "train", "noise", "selection"):
             written[section] = {**(written.get(section) or {}), key: value}
         elif not key and section in ("name", "task", "model"):
             written[section] = value
@@ -154,30 +205,31 @@ def read_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
             raise OptionError(
                 "no such part of a recipe can be set",
                 got=name,
-                allowed="name, task, options.KEY, train.KEY, noise.KEY",
+                allowed="name, task, options.KEY, train.KEY, noise.KEY, selection.KEY",
             )
     told = RecipeOptions.parse({key: {} if value is None else value for key, value in written.items()})
     registry = Registry[Any]("model")
     model = _in("options", registry.options(told.model), told.options)
     train = _in("train", TrainOptions, told.train)
     noise = _in("noise", NoiseOptions, told.noise)
+    selection = _in("selection", SelectionOptions, told.selection)
     if not told.fields:
         raise OptionError(
-            "the recipe names no fields", got=path.name, todo="add `fields:` with a simulator or a map"
+            "the recipe names no fields", got=where, todo="add `fields:` with a simulator or a map"
         )
     plans = []
     for number, entry in enumerate(told.fields):
         kind = _in(f"fields[{number}]", FieldsOptions, entry)
-        plans += _plans(kind, number, train.random_seed, path.parent)
+        plans += _plans(kind, number, train.random_seed, folder)
     if not any(plan.held > 0.0 for plan in plans):
         raise OptionError(
             "no field is kept for validation",
-            got=path.name,
+            got=where,
             todo="give `validation: 2` with a simulator, or a map with `held`",
         )
     if all(plan.held >= 1.0 for plan in plans):
-        raise OptionError("all fields are kept for validation", got=path.name, todo="give a larger `number`")
-    return Recipe(told, model, train, noise, tuple(plans))
+        raise OptionError("all fields are kept for validation", got=where, todo="give a larger `number`")
+    return Recipe(told, model, train, noise, tuple(plans), selection)
 
 
 def _in(where: str, menu: type[Any], values: Mapping[str, Any]) -> Any:
@@ -197,7 +249,17 @@ def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[Fi
         if kind.inject is not None:
             return _injected(kind, place, number, seed)
         labels = _there("labels", str(kind.labels), folder)
-        return [FieldPlan(f"map-{number}", map=place, labels=labels, classes=kind.classes, held=kind.held)]
+        decided = "" if kind.corrections is None else _there("corrections", kind.corrections, folder)
+        return [
+            FieldPlan(
+                f"map-{number}",
+                map=place,
+                labels=labels,
+                classes=kind.classes,
+                held=kind.held,
+                corrections=decided,
+            )
+        ]
     simulator = str(kind.simulator)
     menu = Registry[Any]("simulator").options(simulator)
     plans = []
