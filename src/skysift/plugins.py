@@ -98,6 +98,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "judge": ("skysift.cli.judge:judge", ""),
         "candidates": ("skysift.cli.candidates:candidates", ""),
         "export": ("skysift.cli.export:export", ""),
+        "calibrate": ("skysift.cli.calibrate:calibrate", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

@@ -13,6 +13,7 @@ from skysift.base.errors import DataError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
 from skysift.find.finder import MapFinder, Searched
+from skysift.find.neural.calibration import Calibration, threshold_of
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
@@ -58,13 +59,14 @@ class NeuralFinder(MapFinder[NeuralOptions]):
                 allowed=list(self.models),
                 todo="`skysift models` lists weights with their models",
             )
-        least = self.threshold(weights)
+        least, calibration = self.threshold(weights), Calibration.of(weights.card.settings)
         step = WINDOW - 2 * eye.detector.margin
         beam = beam_of(image)
-        look = partial(_look, image, noise, self.options, weights.checksum, beam, least)
+        look = partial(_look, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least))
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = Detections.concat(parts) if parts else nothing_found()
         found = without_doubles(eye.detector.single(found, beam))
+        found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
         wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
         objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
         measured = measure_found(objects, sums, image, noise, self.options, crew)
@@ -75,13 +77,15 @@ class NeuralFinder(MapFinder[NeuralOptions]):
         record = InputRecord(weights.path.name, weights.checksum, size=size)
         lost = int(wanted.sum()) - int(usable.sum())
         facts: dict[str, object] = {"weights": weights.card.name, "threshold": least, "without_a_fit": lost}
+        if "calibrated_on" in weights.card.settings:
+            facts["calibrated_on"] = weights.card.settings["calibrated_on"]
         return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
 
     def threshold(self, weights: Checkpoint) -> float:
         """The score below which sources are left out."""
         if self.options.threshold is not None:
             return self.options.threshold
-        return weights.card.threshold
+        return threshold_of(weights.card, self.options.setting)
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
         """What the network says of no source."""

@@ -18,11 +18,12 @@ from skysift.io.sdc_rows import Columns
 from skysift.learn.fields import Field
 from skysift.measure.ellipse import FWHM
 from skysift.score.sdc1 import score_sdc1
+from skysift.score.sdc_terms import SdcScore
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES, SPURIOUS
 
-__all__ = ["LEAST", "find_in_field", "judged", "rows_of_field", "rows_of_found"]
+__all__ = ["LEAST", "Answers", "find_in_field", "judged", "numbers_at", "rows_of_field", "rows_of_found"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -36,39 +37,76 @@ _BRIGHT = 3.0  # sigma
 def judged(
     detector: Detector, net: nn.Module, fields: Sequence[Field], device: torch.device
 ) -> dict[str, float]:
-    """
-    Numbers of a network on the parts of fields that are kept for validation, at the threshold that earns most.
-
-    ``score`` is the score of the first SKA data challenge over the number of true objects whose peak is above 3 sigma;
-    ``completeness`` is the part of these that are matched, ``purity`` that of the detections; ``mean`` is what a match
-    earns.
-    """
+    """The numbers of a network (`numbers_at`) on the parts of fields that are kept, at the threshold that earns most."""
     held = [field for field in fields if field.held is not None]
-    lists = [(field, find_in_field(detector, net, field, device, LEAST)) for field in held]
+    lists = [Answers(field, find_in_field(detector, net, field, device, LEAST)) for field in held]
     best: dict[str, float] = {"score": -np.inf}
-    truths = [rows_of_field(field) for field in held]
-    n_true = sum(int((true["snr_peak"] >= _BRIGHT).sum()) for true in truths)
     for threshold in THRESHOLDS:
-        points = n_match = n_bright = n_found = 0.0
-        for (field, found), true in zip(lists, truths, strict=True):
-            chosen = found.select(found.scores >= threshold)
-            if not len(chosen) or not len(true["id"]):
-                points, n_found = points - len(chosen), n_found + len(chosen)
-                continue
-            columns = {name: values for name, values in true.items() if name != "snr_peak"}
-            score = score_sdc1(rows_of_found(chosen, field), columns, _FREQUENCY, whole=True)
-            points, n_match, n_found = points + score.value, n_match + score.n_match, n_found + score.n_det
-            n_bright += int((true["snr_peak"][score.matches.right] >= _BRIGHT).sum())
-        value = points / max(n_true, 1)
-        if value > best["score"]:
-            best = {
-                "score": value,
-                "threshold": float(threshold),
-                "purity": n_match / max(n_found, 1.0),
-                "completeness": n_bright / max(n_true, 1),
-                "mean": (points + n_found - n_match) / max(n_match, 1.0),
-            }
+        numbers = numbers_at(lists, [each.found.scores for each in lists], threshold)
+        if numbers["score"] > best["score"]:
+            kept = ("score", "purity", "completeness", "mean")
+            best = {**{name: numbers[name] for name in kept}, "threshold": float(threshold)}
     return best
+
+
+class Answers:
+    """
+    What was found in the kept part of a field, with its true objects.
+
+    Attributes
+    ----------
+    field, found
+        The field and the detections.
+    true
+        Rows of the challenge, without ``snr_peak``, which is apart.
+    bright
+        Which true objects have a peak above 3 sigma.
+    """
+
+    def __init__(self, field: Field, found: Detections) -> None:
+        self.field, self.found = field, found
+        rows = rows_of_field(field)
+        self.bright: NDArray[np.bool_] = rows["snr_peak"] >= _BRIGHT
+        self.true: Columns = {name: values for name, values in rows.items() if name != "snr_peak"}
+
+    def score(self, chosen: NDArray[np.bool_]) -> SdcScore | None:
+        """What some of the detections earn in the challenge; None where there are none, or nothing is true."""
+        if not chosen.any() or not len(self.bright):
+            return None
+        return score_sdc1(
+            rows_of_found(self.found.select(chosen), self.field), self.true, _FREQUENCY, whole=True
+        )
+
+
+def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: float) -> dict[str, float]:
+    """
+    Numbers of the detections that score a threshold or more.
+
+    ``points`` is the score of the first SKA data challenge, ``score`` this over the number of true objects whose peak is
+    above 3 sigma; ``completeness`` is the part of these that are matched, ``purity`` that of the detections; ``f1`` their
+    harmonic mean; ``mean`` is what a match earns.
+    """
+    points = n_match = n_bright = n_found = 0.0
+    n_true = max(sum(int(each.bright.sum()) for each in lists), 1)
+    for each, score in zip(lists, scores, strict=True):
+        chosen = score >= threshold
+        told = each.score(chosen)
+        n_found += int(chosen.sum())
+        if told is None:
+            points -= int(chosen.sum())
+            continue
+        points, n_match = points + told.value, n_match + told.n_match
+        n_bright += int(each.bright[told.matches.right].sum())
+    purity, completeness = n_match / max(n_found, 1.0), n_bright / n_true
+    return {
+        "points": points,
+        "score": points / n_true,
+        "purity": purity,
+        "completeness": completeness,
+        "f1": 2.0 * purity * completeness / max(purity + completeness, 1e-12),
+        "mean": (points + n_found - n_match) / max(n_match, 1.0),
+        "n_found": n_found,
+    }
 
 
 def find_in_field(

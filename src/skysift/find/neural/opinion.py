@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skysift.base.parallel import ALONE, Crew
+from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.options import JudgeOptions
@@ -127,5 +128,6 @@ def _look(
     best = answer[order][at]
     place, best = place[known[place]], best[known[place]]
     kind[place] = said["class"][best].astype(np.int64)
-    class_score[place], score[place] = said["class_score"][best], said.scores[best]
+    class_score[place] = said["class_score"][best]
+    score[place] = Calibration.of(eye.weights.card.settings).scores(said.scores[best])
     return kind, class_score, score

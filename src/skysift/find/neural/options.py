@@ -40,6 +40,11 @@ class NeuralOptions(EyeOptions, FinderOptions):
         at_most=1.0,
         doc="Sources with a lower score are left out; null: as the weights were calibrated.",
     )
+    setting: str = option(
+        "",
+        doc="Which threshold of the weights is taken, such as purity=0.99, of those that `skysift calibrate` chose; "
+        "empty for the usual one.",
+    )
     classes: tuple[str, ...] = option(
         ("compact", "extended", "extended-multisland", "flagged"),
         doc="Classes that the catalogue has; spurious ones are artefacts.",
@@ -68,6 +73,8 @@ class NeuralOptions(EyeOptions, FinderOptions):
             if getattr(self, name) != type(self).model_fields[name].default:
                 told = "; give threshold" if name == "reliability" else ""
                 raise ValueError(f"{name} does nothing here: sources are those of a network{told}")
+        if self.setting and self.threshold is not None:
+            raise ValueError("threshold and setting say the same; give one of them")
         return self
 
 

@@ -1,0 +1,120 @@
+"""``skysift calibrate``: scores that are probabilities, and a threshold for a goal."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skysift.base.errors import OptionError, OutputError
+from skysift.base.parallel import Crew
+from skysift.base.settings import settings
+from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, read_pairs
+from skysift.cli.learning import DeviceFlag, needs_learn
+from skysift.cli.progress import Watch
+
+if TYPE_CHECKING:
+    from skysift.flow.steps.calibrate import Calibrated
+
+__all__ = ["calibrate"]
+
+_SUFFIX = ".safetensors"
+
+
+def calibrate(
+    weights: Annotated[
+        str, typer.Argument(metavar="WEIGHTS", help="A name that `skysift models` lists, or a file.")
+    ],
+    fields: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FIELDS",
+            help="Known fields: RECIPE.yaml, of which those for validation are made; a folder of fields; or a map.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The weights to write: NAME.safetensors.")
+    ],
+    goals: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--goal",
+            metavar="GOAL",
+            help="sdc1 (the default), f1 or purity=0.99; more than one may be given, the first is the usual one.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="FILE", help="What is on the map.")
+    ] = None,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
+        ),
+    ] = None,
+    device: DeviceFlag = None,
+    workers: WorkersFlag = None,
+    overwrite: OverwriteFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    r"""Make the scores of a network probabilities and choose its threshold, on known fields.
+
+    \b
+    Examples:
+      skysift calibrate yolo recipes/yolo.yaml --set train.random_seed=2 --out mine.safetensors
+      skysift calibrate yolo recipes/yolo.yaml --goal sdc1 --goal purity=0.99 --out mine.safetensors
+      skysift calibrate yolo map.fits --labels truth.csv --goal f1 --out mine.safetensors
+
+    \b
+    sdc1      the most points of the first SKA data challenge
+    f1        the best mean of purity and completeness (of objects above 3 sigma)
+    purity=X  the most sources of which the part X is true
+    FILE holds the same weights with thresholds and a table of probabilities in the card. A finder takes the threshold
+    of the first goal, or that of another by `--set setting=purity=0.99`; the column score is the probability that a
+    source is true. Give fields that the training has not seen.
+    """
+    if out.suffix != _SUFFIX:
+        raise OptionError("--out is no file of weights", got=out.name, allowed=f"FILE{_SUFFIX}")
+    at_least("--workers", workers, 1)
+    needs_learn("skysift calibrate")
+    from skysift.flow.steps.calibrate import calibrate_weights, goal_of  # late: it brings torch
+    from skysift.flow.training.labelled_fields import held_fields
+    from skysift.learn.hub import weights_of
+
+    wanted = [goal_of(each) for each in goals or ("sdc1",)]
+    if out.exists() and not overwrite:
+        raise OutputError("the file exists", got=str(out), todo="choose another name, or give --overwrite")
+    begun = weights_of(weights)
+    with tempfile.TemporaryDirectory() as folder, Watch(begun.card.name, quiet=quiet) as watch:
+        crew = Crew(workers or settings().workers, progress=watch)
+        known = held_fields(
+            fields, Path(folder), crew, labels=labels, changes=read_pairs(chosen or (), "--set")
+        )
+        made = calibrate_weights(
+            begun, known, out, wanted, device=device or "auto", overwrite=overwrite, progress=watch
+        )
+    for note in made.notes:
+        print(f"skysift: warning: {note}", file=sys.stderr)
+    if not quiet:
+        print(_summary(made, begun.card.threshold, out))
+
+
+def _summary(made: Calibrated, threshold: float, out: Path) -> str:
+    """What was chosen, and what it gives."""
+    rows = {"as it was": (threshold, made.before)}
+    rows |= {goal: (made.thresholds[goal], numbers) for goal, numbers in made.after.items()}
+    lines = [
+        f"{made.card.name}: {made.n_found} detections in {made.n_fields} fields",
+        "  goal          threshold       M_s  purity  completeness  mean",
+        *(
+            f"  {name:12}  {at:9.4f}  {told['points']:8.1f}  {told['purity']:6.3f}  {told['completeness']:12.3f}  "
+            f"{told['mean']:.3f}"
+            for name, (at, told) in rows.items()
+        ),
+        f"  scores miss the part of true detections by {made.errors[0]:.3f} before, {made.errors[1]:.3f} after",
+        f"  look at     {out}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,184 @@
+"""``skysift calibrate``: what is chosen on known fields holds on others, and finders and judges tell it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tests import images, skies
+from tests.commands import called
+from tests.fields import made_field
+from tests.flow.test_training import RECIPE
+
+from skysift import judge
+from skysift.base.errors import OptionError, UsageError
+from skysift.find.neural.calibration import Calibration, calibration_error
+from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
+from skysift.find.neural.known import detector_of
+from skysift.find.run import make_finder, search
+from skysift.flow.steps.calibrate import calibrate_weights, goal_of
+from skysift.flow.training.labelled_fields import held_fields
+from skysift.learn.checkpoint import load_into, read_checkpoint, write_checkpoint
+from skysift.learn.fields import write_field
+
+GOALS = ("sdc1", "f1", "purity=0.97")
+
+
+@pytest.fixture(scope="module")
+def weights(weights, tmp_path_factory):
+    """A network that is too sure of itself."""
+    read = read_checkpoint(weights)
+    tensors = {name: value.clone() for name, value in read.tensors.items()}
+    tensors["head.bias"][0] += 2.0
+    path = tmp_path_factory.mktemp("sure") / "sure.safetensors"
+    write_checkpoint(path, tensors, read.card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(weights, tmp_path_factory):
+    out = tmp_path_factory.mktemp("calibrate") / "new.safetensors"
+    fields = [made_field(seed, 256, held=True) for seed in range(300, 306)]
+    return calibrate_weights(read_checkpoint(weights), fields, out, GOALS, device="cpu"), out
+
+
+@pytest.fixture(scope="module")
+def other(weights):
+    """What the network finds in fields that took no part."""
+    read = read_checkpoint(weights)
+    detector = detector_of(read)
+    net = detector.net()
+    load_into(net, read)
+    fields = [made_field(seed, 256, held=True) for seed in range(400, 406)]
+    place = torch.device("cpu")
+    return [Answers(each, find_in_field(detector, net.eval(), each, place, LEAST)) for each in fields]
+
+
+def test_scores_are_probabilities_on_other_fields(made, other):
+    calibration = Calibration.of(read_checkpoint(made[1]).card.settings)
+    raws = [each.found.scores for each in other]
+    true = []
+    for each in other:
+        match = np.zeros(len(each.found), bool)
+        match[each.score(~match).matches.left] = True
+        true.append(match)
+    raw, right = np.concatenate(raws), np.concatenate(true)
+    error = calibration_error(calibration.scores(raw), right)
+    assert error < 0.06
+    assert error < 0.7 * calibration_error(raw, right)
+    assert made[0].errors[1] < made[0].errors[0]
+
+
+def test_thresholds_reach_what_they_are_for(made, other):
+    chosen, _ = made
+    after = chosen.after
+    assert after["purity=0.97"]["purity"] >= 0.97
+    assert after["sdc1"]["points"] >= chosen.before["points"]
+    assert after["sdc1"]["points"] >= max(each["points"] for each in after.values()) - 0.5
+    assert after["f1"]["f1"] >= max(each["f1"] for each in after.values()) - 0.002
+    assert chosen.card.threshold == chosen.thresholds["sdc1"]
+    calibration = Calibration.of(chosen.card.settings)
+    scores = [calibration.scores(each.found.scores) for each in other]
+    assert numbers_at(other, scores, chosen.thresholds["purity=0.97"])["purity"] > 0.94
+
+
+def test_only_the_settings_of_the_card_change(made, weights):
+    old, new = read_checkpoint(weights), read_checkpoint(made[1])
+    assert {**old.card.to_dict(), "settings": 0} == {**new.card.to_dict(), "settings": 0}
+    assert all(torch.equal(old.tensors[name], new.tensors[name]) for name in old.tensors)
+    told = new.card.settings["calibrated_on"]
+    assert told["goal"] == "sdc1"
+    assert told["fields"] == [f"made-{seed}" for seed in range(300, 306)]
+    assert told["detections"] == made[0].n_found
+
+
+def test_finders_and_judges_tell_calibrated_scores(made, weights, tmp_path):
+    sources = skies.population((260, 250), (4.0, 4.0, 0.0), n_points=30, snr=(5, 40), margin=12, seed=5)
+    data, _ = skies.paint((260, 250), (4.0, 4.0, 0.0), sources=sources, seed=5)
+    image = images.image(data, (4.0, 4.0, 0.0), centre=(80.0, 30.0))
+    calibration = Calibration.of(made[0].card.settings)
+    before = search(image, make_finder("yolo", weights=str(weights), threshold=calibration.raw_of(0.5)))
+    after = search(image, make_finder("yolo", weights=str(made[1]), threshold=0.5))
+    a, b = before.catalogue.sources, after.catalogue.sources
+    assert len(a) == len(b) > 10
+    assert np.array_equal(a["flux"], b["flux"])
+    assert np.array_equal(calibration.scores(a["score"]), b["score"])
+    assert not np.array_equal(a["score"], b["score"])
+    assert after.facts["calibrated_on"]["goal"] == "sdc1"
+    assert "calibrated_on" not in before.facts
+    assert after.catalogue.provenance.inputs[-1].checksum == read_checkpoint(made[1]).checksum
+    usual, pure = (
+        search(image, make_finder("yolo", weights=str(made[1]), setting=each)) for each in ("", "purity=0.97")
+    )
+    assert usual.facts["threshold"] == made[0].thresholds["sdc1"]
+    assert pure.facts["threshold"] == made[0].thresholds["purity=0.97"]
+    assert pure.catalogue.sources["score"].min() >= pure.facts["threshold"]
+    said = [judge(after.catalogue, image, weights=str(each))["score"] for each in (weights, made[1])]
+    assert np.array_equal(calibration.scores(said[0]), said[1])
+
+
+def test_what_cannot_be_is_told_in_a_line(made, weights, tmp_path):
+    read = read_checkpoint(weights)
+    few = [made_field(1, 96, held=True)]
+    with pytest.raises(UsageError, match="the fields hold too little for a calibration: got "):
+        calibrate_weights(read, few, tmp_path / "a.safetensors", device="cpu")
+    fields = [made_field(seed, 256, held=True) for seed in range(300, 303)]
+    with pytest.raises(
+        UsageError, match=r"too few detections to tell such a purity: .*; allowed: 10000 or more"
+    ):
+        calibrate_weights(read, fields, tmp_path / "a.safetensors", ["purity=0.9999"], device="cpu")
+    halves = [replace(each, labels=each.labels.select(np.arange(0, len(each.labels), 2))) for each in fields]
+    with pytest.raises(
+        UsageError, match=r"no threshold reaches this purity .*: got 'purity=0.9'; allowed: up to 0.5"
+    ):
+        calibrate_weights(read, halves, tmp_path / "a.safetensors", ["purity=0.9"], device="cpu")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OptionError, match=r"no such goal: got 'best'; allowed: sdc1, f1, purity=0.99"):
+        goal_of("best")
+    with pytest.raises(OptionError, match=r"the purity of a goal is not allowed: got 'purity=99'"):
+        goal_of("purity=99")
+    with pytest.raises(UsageError, match=r"not calibrated for this setting: got 'f1'; allowed: none"):
+        search(images.painted((80, 80)), make_finder("yolo", weights=str(weights), setting="f1"))
+    with pytest.raises(OptionError, match="threshold and setting say the same"):
+        make_finder("yolo", threshold=0.6, setting="f1")
+
+
+def test_a_command_calibrates_on_a_folder_of_fields_and_a_recipe(weights, tmp_path):
+    for seed in range(310, 314):
+        write_field(tmp_path / "fields" / str(seed), made_field(seed, 256, held=seed > 310))
+    out = tmp_path / "new.safetensors"
+    done = called("calibrate", weights, tmp_path / "fields", "--out", out, "--goal", "f1", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "detections in 3 fields" in done.stdout
+    assert read_checkpoint(out).card.settings["calibrated_on"]["goal"] == "f1"
+    told = called("calibrate", weights, tmp_path / "fields", "--out", out, "--device", "cpu")
+    assert "the file exists" in told.stderr
+    write_field(tmp_path / "trained" / "one", made_field(310))
+    (tmp_path / "mini.yaml").write_text(yaml.safe_dump(RECIPE))
+    for args, match in (
+        ((tmp_path / "none.yaml",), "there is no such recipe, folder of fields or map"),
+        ((tmp_path / "trained",), "holds no field that is kept for validation"),
+        ((weights,), "a map goes with its labels"),
+        ((tmp_path / "fields", "--set", "train.steps=3"), "--set goes with a recipe"),
+        ((tmp_path / "mini.yaml", "--labels", weights), "--labels goes with a map"),
+        ((tmp_path / "fields", "--goal", "best"), "no such goal: got 'best'"),
+    ):
+        said = called("calibrate", weights, *args, "--out", tmp_path / "x.safetensors")
+        assert said.returncode == 2, said.stderr
+        assert match in said.stderr
+        assert said.stderr.count("\n") == 1
+    assert (
+        "--out is no file of weights" in called("calibrate", weights, out, "--out", tmp_path / "x.pt").stderr
+    )
+
+
+def test_fields_of_a_recipe_are_those_for_validation_and_others_by_seed(tmp_path):
+    from skysift.base.parallel import ALONE
+
+    path = tmp_path / "mini.yaml"
+    path.write_text(yaml.safe_dump(RECIPE))
+    (one,) = held_fields(path, tmp_path / "work", ALONE)
+    (two,) = held_fields(path, tmp_path / "work", ALONE, changes={"train.random_seed": "2"})
+    assert one.held is not None
+    assert one.facts["options"]["random_seed"] != two.facts["options"]["random_seed"]
