@@ -182,3 +182,15 @@ def test_fields_of_a_recipe_are_those_for_validation_and_others_by_seed(tmp_path
     (two,) = held_fields(path, tmp_path / "work", ALONE, changes={"train.random_seed": "2"})
     assert one.held is not None
     assert one.facts["options"]["random_seed"] != two.facts["options"]["random_seed"]
+
+
+def test_orientations_that_were_calibrated_are_looked_at(weights, tmp_path):
+    fields = [made_field(seed, 256, held=True) for seed in range(300, 303)]
+    made = calibrate_weights(
+        read_checkpoint(weights), fields, tmp_path / "two.safetensors", flips=2, device="cpu"
+    )
+    assert made.card.settings["flips"] == 2
+    told = search(images.painted((80, 80)), make_finder("yolo", weights=str(tmp_path / "two.safetensors")))
+    assert told.facts["flips"] == 2
+    with pytest.raises(OptionError, match=r"no such number of orientations: got 3; allowed: 1, 2, 4, 8"):
+        calibrate_weights(read_checkpoint(weights), fields, tmp_path / "a.safetensors", flips=3, device="cpu")

@@ -55,6 +55,12 @@ def calibrate(
             "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
         ),
     ] = None,
+    flips: Annotated[
+        int | None,
+        typer.Option(
+            "--flips", metavar="N", help="Orientations that are averaged, then and later: 1, 2, 4 or 8."
+        ),
+    ] = None,
     device: DeviceFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
@@ -94,7 +100,14 @@ def calibrate(
             fields, Path(folder), crew, labels=labels, changes=read_pairs(chosen or (), "--set")
         )
         made = calibrate_weights(
-            begun, known, out, wanted, device=device or "auto", overwrite=overwrite, progress=watch
+            begun,
+            known,
+            out,
+            wanted,
+            flips=flips,
+            device=device or "auto",
+            overwrite=overwrite,
+            progress=watch,
         )
     for note in made.notes:
         print(f"skysift: warning: {note}", file=sys.stderr)

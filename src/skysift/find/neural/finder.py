@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,10 @@ __all__ = ["NeuralFinder"]
 Floats = NDArray[np.float64]
 
 
-class NeuralFinder(MapFinder[NeuralOptions]):
+N = TypeVar("N", bound=NeuralOptions)
+
+
+class NeuralFinder(MapFinder[N]):
     """A finder whose eye is a network; `models` says which networks it can look through."""
 
     models: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Detector]]] = {}
@@ -59,10 +62,13 @@ class NeuralFinder(MapFinder[NeuralOptions]):
                 allowed=list(self.models),
                 todo="`skysift models` lists weights with their models",
             )
+        flips = self.flips(weights)
         least, calibration = self.threshold(weights), Calibration.of(weights.card.settings)
         step = WINDOW - 2 * eye.detector.margin
         beam = beam_of(image)
-        look = partial(_look, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least))
+        look = partial(
+            _look, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least), flips
+        )
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = Detections.concat(parts) if parts else nothing_found()
         found = without_doubles(eye.detector.single(found, beam))
@@ -76,10 +82,19 @@ class NeuralFinder(MapFinder[NeuralOptions]):
         size = weights.path.stat().st_size
         record = InputRecord(weights.path.name, weights.checksum, size=size)
         lost = int(wanted.sum()) - int(usable.sum())
-        facts: dict[str, object] = {"weights": weights.card.name, "threshold": least, "without_a_fit": lost}
+        facts: dict[str, object] = {
+            "weights": weights.card.name,
+            "threshold": least,
+            "flips": flips,
+            "without_a_fit": lost,
+        }
         if "calibrated_on" in weights.card.settings:
             facts["calibrated_on"] = weights.card.settings["calibrated_on"]
         return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
+
+    def flips(self, weights: Checkpoint) -> int:
+        """How many orientations of the map the network looks at."""
+        return 1
 
     def threshold(self, weights: Checkpoint) -> float:
         """The score below which sources are left out."""
@@ -137,12 +152,13 @@ def _look(
     checksum: str,
     beam: Floats,
     least: float,
+    flips: int,
     core: Box,
 ) -> Detections:
     """What is found in the core of one window."""
     eye = eye_of(options, checksum)
     read = partial(significance, image, noise)
-    return found_in(core, eye.detector, eye.run, read, image.shape, beam, least)
+    return found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
 
 
 def _rms(image: SkyImage, noise: Noise, objects: Detections) -> Floats:

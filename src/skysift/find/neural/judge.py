@@ -110,7 +110,7 @@ def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: fl
 
 
 def find_in_field(
-    detector: Detector, net: nn.Module, field: Field, device: torch.device, least: float
+    detector: Detector, net: nn.Module, field: Field, device: torch.device, least: float, flips: int = 1
 ) -> Detections:
     """What a network finds in the part of a field that is kept for validation, without doubles and what is spurious."""
     area = field.held or Box.of(field.shape)
@@ -125,7 +125,7 @@ def find_in_field(
 
     step = WINDOW - 2 * detector.margin
     parts = [
-        found_in(core, detector, run, read, field.shape, np.array(field.beam), least)
+        found_in(core, detector, run, read, field.shape, np.array(field.beam), least, flips)
         for core in windows_of(area, step)
     ]
     found = Detections.concat(parts) if parts else nothing_found()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import nothing_found
+from skysift.find.neural.orientations import found_in_all
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
@@ -29,7 +30,7 @@ def windows_of(area: Box, step: int) -> Iterator[Box]:
 
 def found_in(
     core: Box, detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], read: Callable[[Box], Pixels],
-    shape: tuple[int, int], beam: Floats, least: float,
+    shape: tuple[int, int], beam: Floats, least: float, flips: int = 1,
 ) -> Detections:  # fmt: skip
     """
     What a network finds in the core of a window, in pixels of the map; doubles among it.
@@ -48,8 +49,10 @@ def found_in(
         ``(3,)`` covariance (pixels squared).
     least
         Objectness below which nothing is told.
+    flips
+        How many orientations of the window are looked at.
     """
-    found = seen_in(core, detector, run, read, shape, beam, least)
+    found = seen_in(core, detector, run, read, shape, beam, least, flips)
     x, y = found["x"], found["y"]
     mine = (
         (x >= core.x0 - 0.5) & (x < core.x1 - 0.5) & (y >= core.y0 - 0.5) & (y < core.y1 - 0.5)
@@ -60,7 +63,7 @@ def found_in(
 
 def seen_in(
     core: Box, detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], read: Callable[[Box], Pixels],
-    shape: tuple[int, int], beam: Floats, least: float,
+    shape: tuple[int, int], beam: Floats, least: float, flips: int = 1,
 ) -> Detections:  # fmt: skip
     """All that a network says in the window around a core, beyond it too; as `found_in` otherwise."""
     window = core.expand(detector.margin)
@@ -70,7 +73,10 @@ def seen_in(
     z[at] = read(inside)
     if not np.isfinite(z).any():
         return nothing_found()
-    found = detector.found(run(detector.inputs(z, beam))[0], z, beam, least)
+    if flips == 1:
+        found = detector.found(run(detector.inputs(z, beam))[0], z, beam, least)
+    else:
+        found = found_in_all(detector, run, z, beam, least, flips)
     return Detections(
         found.boxes + np.array([window.y0, window.y0, window.x0, window.x0]), found.scores,
         raw={**found.raw, "x": found["x"] + window.x0, "y": found["y"] + window.y0},

@@ -16,6 +16,7 @@ from skysift.base.errors import OptionError, UsageError
 from skysift.find.neural.calibration import Calibration, calibration_error, fitted
 from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
 from skysift.find.neural.known import detector_of
+from skysift.find.neural.orientations import FLIPS
 from skysift.io.output import whole_file
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
 from skysift.learn.device import device_named
@@ -27,7 +28,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 GOALS = ("sdc1", "f1", "purity=0.99")  # the last with any purity
-FEWEST = 100  # detections that a calibration asks for
+FEWEST = 50  # detections that a calibration asks for
 _SURE = 20  # detections, of which a purity is told at least; as many that one false one would show
 _DIGITS = 4  # of a threshold
 
@@ -93,6 +94,7 @@ def calibrate_weights(
     out: Path,
     goals: Sequence[str] = ("sdc1",),
     *,
+    flips: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -113,6 +115,8 @@ def calibrate_weights(
         FILE.safetensors.
     goals
         What thresholds are for: ``sdc1``, ``f1`` or ``purity=X``; the first is the usual one.
+    flips
+        How many orientations of the fields the network looks at, then and later; as the weights say by default.
     device
         Where the network runs.
     overwrite
@@ -131,6 +135,9 @@ def calibrate_weights(
     """
     wanted = list(dict.fromkeys(goal_of(each) for each in goals))
     place = device_named(device)
+    ways = flips or int(weights.card.settings.get("flips", 1))
+    if ways not in FLIPS:
+        raise OptionError("no such number of orientations", got=ways, allowed=FLIPS)
     detector = detector_of(weights)
     net = detector.net()
     load_into(net, weights)
@@ -138,15 +145,15 @@ def calibrate_weights(
     with whole_file(out, overwrite=overwrite) as part:  # told before the work that it cannot be written
         lists = []
         for done, field in enumerate(fields, start=1):
-            lists.append(Answers(field, find_in_field(detector, net, field, place, LEAST)))
+            lists.append(Answers(field, find_in_field(detector, net, field, place, LEAST, ways)))
             if progress is not None:
                 progress("sources", done, len(fields))
-        made = _chosen(weights.card, lists, wanted)
+        made = _chosen(weights.card, lists, wanted, ways)
         write_checkpoint(part, weights.tensors, made.card)
     return made
 
 
-def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str]) -> Calibrated:
+def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: int) -> Calibrated:
     """The calibration and the thresholds that detections in known fields ask for."""
     raws = [each.found.scores for each in lists]
     raw = np.concatenate(raws)
@@ -186,6 +193,7 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str]) -> Calib
         "threshold": thresholds[goals[0]],
         "thresholds": thresholds,
         "calibration": calibration.to_dict(),
+        "flips": flips,
         "calibrated_on": chosen_on,
     }
     new = replace(card, settings=settings)

@@ -7,17 +7,23 @@ from typing import Any, ClassVar
 
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.finder import NeuralFinder
+from skysift.find.neural.options import YoloOptions
 from skysift.find.neural.yolo.dense import DenseDetector, options_of
 from skysift.find.neural.yolo.gridlook import GridDetector
 from skysift.find.neural.yolo.options import GridOptions
+from skysift.learn.checkpoint import Checkpoint
 
 __all__ = ["YoloFinder"]
 
 
-class YoloFinder(NeuralFinder):
+class YoloFinder(NeuralFinder[YoloOptions]):
     """Sources by networks of the yolo family (Redmon et al. 2016, CVPR; Cornu et al. 2024, A&A 690, A211)."""
 
     models: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Detector]]] = {
         "yolo-dense": lambda card: DenseDetector(options_of(card)),
         "yolo-grid": lambda card: GridDetector(GridOptions.parse(dict(card))),
     }
+
+    def flips(self, weights: Checkpoint) -> int:
+        """How many orientations of the map the network looks at: as it was told, or as the weights were calibrated."""
+        return self.options.flips or int(weights.card.settings.get("flips", 1))

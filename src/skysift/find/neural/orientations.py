@@ -1,0 +1,192 @@
+"""A window seen in several orientations: a network's answers to each, turned back and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.compiled import kernel
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.found import RAW, as_detections, nothing_found, without_doubles
+from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
+
+__all__ = ["FLIPS", "ORIENTATIONS", "found_in_all", "joined_found", "turned", "turned_back", "turned_beam"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Pixels = NDArray[np.float32]
+Orientation = tuple[bool, bool, bool]
+
+ORIENTATIONS: tuple[Orientation, ...] = (
+    (False, False, False),
+    (False, True, True),
+    (False, True, False),
+    (False, False, True),
+    (True, False, False),
+    (True, True, True),
+    (True, True, False),
+    (True, False, True),
+)
+"""Whether y and x change places; then whether y, and whether x, runs backwards. The first 1, 2, 4 and 8 are groups."""
+
+FLIPS = (1, 2, 4, 8)
+_LEAST = 0.1  # an answer with a lower score counts as none: scores do not depend on the threshold
+_NEAR = 0.6  # of the reach of a source: answers that are so near to each other are of the same one
+
+
+def turned(z: Pixels, how: Orientation) -> Pixels:
+    """A window ``(y, x)`` in another orientation."""
+    swapped, back_y, back_x = how
+    seen = z.T if swapped else z
+    return np.ascontiguousarray(seen[:: -1 if back_y else 1, :: -1 if back_x else 1])
+
+
+def turned_beam(beam: Floats, how: Orientation) -> Floats:
+    """A beam ``(3,)`` in another orientation."""
+    xx, xy, yy = beam
+    swapped, back_y, back_x = how
+    return np.array([yy, xy, xx] if swapped else [xx, xy, yy]) * (1.0, -1.0 if back_y != back_x else 1.0, 1.0)
+
+
+def turned_back(found: Detections, how: Orientation, shape: tuple[int, int]) -> dict[str, Floats]:
+    """The raw parameters of what was found in a turned window, as they are in the window ``(y, x)`` itself."""
+    swapped, back_y, back_x = how
+    ny, nx = shape[::-1] if swapped else shape
+    raw = {name: np.asarray(found[name], np.float64) for name in RAW}
+    if back_x:
+        raw["x"] = nx - 1.0 - raw["x"]
+    if back_y:
+        raw["y"] = ny - 1.0 - raw["y"]
+    if back_x != back_y:
+        raw["sin"] = -raw["sin"]
+    if swapped:
+        raw["x"], raw["y"], raw["cos"] = raw["y"], raw["x"], -raw["cos"]
+    return raw
+
+
+def found_in_all(
+    detector: Detector,
+    run: Callable[[dict[str, Pixels]], Pixels],
+    z: Pixels,
+    beam: Floats,
+    least: float,
+    flips: int,
+) -> Detections:
+    """
+    What a network finds in a window that it sees in several orientations; without doubles.
+
+    Parameters
+    ----------
+    detector, run
+        What answers mean, and how they are got.
+    z, beam
+        The window ``(y, x)`` in units of the noise, and its beam ``(3,)``.
+    least
+        Mean score below which nothing is told.
+    flips
+        How many orientations: 1, 2, 4 or 8.
+    """
+    parts, scores, ways = [], [], []
+    for number, how in enumerate(ORIENTATIONS[:flips]):
+        seen, its_beam = turned(z, how), turned_beam(beam, how)
+        answer = run(detector.inputs(seen, its_beam))[0]
+        found = without_doubles(detector.single(detector.found(answer, seen, its_beam, _LEAST), its_beam))
+        parts.append(turned_back(found, how, z.shape))
+        scores.append(found.scores)
+        ways.append(np.full(len(found), number))
+    raw = {name: np.concatenate([each[name] for each in parts]) for name in RAW}
+    joined = joined_found(raw, np.concatenate(scores), np.concatenate(ways), np.ones(flips))
+    return joined.select(joined.scores >= least)
+
+
+def joined_found(raw: dict[str, Floats], scores: Floats, ways: Ints, weights: Floats) -> Detections:
+    """
+    Detections of several who looked at the same map, joined source by source.
+
+    The score is the mean over all who looked, 0 of those who saw nothing; parameters are means weighted by score, of
+    flux and axes those of their logarithms.
+
+    Parameters
+    ----------
+    raw, scores
+        Parameters and scores of all detections, each of one who looked without doubles.
+    ways
+        Who found each, from 0.
+    weights
+        How much each of them counts.
+    """
+    if not scores.size:
+        return nothing_found()
+    order = np.lexsort((ways, raw["x"], raw["y"], -scores))
+    value = {name: each[order] for name, each in raw.items()}
+    scores, ways = scores[order], ways[order]
+    group = np.full(scores.size, -1, np.int64)
+    n = join_nearest(
+        np.ascontiguousarray(value["x"]), np.ascontiguousarray(value["y"]),
+        np.ascontiguousarray(_NEAR * value["reach"]), ways.astype(np.int64), weights.size, group,
+    )  # fmt: skip
+    weight = scores * weights[ways]
+    total = np.bincount(group, weight, n)
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.bincount(group, weight * values, n) / total)
+
+    columns = {name: mean(value[name]) for name in RAW}
+    for name in ("snr", "major", "minor"):
+        columns[name] = np.exp(mean(np.log(np.maximum(value[name], 1e-6))))
+    length = np.maximum(np.hypot(columns["cos"], columns["sin"]), 1e-9)
+    columns["cos"], columns["sin"] = columns["cos"] / length, columns["sin"] / length
+    votes = np.zeros((n, len(CLASSES)))
+    np.add.at(votes, (group, value["class"].astype(np.int64)), weight * value["class_score"])
+    columns["class"] = votes.argmax(axis=1).astype(np.float64)
+    columns["class_score"] = votes.max(axis=1) / total
+    return as_detections(columns, total / weights.sum())
+
+
+@kernel
+def join_nearest(x: Floats, y: Floats, near: Floats, ways: Ints, n_ways: int, group: Ints) -> int:
+    """
+    Give each detection the number of its source, and return how many there are.
+
+    Detections come the best first. One that belongs to none begins a source, to which the nearest free detection of
+    each of the others who looked belongs, if it is near. Candidates are looked up in a grid.
+    """
+    n = x.shape[0]
+    wide = max(1.0, near.max())
+    x0, y0 = x.min(), y.min()
+    nx, ny = int((x.max() - x0) / wide) + 1, int((y.max() - y0) / wide) + 1
+    head = np.full(nx * ny, -1, np.int64)
+    after = np.full(n, -1, np.int64)
+    for k in range(n):
+        cell = int((y[k] - y0) / wide) * nx + int((x[k] - x0) / wide)
+        after[k] = head[cell]
+        head[cell] = k
+    best = np.empty(n_ways, np.int64)
+    away = np.empty(n_ways)
+    count = 0
+    for k in range(n):
+        if group[k] >= 0:
+            continue
+        group[k] = count
+        best[:] = -1
+        away[:] = near[k] * near[k]
+        i, j = int((x[k] - x0) / wide), int((y[k] - y0) / wide)
+        for b in range(max(0, j - 1), min(ny, j + 2)):
+            for a in range(max(0, i - 1), min(nx, i + 2)):
+                other = head[b * nx + a]
+                while other >= 0:
+                    way = ways[other]
+                    if group[other] < 0 and way != ways[k]:
+                        d = (x[k] - x[other]) ** 2 + (y[k] - y[other]) ** 2
+                        if d < away[way]:
+                            away[way] = d
+                            best[way] = other
+                    other = after[other]
+        for way in range(n_ways):
+            if best[way] >= 0:
+                group[best[way]] = count
+        count += 1
+    return count
