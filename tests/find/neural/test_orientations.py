@@ -136,8 +136,8 @@ def test_a_flipped_map_gives_the_flipped_catalogue(sky, weights):
     assert one["score"][a] == pytest.approx(other["score"][b], abs=1e-3)
     assert (np.abs(one["y"][a] - (199.0 - other["y"][b])) < one["y_err"][a]).all()  # fitted to the map
     assert (np.abs(one["flux"][a] - other["flux"][b]) < one["flux_err"][a]).all()
-    assert one["major_net"][a] == pytest.approx(other["major_net"][b], rel=1e-2)
-    assert one["flux_net"][a] == pytest.approx(other["flux_net"][b], rel=1e-2)
+    assert one["major_net"][a] == pytest.approx(other["major_net"][b], rel=3e-2)
+    assert one["flux_net"][a] == pytest.approx(other["flux_net"][b], rel=3e-2)  # over noise on a mesh
 
 
 def test_orientations_do_not_depend_on_tiles_and_stand_in_the_facts(sky, weights):
