@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import skysift
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
+from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.labelled import labels_of, significance
@@ -115,13 +116,15 @@ class CandidatesStep:
         told = labels_of(image, truth, noise)
         threshold = eye.weights.card.threshold if options.threshold is None else options.threshold
         beam = beam_of(image)
-        least = min(threshold, 0.5 * options.lost)
+        calibration = Calibration.of(eye.weights.card.settings)
+        least = calibration.raw_of(min(threshold, 0.5 * options.lost))
         look = partial(_look, image, noise, options, eye.weights.checksum, beam, least)
         step = WINDOW - 2 * eye.detector.margin
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = without_doubles(
             eye.detector.single(Detections.concat(parts) if parts else nothing_found(), beam)
         )
+        found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
         return Listed(
             compared(found, told, image, noise, options, threshold), told, noise, eye, threshold, notes
         )
