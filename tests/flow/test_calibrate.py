@@ -109,7 +109,8 @@ def test_finders_and_judges_tell_calibrated_scores(made, weights, tmp_path):
     assert "calibrated_on" not in before.facts
     assert after.catalogue.provenance.inputs[-1].checksum == read_checkpoint(made[1]).checksum
     usual, pure = (
-        search(image, make_finder("yolo", weights=str(made[1]), setting=each)) for each in ("", "purity=0.97")
+        search(image, make_finder("yolo", weights=str(made[1]), setting=each))
+        for each in (None, "purity=0.97")
     )
     assert usual.facts["threshold"] == made[0].thresholds["sdc1"]
     assert pure.facts["threshold"] == made[0].thresholds["purity=0.97"]

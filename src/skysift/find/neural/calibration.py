@@ -94,7 +94,7 @@ def calibration_error(scores: Floats, true: NDArray[np.bool_]) -> float:
     return float(sum(parts) / max(scores.size, 1))
 
 
-def threshold_of(card: Card, setting: str = "") -> float:
+def threshold_of(card: Card, setting: str | None = None) -> float:
     """The score below which detections are left out.
 
     Parameters
@@ -102,7 +102,7 @@ def threshold_of(card: Card, setting: str = "") -> float:
     card
         Of the weights.
     setting
-        Which of its thresholds; empty for the usual one.
+        Which of its thresholds; None for the usual one.
 
     Raises
     ------

@@ -40,10 +40,10 @@ class NeuralOptions(EyeOptions, FinderOptions):
         at_most=1.0,
         doc="Sources with a lower score are left out; null: as the weights were calibrated.",
     )
-    setting: str = option(
-        "",
+    setting: str | None = option(
+        None,
         doc="Which threshold of the weights is taken, such as purity=0.99, of those that `skysift calibrate` chose; "
-        "empty for the usual one.",
+        "null for the usual one.",
     )
     classes: tuple[str, ...] = option(
         ("compact", "extended", "extended-multisland", "flagged"),
