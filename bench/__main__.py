@@ -44,6 +44,7 @@ def results(size: int) -> str:
         "morphology",
         "joining",
         "reliability",
+        "neural",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -76,9 +76,9 @@ def sheet_of(one: Field) -> Sheet:
     return Sheet(one, sdc1_truth_rows(truth, apparent=corrected))
 
 
-def classical(sheet: Sheet, finder: str, thresholds: tuple[float, ...] = THRESHOLDS) -> None:
+def classical(sheet: Sheet, finder: str) -> None:
     """Find on a field with a classical finder at several thresholds."""
-    for threshold in thresholds:
+    for threshold in THRESHOLDS[finder]:
         if finder == "classic":
             seed = {"seed": threshold, "grow": min(3.0, threshold - 0.5)}
             found = found_by_us("classic", sheet.field, **seed)

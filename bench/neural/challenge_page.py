@@ -12,7 +12,8 @@ RULE = """
 Fields of `skysift simulate continuum` like those of SKA Data Challenge 1 with seeds that nothing was trained on ({seeds};
 {size} x {size} px, fluxes from 0.1 uJy), noise of three widths of its kernel. Official score on the whole field; class
 and core fraction are the challenge's best constants for every finder ("own core": the core fractions that the network
-tells). Thresholds of the peers: runs at {thresholds} sigma, each list also cut at all higher S/N; a network is run once
+tells). Thresholds of the peers: runs at 5, 4, 3.5 and 3 sigma
+(PyBDSF, Aegean: 5 and 3), each list also cut at all higher S/N; a network is run once
 from a score of {least:g} and its list cut. "Best" is the threshold with the highest M_s, chosen on that field, for
 everybody; "own" is what a user gets: the threshold of the card. PyBDSF: its list of sources; sep: isophotal axes.
 """
@@ -132,7 +133,7 @@ AIMS = (
 def challenge_section(sheets: list[Sheet], ours: dict[str, float]) -> str:
     """The whole section."""
     seeds = f"{sheets[0].field.seed}-{sheets[-1].field.seed}"
-    told = RULE.format(seeds=seeds, size=sheets[0].field.size, thresholds="5, 4, 3.5 and 3", least=LEAST)
+    told = RULE.format(seeds=seeds, size=sheets[0].field.size, least=LEAST)
     parts = ["### Fields of SKA Data Challenge 1\n", told, "#### Aims\n", ratios(sheets, ours)]
     for sheet in sheets:
         parts += [f"#### {sheet.field.label}\n", "First the peers at their best, then at 5 sigma.\n"]

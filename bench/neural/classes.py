@@ -25,11 +25,11 @@ AIMS = {
 }  # fmt: skip
 RULE = """
 Scenes of `skysift simulate extended` with all five classes: {n} of {size} x {size} px, seeds {seeds}; three arrays,
-errors of the calibration, depths and numbers of sources drawn as in training. Completeness: true objects with a peak above
-{bright:g} sigma that a found object of the same class matches; reliability: found objects of a class, at the finder's own
-threshold, that match a true one of the class, however faint. A match, one to one: compact ones within half a beam,
-others by an intersection over union of the masks of at least {iou:g}. AP50: average precision of the masks at that
-overlap over all scenes, truths above {bright:g} sigma (fainter ones are neither right nor wrong).
+errors of the calibration, depths and numbers of sources drawn as in training. Completeness: true objects with a peak
+above {bright:g} sigma that a found object of the same class matches; reliability: found objects of a class, at the
+finder's own threshold, that match a true one of the class, however faint. A match, one to one: compact ones within
+half a beam, others by an intersection over union of the masks of at least {iou:g}. AP50: average precision of the
+masks at that overlap over all scenes, truths above {bright:g} sigma (fainter ones are neither right nor wrong).
 """
 
 

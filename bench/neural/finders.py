@@ -13,7 +13,12 @@ from skysift.io.sdc_rows import CLASS_ID, CORE_FRACTION, FWHM, Columns, sdc1_row
 from skysift.sky.shapes import axes_of, covariances, deconvolved
 from skysift.sky.systems import System
 
-THRESHOLDS = (5.0, 4.0, 3.5, 3.0)  # sigma
+THRESHOLDS = {  # sigma
+    "classic": (5.0, 4.0, 3.5, 3.0),
+    "bdsf": (5.0, 3.0),
+    "aegean": (5.0, 3.0),
+    "sep": (5.0, 4.0, 3.5, 3.0),
+}
 LEAST = 0.1  # score from which a network's sources are kept, before they are chosen from
 CUTS = {"snr": np.arange(3.0, 8.01, 0.25), "score": np.arange(LEAST, 0.991, 0.01)}
 PEERS = ("classic", "bdsf", "aegean", "sep")

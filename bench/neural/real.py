@@ -1,5 +1,6 @@
 """Real maps: what networks find on them, on them upside down, and around Fornax A; one figure each."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bench.neural.networks import Network
 from bench.peers.tables import table
@@ -31,8 +33,9 @@ COLOURS = {"compact": "#1f77b4", "extended": "#2ca02c", "extended-multisland": "
            "spurious": "#ff7f0e"}  # fmt: skip
 RULE = """
 Sources at each finder's own threshold on a map / on the same map with its sign turned, where every source is an
-artefact; artefacts that networks call spurious are no sources. "Lobes": within the box of Fornax A; "beside": within {beside}
-pixels of it, where its sidelobes are. `classic` at 5 sigma. Figures: `docs/_static/neural_*.png`, circles coloured by class.
+artefact; artefacts that networks call spurious are no sources. "Lobes": within the box of Fornax A; "beside": within
+{beside} pixels of it, where its sidelobes are. `classic` at 5 sigma. Figures: `docs/_static/neural_*.png`, circles
+coloured by class.
 """
 
 
@@ -101,7 +104,9 @@ def picture(image: Any, found: Seen, title: str, out: Path) -> None:
     axes.set_title(title, fontsize=10)
     axes.set_axis_off()
     axes.legend(loc="upper right", fontsize=8)
-    figure.savefig(out, dpi=80, pil_kwargs={"optimize": True})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=70)
+    Image.open(buffer).convert("RGB").quantize(48).save(out, optimize=True)
 
 
 def real_section(networks: list[Network], figures: Path | None = STATIC) -> str:

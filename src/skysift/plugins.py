@@ -97,6 +97,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "models": ("skysift.cli.models:models", ""),
         "judge": ("skysift.cli.judge:judge", ""),
         "candidates": ("skysift.cli.candidates:candidates", ""),
+        "evaluate": ("skysift.cli.evaluate:evaluate", ""),
         "export": ("skysift.cli.export:export", ""),
         "calibrate": ("skysift.cli.calibrate:calibrate", ""),
     },

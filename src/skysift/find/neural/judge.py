@@ -14,7 +14,7 @@ from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.io.sdc_rows import FWHM as FWHM_ID
-from skysift.io.sdc_rows import Columns
+from skysift.io.sdc_rows import SDC1, Columns
 from skysift.learn.fields import Field
 from skysift.measure.ellipse import FWHM
 from skysift.score.sdc1 import score_sdc1
@@ -23,7 +23,16 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES, SPURIOUS
 
-__all__ = ["LEAST", "Answers", "find_in_field", "judged", "numbers_at", "rows_of_field", "rows_of_found"]
+__all__ = [
+    "BEAM",
+    "LEAST",
+    "Answers",
+    "find_in_field",
+    "judged",
+    "numbers_at",
+    "rows_of_field",
+    "rows_of_found",
+]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -31,6 +40,7 @@ Pixels = NDArray[np.float32]
 LEAST = 0.15
 THRESHOLDS = np.arange(0.2, 0.96, 0.025)
 _FREQUENCY = 1400.0  # MHz: there the beam of the challenge is 0.6 arcsec, as `_rows` makes it
+BEAM = 0.6  # arcsec: FWHM of the beam at this frequency
 _BRIGHT = 3.0  # sigma
 
 
@@ -58,7 +68,7 @@ class Answers:
     field, found
         The field and the detections.
     true
-        Rows of the challenge, without ``snr_peak``, which is apart.
+        Rows of the challenge.
     bright
         Which true objects have a peak above 3 sigma.
     """
@@ -67,7 +77,7 @@ class Answers:
         self.field, self.found = field, found
         rows = rows_of_field(field)
         self.bright: NDArray[np.bool_] = rows["snr_peak"] >= _BRIGHT
-        self.true: Columns = {name: values for name, values in rows.items() if name != "snr_peak"}
+        self.true: Columns = {name: rows[name] for name in SDC1}
 
     def score(self, chosen: NDArray[np.bool_]) -> SdcScore | None:
         """What some of the detections earn in the challenge; None where there are none, or nothing is true."""
@@ -110,9 +120,19 @@ def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: fl
 
 
 def find_in_field(
-    detector: Detector, net: nn.Module, field: Field, device: torch.device, least: float, flips: int = 1
+    detector: Detector,
+    net: nn.Module,
+    field: Field,
+    device: torch.device,
+    least: float,
+    flips: int = 1,
+    *,
+    spurious: bool = False,
 ) -> Detections:
-    """What a network finds in the part of a field that is kept for validation, without doubles and what is spurious."""
+    """What a network finds in the part of a field that is kept for validation, without doubles.
+
+    What it takes for spurious is left out, unless `spurious`.
+    """
     area = field.held or Box.of(field.shape)
 
     def run(inputs: dict[str, Pixels]) -> Pixels:
@@ -130,18 +150,19 @@ def find_in_field(
     ]
     found = Detections.concat(parts) if parts else nothing_found()
     found = without_doubles(detector.single(found, np.array(field.beam)))
-    inside = area.contains(found["x"], found["y"]) & (found["class"] != CLASSES.index(SPURIOUS))
-    return found.select(inside)
+    real = found["class"] != CLASSES.index(SPURIOUS)
+    return found.select(area.contains(found["x"], found["y"]) & (real | spurious))
 
 
-def rows_of_field(field: Field) -> Columns:
-    """The true objects of the part of a field that is kept, as rows of the challenge, with their ``snr_peak``.
+def rows_of_field(field: Field, *, spurious: bool = False) -> Columns:
+    """The true objects of the part of a field that is kept, as rows of the challenge, with ``snr_peak`` and ``kind``.
 
-    A pixel is made so large that the beam is 0.6 arcsec wide, as at 1400 MHz.
+    A pixel is made so large that the beam is 0.6 arcsec wide, as at 1400 MHz. Artefacts are left out, unless `spurious`;
+    `kind` is the number of the class.
     """
     raw = field.labels.raw
     area = field.held or Box.of(field.shape)
-    kept = area.contains(raw["x"], raw["y"]) & (raw["class"] != 0)
+    kept = area.contains(raw["x"], raw["y"]) & ((raw["class"] != CLASSES.index(SPURIOUS)) | spurious)
     xx, xy, yy = (np.asarray(raw[name], np.float64)[kept] for name in ("xx", "xy", "yy"))
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
     angle = np.degrees(0.5 * np.arctan2(2.0 * xy, xx - yy))
@@ -149,7 +170,11 @@ def rows_of_field(field: Field) -> Columns:
         field, raw["x"][kept], raw["y"][kept], raw["snr_int"][kept], FWHM * np.sqrt(np.maximum(mean + half, 0.0)),
         FWHM * np.sqrt(np.maximum(mean - half, 0.0)), angle, np.nan_to_num(raw["core"][kept]),
     )  # fmt: skip
-    return {**rows, "snr_peak": np.asarray(raw["snr_peak"], np.float64)[kept]}
+    more = {
+        "snr_peak": np.asarray(raw["snr_peak"], np.float64)[kept],
+        "kind": raw["class"][kept].astype(np.int64),
+    }
+    return {**rows, **more}
 
 
 def rows_of_found(found: Detections, field: Field) -> Columns:
@@ -173,7 +198,7 @@ def _rows(
 ) -> Columns:
     """Rows of the challenge from pixels; on a flat sky at the equator, x to the east."""
     beam = beam_width(np.array(field.beam))
-    arcsec = 0.6 / beam
+    arcsec = BEAM / beam
     ra, dec = 1.0 + x * arcsec / 3600.0, (y - 0.5 * field.shape[0]) * arcsec / 3600.0
     n = len(x)
     return {

@@ -1,0 +1,159 @@
+"""Weights on labelled fields: the reports of `skysift score`, of what a network finds there."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tests.commands import called
+from tests.fields import made_field
+
+from skysift.base.errors import DataError, OutputError
+from skysift.find.neural.judge import find_in_field, rows_of_field
+from skysift.find.neural.known import detector_of
+from skysift.find.neural.sides import sides_of
+from skysift.flow.steps.evaluate import evaluate_weights
+from skysift.learn.checkpoint import load_into
+from skysift.learn.hub import weights_of
+from skysift.score.matching import Fate
+from skysift.score.options import ClassesOptions
+from skysift.score.rule import match
+from skysift.sky.detections import Detections
+
+CPU = torch.device("cpu")
+
+
+def with_artefacts(field, n):
+    """A field whose first labels are said to be artefacts."""
+    kind = field.labels["class"].copy()
+    kind[:n] = 0.0
+    labels = Detections(field.labels.boxes, field.labels.scores, raw={**field.labels.raw, "class": kind})
+    return replace(field, labels=labels)
+
+
+@pytest.fixture(scope="module")
+def fields():
+    return [made_field(100, held=True), with_artefacts(made_field(101, held=True), 5)]
+
+
+@pytest.fixture(scope="module")
+def looked(weights):
+    torch.set_num_threads(1)
+    read = weights_of(str(weights))
+    net = detector_of(read).net()
+    load_into(net, read)
+    return read, detector_of(read), net.eval()
+
+
+@pytest.fixture(scope="module")
+def evaluated(looked, fields, tmp_path_factory):
+    out = tmp_path_factory.mktemp("evaluated") / "out"
+    return evaluate_weights(looked[0], fields, out, device="cpu"), out
+
+
+def test_both_sides_hold_all_fields_side_by_side(looked, fields):
+    _, detector, net = looked
+    catalogue, truth = sides_of(detector, net, fields, CPU, 0.2)
+    n_found = sum(len(find_in_field(detector, net, field, CPU, 0.2, spurious=True)) for field in fields)
+    assert len(catalogue.sources) == n_found
+    assert len(truth) == sum(len(field.labels) for field in fields)
+    assert (~truth.real).sum() == 5
+    first, second = len(fields[0].labels), len(truth)
+    assert truth.sources["ra"][:first].max() < truth.sources["ra"][first:second].min()
+    matched = match(catalogue, truth, ClassesOptions())
+    bright = matched.true["snr"] > 20.0
+    assert matched.detected[bright].mean() > 0.9
+    true, found = matched.pairs
+    end = 0.5 * (truth.sources["ra"][:first].max() + truth.sources["ra"][first:second].min())
+    assert np.array_equal(matched.true.ra[true] < end, matched.found.ra[found] < end)
+
+
+def test_artefacts_are_left_out_where_nobody_asks(fields):
+    assert len(rows_of_field(fields[1])["id"]) == len(rows_of_field(fields[1], spurious=True)["id"]) - 5
+
+
+def test_scorers_judge_what_scores_enough_and_calibration_is_of_all(evaluated, looked, fields):
+    made, out = evaluated
+    counts, classes, sdc1 = made.reports
+    assert made.threshold == looked[0].card.threshold == 0.9
+    _, detector, net = looked
+    found, truth = sides_of(detector, net, fields, CPU, 0.15)
+    above = int((found.sources["score"] >= 0.9).sum())
+    assert sdc1.numbers["N_det"] == above < len(found.sources)
+    assert counts.numbers["completeness"] > 0.5
+    assert counts.numbers["reliability"] > 0.7  # some lie on what is said to be an artefact
+    assert classes.numbers["n_scored"] == len(found.sources)
+    table = classes.tables["calibration"]
+    assert sum(table["n"][:9]) > 0
+    matched = match(found, truth, ClassesOptions())
+    real = (matched.fate <= Fate.MEMBER) & (found.sources["score"] >= 0.9)
+    assert table["n_right"][9] == real.sum()
+    names = {
+        "report.json",
+        "report.html",
+        "manifest.json",
+        "classes_calibration.png",
+        "counts_completeness.csv",
+    }
+    assert names <= {each.name for each in out.iterdir()}
+    written = json.loads((out / "report.json").read_text())
+    assert written["sdc1"]["numbers"]["N_det"] == above
+    assert "small with a score of 0.9" in written["sdc1"]["rule"]
+
+
+def test_earlier_reports_stay(evaluated, looked, fields):
+    with pytest.raises(OutputError):
+        evaluate_weights(looked[0], fields, evaluated[1], device="cpu")
+
+
+def test_the_threshold_can_be_told(evaluated, looked, fields, tmp_path):
+    made = evaluate_weights(looked[0], fields, tmp_path / "out", device="cpu", threshold=0.1)
+    assert made.reports[2].numbers["N_det"] > evaluated[0].reports[2].numbers["N_det"]
+
+
+def test_fields_of_nothing_but_artefacts_are_refused(looked, tmp_path):
+    field = made_field(100, 96, held=True)
+    with pytest.raises(DataError, match="no object to be found"):
+        evaluate_weights(
+            looked[0], [with_artefacts(field, len(field.labels))], tmp_path / "out", device="cpu"
+        )
+
+
+def test_scores_are_those_that_finders_tell(evaluated, looked, fields, tmp_path):
+    read = looked[0]
+    table = {"raw": [0.0, 0.5, 1.0], "score": [0.0, 0.9, 1.0]}
+    card = replace(read.card, settings={**read.card.settings, "calibration": table, "threshold": 0.9})
+    made = evaluate_weights(replace(read, card=card), fields, tmp_path / "out", device="cpu")
+    catalogue, _ = sides_of(*looked[1:], fields, CPU, 0.15)
+    assert made.reports[2].numbers["N_det"] == (catalogue.sources["score"] >= 0.5).sum()
+    low = made.reports[1].tables["calibration"]["n"]
+    assert low != evaluated[0].reports[1].tables["calibration"]["n"]
+    assert sum(low) == len(catalogue.sources)
+
+
+SKY = {"n_pixels": 160, "frequency": 5.6e8, "hours": 100, "array": "none", "artefacts": False, "cell": 100}
+RECIPE = {
+    "name": "mini", "model": "yolo-dense", "fields": [{"simulator": "continuum", "number": 1, "validation": 1,
+                                                       "options": SKY}],
+}  # fmt: skip
+
+
+def test_the_command_takes_a_recipe(tmp_path, weights):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    out = tmp_path / "out"
+    told = called("evaluate", weights, recipe, "--out", out, "--device", "cpu")
+    assert told.returncode == 0, told.stderr
+    assert "1 fields, scores of 0.9 or more" in told.stdout
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [each["name"] for each in manifest["inputs"]] == [
+        "weights: small.safetensors",
+        "fields: recipe.yaml",
+    ]
+    again = called("evaluate", weights, recipe, "--out", out)
+    assert again.returncode == 2
+    told = called("evaluate", weights, recipe, "--out", tmp_path / "b", "--threshold", "7")
+    assert told.returncode == 2
+    assert "--threshold is no score" in told.stderr
