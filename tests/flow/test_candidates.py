@@ -129,7 +129,7 @@ def test_products_are_a_table_regions_and_a_page(made, folder):
     assert {region.visual["facecolor"] for region in regions} <= set(CLASS_COLOURS.values())
     page = (out / "report.html").read_text()
     assert page.count('class="card"') == len(told)
-    assert page.count("<ellipse") == len(told)
+    assert page.count("<ellipse") == 2 * len(told)  # with a dark rim
     facts = json.loads((out / "manifest.json").read_text())["facts"]
     assert facts["found"] == told.kind.count(FOUND)
 
