@@ -35,8 +35,21 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a small net that was trained on made skies, once for all test processes."""
     from tests.fields import small_weights  # late: it brings torch
 
+    return small_weights(_shared_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def unet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a small U-Net that was trained on made skies, once for all test processes."""
+    from tests import fields  # late: it brings torch
+
+    return fields.unet_weights(_shared_folder(tmp_path_factory))
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes share."""
     folder = tmp_path_factory.getbasetemp()
-    return small_weights(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,14 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.extended.options:ExtendedOptions",
         ),
         "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
+        "unet": ("skysift.find.neural.unet.finder:UnetFinder", "skysift.find.neural.options:UnetOptions"),
         "yolo": ("skysift.find.neural.yolo.finder:YoloFinder", "skysift.find.neural.options:YoloOptions"),
     },
     "model": {
+        "unet": (
+            "skysift.find.neural.unet.unet:UnetLearner",
+            "skysift.find.neural.unet.options:UnetModelOptions",
+        ),
         "yolo-dense": (
             "skysift.find.neural.yolo.dense:DenseLearner",
             "skysift.find.neural.yolo.options:DenseOptions",

@@ -19,6 +19,7 @@ from skysift.sky import schema
 from skysift.sky.box import Box
 
 NAMES = Registry("finder").names()
+WEIGHTS = {"unet": "unet_weights"}  # fixtures that make weights of another model than those of `weights`
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
@@ -29,8 +30,8 @@ def _known_weights(name, request, monkeypatch):
     if "weights" in menu.model_fields:
         from skysift.learn import hub  # late: it brings torch
 
-        path = request.getfixturevalue("weights")
         default = menu.model_fields["weights"].default
+        path = request.getfixturevalue(WEIGHTS.get(default, "weights"))
         monkeypatch.setattr(
             hub, "shipped", lambda: {default: hub.Shipped(default, path, hub.read_checkpoint(path).checksum)}
         )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
+from skysift.find.extended.fluxes import Extended
 from skysift.find.noise import Noise
 from skysift.find.options import FinderOptions
 from skysift.measure.measured import Measured
@@ -126,6 +127,9 @@ class Searched:
         What was read beside the map, such as weights.
     facts
         What was decided, JSON-safe.
+    extended
+        Which of the objects are extended sources, measured as segments; None where the finder has none ever. Each other
+        object is one source.
     """
 
     objects: Detections
@@ -133,10 +137,20 @@ class Searched:
     columns: Mapping[TableName, Mapping[str, npt.NDArray[Any]]]
     inputs: tuple[InputRecord, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
+    extended: Extended | None = None
 
 
 class MapFinder(Finder[O]):
-    """A way to find objects that looks at the map by itself, through windows that tiles do not decide."""
+    """
+    A way to find objects that looks at the map by itself, through windows that tiles do not decide.
+
+    Attributes
+    ----------
+    segmented
+        Whether some of its sources are segments: the catalogue has columns for these.
+    """
+
+    segmented: ClassVar[bool] = False
 
     @abstractmethod
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:

@@ -19,7 +19,8 @@ from skysift.find.area import area_of
 from skysift.find.beams import as_seen
 from skysift.find.beside import Beside, extended, refuse_unused
 from skysift.find.extended.bounds import refuse_beyond
-from skysift.find.extended.search import Extended, found_nothing, search_extended
+from skysift.find.extended.fluxes import Extended
+from skysift.find.extended.search import found_nothing, search_extended
 from skysift.find.finder import HISTOGRAM_STEP, Finder, IslandFinder, MapFinder
 from skysift.find.finding import Finding
 from skysift.find.joining import join_finding
@@ -181,15 +182,16 @@ def search(
     rated, joined = finder.rated and not signed, finder.options.join and not signed
     by_itself = isinstance(finder, MapFinder)
     by_all = finder.segments or by_itself or rated or joined  # what lies outside decides with what is inside
-    used, found, spines, segments = finder, None, Lines.empty(), np.empty(0, np.int64)
-    seen = None
+    used, spines, segments = finder, Lines.empty(), np.empty(0, np.int64)
+    found, seen, parts = None, None, None
     if not noise.mesh.valid and noise.rms_map is None:
         notes.append("the map is blank or constant: there is no noise, so nothing can be found")
         objects, measured = Detections.empty(), nothing()
-        found = found_nothing() if finder.segments else None
+        segmented = finder.segments or (isinstance(finder, MapFinder) and finder.segmented)
+        parts = found_nothing().extended if segmented else None
     elif isinstance(finder, MapFinder):
         seen = finder.search(image, noise, crew)
-        objects, measured = seen.objects, seen.measured
+        objects, measured, parts = seen.objects, seen.measured, seen.extended
         clock.lap("sources")
     elif isinstance(used := finder, IslandFinder):
         if used.wants_histogram:
@@ -198,7 +200,7 @@ def search(
         clock.lap("islands")
         if used.segments:
             found = search_extended(image, noise, used, objects, area, crew)
-            objects, measured = found.objects, found.measured
+            objects, measured, parts = found.objects, found.measured, found.extended
         else:
             objects, n_inside = (objects, len(objects)) if by_all else _inside_first(objects, area)
             measured = measure_objects(image, noise, used, objects, n_inside, area, crew)
@@ -213,9 +215,9 @@ def search(
     )
     error = _level_error(noise, image)
     catalogue = characterise(measured, image, error, finder.options, provenance, noise.response)
-    if found is not None:
-        catalogue, spines = _with_extended(catalogue, found.extended, image, finder.options)
-        segments = found.extended.island + 1
+    if parts is not None:
+        catalogue, spines = _with_extended(catalogue, parts, image, finder.options)
+        segments = parts.island + 1
     if isinstance(finder, MapFinder):
         catalogue = extended(catalogue, seen.columns if seen else finder.columns())
     clock.lap("catalogue")

@@ -17,6 +17,7 @@ __all__ = ["Crop", "Samples", "cut", "label_table", "turned"]
 
 Floats = NDArray[np.float64]
 
+_HIDDEN = 2.5  # sigma of a peak: fainter objects cover no other
 _TRIES = 50  # for a crop that does not touch what is kept for validation, nor is blank
 
 
@@ -38,7 +39,7 @@ class Crop:
         ``(3,)`` covariance of the beam (xx, xy, yy; pixels squared).
     mask
         ``(y, x)`` int32: 1 + place of the object in `labels` that a pixel belongs to, 0 for none. Where masks
-        overlap, the fainter object is on top.
+        overlap, the fainter object is on top, unless its peak is below 2.5 sigma.
     """
 
     pixels: NDArray[np.float32]
@@ -189,9 +190,10 @@ def label_table(field: Field) -> Floats:
 
 
 def _painted(field: Field, rows: NDArray[np.int64], box: Box) -> NDArray[np.int32]:
-    """Labels of a crop; the brightest first, so that what is fainter stays visible."""
+    """Labels of a crop; the brightest first, so that what is fainter stays visible; what noise hides lies below all."""
     mask = np.zeros(box.shape, np.int32)
-    order = np.argsort(-np.asarray(field.labels["snr_int"], np.float64)[rows], kind="stable")
+    peak, flux = (np.asarray(field.labels[name], np.float64)[rows] for name in ("snr_peak", "snr_int"))
+    order = np.lexsort((-flux, peak >= _HIDDEN))
     chosen = field.labels.footprints.select(rows[order])
     for row, start, stop, index in zip(chosen.row, chosen.start, chosen.stop, chosen.index, strict=True):
         if box.y0 <= row < box.y1:

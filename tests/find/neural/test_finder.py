@@ -135,8 +135,8 @@ def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
         find(image, "yolo", weights=str(weights), engine="onnx", precision="bfloat16")
     read = read_checkpoint(weights)
     other = tmp_path / "other.safetensors"
-    write_checkpoint(other, read.tensors, Card("unet", "other"))
-    with pytest.raises(DataError, match=r"a model that no finder looks through: got 'unet'"):
+    write_checkpoint(other, read.tensors, Card("none", "other"))
+    with pytest.raises(DataError, match=r"a model that no finder looks through: got 'none'"):
         find(image, "yolo", weights=str(other))
     card = Card("yolo-dense", "other", options={"widths": (8, 16), "depths": (1, 1)})
     write_checkpoint(other.with_name("shape.safetensors"), read.tensors, card)

@@ -76,6 +76,26 @@ class Segmented:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Extended:
+    """
+    The extended sources among the islands of a map.
+
+    Attributes
+    ----------
+    island
+        ``(n,)``: which island each is, from 0.
+    segmented
+        What was measured of each.
+    score
+        Significance of each on its best scale (sigma).
+    """
+
+    island: Ints
+    segmented: Segmented
+    score: Floats
+
+
 def measure_segments_of(
     residual: Residual, segments: Detections, hidden: Detections, crew: Crew, chosen: Ints
 ) -> Segmented:

@@ -10,7 +10,7 @@ from skysift.base.parallel import Crew
 from skysift.find.correlation import reference_beam
 from skysift.find.extended.arrange import Scene, arranged
 from skysift.find.extended.diffuse import has_diffuse
-from skysift.find.extended.fluxes import Segmented
+from skysift.find.extended.fluxes import Extended, Segmented
 from skysift.find.extended.fluxes import nothing as no_segments
 from skysift.find.extended.grow import grown
 from skysift.find.extended.nested import find_nested
@@ -37,26 +37,6 @@ POINTS = 4.0  # an island larger than so many points of its brightness, and
 BEAMS = 3.0  # so many beam areas more, is not fitted: it holds more than compact sources
 SAMPLED_AREA = 4.5  # pixels: the beam area of a map that is barely sampled
 LEAST_FLUX = 2.0  # sigma; a segment with less flux of its own is none
-
-
-@dataclass(frozen=True, eq=False)
-class Extended:
-    """
-    The extended sources among the islands of a map.
-
-    Attributes
-    ----------
-    island
-        ``(n,)``: which island each is, from 0.
-    segmented
-        What was measured of each.
-    score
-        Significance of each on its best scale (sigma).
-    """
-
-    island: Ints
-    segmented: Segmented
-    score: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +82,7 @@ def search_extended(
     """
     options: ExtendedOptions = finder.options
     beam_area = image.frame.beam_area_pixels(image.beam)
-    fitted = ~_too_large(objects, beam_area, options.grow)
+    fitted = ~too_large(objects, beam_area, options.grow)
     first = objects.select(np.argsort(~fitted, kind="stable"))
     measured = measure_objects(image, noise, finder, first, int(fitted.sum()), area, crew)
     islands = first.select(np.arange(len(measured.islands)))
@@ -132,7 +112,7 @@ def search_extended(
         "diffuse_emission": diffuse,
         "segments_without_flux": int(weak.sum()),
     }
-    return _joined(image, parts, found.owner, found.compact, found.segments, found.segmented, area, facts)
+    return joined(image, parts, found.owner, found.compact, found.segments, found.segmented, area, facts)
 
 
 def found_nothing() -> Found:
@@ -169,7 +149,7 @@ def _setting(image: SkyImage, noise: Noise, options: ExtendedOptions, diffuse: b
     return Setting(options, beam, noise.mesh.correlation, image.shape, diffuse)
 
 
-def _too_large(objects: Detections, beam_area: float, grow: float) -> Bools:
+def too_large(objects: Detections, beam_area: float, grow: float) -> Bools:
     """Which islands are much larger than points of their brightness."""
     point = beam_area * np.log(np.maximum(objects.scores / grow, 1.0))
     return np.asarray(objects.area > POINTS * point + BEAMS * beam_area)
@@ -187,7 +167,7 @@ def _residual(
     return Residual(image, noise, np.ascontiguousarray(gaussians), hidden)
 
 
-def _joined(
+def joined(
     image: SkyImage,
     parts: list[Measured],
     owner: Ints,

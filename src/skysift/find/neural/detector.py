@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from skysift.find.neural.found import nothing_found
 from skysift.sky.detections import Detections
 
 __all__ = ["Detector"]
@@ -45,6 +46,10 @@ class Detector(ABC):
     @abstractmethod
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
         """Detections with a score above `least` from the answer ``(channel, y, x)``, in pixels of the window."""
+
+    def nothing(self) -> Detections:
+        """No detection, with the names of the parameters."""
+        return nothing_found()
 
     def single(self, found: Detections, beam: Floats) -> Detections:
         """Detections of a window without those that the detector knows to be doubles; those that are near stay."""

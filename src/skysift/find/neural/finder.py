@@ -15,7 +15,7 @@ from skysift.base.provenance import InputRecord
 from skysift.find.finder import MapFinder, Searched
 from skysift.find.neural.calibration import Calibration, threshold_of
 from skysift.find.neural.detector import Detector
-from skysift.find.neural.eye import eye_of
+from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.measuring import measure_found, with_footprints
@@ -53,15 +53,8 @@ class NeuralFinder(MapFinder[N]):
 
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
-        eye = eye_of(self.options)
+        eye = self.eye()
         weights = eye.weights
-        if weights.card.model not in self.models:
-            raise DataError(
-                f"{weights.path.name} is of another kind of model than this finder looks through",
-                got=weights.card.model,
-                allowed=list(self.models),
-                todo="`skysift models` lists weights with their models",
-            )
         flips = self.flips(weights)
         least, calibration = self.threshold(weights), Calibration.of(weights.card.settings)
         step = WINDOW - 2 * eye.detector.margin
@@ -91,6 +84,25 @@ class NeuralFinder(MapFinder[N]):
         if "calibrated_on" in weights.card.settings:
             facts["calibrated_on"] = weights.card.settings["calibrated_on"]
         return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
+
+    def eye(self) -> Eye:
+        """What the finder looks through.
+
+        Raises
+        ------
+        DataError
+            The weights are of a model that it does not know.
+        """
+        eye = eye_of(self.options)
+        weights = eye.weights
+        if weights.card.model not in self.models:
+            raise DataError(
+                f"{weights.path.name} is of another kind of model than this finder looks through",
+                got=weights.card.model,
+                allowed=list(self.models),
+                todo="`skysift models` lists weights with their models",
+            )
+        return eye
 
     def flips(self, weights: Checkpoint) -> int:
         """How many orientations of the map the network looks at."""

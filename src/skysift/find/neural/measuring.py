@@ -6,6 +6,7 @@ them is better than what a fit makes of noise. Fluxes are those of weighted leas
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -33,7 +34,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.shapes import determinants
 from skysift.sky.tiling import NoisyTile
 
-__all__ = ["measure_found", "with_footprints"]
+__all__ = ["FOOTPRINT_STEP", "in_map_order", "measure_found", "summed", "with_footprints"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,7 +85,13 @@ def with_footprints(
         rows = np.flatnonzero(near)
         if rows.size:
             tasks.append((box, rows, xy[rows], shape[rows]))
-    parts = list(crew.map("footprints", partial(_paint, image, noise, grow), tasks))
+    return in_map_order(found, list(crew.map("footprints", partial(_paint, image, noise, grow), tasks)))
+
+
+def in_map_order(
+    found: Detections, parts: Sequence[tuple[Footprints, Ints, Floats]]
+) -> tuple[Detections, Floats]:
+    """The sources that have a pixel in any of the parts, as `summed` gives them, in map order, and sums over theirs."""
     n = len(found)
     prints = [each for each, _, _ in parts]
     sums = np.zeros((n, _SUMS))
@@ -127,6 +134,24 @@ def _paint(image: SkyImage, noise: Noise, grow: float, task: Task) -> tuple[Foot
         np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1]), np.ascontiguousarray(shape), REACH, z, grow,
         box.y0, box.x0, owner,
     )  # fmt: skip
+    return summed(owner, value, box, rows)
+
+
+def summed(owner: NDArray[np.int32], value: Floats, box: Box, rows: Ints) -> tuple[Footprints, Ints, Floats]:
+    """
+    Footprints in one part, the rows of the sources that have a pixel there, and sums over these.
+
+    Parameters
+    ----------
+    owner
+        ``(y, x)``: 1 + place in `rows` of the source that a pixel belongs to; 0 for none.
+    value
+        The map above its level ``(y, x)``.
+    box
+        Where the part lies.
+    rows
+        Numbers of sources.
+    """
     y, x = np.nonzero(owner)
     who, values = owner[y, x] - 1, value[y, x]
     n = len(rows)

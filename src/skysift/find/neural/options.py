@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -11,7 +12,7 @@ from skysift.find.options import FinderOptions
 from skysift.measure.options import BeamOptions, NoiseOptions
 from skysift.sky.truth import CLASSES
 
-__all__ = ["EyeOptions", "JudgeOptions", "NeuralOptions", "YoloOptions"]
+__all__ = ["EyeOptions", "JudgeOptions", "MaskOptions", "NeuralOptions", "UnetOptions", "YoloOptions"]
 
 
 class EyeOptions(Options):
@@ -88,6 +89,34 @@ class YoloOptions(NeuralOptions):
         None,
         doc="Orientations of the map that the network looks at, whose answers are averaged: 8 finds a few percent more "
         "in 8 times the time; null: as the weights were calibrated, usually 1.",
+    )
+
+
+class MaskOptions(NeuralOptions):
+    """What finders are told whose network tells the pixels of objects."""
+
+    levels: tuple[int, ...] = option(
+        (1, 2, 4),
+        doc="The map is looked at binned by these factors, ascending from 1, each twice the one before or more: objects "
+        "that are too wide for the windows of one are taken from the next.",
+    )
+
+    @field_validator("levels")
+    @classmethod
+    def _ascend(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or value[0] != 1 or any(b < 2 * a for a, b in pairwise(value)) or value[-1] > 16:
+            raise ValueError(
+                f"levels ascend from 1 to 16 at most, each twice the one before or more, not {value}"
+            )
+        return value
+
+
+class UnetOptions(MaskOptions):
+    """A network that tells of each pixel what it is part of: objects of any shape, with their pixels."""
+
+    weights: str = option(
+        "unet",
+        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
 
 

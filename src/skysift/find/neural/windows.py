@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.find.neural.detector import Detector
-from skysift.find.neural.found import nothing_found
 from skysift.find.neural.orientations import found_in_all
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -72,12 +71,11 @@ def seen_in(
     at = np.s_[inside.y0 - window.y0 : inside.y1 - window.y0, inside.x0 - window.x0 : inside.x1 - window.x0]
     z[at] = read(inside)
     if not np.isfinite(z).any():
-        return nothing_found()
+        return detector.nothing()
     if flips == 1:
         found = detector.found(run(detector.inputs(z, beam))[0], z, beam, least)
     else:
         found = found_in_all(detector, run, z, beam, least, flips)
-    return Detections(
-        found.boxes + np.array([window.y0, window.y0, window.x0, window.x0]), found.scores,
-        raw={**found.raw, "x": found["x"] + window.x0, "y": found["y"] + window.y0},
-    )  # fmt: skip
+    found = found.shift(window.y0, window.x0)
+    raw = {**found.raw, "x": found["x"] + window.x0, "y": found["y"] + window.y0}
+    return Detections(found.boxes, found.scores, found.footprints, raw)

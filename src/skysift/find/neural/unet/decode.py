@@ -1,0 +1,147 @@
+"""What the answers of the model unet mean: seeds grow to pieces, pieces that point at one centre are one object."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from skimage.segmentation import watershed
+
+from skysift.find.neural.masks import as_masks, no_masks
+from skysift.find.neural.shapes import beam_width
+from skysift.find.neural.unet.bodies import N_KINDS
+from skysift.find.neural.unet.targets import UNIT
+from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
+
+__all__ = ["objects_of", "pieces_of", "together"]
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+Pixels = NDArray[np.float32]
+
+SEED = 0.5  # how far inside a pixel must be to begin a piece
+OBJECT = 0.5  # probability of being no background from which on a pixel is part of an object
+AGREE = 0.35  # of the distance between two pieces: nearer centres are one
+LEAST = 0.2  # beam areas: smaller objects are none, nor those of fewer than 3 pixels
+_WIDE = np.eye(3, dtype=np.int64) | 1  # corners touch
+_COMPACT = CLASSES.index("compact")
+
+
+def objects_of(answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
+    """
+    Objects of a window.
+
+    Parameters
+    ----------
+    answer
+        ``(answer, y, x)``: logits of the kinds, logit of how far inside, way to the centre (y, x) as asinh(d / 4).
+    z
+        The window in units of the noise ``(y, x)``; blank pixels belong to nothing.
+    beam
+        ``(3,)`` covariance (pixels squared).
+    least
+        Score of an object at least.
+    """
+    logits = answer[:N_KINDS].astype(np.float64)
+    share = np.exp(logits - logits.max(axis=0))
+    share /= share.sum(axis=0)
+    some = (1.0 - share[0] >= OBJECT) & np.isfinite(z)
+    if not some.any():
+        return no_masks()
+    with np.errstate(over="ignore"):
+        core = 1.0 / (1.0 + np.exp(-answer[N_KINDS].astype(np.float64)))
+    pieces = pieces_of(core, some)
+    y, x = np.nonzero(pieces)
+    who = pieces[y, x] - 1
+    n = int(who.max()) + 1
+    area = np.bincount(who, minlength=n).astype(np.float64)
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.bincount(who, values, n) / area)
+
+    way = UNIT * np.sinh(np.clip(answer[N_KINDS + 1 :, y, x].astype(np.float64), -6.0, 6.0))
+    at = np.stack([y, x]).astype(np.float64)
+    middle = np.stack([mean(each) for each in at], axis=1)
+    centre = np.stack([mean(each) for each in at + way], axis=1)
+    kinds = np.stack([mean(share[1 + k, y, x]) for k in range(len(CLASSES))], axis=1)
+    group = together(middle, centre, kinds.argmax(axis=1) != _COMPACT)
+    owner = np.concatenate([[0], group]).astype(np.int32)[pieces]
+    return _objects(owner, share, core, z, centre, group, beam, least)
+
+
+def pieces_of(core: Floats, some: NDArray[np.bool_]) -> Labels:
+    """
+    The pieces ``(y, x)``, from 1, that seeds grow to by a watershed on how far inside pixels are (Vincent & Soille 1991).
+
+    Parts of objects without a seed are pieces too.
+    """
+    seeds, n = ndimage.label((core >= SEED) & some)
+    parts, n_parts = ndimage.label(some, structure=_WIDE)
+    seeded = np.zeros(n_parts + 1, np.bool_)
+    seeded[parts[seeds > 0]] = True
+    seeded[0] = True
+    lone = ~seeded[parts]
+    number = np.cumsum(~seeded)
+    markers = np.where(lone, n + number[parts], seeds).astype(np.int32)
+    grown = watershed(-core, markers, connectivity=2, mask=some)  # type: ignore[no-untyped-call]
+    return np.asarray(grown, np.int32)
+
+
+def together(middle: Floats, centre: Floats, may: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """
+    Numbers, from 1, of the objects that pieces belong to.
+
+    Two pieces are of one object where the centres that they point at are much nearer to each other than they are.
+
+    Parameters
+    ----------
+    middle, centre
+        ``(piece, 2)``: where the pieces lie, and where they point at (y, x).
+    may
+        Which pieces may be one of several.
+    """
+    n = len(middle)
+    here = np.flatnonzero(may)
+    apart = np.hypot(*(middle[here, None] - middle[None, here]).transpose(2, 0, 1))
+    aim = np.hypot(*(centre[here, None] - centre[None, here]).transpose(2, 0, 1))
+    reach = np.hypot(*(centre[here] - middle[here]).T)
+    a, b = np.nonzero((aim < AGREE * apart) & (apart < 4.0 * np.maximum(reach[:, None], reach[None])))
+    links = coo_matrix((np.ones(len(a)), (here[a], here[b])), shape=(n, n))
+    _, group = connected_components(links, directed=False)
+    return np.asarray(group + 1, np.int32)
+
+
+def _objects(
+    owner: Labels,
+    share: Floats,
+    core: Floats,
+    z: Pixels,
+    centre: Floats,
+    group: Labels,
+    beam: Floats,
+    least: float,
+) -> Detections:
+    """Objects from the number of each pixel's ``(y, x)``."""
+    y, x = np.nonzero(owner)
+    who = owner[y, x] - 1
+    n = int(group.max())
+    area = np.bincount(who, minlength=n).astype(np.float64)
+    kinds = np.stack([np.bincount(who, share[1 + k, y, x], n) for k in range(len(CLASSES))], axis=1)
+    whole = np.maximum(kinds.sum(axis=1), 1e-12)
+    kind, class_score = kinds.argmax(axis=1), kinds.max(axis=1) / whole
+    score = np.minimum(whole / np.maximum(area, 1.0), 1.0)
+    weight = core[y, x] ** 2 + 1e-6
+    total = np.maximum(np.bincount(who, weight, n), 1e-12)
+    places = np.stack([np.bincount(who, weight * each, n) / total for each in (y, x)], axis=1)
+    count = np.bincount(group - 1, minlength=n)
+    aimed = np.stack([np.bincount(group - 1, centre[:, k], n) / np.maximum(count, 1) for k in (0, 1)], axis=1)
+    places = np.where((count > 1)[:, None], aimed, places)
+    smallest = max(3.0, LEAST * 1.133 * beam_width(beam) ** 2)
+    good = (area >= smallest) & (score >= least)
+    if not good.any():
+        return no_masks()
+    number = np.concatenate([[0], np.cumsum(good) * good]).astype(np.int32)
+    return as_masks(number[owner], z, kind[good], class_score[good], score[good], places[good])

@@ -1,0 +1,261 @@
+"""Objects by their masks: doubles, who owns a pixel, levels, and a finder whose eye needs no training."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from tests import images, skies
+from tests.images import RMS
+
+from skysift.base.errors import OptionError
+from skysift.base.parallel import Crew
+from skysift.find.extended.coarse import block_noise
+from skysift.find.neural import maskfinder
+from skysift.find.neural.eye import Eye
+from skysift.find.neural.inputs import channels, conditions
+from skysift.find.neural.levels import binned, levels_of, objects_in, quiet_of, windows_on
+from skysift.find.neural.maskfinder import MaskFinder, owned
+from skysift.find.neural.masks import MASK_RAW, MaskDetector, as_masks, from_prints, no_masks
+from skysift.find.neural.options import MaskOptions, UnetOptions
+from skysift.find.neural.overlaps import mended, overlaps, without_double_masks
+from skysift.find.noise import measure_noise
+from skysift.find.run import search
+from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
+from skysift.measure.options import NoiseOptions
+from skysift.sky.box import Box
+from skysift.sky.detections import Detections, Footprints
+from skysift.sky.schema import TABLES
+from skysift.sky.truth import CLASSES
+
+COMPACT, EXTENDED = CLASSES.index("compact"), CLASSES.index("extended")
+BEAM = (4.0, 4.0, 0.0)
+
+
+def drawn(planes, kinds=None, scores=None, cut=None, large=None):
+    """Objects from planes of true and false, which may overlap."""
+    n = len(planes)
+    runs = [
+        np.stack([j, i, i + 1, np.full(len(j), k)])
+        for k, plane in enumerate(planes)
+        for j, i in [np.nonzero(plane)]
+    ]
+    found = from_prints(
+        Footprints(*np.concatenate(runs, axis=1)), np.ones(planes[0].shape, np.float32),
+        np.full(n, EXTENDED) if kinds is None else np.array(kinds), np.ones(n),
+        np.linspace(0.9, 0.5, n) if scores is None else np.array(scores),
+    )  # fmt: skip
+    more = {"cut": np.zeros(n) if cut is None else np.array(cut, float),
+            "large": np.zeros(n) if large is None else np.array(large, float)}  # fmt: skip
+    return Detections(found.boxes, found.scores, found.footprints, {**found.raw, **more})
+
+
+def plane(y0, y1, x0, x1, shape=(60, 80)):
+    made = np.zeros(shape, bool)
+    made[y0:y1, x0:x1] = True
+    return made
+
+
+def test_objects_are_made_of_labels():
+    labels = np.zeros((20, 30), np.int32)
+    labels[3:6, 4:10], labels[3:6, 20:22], labels[10, 5] = 1, 1, 2
+    z = np.random.default_rng(1).normal(size=labels.shape).astype(np.float32)
+    z[4, 5], z[10, 5] = 9.0, np.nan
+    found = as_masks(labels, z, np.array([3, 1]), np.array([0.7, 0.8]), np.array([0.9, 0.6]))
+    assert tuple(found.raw) == MASK_RAW
+    assert found.boxes.tolist() == [[3, 6, 4, 22], [10, 11, 5, 6]]
+    assert found.area.tolist() == [24, 1]
+    assert found["y"].tolist() == [4.0, 10.0]
+    assert found["x"][0] == pytest.approx((18 * 6.5 + 6 * 20.5) / 24)
+    assert found["snr"].tolist() == [9.0, 0.0]
+    assert tuple(no_masks().raw) == MASK_RAW
+
+
+def test_overlaps_are_those_of_a_slow_twin():
+    rng = np.random.default_rng(4)
+    planes = [
+        ndimage.binary_opening(ndimage.gaussian_filter(rng.normal(size=(60, 80)), 3) > 0.05) for _ in range(7)
+    ]
+    got = {(a, b): n for a, b, n in overlaps(drawn(planes)).tolist()}
+    wanted = {
+        (a, b): int((planes[a] & planes[b]).sum())
+        for a in range(7)
+        for b in range(a + 1, 7)
+        if (planes[a] & planes[b]).any()
+    }
+    assert got == wanted
+
+
+def test_doubles_go_and_compact_objects_stay_on_top():
+    planes = [plane(10, 40, 10, 40), plane(12, 42, 10, 40), plane(20, 24, 20, 24), plane(30, 36, 30, 36)]
+    kinds = [EXTENDED, EXTENDED, COMPACT, EXTENDED]
+    kept = without_double_masks(drawn(planes, kinds))
+    assert kept.scores.tolist() == pytest.approx(
+        [0.9, 0.9 - 0.8 / 3.0]
+    )  # the first, and the compact one on top
+    assert kept["class"].tolist() == [EXTENDED, COMPACT]
+    far = without_double_masks(drawn([plane(0, 5, 0, 5), plane(0, 5, 4, 9)]))
+    assert len(far) == 2
+
+
+def test_what_only_a_coarse_level_sees_whole_comes_first():
+    planes = [plane(10, 14, 10, 40), plane(10, 40, 10, 40)]
+    kept = without_double_masks(drawn(planes, scores=[0.9, 0.6], large=[0, 1]))
+    assert kept.scores.tolist() == [0.6]
+
+
+def test_pieces_that_windows_cut_are_mended():
+    planes = [plane(10, 14, 0, 40), plane(10, 14, 30, 70), plane(10, 14, 35, 50), plane(50, 55, 0, 5)]
+    whole = mended(drawn(planes, cut=[1, 1, 0, 1]))
+    assert sorted(whole.boxes.tolist()) == [[10, 14, 0, 70], [10, 14, 35, 50], [50, 55, 0, 5]]
+
+
+def test_no_two_objects_share_a_pixel_in_the_end():
+    image = images.painted((60, 80))
+    noise = measure_noise(image, NoiseOptions())
+    planes = [plane(10, 40, 10, 40), plane(20, 24, 20, 24), plane(38, 50, 30, 60)]
+    objects, sums = owned(drawn(planes), image, noise, Crew(1))
+    mask = objects.to_mask(image.shape)  # refuses what shares a pixel
+    assert mask.area.tolist() == [900 - 16 - 20, 16, 12 * 30] == sums[:, 0].tolist()
+    data = image.read(image.box).astype(float) - noise.tile(image, image.box).level
+    for k, label in enumerate(mask.labels.tolist()):
+        assert sums[k, 1] == pytest.approx(data[mask.paint() == label].sum(), rel=1e-6)
+
+
+# -- levels
+
+
+def test_binned_maps_are_in_units_of_their_noise():
+    data = skies.correlated_noise((600, 600), BEAM, "convolved", np.random.default_rng(2))
+    data = (data / data.std()).astype(np.float32)
+    lag = range(-9, 10)
+    correlation = np.array([[np.mean(data * np.roll(data, (j, i), (0, 1))) for i in lag] for j in lag])
+    for factor in (2, 4):
+        quiet = block_noise(correlation, factor)[0]
+        means = binned(data, factor, quiet)
+        assert means.shape == (600 // factor, 600 // factor)
+        assert means.std() == pytest.approx(1.0, rel=0.05)
+        assert quiet_of(binned(data, factor), factor) == pytest.approx(quiet, rel=0.08)
+    assert binned(data, 1) is data
+    hole = np.ones((5, 5), np.float32)
+    hole[:2, :1], hole[4, :] = np.nan, np.nan
+    small = binned(hole, 2)
+    assert small.shape == (3, 3)
+    assert small[0, 0] == 1.0
+    assert np.isnan(small[2]).all()
+
+
+def test_levels_share_what_they_are_trusted_with():
+    fine, middle, last = levels_of((1, 2, 4), 64, np.ones((1, 1)))
+    assert fine.widest == 96.0
+    assert (middle.narrowest, middle.widest, middle.large) == (48.0, 192.0, 96.0)
+    assert last.last
+    assert np.isinf(last.widest)
+    assert len(windows_on(last, (3000, 500), 64)) == 2
+    with pytest.raises(OptionError, match="levels ascend from 1"):
+        MaskOptions(levels=(2, 4))
+    with pytest.raises(OptionError, match="levels ascend from 1"):
+        UnetOptions(levels=(1, 2, 3))
+
+
+class Bright(MaskDetector):
+    """What hangs together above 4 sigma: an eye without a network."""
+
+    def net(self):
+        raise AssertionError("there is none")
+
+    def inputs(self, z, beam):
+        return {"image": channels(z)[None], "told": conditions(z, beam)[None]}
+
+    def found(self, answer, z, beam, least):
+        labels, n = ndimage.label(np.nan_to_num(z) > 4.0, structure=np.ones((3, 3)))
+        area = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+        big = area > 120.0 * beam[0]
+        return as_masks(
+            labels.astype(np.int32), z, np.where(big, EXTENDED, COMPACT), np.ones(n), np.full(n, 0.9)
+        )
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_window_of_a_level_tells_objects_in_pixels_of_the_map(factor):
+    z = np.zeros((700, 900), np.float32)
+    z[400:420, 600:640], z[100:104, 700:704] = 8.0, 9.0
+    fine, coarse = levels_of((1, 2), 64, np.ones((1, 1)))
+    level = fine if factor == 1 else coarse
+    parts = [
+        objects_in(core, level, Bright(), lambda inputs: np.zeros((1, 1, 1, 1), np.float32),
+                   lambda box: z[box.slices()], z.shape, np.array([3.0, 0.0, 3.0]), 0.5)
+        for core in windows_on(level, z.shape, 64)
+    ]  # fmt: skip
+    found = Detections.concat(parts)
+    wide = found.select(found["snr"] < 20.0 / factor if factor == 1 else found["snr"] > 0)
+    boxes = {tuple(each) for each in wide.boxes.tolist()}
+    assert (400, 420, 600, 640) in boxes or factor == 2  # 40 pixels are left to the finer level
+    assert ((100, 104, 700, 704) in boxes) == (factor == 1)
+
+
+# -- the finder
+
+
+@pytest.fixture
+def bright_finder(monkeypatch, tmp_path):
+    """A finder that looks through `Bright`."""
+    path = tmp_path / "none.safetensors"
+    write_checkpoint(path, {}, Card("bright", "none", "tests"))
+    eye = Eye(read_checkpoint(path), Bright(), lambda inputs: np.zeros((1, 1, 1, 1), np.float32))
+    monkeypatch.setattr(maskfinder, "eye_of", lambda options, checksum=None: eye)
+    monkeypatch.setattr(MaskFinder, "eye", lambda self: eye)
+    return MaskFinder
+
+
+@pytest.fixture(scope="module")
+def sky():
+    """A giant stripe, a disc with a point on top, and points beside them; brightness in sigma."""
+    shape = (900, 1300)
+    sources = skies.population(
+        shape, BEAM, n_points=12, rms=RMS, snr=(30, 200), lattice=200, margin=40, seed=5
+    )
+    data, truth = skies.paint(shape, BEAM, rms=RMS, sources=sources, seed=5)
+    y, x = np.mgrid[:900, :1300]
+    stripe = (np.abs(y - 500 - 40 * np.sin(x / 120.0)) < 9) & (x > 60) & (x < 1240)
+    disc = np.hypot(y - 150, x - 1000) < 40
+    data = data + 8.0 * RMS * ndimage.gaussian_filter((stripe | disc).astype(float), 1.7)
+    return images.image(data, BEAM, centre=(80.0, 30.0)), truth, stripe, disc
+
+
+def test_objects_larger_than_windows_and_tiles_are_one_source(bright_finder, sky):
+    image, truth, stripe, disc = sky
+    finder = bright_finder(MaskOptions(threshold=0.5))
+    finding = search(image, finder, name="masks")
+    sources = finding.catalogue.sources
+    wide = sources["structure"] == "E"
+    assert wide.sum() == 2
+    assert set(sources["class"][wide]) == {"extended"}
+    longest = np.argmax(np.where(wide, sources["largest_angular_size"], 0.0))
+    pixel = float(image.frame.scale[0])
+    assert sources["largest_angular_size"][longest] > 1100 * pixel * (3600.0 if pixel < 0.01 else 1.0)
+    area = 2.0 * np.pi * (4.0 / 2.3548) ** 2
+    for shape, row in (
+        (stripe, longest),
+        (disc, np.flatnonzero(wide & (np.arange(len(wide)) != longest))[0]),
+    ):
+        inside = shape[np.round(truth["y"]).astype(int), np.round(truth["x"]).astype(int)]
+        flux = 8.0 * RMS * shape.sum() / area
+        assert sources["flux"][row] == pytest.approx(flux, rel=0.1), inside.sum()
+    apart = ~(ndimage.binary_dilation(stripe | disc, iterations=12))
+    lone = truth[apart[np.round(truth["y"]).astype(int), np.round(truth["x"]).astype(int)]]
+    away = np.hypot(sources["x"][:, None] - lone["x"], sources["y"][:, None] - lone["y"])
+    assert (away.min(axis=0) < 1.0).all()
+    at = away.argmin(axis=0)
+    assert np.abs((sources["flux"][at] - lone["total"]) / sources["flux_err"][at]).max() < 5.0
+    assert finding.facts["segments"] == 2
+    other = search(image, finder, name="masks", tile=100, workers=2)
+    for kind in TABLES:
+        assert finding.catalogue.table(kind) == other.catalogue.table(kind)
+    assert finding.mask == other.mask
+    labels = finding.read("labels", Box.of(image.shape))
+    count = np.bincount(labels.ravel(), minlength=len(sources) + 1)[1:]
+    assert (count > 0).all()
+
+
+def test_one_level_alone_takes_all(bright_finder, sky):
+    finding = search(sky[0], bright_finder(MaskOptions(threshold=0.5, levels=(1,))), name="masks")
+    assert (finding.catalogue.sources["structure"] == "E").sum() == 2  # windows cut it; it is mended
