@@ -18,7 +18,7 @@ from skysift.find.measuring import border_flags, nothing
 from skysift.find.neural.footprints import REACH, nearest, runs_of
 from skysift.find.neural.options import NeuralOptions
 from skysift.find.neural.shapes import intrinsic
-from skysift.find.neural.windows import windows_of
+from skysift.find.neural.windows import windows_near
 from skysift.find.noise import Noise
 from skysift.find.pieces import beams_at, unit_beams_at
 from skysift.find.places import Places, boxes_of
@@ -74,17 +74,10 @@ def with_footprints(
     shape, _ = shapes_of(found, beam)
     xy = np.stack([found["x"], found["y"]], axis=1)
     reach = REACH * FWHM * np.sqrt(np.maximum(shape[:, 0], shape[:, 2]))
-    cores = list(windows_of(image.box, FOOTPRINT_STEP))
-    tasks = []
-    for core in cores:
-        box = core.intersect(image.box)
-        near = (
-            (xy[:, 0] > box.x0 - 1 - reach) & (xy[:, 0] < box.x1 + reach)
-            & (xy[:, 1] > box.y0 - 1 - reach) & (xy[:, 1] < box.y1 + reach)
-        )  # fmt: skip
-        rows = np.flatnonzero(near)
-        if rows.size:
-            tasks.append((box, rows, xy[rows], shape[rows]))
+    tasks = [
+        (box, rows, xy[rows], shape[rows])
+        for box, rows in windows_near(image.box, FOOTPRINT_STEP, xy[:, 0], xy[:, 1], reach)
+    ]
     return in_map_order(found, list(crew.map("footprints", partial(_paint, image, noise, grow), tasks)))
 
 

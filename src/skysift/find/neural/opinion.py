@@ -88,7 +88,8 @@ def opinion_of(
     row, column = (np.floor(each[here] + 0.5).astype(np.int64) for each in (y, x))
     cells = np.stack([row // step, column // step], axis=1)
     cores, first = np.unique(cells, axis=0, return_inverse=True)
-    members = [here[first.ravel() == k] for k in range(len(cores))]
+    order = np.argsort(first.ravel(), kind="stable")
+    members = np.split(here[order], np.cumsum(np.bincount(first.ravel(), minlength=len(cores)))[:-1])
     tasks = [
         (Box(j * step, (j + 1) * step, i * step, (i + 1) * step), x[mine], y[mine])
         for (j, i), mine in zip(cores.tolist(), members, strict=True)

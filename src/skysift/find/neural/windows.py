@@ -12,7 +12,7 @@ from skysift.find.neural.orientations import found_in_all
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
-__all__ = ["WINDOW", "found_in", "seen_in", "windows_of"]
+__all__ = ["WINDOW", "found_in", "seen_in", "windows_near", "windows_of"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -25,6 +25,46 @@ def windows_of(area: Box, step: int) -> Iterator[Box]:
     for y in range(area.y0 // step * step, area.y1, step):
         for x in range(area.x0 // step * step, area.x1, step):
             yield Box(y, y + step, x, x + step)
+
+
+def windows_near(
+    area: Box, step: int, x: Floats, y: Floats, reach: Floats
+) -> list[tuple[Box, NDArray[np.int64]]]:
+    """
+    The cores of `windows_of`, cut to the area, that places reach into, in their order, with the places, in theirs.
+
+    Parameters
+    ----------
+    area, step
+        As for `windows_of`.
+    x, y
+        Places (pixel).
+    reach
+        How far each reaches (pixel); a pixel more counts as well.
+    """
+    spans = []
+    for at, low, high in ((y, area.y0, area.y1), (x, area.x0, area.x1)):
+        first = np.maximum(np.floor((at - reach) / step), low // step).astype(np.int64)
+        last = np.minimum(np.floor((at + reach + 1.0) / step), (high - 1) // step).astype(np.int64)
+        spans.append((first, np.maximum(last - first + 1, 0)))
+    (j0, nj), (i0, ni) = spans
+    many = nj * ni
+    row = np.repeat(np.arange(x.size), many)
+    place = np.arange(row.size) - np.repeat(np.cumsum(many) - many, many)
+    j, i = j0[row] + place // np.maximum(ni[row], 1), i0[row] + place % np.maximum(ni[row], 1)
+    y0, x0 = np.maximum(j * step, area.y0), np.maximum(i * step, area.x0)
+    y1, x1 = np.minimum((j + 1) * step, area.y1), np.minimum((i + 1) * step, area.x1)
+    near = (
+        (x[row] > x0 - 1 - reach[row]) & (x[row] < x1 + reach[row])
+        & (y[row] > y0 - 1 - reach[row]) & (y[row] < y1 + reach[row])
+    )  # fmt: skip
+    row, j, i, y0, y1, x0, x1 = (each[near] for each in (row, j, i, y0, y1, x0, x1))
+    order = np.lexsort((row, i, j))
+    begin = np.flatnonzero(np.append(True, np.diff(j[order]).astype(bool) | np.diff(i[order]).astype(bool)))
+    boxes = np.stack([y0, y1, x0, x1], axis=1)[order[begin]].tolist() if order.size else []
+    return [
+        (Box(*box), rows) for box, rows in zip(boxes, np.split(row[order], begin[1:]), strict=bool(boxes))
+    ]
 
 
 def found_in(
