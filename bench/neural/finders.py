@@ -20,7 +20,10 @@ THRESHOLDS = {  # sigma
     "sep": (5.0, 4.0, 3.5, 3.0),
 }
 LEAST = 0.1  # score from which a network's sources are kept, before they are chosen from
-CUTS = {"snr": np.arange(3.0, 8.01, 0.25), "score": np.arange(LEAST, 0.991, 0.01)}
+CUTS = {
+    "snr": np.append(np.arange(3.0, 8.01, 0.25), [9, 10, 12, 15, 20, 30]),
+    "score": np.append(np.arange(LEAST, 0.986, 0.01), 1.0 - np.geomspace(1e-2, 1e-5, 13)),
+}
 PEERS = ("classic", "bdsf", "aegean", "sep")
 NAMES = {"bdsf": "PyBDSF", "aegean": "Aegean"}
 
