@@ -13,8 +13,9 @@ Fields of `skysift simulate continuum` like those of SKA Data Challenge 1 with s
 {size} x {size} px, fluxes from 0.1 uJy), noise of three widths of its kernel. Official score on the whole field; class
 and core fraction are the challenge's best constants for every finder ("own core": the core fractions that the network
 tells). Thresholds of the peers: runs at 5, 4, 3.5 and 3 sigma (PyBDSF, Aegean: 5 and 3), each list also cut at higher
-S/N; a network is run once from a score of {least:g} and its list cut. "Best" is the threshold with the highest M_s, chosen on that field, for
-everybody; "own" is what a user gets: the threshold of the card. PyBDSF: its list of sources; sep: isophotal axes.
+S/N; a network is run once from a score of {least:g} and its list cut. "Best" is the threshold with the highest M_s,
+chosen on that field, for everybody; "own" is what a user gets: the threshold of the card. PyBDSF: its list of sources;
+sep: isophotal axes.
 """
 
 
