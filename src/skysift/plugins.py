@@ -18,6 +18,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
         "unet": ("skysift.find.neural.unet.finder:UnetFinder", "skysift.find.neural.options:UnetOptions"),
         "yolo": ("skysift.find.neural.yolo.finder:YoloFinder", "skysift.find.neural.options:YoloOptions"),
+        "ensemble": (
+            "skysift.find.neural.ensemble:EnsembleFinder",
+            "skysift.find.neural.options:EnsembleOptions",
+        ),
     },
     "model": {
         "unet": (

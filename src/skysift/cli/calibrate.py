@@ -12,9 +12,10 @@ import typer
 from skysift.base.errors import OptionError, OutputError
 from skysift.base.parallel import Crew
 from skysift.base.settings import settings
-from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, read_pairs
+from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, gather, read_pairs, with_short
 from skysift.cli.learning import DeviceFlag, needs_learn
 from skysift.cli.progress import Watch
+from skysift.find.neural.options import EnsembleOptions
 
 if TYPE_CHECKING:
     from skysift.flow.steps.calibrate import Calibrated
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 _SUFFIX = ".safetensors"
+_ENSEMBLE = "ensemble"
 
 
 def calibrate(
     weights: Annotated[
-        str, typer.Argument(metavar="WEIGHTS", help="A name that `skysift models` lists, or a file.")
+        str,
+        typer.Argument(
+            metavar="WEIGHTS", help="A name that `skysift models` lists, or a file; or the word ensemble."
+        ),
     ],
     fields: Annotated[
         Path,
@@ -36,7 +41,10 @@ def calibrate(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="The weights to write: NAME.safetensors.")
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="What to write: NAME.safetensors; of an ensemble NAME.json."
+        ),
     ],
     goals: Annotated[
         list[str] | None,
@@ -53,6 +61,14 @@ def calibrate(
         list[str] | None,
         typer.Option(
             "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
+        ),
+    ] = None,
+    members: Annotated[
+        str | None,
+        typer.Option(
+            "--members",
+            metavar="LIST",
+            help="Of the ensemble: '[{finder: yolo, weights: A}, {finder: classic}]'.",
         ),
     ] = None,
     flips: Annotated[
@@ -73,6 +89,7 @@ def calibrate(
       skysift calibrate yolo recipes/yolo.yaml --set train.random_seed=2 --out mine.safetensors
       skysift calibrate yolo recipes/yolo.yaml --goal sdc1 --goal purity=0.99 --out mine.safetensors
       skysift calibrate yolo map.fits --labels truth.csv --goal f1 --out mine.safetensors
+      skysift calibrate ensemble recipes/yolo.yaml --members '[{finder: yolo}, {finder: classic}]' --out both.json
 
     \b
     sdc1      the most points of the first SKA data challenge
@@ -80,9 +97,21 @@ def calibrate(
     purity=X  the most sources of which the part X is true
     FILE holds the same weights with thresholds and a table of probabilities in the card. A finder takes the threshold
     of the first goal, or that of another by `--set setting=purity=0.99`; the column score is the probability that a
-    source is true. Give fields that the training has not seen.
+    source is true. Give fields that the training has not seen. Of an ensemble FILE holds how much each member is to be
+    believed; `skysift find MAP --finder ensemble --set members=LIST --set agreement=FILE` uses it.
     """
-    if out.suffix != _SUFFIX:
+    ensemble = weights == _ENSEMBLE
+    if ensemble and out.suffix != ".json":
+        raise OptionError("--out is no file of an ensemble", got=out.name, allowed="FILE.json")
+    if not ensemble and members is not None:
+        raise OptionError(
+            "--members is of an ensemble", got=weights, todo=f"write {_ENSEMBLE} in place of it"
+        )
+    if ensemble and (flips is not None or (goals is not None and len(goals) > 1)):
+        raise OptionError(
+            "an ensemble has one goal, and flips are of its members", todo="write {flips: 8} there"
+        )
+    if not ensemble and out.suffix != _SUFFIX:
         raise OptionError("--out is no file of weights", got=out.name, allowed=f"FILE{_SUFFIX}")
     at_least("--workers", workers, 1)
     needs_learn("skysift calibrate")
@@ -93,6 +122,15 @@ def calibrate(
     wanted = [goal_of(each) for each in goals or ("sdc1",)]
     if out.exists() and not overwrite:
         raise OutputError("the file exists", got=str(out), todo="choose another name, or give --overwrite")
+    if ensemble:
+        menu = gather(EnsembleOptions, with_short((), {"members": members, "device": device}))
+        told = read_pairs(chosen or (), "--set")
+        said = _ensemble(
+            menu, fields, out, wanted[0], labels, told, workers, overwrite=overwrite, quiet=quiet
+        )
+        if not quiet:
+            print(said)
+        return
     begun = weights_of(weights)
     with tempfile.TemporaryDirectory() as folder, Watch(begun.card.name, quiet=quiet) as watch:
         crew = Crew(workers or settings().workers, progress=watch)
@@ -113,6 +151,42 @@ def calibrate(
         print(f"skysift: warning: {note}", file=sys.stderr)
     if not quiet:
         print(_summary(made, begun.card.threshold, out))
+
+
+def _ensemble(
+    menu: EnsembleOptions,
+    fields: Path,
+    out: Path,
+    goal: str,
+    labels: Path | None,
+    changes: dict[str, str],
+    workers: int | None,
+    *,
+    overwrite: bool,
+    quiet: bool,
+) -> str:
+    """Calibrate an ensemble; what was chosen, and what it gives."""
+    from skysift.find.neural.ensemble import EnsembleFinder
+    from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
+    from skysift.flow.training.labelled_fields import held_fields
+
+    with tempfile.TemporaryDirectory() as folder, Watch(_ENSEMBLE, quiet=quiet) as watch:
+        crew = Crew(workers or settings().workers, progress=watch)
+        known = held_fields(fields, Path(folder), crew, labels=labels, changes=changes)
+        made = calibrate_ensemble(EnsembleFinder(menu), known, out, goal, overwrite=overwrite, progress=watch)
+    rows = {**made.alone, f"together, {made.agreement.threshold:.4f}": made.together}
+    width = max(len(name) for name in rows)
+    lines = [
+        f"{made.n_found} sources in {made.n_fields} fields; each at its best threshold for {goal}",
+        f"  {'':{width}}       M_s  purity  completeness  mean",
+        *(
+            f"  {name:{width}}  {told['points']:8.1f}  {told['purity']:6.3f}  {told['completeness']:12.3f}  "
+            f"{told['mean']:.3f}"
+            for name, told in rows.items()
+        ),
+        f"  look at     {out}",
+    ]
+    return "\n".join(lines)
 
 
 def _summary(made: Calibrated, threshold: float, out: Path) -> str:

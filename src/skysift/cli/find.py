@@ -157,6 +157,7 @@ def find(
       extended  what is not compact, and the compact sources on top of it; no others
       yolo      what a network finds that was trained with `skysift train` (needs the extra learn)
       unet      objects of any shape and their pixels, by a network that tells masks (needs the extra learn)
+      ensemble  what several finders find together (needs the extra learn)
 
     \b
     DIR gets the tables islands, sources and components, regions.reg (DS9), regions.crtf (CASA), the maps,

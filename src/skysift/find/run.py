@@ -33,6 +33,7 @@ from skysift.match.merge import merge_fragments
 from skysift.measure import island as row
 from skysift.measure.characterise import characterise, counts
 from skysift.measure.label import significance_histogram
+from skysift.measure.measured import Measured
 from skysift.measure.segment_columns import extended_columns
 from skysift.measure.segment_rows import with_segments
 from skysift.sky.box import Box, Region
@@ -253,6 +254,15 @@ def search(
         finding = maps.add(finding, finder.options, crew)
         clock.lap(one.name)
     return replace(finding, facts={**finding.facts, "seconds": dict(clock.laps)})
+
+
+def measured_islands(image: SkyImage, noise: Noise, finder: IslandFinder[Any], crew: Crew) -> Measured:
+    """The islands that a finder sees in a map whose noise is known, measured."""
+    whole = Box.of(image.shape)
+    if finder.wants_histogram:
+        finder = finder.calibrate(_histogram(image, noise, whole, crew))
+    objects = _detect(image, noise, finder, whole, crew)
+    return measure_objects(image, noise, finder, objects, len(objects), whole, crew)
 
 
 class _Clock:

@@ -25,6 +25,14 @@ OF_NETWORKS: tuple[Column, ...] = (
         OF_CSI,
         ".3f",
     ),
+    Column(
+        "n_members",
+        "int64",
+        "",
+        "meta.number",
+        "How many members of an ensemble of finders found the source.",
+        OF_S,
+    ),
     flux("flux_net", f"{FLUX};meta.modelled", "Flux density that the network gives; measured is flux.", OF_S),
     flux("flux_net_err", f"stat.error;{FLUX}", "Error of flux_net as the network says it.", OF_S),
     *(

@@ -84,14 +84,16 @@ def test_the_score_is_the_mean_over_all_who_looked():
         x=[10.0, 10.4, 9.9, 30.0, 13.0], y=[5.0, 5.0, 5.2, 8.0, 5.0], snr=[8.0, 2.0, 4.0, 20.0, 5.0]
     )
     scores, ways = np.array([0.9, 0.6, 0.6, 0.8, 0.3]), np.array([0, 1, 2, 1, 0])
-    found = joined_found(raw, scores, ways, np.ones(4))
+    found, told = joined_found(raw, scores, ways, 4)
     order = np.argsort(found["x"])
+    assert np.array_equal(told[order][0], [0.9, 0.6, 0.6, np.nan], equal_nan=True)
+    assert np.array_equal(told[order][2], [np.nan, 0.8, np.nan, np.nan], equal_nan=True)
     assert found.scores[order] == pytest.approx([2.1 / 4, 0.3 / 4, 0.8 / 4])
     assert found["x"][order][0] == pytest.approx((0.9 * 10 + 0.6 * 10.4 + 0.6 * 9.9) / 2.1)
     wanted = np.exp((0.9 * np.log(8) + 0.6 * np.log(2) + 0.6 * np.log(4)) / 2.1)
     assert found["snr"][order][0] == pytest.approx(wanted)
-    weighted = joined_found(raw, scores, ways, np.array([1.0, 0.5, 0.5, 0.0]))
-    assert weighted.scores[np.argsort(weighted["x"])] == pytest.approx([1.5 / 2, 0.3 / 2, 0.4 / 2])
+    surest, _ = joined_found(raw, scores, ways, 4, lambda each: np.nanmax(each, axis=1))
+    assert surest.scores == pytest.approx([0.9, 0.8, 0.3])
 
 
 def test_each_who_looked_gives_one_detection_to_a_source_as_a_slow_twin_does():
@@ -113,7 +115,7 @@ def test_each_who_looked_gives_one_detection_to_a_source_as_a_slow_twin_does():
                 members.append(int(d.argmin()))
                 free[members[-1]] = False
         wanted.append(scores[members].sum() / 4)
-    found = joined_found(raw, scores, ways, np.ones(4))
+    found, _ = joined_found(raw, scores, ways, 4)
     assert np.sort(found.scores) == pytest.approx(np.sort(wanted))
 
 

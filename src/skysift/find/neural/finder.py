@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -33,12 +34,32 @@ from skysift.sky.schema import TableName
 from skysift.sky.shapes import axes_of
 from skysift.sky.truth import CLASSES
 
-__all__ = ["NeuralFinder"]
+__all__ = ["Found", "NeuralFinder"]
 
 Floats = NDArray[np.float64]
 
 
 N = TypeVar("N", bound=NeuralOptions)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """
+    What a learned finder found, before it is measured.
+
+    Attributes
+    ----------
+    detections
+        Without doubles; the score is the probability that each is true, as far as that is known.
+    inputs
+        The weights, and what else was read.
+    facts
+        What was decided, JSON-safe.
+    """
+
+    detections: Detections
+    inputs: tuple[InputRecord, ...]
+    facts: Mapping[str, object]
 
 
 class NeuralFinder(MapFinder[N]):
@@ -53,6 +74,20 @@ class NeuralFinder(MapFinder[N]):
 
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
+        seen = self.found(image, noise, crew)
+        found = seen.detections
+        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
+        objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
+        measured = measure_found(objects, sums, image, noise, self.options, crew)
+        usable = np.isfinite(measured.components[:, row.COV])  # noise and pixels enough for a fit
+        if not usable.all():
+            objects, measured = objects.select(usable), measured.select(usable)
+        lost = int(wanted.sum()) - int(usable.sum())
+        facts = {**seen.facts, "without_a_fit": lost}
+        return Searched(objects, measured, self._told(objects, image, noise), seen.inputs, facts)
+
+    def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Found:
+        """All detections that score the threshold or more, whatever their class."""
         eye = self.eye()
         weights = eye.weights
         flips = self.flips(weights)
@@ -66,24 +101,16 @@ class NeuralFinder(MapFinder[N]):
         found = Detections.concat(parts) if parts else nothing_found()
         found = without_doubles(eye.detector.single(found, beam))
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
-        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
-        objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
-        measured = measure_found(objects, sums, image, noise, self.options, crew)
-        usable = np.isfinite(measured.components[:, row.COV])  # noise and pixels enough for a fit
-        if not usable.all():
-            objects, measured = objects.select(usable), measured.select(usable)
         size = weights.path.stat().st_size
         record = InputRecord(weights.path.name, weights.checksum, size=size)
-        lost = int(wanted.sum()) - int(usable.sum())
         facts: dict[str, object] = {
             "weights": weights.card.name,
             "threshold": least,
             "flips": flips,
-            "without_a_fit": lost,
         }
         if "calibrated_on" in weights.card.settings:
             facts["calibrated_on"] = weights.card.settings["calibrated_on"]
-        return Searched(objects, measured, self._told(objects, image, noise), (record,), facts)
+        return Found(found, (record,), facts)
 
     def eye(self) -> Eye:
         """What the finder looks through.

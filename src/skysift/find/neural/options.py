@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from skysift.base.options import Options, option
+from skysift.base.registry import Registry
 from skysift.find.options import FinderOptions
 from skysift.measure.options import BeamOptions, NoiseOptions
 from skysift.sky.truth import CLASSES
 
-__all__ = ["EyeOptions", "JudgeOptions", "MaskOptions", "NeuralOptions", "UnetOptions", "YoloOptions"]
+__all__ = [
+    "EnsembleOptions", "EyeOptions", "JudgeOptions", "MaskOptions", "NeuralOptions", "UnetOptions", "YoloOptions",
+]  # fmt: skip
 
 
 class EyeOptions(Options):
@@ -118,6 +121,39 @@ class UnetOptions(MaskOptions):
         "unet",
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
+
+
+class EnsembleOptions(NeuralOptions):
+    """Several finders whose findings are joined; what is said here of networks holds for members that do not say it."""
+
+    members: tuple[dict[str, Any], ...] = option(
+        ({"finder": "yolo"}, {"finder": "classic", "seed": 4.0, "grow": 2.5}),
+        doc="The finders, each with options of its own, such as [{finder: yolo, weights: A}, {finder: yolo, weights: B, "
+        "flips: 8}, {finder: classic, seed: 4}].",
+    )
+    agreement: str = option(
+        "",
+        doc="File with the probabilities of these members together, as `skysift calibrate ensemble` writes it; empty for "
+        "usual ones.",
+    )
+
+    @field_validator("members")
+    @classmethod
+    def _are_finders(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        if not 2 <= len(value) <= 16:
+            raise ValueError("an ensemble has 2 to 16 members")
+        known = Registry[object]("finder").names()
+        for entry in value:
+            name = entry.get("finder")
+            if name not in known:
+                raise ValueError(f"a member names no finder: {name!r}; there are {', '.join(known)}")
+        return value
+
+    @model_validator(mode="after")
+    def _nothing_of_one_network(self) -> Self:
+        if self.setting:
+            raise ValueError("setting is of a network, not of an ensemble; give threshold")
+        return self
 
 
 class JudgeOptions(EyeOptions, NoiseOptions, BeamOptions):

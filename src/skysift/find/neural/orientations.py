@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,16 @@ from skysift.find.neural.found import RAW, as_detections, nothing_found, without
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
 
-__all__ = ["FLIPS", "ORIENTATIONS", "found_in_all", "joined_found", "turned", "turned_back", "turned_beam"]
+__all__ = [
+    "FLIPS",
+    "ORIENTATIONS",
+    "found_in_all",
+    "joined_found",
+    "mean_score",
+    "turned",
+    "turned_back",
+    "turned_beam",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -98,16 +107,29 @@ def found_in_all(
         scores.append(found.scores)
         ways.append(np.full(len(found), number))
     raw = {name: np.concatenate([each[name] for each in parts]) for name in RAW}
-    joined = joined_found(raw, np.concatenate(scores), np.concatenate(ways), np.ones(flips))
+    joined, _ = joined_found(raw, np.concatenate(scores), np.concatenate(ways), flips)
     return joined.select(joined.scores >= least)
 
 
-def joined_found(raw: dict[str, Floats], scores: Floats, ways: Ints, weights: Floats) -> Detections:
-    """
-    Detections of several who looked at the same map, joined source by source.
+def mean_score(told: Floats) -> Floats:
+    """The mean over all who looked ``(source, who)``; NaN, of those who saw nothing, counts as 0."""
+    return np.asarray(np.nan_to_num(told).mean(axis=1))
 
-    The score is the mean over all who looked, 0 of those who saw nothing; parameters are means weighted by score, of
-    flux and axes those of their logarithms.
+
+def joined_found(
+    raw: Mapping[str, Floats],
+    scores: Floats,
+    ways: Ints,
+    n_ways: int,
+    law: Callable[[Floats], Floats] = mean_score,
+    *,
+    near: float = _NEAR,
+    first: bool = False,
+) -> tuple[Detections, Floats]:
+    """
+    Detections of several who looked at the same map, joined source by source, and the scores ``(source, who)`` of each.
+
+    Parameters are means weighted by score, of flux and axes those of their logarithms; or those of the first who saw it.
 
     Parameters
     ----------
@@ -115,20 +137,32 @@ def joined_found(raw: dict[str, Floats], scores: Floats, ways: Ints, weights: Fl
         Parameters and scores of all detections, each of one who looked without doubles.
     ways
         Who found each, from 0.
-    weights
-        How much each of them counts.
+    n_ways
+        How many looked.
+    law
+        The score of sources from those of each who looked, NaN of who saw nothing.
+    near
+        Of the reach of a source: detections that are so near to each other are of the same one.
+    first
+        Whether parameters are those of the first who saw the source, in place of means.
     """
     if not scores.size:
-        return nothing_found()
+        return nothing_found(), np.empty((0, n_ways))
     order = np.lexsort((ways, raw["x"], raw["y"], -scores))
     value = {name: each[order] for name, each in raw.items()}
     scores, ways = scores[order], ways[order]
     group = np.full(scores.size, -1, np.int64)
     n = join_nearest(
         np.ascontiguousarray(value["x"]), np.ascontiguousarray(value["y"]),
-        np.ascontiguousarray(_NEAR * value["reach"]), ways.astype(np.int64), weights.size, group,
+        np.ascontiguousarray(near * value["reach"]), ways.astype(np.int64), n_ways, group,
     )  # fmt: skip
-    weight = scores * weights[ways]
+    told = np.full((n, n_ways), np.nan)
+    told[group, ways] = scores
+    weight = np.maximum(scores, 1e-6)
+    if first:
+        lead = np.full(n, n_ways)
+        np.minimum.at(lead, group, ways)
+        weight = (ways == lead[group]).astype(np.float64)
     total = np.bincount(group, weight, n)
 
     def mean(values: Floats) -> Floats:
@@ -143,7 +177,9 @@ def joined_found(raw: dict[str, Floats], scores: Floats, ways: Ints, weights: Fl
     np.add.at(votes, (group, value["class"].astype(np.int64)), weight * value["class_score"])
     columns["class"] = votes.argmax(axis=1).astype(np.float64)
     columns["class_score"] = votes.max(axis=1) / total
-    return as_detections(columns, total / weights.sum())
+    final = law(told)
+    order = np.lexsort((columns["x"], columns["y"], -final))  # as detections are kept
+    return as_detections({name: each[order] for name, each in columns.items()}, final[order]), told[order]
 
 
 @kernel

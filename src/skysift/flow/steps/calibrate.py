@@ -22,7 +22,7 @@ from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoi
 from skysift.learn.device import device_named
 from skysift.learn.fields import Field
 
-__all__ = ["GOALS", "Calibrated", "calibrate_weights", "goal_of"]
+__all__ = ["FEWEST", "GOALS", "Calibrated", "calibrate_weights", "earned_by", "goal_of", "threshold_for"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -157,7 +157,7 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: i
     """The calibration and the thresholds that detections in known fields ask for."""
     raws = [each.found.scores for each in lists]
     raw = np.concatenate(raws)
-    earned = [_earned(each) for each in lists]
+    earned = [earned_by(each) for each in lists]
     true = np.concatenate([np.isfinite(each) for each in earned])
     if raw.size < FEWEST or true.all() or not true.any():
         raise UsageError(
@@ -169,8 +169,7 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: i
     calibration = fitted(raw, true)
     scores = [calibration.scores(each) for each in raws]
     thresholds = {
-        goal: _threshold(goal, np.concatenate(scores), np.concatenate(earned), lists, scores)
-        for goal in goals
+        goal: threshold_for(goal, np.concatenate(scores), np.concatenate(earned), lists) for goal in goals
     }
     old = Calibration.of(card.settings)
     before = numbers_at(lists, [old.scores(each) for each in raws], card.threshold)
@@ -200,7 +199,7 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: i
     return Calibrated(new, before, after, thresholds, errors, int(raw.size), len(lists), _notes(card, lists))
 
 
-def _earned(answers: Answers) -> Floats:
+def earned_by(answers: Answers) -> Floats:
     """What each detection earns in the challenge; NaN for one that matches nothing."""
     earned = np.full(len(answers.found), np.nan)
     told = answers.score(np.ones(len(earned), np.bool_))
@@ -209,10 +208,18 @@ def _earned(answers: Answers) -> Floats:
     return earned
 
 
-def _threshold(
-    goal: str, score: Floats, earned: Floats, lists: Sequence[Answers], scores: Sequence[Floats]
-) -> float:
-    """The threshold that a goal asks for, as it is written into a card."""
+def threshold_for(goal: str, score: Floats, earned: Floats, lists: Sequence[Answers]) -> float:
+    """The threshold that a goal asks for, as it is written into a card.
+
+    Parameters
+    ----------
+    goal
+        ``sdc1``, ``f1`` or ``purity=X``.
+    score, earned
+        Of all detections; what a false one earned is NaN.
+    lists
+        These detections, field by field.
+    """
     order = np.argsort(-score, kind="stable")
     count = np.arange(1, score.size + 1)
     true = np.isfinite(earned[order])

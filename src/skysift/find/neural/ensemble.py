@@ -1,0 +1,167 @@
+"""`EnsembleFinder`: several finders look at a map; what they found is joined, and their agreement is a probability."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.base.errors import OptionError
+from skysift.base.parallel import Crew
+from skysift.base.provenance import InputRecord
+from skysift.base.registry import Registry
+from skysift.find.finder import IslandFinder
+from skysift.find.neural.agreement import Agreement, read_agreement, usual_agreement
+from skysift.find.neural.eye import eye_of
+from skysift.find.neural.finder import Found, NeuralFinder
+from skysift.find.neural.found import RAW, keep_best
+from skysift.find.neural.members import told_by_islands
+from skysift.find.neural.options import EnsembleOptions, EyeOptions
+from skysift.find.neural.orientations import joined_found
+from skysift.find.noise import Noise
+from skysift.measure.options import BeamOptions, NoiseOptions
+from skysift.sky.detections import Detections
+from skysift.sky.image import SkyImage
+from skysift.sky.schema import TableName
+
+__all__ = ["EnsembleFinder"]
+
+Floats = NDArray[np.float64]
+Member = NeuralFinder[Any] | IslandFinder[Any]
+
+_LEAST = 0.1  # probability that a member tells of at least
+_COMMON = {*NoiseOptions.model_fields, *BeamOptions.model_fields}  # the same for all
+_SHARED = {
+    *_COMMON,
+    *EyeOptions.model_fields,
+    "classes",
+}  # the ensemble's, where a member has none of its own
+
+
+class EnsembleFinder(NeuralFinder[EnsembleOptions]):
+    """
+    Several finders as one: learned ones with weights of their own, and finders of islands.
+
+    Each member looks at the whole map. Its detections, without doubles, are joined with those of the others source by
+    source; the score of a source is a logistic law of who found it and how sure each was. Its parameters are those of the
+    first member that found it; then everything is measured as with every learned finder.
+    """
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The finders; options that a member does not have of its own are the ensemble's."""
+        made: list[Member] = []
+        registry = Registry[Any]("finder")
+        for entry in self.options.members:
+            own = {key: value for key, value in entry.items() if key != "finder"}
+            name = str(entry["finder"])
+            kind, menu = registry.load(name), registry.options(name)
+            learned = issubclass(kind, NeuralFinder)
+            if (
+                issubclass(kind, EnsembleFinder)
+                or kind.segments
+                or not (learned or issubclass(kind, IslandFinder))
+            ):
+                raise OptionError(
+                    "this finder cannot be a member of an ensemble", got=name, allowed="classic, yolo"
+                )
+            common = sorted(_COMMON & own.keys())
+            if common:
+                raise OptionError(
+                    "noise and beam are the same for all members",
+                    got=f"{common[0]} of {name}",
+                    todo=f"set {common[0]} of the ensemble",
+                )
+            shared = {each: getattr(self.options, each) for each in _SHARED if each in menu.model_fields}
+            made.append(kind(menu.parse({**shared, **({"threshold": _LEAST} if learned else {}), **own})))
+        return tuple(made)
+
+    @property
+    def networks(self) -> tuple[bool, ...]:
+        """Which members are networks."""
+        return tuple(isinstance(each, NeuralFinder) for each in self.members)
+
+    def names(self) -> tuple[str, ...]:
+        """What each member is: its finder, with the name and checksum of its weights or what decides its islands."""
+        names = []
+        for entry, member in zip(self.options.members, self.members, strict=True):
+            name = str(entry["finder"])
+            if isinstance(member, NeuralFinder):
+                weights = eye_of(member.options).weights
+                ways = member.flips(weights)
+                name += f" {weights.card.name} {weights.checksum.removeprefix('sha256:')[:12]}"
+                name += "" if ways == 1 else f" flips={ways}"
+            else:
+                told = {key: value for key, value in entry.items() if key != "finder"}
+                name += "".join(f" {key}={told[key]}" for key in sorted(told))
+            names.append(name)
+        return tuple(names)
+
+    def agreement(self) -> Agreement:
+        """The law by which members agree: what was fitted to them, or the usual one."""
+        if self.options.agreement:
+            return read_agreement(Path(self.options.agreement).expanduser(), self.names())
+        return usual_agreement(self.names(), self.networks)
+
+    def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Found:
+        """What the members found, joined, with the probability that it is true."""
+        law = self.agreement()
+        least = law.threshold if self.options.threshold is None else self.options.threshold
+        joined, told, parts = self.joined(image, noise, crew, law)
+        records = {each.checksum: each for part in parts for each in part.inputs}
+        if self.options.agreement:
+            path = Path(self.options.agreement).expanduser()
+            content = path.read_bytes()
+            digest = "sha256:" + hashlib.sha256(content).hexdigest()
+            records[digest] = InputRecord(path.name, digest, size=len(content))
+        facts: dict[str, object] = {
+            "members": list(law.members),
+            "found_by_each": [len(part.detections) for part in parts],
+            "threshold": least,
+        }
+        if law.facts:
+            facts["calibrated_on"] = dict(law.facts)
+        kept = joined.scores >= least
+        chosen = joined.select(kept)
+        n_members = np.isfinite(told[kept]).sum(axis=1).astype(np.float64)
+        counted = Detections(
+            chosen.boxes, chosen.scores, chosen.footprints, {**chosen.raw, "members": n_members}
+        )
+        return Found(counted, tuple(records.values()), facts)
+
+    def joined(
+        self, image: SkyImage, noise: Noise, crew: Crew, law: Agreement
+    ) -> tuple[Detections, Floats, list[Found]]:
+        """All sources that members found; the score of each member ``(source, member)``; and what each found alone."""
+        parts = [self._seen(member, image, noise, crew) for member in self.members]
+        raw = {name: np.concatenate([part.detections[name] for part in parts]) for name in RAW}
+        ways = np.repeat(np.arange(len(parts)), [len(part.detections) for part in parts])
+        scores = np.concatenate([part.detections.scores for part in parts])
+        joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, first=True)
+        kept = np.zeros(len(joined), np.bool_)
+        keep_best(*(np.ascontiguousarray(joined[name]) for name in ("x", "y", "reach")), kept)
+        return joined.select(kept), told[kept], parts
+
+    def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
+        """What the members say of no source."""
+        return {"sources": {**super().columns()["sources"], "n_members": np.empty(0, np.int64)}}
+
+    def _told(
+        self, objects: Detections, image: SkyImage, noise: Noise
+    ) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
+        """What the members say of each source, in sky units, and how many found it."""
+        told = super()._told(objects, image, noise)["sources"]
+        count = objects["members"].astype(np.int64) if len(objects) else np.empty(0, np.int64)
+        return {"sources": {**told, "n_members": count}}
+
+    @staticmethod
+    def _seen(member: Member, image: SkyImage, noise: Noise, crew: Crew) -> Found:
+        """What one member found."""
+        if isinstance(member, NeuralFinder):
+            return member.found(image, noise, crew)
+        return Found(told_by_islands(image, noise, member, crew), (), {})

@@ -1,0 +1,170 @@
+"""Several finders as one: agreement is a probability, and what cannot be is told in a line."""
+
+import json
+
+import numpy as np
+import pytest
+from tests import images, skies
+from tests.commands import called
+from tests.fields import made_field
+
+from skysift.base.errors import DataError, OptionError, UsageError
+from skysift.base.random import generator
+from skysift.find.neural.agreement import OF_SNR, fitted_agreement, read_agreement, usual_agreement
+from skysift.find.neural.ensemble import EnsembleFinder
+from skysift.find.neural.members import image_of, score_of_snr
+from skysift.find.neural.shapes import beam_of
+from skysift.find.run import make_finder, search
+from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
+from skysift.learn.fields import write_field
+from skysift.sky.schema import TABLES
+
+BEAM = (4.0, 4.0, 0.0)
+BOTH = [{"finder": "yolo"}, {"finder": "classic", "seed": 4.0, "grow": 2.5}]
+
+
+def drawn(name, n=4000):
+    """Two members that see independent signs of what is true, the second in part of the sources."""
+    rng = generator(1, name)
+    true = rng.uniform(size=n) < 0.6
+    told = 1.0 / (1.0 + np.exp(-(rng.normal(np.where(true, 1.0, -1.0)[:, None], 1.2, (n, 2)) * 1.4)))
+    told[rng.uniform(size=n) < np.where(true, 0.2, 0.7), 1] = np.nan
+    return told, true
+
+
+def brier(scores, true):
+    return float(np.mean((scores - true) ** 2))
+
+
+def test_a_fitted_law_is_better_than_each_member_and_calibrated():
+    told, true = drawn("fit")
+    own = [true[np.isfinite(told[:, k])] for k in range(2)]
+    law = fitted_agreement(told, true, ("a", "b"), (True, False), own)
+    other, right = drawn("held out")
+    scores = law.scores(other)
+    assert brier(scores, right) < 0.8 * min(brier(np.nan_to_num(other[:, k]), right) for k in range(2))
+    for low in np.arange(0.0, 1.0, 0.2):
+        here = (scores >= low) & (scores < low + 0.2)
+        assert right[here].mean() == pytest.approx(scores[here].mean(), abs=0.08)
+    assert (law.weight > 0).all()
+    assert (law.missing < 0).any()
+    surer = np.array([[0.6, 0.5], [0.9, 0.5], [0.9, 0.9], [0.9, np.nan]])
+    a, b, c, d = law.scores(surer)
+    assert a < b < c
+    assert d < c
+
+
+def test_the_usual_law_is_that_of_a_network_where_it_is_alone():
+    law = usual_agreement(("a",), (True,))
+    told = np.array([[0.1], [0.5], [0.95]])
+    assert law.scores(told) == pytest.approx(told[:, 0])
+    both = usual_agreement(("a", "b"), (True, True))
+    assert both.scores(np.array([[0.8, 0.8], [0.8, 0.2]])) == pytest.approx([0.8, 0.5])
+    assert both.scores(np.array([[0.8, np.nan]]))[0] < 0.5
+    assert OF_SNR.scores(score_of_snr(np.array([3.0, 4.0, 5.0, 8.0, 50.0]))) == pytest.approx(
+        sorted(OF_SNR.scores(score_of_snr(np.array([50.0, 8.0, 5.0, 4.0, 3.0]))))
+    )
+
+
+@pytest.fixture(scope="module")
+def image():
+    sources = skies.population((260, 250), BEAM, n_points=30, snr=(4, 60), margin=12, seed=5)
+    return images.image(skies.paint((260, 250), BEAM, sources=sources, seed=5)[0], BEAM, centre=(80.0, 30.0))
+
+
+@pytest.fixture(scope="module")
+def finder(weights):
+    return make_finder("ensemble", weights=str(weights), members=BOTH)
+
+
+def test_a_catalogue_tells_who_found_what_whatever_the_tiles(image, finder, weights):
+    one, two = search(image, finder), search(image, finder, tile=64, workers=2)
+    for kind in TABLES:
+        assert one.catalogue.table(kind) == two.catalogue.table(kind)
+    sources = one.catalogue.sources
+    assert set(np.unique(sources["n_members"])) <= {1, 2}
+    assert (sources["n_members"] == 2).mean() > 0.5
+    assert sources["score"].min() >= one.facts["threshold"]
+    assert one.facts["members"][0].startswith("yolo small ")
+    assert one.facts["members"][1] == "classic grow=2.5 seed=4.0"
+    assert one.catalogue.provenance.inputs[-1].name == weights.name
+    alone = search(image, make_finder("yolo", weights=str(weights))).catalogue.sources
+    near = np.hypot(alone["x"][:, None] - sources["x"], alone["y"][:, None] - sources["y"]).min(axis=1)
+    assert (near < 1.0).mean() > 0.9
+
+
+def test_a_field_is_the_map_that_it_was(weights):
+    field = made_field(1)
+    image = image_of(field)
+    assert beam_of(image) == pytest.approx(np.array(field.beam), rel=1e-6)
+    assert image.shape == field.shape
+
+
+def test_what_was_fitted_is_read_again_and_used(finder, image, weights, tmp_path):
+    fields = [made_field(seed, 192, held=True) for seed in range(500, 504)]
+    out = tmp_path / "both.json"
+    made = calibrate_ensemble(finder, fields, out)
+    law = read_agreement(out, finder.names())
+    told = np.array([[0.9, np.nan], [np.nan, 0.6], [0.3, 0.5]])
+    assert np.array_equal(law.scores(told), made.agreement.scores(told))
+    assert law.threshold == made.agreement.threshold
+    assert made.together["points"] > max(each["points"] for each in made.alone.values()) - 3.0
+    used = search(image, make_finder("ensemble", weights=str(weights), members=BOTH, agreement=str(out)))
+    assert used.facts["threshold"] == law.threshold
+    assert used.facts["calibrated_on"]["fields"] == [f"made-{seed}" for seed in range(500, 504)]
+    assert "both.json" in [each.name for each in used.catalogue.provenance.inputs]
+    with pytest.raises(UsageError, match=r"both.json is of another ensemble: got 'classic"):
+        read_agreement(out, ("classic", "yolo"))
+    with pytest.raises(UsageError, match="there is no such file of an ensemble"):
+        read_agreement(tmp_path / "none.json", ())
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({"members": []}))
+    with pytest.raises(DataError, match=r"not a file of an ensemble: got 'broken.json'"):
+        read_agreement(broken, ())
+
+
+def test_members_that_cannot_be_are_told_in_a_line(weights):
+    for members, match in (
+        ([{"finder": "yolo"}], "an ensemble has 2 to 16 members"),
+        ([{"finder": "yolo"}, {"finder": "yulo"}], "a member names no finder: 'yulo'"),
+    ):
+        with pytest.raises(OptionError, match=match):
+            make_finder("ensemble", members=members)
+    for entry, match in (
+        ({"finder": "full"}, "this finder cannot be a member of an ensemble: got 'full'"),
+        ({"finder": "ensemble"}, "this finder cannot be a member of an ensemble: got 'ensemble'"),
+        (
+            {"finder": "classic", "mesh": 12.0},
+            "noise and beam are the same for all members: got 'mesh of classic'",
+        ),
+        ({"finder": "classic", "sede": 4}, "no such option.*did you mean 'seed'"),
+    ):
+        with pytest.raises(OptionError, match=match):
+            _ = make_finder("ensemble", members=[{"finder": "yolo"}, entry]).members
+    with pytest.raises(OptionError, match="setting is of a network"):
+        make_finder("ensemble", setting="f1")
+
+
+def test_a_command_calibrates_an_ensemble(weights, tmp_path):
+    for seed in (510, 511):
+        write_field(tmp_path / "fields" / str(seed), made_field(seed, 192, held=True))
+    members = f"[{{finder: yolo, weights: {weights}}}, {{finder: classic, seed: 4}}]"
+    out = tmp_path / "both.json"
+    done = called("calibrate", "ensemble", tmp_path / "fields", "--members", members, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "together" in done.stdout
+    assert len(json.loads(out.read_text())["members"]) == 2
+    for args, match in (
+        (("ensemble", "--out", tmp_path / "x.safetensors"), "--out is no file of an ensemble"),
+        ((weights, "--members", members, "--out", tmp_path / "x.safetensors"), "--members is of an ensemble"),
+        (("ensemble", "--flips", "8", "--out", tmp_path / "x.json"), "an ensemble has one goal"),
+    ):
+        said = called("calibrate", args[0], tmp_path / "fields", *args[1:])
+        assert said.returncode == 2
+        assert match in said.stderr
+
+
+def test_members_are_made_once(finder):
+    assert isinstance(finder, EnsembleFinder)
+    assert finder.members is finder.members
+    assert finder.networks == (True, False)
