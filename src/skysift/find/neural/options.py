@@ -131,9 +131,9 @@ class EnsembleOptions(NeuralOptions):
         doc="The finders, each with options of its own, such as [{finder: yolo, weights: A}, {finder: yolo, weights: B, "
         "flips: 8}, {finder: classic, seed: 4}].",
     )
-    agreement: str = option(
-        "",
-        doc="File with the probabilities of these members together, as `skysift calibrate ensemble` writes it; empty for "
+    agreement: str | None = option(
+        None,
+        doc="File with the probabilities of these members together, as `skysift calibrate ensemble` writes it; null for "
         "usual ones.",
     )
 
