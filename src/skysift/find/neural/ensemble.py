@@ -21,7 +21,7 @@ from skysift.find.neural.eye import eye_of
 from skysift.find.neural.finder import Found, NeuralFinder
 from skysift.find.neural.found import RAW, keep_best
 from skysift.find.neural.members import told_by_islands
-from skysift.find.neural.options import EnsembleOptions, EyeOptions
+from skysift.find.neural.options import EnsembleOptions, EyeOptions, MaskOptions
 from skysift.find.neural.orientations import joined_found
 from skysift.find.noise import Noise
 from skysift.measure.options import BeamOptions, NoiseOptions
@@ -63,7 +63,7 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
             kind, menu = registry.load(name), registry.options(name)
             learned = issubclass(kind, NeuralFinder)
             if (
-                issubclass(kind, EnsembleFinder)
+                issubclass(menu, EnsembleOptions | MaskOptions)
                 or kind.segments
                 or not (learned or issubclass(kind, IslandFinder))
             ):
