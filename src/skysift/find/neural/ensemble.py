@@ -144,7 +144,8 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         scores = np.concatenate([part.detections.scores for part in parts])
         joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, first=True)
         kept = np.zeros(len(joined), np.bool_)
-        keep_best(*(np.ascontiguousarray(joined[name]) for name in ("x", "y", "reach")), kept)
+        x, y, reach = (np.ascontiguousarray(joined[name]) for name in ("x", "y", "reach"))
+        keep_best(x, y, reach, kept)
         return joined.select(kept), told[kept], parts
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
