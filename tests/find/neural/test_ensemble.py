@@ -101,14 +101,16 @@ def test_a_field_is_the_map_that_it_was(weights):
 
 
 def test_what_was_fitted_is_read_again_and_used(finder, image, weights, tmp_path):
-    fields = [made_field(seed, 192, held=True) for seed in range(500, 504)]
+    fields = [made_field(seed, 384, held=True) for seed in range(500, 504)]
     out = tmp_path / "both.json"
     made = calibrate_ensemble(finder, fields, out)
     law = read_agreement(out, finder.names())
     told = np.array([[0.9, np.nan], [np.nan, 0.6], [0.3, 0.5]])
     assert np.array_equal(law.scores(told), made.agreement.scores(told))
     assert law.threshold == made.agreement.threshold
-    assert made.together["points"] > max(each["points"] for each in made.alone.values()) - 3.0
+    first = next(iter(made.alone.values()))  # whose parameters are taken where it found a source
+    assert made.together["points"] > 0.97 * first["points"]
+    assert made.together["completeness"] > first["completeness"] - 0.02
     used = search(image, make_finder("ensemble", weights=str(weights), members=BOTH, agreement=str(out)))
     assert used.facts["threshold"] == law.threshold
     assert used.facts["calibrated_on"]["fields"] == [f"made-{seed}" for seed in range(500, 504)]
@@ -147,7 +149,7 @@ def test_members_that_cannot_be_are_told_in_a_line(weights):
 
 def test_a_command_calibrates_an_ensemble(weights, tmp_path):
     for seed in (510, 511):
-        write_field(tmp_path / "fields" / str(seed), made_field(seed, 192, held=True))
+        write_field(tmp_path / "fields" / str(seed), made_field(seed, 384, held=True))
     members = f"[{{finder: yolo, weights: {weights}}}, {{finder: classic, seed: 4}}]"
     out = tmp_path / "both.json"
     done = called("calibrate", "ensemble", tmp_path / "fields", "--members", members, "--out", out)
