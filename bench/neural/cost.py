@@ -5,6 +5,7 @@ import json
 import pstats
 import shutil
 import tempfile
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def profile(one: Network, path: Path) -> dict[str, float]:
 
     finder = make_finder(one.finder, **one.with_(engine="openvino", precision="bfloat16"))
     image = open_image(str(path))
-    search(image, finder)
-    watch = cProfile.Profile()
-    watch.runcall(search, image, finder)
+    search(image, finder, executor="serial")
+    watch = cProfile.Profile(time.thread_time)
+    watch.runcall(search, image, finder, executor="serial")
     stats = pstats.Stats(watch)
     spent = dict.fromkeys(PARTS.values(), 0.0)
     for (file, _, name), (_, _, _, total, _) in stats.stats.items():  # type: ignore[attr-defined]
