@@ -112,6 +112,58 @@ def unet_weights(folder: Path) -> Path:
     return path
 
 
+def rcnn_weights(folder: Path) -> Path:
+    """Weights of a small network of two looks that was trained for a few seconds; made once for all processes."""
+    path = folder / "small-rcnn.safetensors"
+    with FileLock(folder / "small-rcnn.lock"):
+        if not path.exists():
+            import torch
+
+            from skysift.find.neural.rcnn.model import RcnnLearner
+            from skysift.find.neural.rcnn.options import RcnnModelOptions
+            from skysift.learn.checkpoint import Card, write_checkpoint
+            from skysift.learn.loop import train
+            from skysift.learn.options import TrainOptions
+
+            torch.set_num_threads(1)
+            options = RcnnModelOptions(
+                widths=(12, 16, 24, 24, 24),
+                depths=(1, 1, 1, 1, 1),
+                pyramid=24,
+                hidden=32,
+                proposals=64,
+                learnt=12,
+                class_weights=(1.0,) * 6,
+            )
+            fields = [made_field(seed, density=0.15) for seed in range(9)]
+            how = TrainOptions(
+                steps=100,
+                batch=4,
+                crop=64,
+                validate_every=100,
+                learning_rate=5e-3,
+                average=0.97,
+                precision="float32",
+            )
+            made = train(
+                RcnnLearner(options),
+                [*fields, made_field(100, 128, held=True)],
+                how,
+                folder / "rcnn-training",
+                device=torch.device("cpu"),
+            )
+            card = Card(
+                "rcnn",
+                "small-rcnn",
+                "tests",
+                options.to_dict(),
+                numbers=made.numbers,
+                settings={"threshold": 0.35},
+            )
+            write_checkpoint(path, made.weights, card)
+    return path
+
+
 def small_weights(folder: Path) -> Path:
     """Weights of a small dense net that was trained for a quarter of a minute; made once for all processes."""
     path = folder / "small.safetensors"

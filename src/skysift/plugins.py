@@ -16,6 +16,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.extended.options:ExtendedOptions",
         ),
         "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
+        "rcnn": ("skysift.find.neural.rcnn.finder:RcnnFinder", "skysift.find.neural.options:RcnnOptions"),
         "unet": ("skysift.find.neural.unet.finder:UnetFinder", "skysift.find.neural.options:UnetOptions"),
         "yolo": ("skysift.find.neural.yolo.finder:YoloFinder", "skysift.find.neural.options:YoloOptions"),
         "ensemble": (
@@ -24,6 +25,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "model": {
+        "rcnn": (
+            "skysift.find.neural.rcnn.model:RcnnLearner",
+            "skysift.find.neural.rcnn.options:RcnnModelOptions",
+        ),
         "unet": (
             "skysift.find.neural.unet.unet:UnetLearner",
             "skysift.find.neural.unet.options:UnetModelOptions",

@@ -19,7 +19,10 @@ from skysift.sky import schema
 from skysift.sky.box import Box
 
 NAMES = Registry("finder").names()
-WEIGHTS = {"unet": "unet_weights"}  # fixtures that make weights of another model than those of `weights`
+WEIGHTS = {
+    "rcnn": "rcnn_weights",
+    "unet": "unet_weights",
+}  # fixtures, for weights of other models
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 

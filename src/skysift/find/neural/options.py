@@ -14,8 +14,15 @@ from skysift.measure.options import BeamOptions, NoiseOptions
 from skysift.sky.truth import CLASSES
 
 __all__ = [
-    "EnsembleOptions", "EyeOptions", "JudgeOptions", "MaskOptions", "NeuralOptions", "UnetOptions", "YoloOptions",
-]  # fmt: skip
+    "EnsembleOptions",
+    "EyeOptions",
+    "JudgeOptions",
+    "MaskOptions",
+    "NeuralOptions",
+    "RcnnOptions",
+    "UnetOptions",
+    "YoloOptions",
+]
 
 
 class EyeOptions(Options):
@@ -154,6 +161,15 @@ class EnsembleOptions(NeuralOptions):
         if self.setting:
             raise ValueError("setting is of a network, not of an ensemble; give threshold")
         return self
+
+
+class RcnnOptions(MaskOptions):
+    """A network that looks twice: places where an object may be, then what each is and which pixels it has."""
+
+    weights: str = option(
+        "rcnn",
+        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
+    )
 
 
 class JudgeOptions(EyeOptions, NoiseOptions, BeamOptions):
