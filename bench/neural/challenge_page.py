@@ -109,11 +109,14 @@ def ratios(sheets: list[Sheet], ours: dict[str, float]) -> str:
             five = max(at_five(sheet, p).value for p in PEERS)
             pure = pure_of(sheet, name)
             own = own_of(sheet, name, threshold).value
-            values.append([mine.value / top, mine.value / other, own / top, mine.value / five, mine.mean,
-                           np.nan if pure is None else pure.mean])  # fmt: skip
+            over = [
+                a / b if b > 0.0 else np.nan
+                for a, b in ((mine.value, top), (mine.value, other), (own, top), (mine.value, five))
+            ]
+            values.append([*over, mine.mean, np.nan if pure is None else pure.mean])
         for k, (what, aim) in enumerate(AIMS):
             column = [each[k] for each in values]
-            met = "-" if aim is None else "yes" if min(column) >= aim else "**no**"
+            met = "-" if aim is None else "yes" if all(value >= aim for value in column) else "**no**"
             rows.append(
                 [name, what, "-" if aim is None else f">= {aim:g}", *(f"{v:.2f}" for v in column), met]
             )

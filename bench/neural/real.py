@@ -20,10 +20,10 @@ STATIC = Path(__file__).resolve().parents[2] / "docs" / "_static"
 MAPS = {
     "SUMSS_J0318M36": "Fornax A field",
     "VLA_FornaxA_1510MHz": "Fornax A, VLA",
-    "ATCA_ScorpioS17Field": "ATCA, S17",
+    "ATCA_ScorpioS17Field": "ATCA, S17 (trained on)",
     "ATCA_ScorpioExtendedSourceField": "ATCA, extended",
     "AMI-LA_GRB120422A": "near-empty",
-    "AMI-LA_SWIFT554620_17GHz": "near-empty",
+    "AMI-LA_SWIFT554620_17GHz": "near-empty (trained on)",
     "LOFAR_GRB201006A_144MHz": "striped",
 }
 FORNAX = "SUMSS_J0318M36"
@@ -35,7 +35,8 @@ RULE = """
 Sources at each finder's own threshold on a map / on the same map with its sign turned, where every source is an
 artefact; artefacts that networks call spurious are no sources. "Lobes": within the box of Fornax A; "beside": within
 {beside} pixels of it, where its sidelobes are. `classic` at 5 sigma. Figures: `docs/_static/neural_*.png`, circles
-coloured by class.
+coloured by class. "Trained on": the map is one of the backgrounds of `recipes/yolo.yaml`, whose
+artefacts the network was shown as nothing; what it does there says little of other maps.
 """
 
 

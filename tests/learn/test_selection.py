@@ -102,10 +102,13 @@ def test_what_is_found_goes_to_labels_above_the_limits_first_then_to_the_brighte
     )
     low = np.array([False, True, True, True, True])
     found = detections([10.4, 30.4, 53.0], [10.0, 10.0, 10.0])
-    assert matched(labels, low, found, 2.0).tolist() == [3]
-    assert matched(labels, low, detections([49.0, 51.0], [10.0, 10.0]), 2.0).tolist() == [4]
-    assert matched(labels, low, detections([], []), 2.0).size == 0
-    assert matched(labels, np.ones(5, bool), found, 2.0).tolist() == [0, 3]
+    assert matched(labels, low, ~low, found, 2.0).tolist() == [3]
+    assert matched(labels, low, ~low, detections([49.0, 51.0], [10.0, 10.0]), 2.0).tolist() == [4]
+    assert matched(labels, low, ~low, detections([], []), 2.0).size == 0
+    nobody = np.zeros(5, bool)  # what is too faint to be learnt does not hide what it is near to
+    assert matched(labels, low, nobody, detections([10.4], [10.0]), 2.0).tolist() == [1]
+    assert matched(labels, low, ~low, detections([10.4], [10.0]), 2.0).size == 0
+    assert matched(labels, np.ones(5, bool), np.zeros(5, bool), found, 2.0).tolist() == [0, 3]
 
 
 def test_a_trained_network_puts_faint_labels_back(weights):

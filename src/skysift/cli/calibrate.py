@@ -86,10 +86,10 @@ def calibrate(
 
     \b
     Examples:
-      skysift calibrate yolo recipes/yolo.yaml --set train.random_seed=2 --out mine.safetensors
-      skysift calibrate yolo recipes/yolo.yaml --goal sdc1 --goal purity=0.99 --out mine.safetensors
+      skysift calibrate yolo recipes/calibrate.yaml --out mine.safetensors
+      skysift calibrate yolo recipes/calibrate.yaml --goal sdc1 --goal purity=0.99 --out mine.safetensors
       skysift calibrate yolo map.fits --labels truth.csv --goal f1 --out mine.safetensors
-      skysift calibrate ensemble recipes/yolo.yaml --members '[{finder: yolo}, {finder: classic}]' --out both.json
+      skysift calibrate ensemble recipes/calibrate.yaml --members '[{finder: yolo}, {finder: classic}]' --out both.json
 
     \b
     sdc1      the most points of the first SKA data challenge

@@ -11,7 +11,7 @@ import typer
 from skysift.base.errors import OptionError
 from skysift.base.parallel import Crew
 from skysift.base.settings import settings
-from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, read_pairs
+from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, folder_of, read_pairs
 from skysift.cli.learning import DeviceFlag, needs_learn
 from skysift.cli.progress import Watch
 
@@ -32,7 +32,7 @@ def evaluate(
             help="Known fields: RECIPE.yaml, of which those for validation are made; a folder of fields; or a map.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the reports and their page go.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the reports and their page go.")],
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="FILE", help="What is on the map."),
@@ -63,9 +63,9 @@ def evaluate(
 
     \b
     Examples:
-      skysift evaluate yolo recipes/yolo.yaml --out judged
+      skysift evaluate yolo recipes/calibrate.yaml --out judged
       skysift evaluate mine/mine.safetensors map.fits --labels truth.json --out judged
-      skysift evaluate mine/mine.safetensors mine/.training/fields --out judged --threshold 0.6
+      skysift evaluate mine/mine.safetensors mine.yaml --out judged --threshold 0.6
 
     DIR gets what `skysift score` writes: report.json, report.html, tables and figures: completeness and purity,
     precision and recall of each class, the score of the first SKA data challenge, and the calibration: how many
@@ -84,7 +84,8 @@ def evaluate(
     from skysift.learn.hub import weights_of
     from skysift.score.scorer import reports_to_json
 
-    refuse_earlier(out, overwrite=overwrite)
+    place = folder_of(out)
+    refuse_earlier(place, overwrite=overwrite)
     read = weights_of(weights)
     files = [("weights", read.path), ("fields", where), ("labels", labels)]
     with tempfile.TemporaryDirectory() as folder, Watch(read.card.name, quiet=quiet) as watch:
@@ -93,7 +94,7 @@ def evaluate(
         made = evaluate_weights(
             read,
             held_fields(where, Path(folder), crew, labels=labels, changes=changes),
-            out,
+            place,
             [Side(name, path) for name, path in files if path is not None],
             device=device or "auto",
             threshold=threshold,
@@ -103,7 +104,7 @@ def evaluate(
         print(reports_to_json(made.reports))
     elif not quiet:
         print(reports_text(made.reports))
-        print(_summary(made, out))
+        print(_summary(made, place))
 
 
 def _summary(made: Evaluated, out: Path) -> str:

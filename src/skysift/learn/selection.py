@@ -81,7 +81,9 @@ def found_again(
     rows = []
     for field in fields:
         raw = field.labels.raw
-        low = unselected(field, options) & (np.asarray(raw["snr_peak"]) >= learner.faintest)
+        below = unselected(field, options)
+        above = ~below & (np.asarray(raw["use"]) > 0.0)
+        low = below & (np.asarray(raw["snr_peak"]) >= learner.faintest)
         if field.held is not None:
             low &= ~field.held.contains(raw["x"], raw["y"])
         mine: Ints = np.empty(0, np.int64)
@@ -89,12 +91,15 @@ def found_again(
             found = learner.look(net, replace(field, held=None), device)
             xx, xy, yy = field.beam
             radius = _RADIUS * FWHM * (xx * yy - xy * xy) ** 0.25
-            mine = matched(field.labels, low, found.select(found.scores > (options.put_back or 1.0)), radius)
+            sure = found.select(found.scores > (options.put_back or 1.0))
+            mine = matched(field.labels, low, above, sure, radius)
         rows.append(mine)
     return rows
 
 
-def matched(labels: Detections, low: NDArray[np.bool_], found: Detections, radius: float) -> Ints:
+def matched(
+    labels: Detections, low: NDArray[np.bool_], above: NDArray[np.bool_], found: Detections, radius: float
+) -> Ints:
     """
     The labels below the limits that were found: the brightest near a find that is not that of a label above them.
 
@@ -104,6 +109,8 @@ def matched(labels: Detections, low: NDArray[np.bool_], found: Detections, radiu
         Of a field.
     low
         Which of them are below the limits and may be found.
+    above
+        Which are above the limits; the rest is too faint to be anybody's.
     found
         What was.
     radius
@@ -113,8 +120,8 @@ def matched(labels: Detections, low: NDArray[np.bool_], found: Detections, radiu
         return np.empty(0, np.int64)
     at = np.stack([found["x"], found["y"]], axis=1)
     places = np.stack([labels["x"], labels["y"]], axis=1)
-    if not low.all():
-        away, _ = cKDTree(places[~low]).query(at)
+    if above.any():
+        away, _ = cKDTree(places[above]).query(at)
         at = at[away > radius]
     rows = np.flatnonzero(low)
     near = cKDTree(at).sparse_distance_matrix(cKDTree(places[rows]), radius, output_type="ndarray")

@@ -7,11 +7,12 @@ from scipy import ndimage
 from tests.fields import made_field
 
 from skysift.base.errors import OptionError
+from skysift.find.neural.coarser import coarser, on_some_level
 from skysift.find.neural.maskjudge import agreement, average_precision, judged_masks
 from skysift.find.neural.unet.bodies import N_ANSWERS, N_KINDS, UnetNet
 from skysift.find.neural.unet.decode import objects_of, pieces_of, together
 from skysift.find.neural.unet.options import UnetModelOptions
-from skysift.find.neural.unet.targets import IGNORED, UNIT, coarser, insides, targets_of
+from skysift.find.neural.unet.targets import IGNORED, UNIT, insides, targets_of
 from skysift.find.neural.unet.unet import UnetDetector, UnetLearner
 from skysift.flow.steps.export import TOLERANCE, largest_difference, random_windows
 from skysift.learn import engine
@@ -262,3 +263,13 @@ def test_options_out_of_bounds_are_told():
     ):
         with pytest.raises(OptionError, match=told):
             UnetModelOptions(**given)
+
+
+@pytest.mark.parametrize(
+    ("side", "drawn", "binned"), [(96, 0.0, 1), (128, 0.0, 4), (192, 0.0, 2), (192, 0.2, 2), (192, 0.9, 1)]
+)
+def test_crops_are_binned_as_far_as_the_cells_fit(side, drawn, binned):
+    field = made_field(1, 192)
+    crop = cut(field, Box(0, side, 0, side), label_table(field), masks=True)
+    (made,) = on_some_level([crop], drawn, 0.4, 32)
+    assert made.pixels.shape == (side // binned, side // binned)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import nn
 
 from skysift.find.neural.detector import Detector
@@ -151,18 +152,35 @@ def find_in_field(
     found = Detections.concat(parts) if parts else nothing_found()
     found = without_doubles(detector.single(found, np.array(field.beam)))
     real = found["class"] != CLASSES.index(SPURIOUS)
-    return found.select(area.contains(found["x"], found["y"]) & (real | spurious))
+    found = found.select(area.contains(found["x"], found["y"]) & (real | spurious))
+    return found.select(~_of_no_account(found, field))
+
+
+def _of_no_account(found: Detections, field: Field) -> NDArray[np.bool_]:
+    """Which finds are of labels that are neither right nor wrong: the nearest label within half a beam is such a one."""
+    raw = field.labels.raw
+    places = np.stack([raw["x"], raw["y"]], axis=1)
+    unused = (np.asarray(raw["use"]) <= 0.0) & np.isfinite(places).all(axis=1)
+    if not unused.any() or not len(found):
+        return np.zeros(len(found), np.bool_)
+    at = np.stack([found["x"], found["y"]], axis=1)
+    used = (np.asarray(raw["use"]) > 0.0) & np.isfinite(places).all(axis=1)
+    away, _ = cKDTree(places[unused]).query(at)
+    other = cKDTree(places[used]).query(at)[0] if used.any() else np.full(len(found), np.inf)
+    return np.asarray((away <= 0.5 * beam_width(np.array(field.beam))) & (away < other))
 
 
 def rows_of_field(field: Field, *, spurious: bool = False) -> Columns:
     """The true objects of the part of a field that is kept, as rows of the challenge, with ``snr_peak`` and ``kind``.
 
-    A pixel is made so large that the beam is 0.6 arcsec wide, as at 1400 MHz. Artefacts are left out, unless `spurious`;
+    A pixel is made so large that the beam is 0.6 arcsec wide, as at 1400 MHz. Labels that are neither right nor wrong are
+    left out; artefacts, too, unless `spurious`;
     `kind` is the number of the class.
     """
     raw = field.labels.raw
     area = field.held or Box.of(field.shape)
     kept = area.contains(raw["x"], raw["y"]) & ((raw["class"] != CLASSES.index(SPURIOUS)) | spurious)
+    kept &= np.asarray(raw["use"]) > 0.0
     xx, xy, yy = (np.asarray(raw[name], np.float64)[kept] for name in ("xx", "xy", "yy"))
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
     angle = np.degrees(0.5 * np.arctan2(2.0 * xy, xx - yy))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from skysift.base.errors import DataError
+from skysift.base.errors import DataError, UsageError
 from skysift.base.registry import Registry
 from skysift.find.neural.detector import Detector
+from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.options import NeuralOptions
 from skysift.learn.checkpoint import Checkpoint
 
-__all__ = ["detector_of"]
+__all__ = ["detector_of", "point_detector_of"]
 
 
 def detector_of(weights: Checkpoint) -> Detector:
@@ -37,3 +38,24 @@ def detector_of(weights: Checkpoint) -> Detector:
         allowed=known,
         todo="`skysift models` lists weights with their models",
     )
+
+
+def point_detector_of(weights: Checkpoint, what: str) -> Detector:
+    """The detector of weights whose sources are known by place and shape, as `what` needs them.
+
+    Raises
+    ------
+    DataError
+        No learned finder looks through this model.
+    UsageError
+        Its objects are known by their pixels.
+    """
+    found = detector_of(weights)
+    if isinstance(found, MaskDetector):
+        raise UsageError(
+            f"{what} does not take weights of networks that tell objects by their pixels",
+            got=f"{weights.card.name}, model {weights.card.model}",
+            allowed="yolo-dense, yolo-grid",
+            todo="the log and the page of `skysift train` tell completeness and reliability of each class",
+        )
+    return found

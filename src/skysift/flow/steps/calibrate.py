@@ -15,7 +15,7 @@ import skysift
 from skysift.base.errors import OptionError, UsageError
 from skysift.find.neural.calibration import Calibration, calibration_error, fitted
 from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
-from skysift.find.neural.known import detector_of
+from skysift.find.neural.known import point_detector_of
 from skysift.find.neural.orientations import FLIPS
 from skysift.io.output import whole_file
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
@@ -138,7 +138,7 @@ def calibrate_weights(
     ways = flips or int(weights.card.settings.get("flips", 1))
     if ways not in FLIPS:
         raise OptionError("no such number of orientations", got=ways, allowed=FLIPS)
-    detector = detector_of(weights)
+    detector = point_detector_of(weights, "calibrate")
     net = detector.net()
     load_into(net, weights)
     net = net.to(place).eval()

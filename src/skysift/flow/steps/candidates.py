@@ -19,6 +19,7 @@ from skysift.base.provenance import InputRecord, Manifest, Provenance, library_v
 from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.known import point_detector_of
 from skysift.find.neural.labelled import labels_of, significance
 from skysift.find.neural.options import EyeOptions
 from skysift.find.neural.shapes import beam_of
@@ -111,6 +112,7 @@ class CandidatesStep:
         """
         options = self.options
         eye = eye_of(options)  # first: wrong weights are told before the map is read
+        point_detector_of(eye.weights, "candidates")
         noise = measure_noise(image, options, crew)
         truth, notes = open_labels(labels, image, noise, classes)
         told = labels_of(image, truth, noise)

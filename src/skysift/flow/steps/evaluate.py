@@ -11,7 +11,7 @@ from skysift.base.errors import DataError
 from skysift.base.registry import Registry
 from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.judge import LEAST
-from skysift.find.neural.known import detector_of
+from skysift.find.neural.known import point_detector_of
 from skysift.find.neural.sides import sides_of
 from skysift.flow.products import refuse_earlier
 from skysift.flow.steps.score import Side, write_scores
@@ -88,7 +88,7 @@ def evaluate_weights(
     """
     refuse_earlier(out, overwrite=overwrite)
     least = weights.card.threshold if threshold is None else threshold
-    detector = detector_of(weights)
+    detector = point_detector_of(weights, "evaluate")
     net = detector.net()
     load_into(net, weights)
     place = device_named(device)

@@ -86,7 +86,11 @@ def candidates_page(
     numbers = [np.flatnonzero(kind == FOUND), np.flatnonzero(kind != FOUND)]
     texts = (
         ("found", "Found, not in the labels", "Is it real? Yes makes it a label. The surest come first."),
-        ("lost", "In the labels, not found", "Is the label right? No removes it. The brightest come first."),
+        (
+            "lost",
+            "In the labels, not found",
+            "Is the label right? No removes it. Those that the network doubts most come first.",
+        ),
     )
     width = beam_width(beam_of(image))
     page = Page(

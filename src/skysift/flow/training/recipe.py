@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -279,7 +280,12 @@ def _there(what: str, written: str, folder: Path) -> str:
     """The path of a file of the recipe."""
     path = folder / os.path.expandvars(written)
     if not path.exists():
-        raise UsageError(f"the {what} of the recipe is not there", got=path)
+        unset = re.findall(r"\$\{?(\w+)", str(path))
+        raise UsageError(
+            f"the {what} of the recipe is not there",
+            got=path,
+            todo=f"set {unset[0]} in the environment: it is the folder of the data" if unset else None,
+        )
     return str(path)
 
 

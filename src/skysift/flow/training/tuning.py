@@ -91,7 +91,7 @@ def tuning_recipe(
     said = {**(train if isinstance(train, dict) else {}), **_section("train", changes)}
     files = [
         str(entry["map"])
-        for entry in written.get("fields") or []
+        for entry in (written["fields"] if isinstance(written.get("fields"), list) else [])
         if isinstance(entry, dict) and entry.get("map")
     ]
     recipe = {
@@ -103,6 +103,7 @@ def tuning_recipe(
         "model": card.model,
         "options": _over(card.options, written.get("options")),
         "noise": _over(card.training.get("noise", {}), written.get("noise")),
+        "selection": _over(card.training.get("selection", {}), written.get("selection")),
         "train": _over(_gentle(card, said), written.get("train")),
     }
     made = recipe_of(recipe, folder, where, changes)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skysift.base.random import generator
+from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.maskjudge import LEAST, judged_masks, objects_of_field
 from skysift.find.neural.rcnn.assign import Objects, objects_of, places_of
@@ -19,7 +20,6 @@ from skysift.find.neural.rcnn.loss import rcnn_loss
 from skysift.find.neural.rcnn.net import RcnnNet
 from skysift.find.neural.rcnn.options import RcnnModelOptions
 from skysift.find.neural.rcnn.roi import STRIDES
-from skysift.find.neural.unet.targets import coarser
 from skysift.learn.fields import Field
 from skysift.learn.learner import Batch, Learner
 from skysift.learn.samples import Crop
@@ -52,11 +52,8 @@ class RcnnLearner(Learner[RcnnModelOptions]):
     def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training: some are binned; all chance follows from number and seed."""
         rng = generator(random_seed, "rcnn", str(number))
-        drawn, share = rng.random(), self.options.coarse
-        factor = 1 if drawn >= share else 2 if drawn >= share / 3.0 else 4
-        while factor > 1 and any(side % (factor * STRIDES[-1]) for side in crops[0].pixels.shape):
-            factor //= 2  # the coarsest cells must fit
-        return self._made([coarser(crop, factor) for crop in crops], rng)
+        chosen = on_some_level(crops, rng.random(), self.options.coarse, STRIDES[-1])
+        return self._made(chosen, rng)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator) -> dict[str, Tensor]:
         """The batch of crops, with boxes to be tried by chance."""

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected
 
-from skysift.find.neural.levels import binned, quiet_of
 from skysift.find.neural.unet.options import UnetModelOptions
 from skysift.learn.samples import Crop
 
-__all__ = ["IGNORED", "UNIT", "Targets", "coarser", "insides", "targets_of"]
+__all__ = ["IGNORED", "UNIT", "Targets", "insides", "targets_of"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -90,17 +89,3 @@ def insides(own: Labels) -> Pixels:
     some = pieces > 0
     inside[some] = (away / np.maximum(top, 1.0)[pieces])[some]
     return inside
-
-
-def coarser(crop: Crop, factor: int) -> Crop:
-    """A crop binned, in units of the noise of the bins; a bin belongs to the object of the pixel in its middle."""
-    if factor == 1:
-        return crop
-    assert crop.mask is not None
-    means = binned(crop.pixels, factor)
-    labels = crop.labels.copy()
-    labels[:, :2] = (labels[:, :2] + 0.5) / factor - 0.5
-    labels[:, 2:5] /= factor**2
-    middle = slice(factor // 2, None, factor)
-    mask = np.ascontiguousarray(crop.mask[middle, middle])
-    return Crop(means / np.float32(quiet_of(means, factor)), labels, crop.rows, crop.beam / factor**2, mask)

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.random import generator
+from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.maskjudge import LEAST, judged_masks, objects_of_field
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.unet.bodies import N_KINDS, UnetNet
 from skysift.find.neural.unet.decode import objects_of
 from skysift.find.neural.unet.options import UnetModelOptions
-from skysift.find.neural.unet.targets import IGNORED, coarser, targets_of
+from skysift.find.neural.unet.targets import IGNORED, targets_of
 from skysift.learn.fields import Field
 from skysift.learn.learner import Batch, Learner
 from skysift.learn.samples import Crop
@@ -45,9 +46,8 @@ class UnetLearner(Learner[UnetModelOptions]):
     def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number; some are binned, so that the network knows maps on all levels."""
         drawn = generator(random_seed, "levels", str(number)).random()
-        share = self.options.coarse
-        factor = 1 if drawn >= share else 2 if drawn >= share / 3.0 else 4
-        return self.batch([coarser(crop, factor) for crop in crops])
+        cells = 2 ** len(self.options.widths)
+        return self.batch(on_some_level(crops, drawn, self.options.coarse, cells))
 
     def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
         """Images, beams, and of each pixel the kind, how far inside it is, the way to the centre and how it counts."""
