@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock
@@ -17,8 +17,12 @@ from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skysift.find.neural.yolo.gridnet import GridNet
     from skysift.find.neural.yolo.options import GridOptions
+    from skysift.learn.learner import Learner
+    from skysift.learn.options import TrainOptions
     from skysift.learn.samples import Crop
 
 BEAMS = ((4.0, 4.0, 0.0), (6.0, 3.5, 30.0), (3.0, 2.5, 70.0))
@@ -74,41 +78,39 @@ def ellipse_prints(x, y, shape, peak, size: int) -> Footprints:
     return Footprints(*np.concatenate(runs, axis=1)) if runs else Footprints.empty()
 
 
+def _train(
+    learner: Learner[Any], fields: Sequence[Field], how: TrainOptions, threshold: float, path: Path
+) -> None:
+    """Train a small network and write its weights."""
+    import torch
+
+    from skysift.learn.checkpoint import Card, write_checkpoint
+    from skysift.learn.loop import train
+
+    torch.set_num_threads(1)
+    made = train(learner, fields, how, path.with_suffix(".training"), device=torch.device("cpu"))
+    card = Card(
+        learner.name, path.stem, "tests", learner.options.to_dict(),
+        numbers=made.numbers, settings={"threshold": threshold},
+    )  # fmt: skip
+    write_checkpoint(path, made.weights, card)
+
+
 def unet_weights(folder: Path) -> Path:
     """Weights of a small U-Net that was trained for a few seconds; made once for all processes."""
     path = folder / "small-unet.safetensors"
     with FileLock(folder / "small-unet.lock"):
         if not path.exists():
-            import torch
-
             from skysift.find.neural.unet.options import UnetModelOptions
             from skysift.find.neural.unet.unet import UnetLearner
-            from skysift.learn.checkpoint import Card, write_checkpoint
-            from skysift.learn.loop import train
             from skysift.learn.options import TrainOptions
 
-            torch.set_num_threads(1)
             options = UnetModelOptions(widths=(16, 24), depths=(1, 2), coarse=0.2)
             fields = [made_field(seed, density=0.15) for seed in range(9)]
             how = TrainOptions(
                 steps=160, batch=4, crop=96, validate_every=160, learning_rate=4e-3, average=0.97
             )
-            made = train(
-                UnetLearner(options),
-                [*fields, made_field(100, 128, held=True)],
-                how,
-                folder / "unet-training",
-                device=torch.device("cpu"),
-            )
-            card = Card(
-                "unet",
-                "small-unet",
-                "tests",
-                options.to_dict(),
-                numbers=made.numbers,
-                settings={"threshold": 0.8},
-            )
-            write_checkpoint(path, made.weights, card)
+            _train(UnetLearner(options), [*fields, made_field(100, 128, held=True)], how, 0.8, path)
     return path
 
 
@@ -117,15 +119,10 @@ def rcnn_weights(folder: Path) -> Path:
     path = folder / "small-rcnn.safetensors"
     with FileLock(folder / "small-rcnn.lock"):
         if not path.exists():
-            import torch
-
             from skysift.find.neural.rcnn.model import RcnnLearner
             from skysift.find.neural.rcnn.options import RcnnModelOptions
-            from skysift.learn.checkpoint import Card, write_checkpoint
-            from skysift.learn.loop import train
             from skysift.learn.options import TrainOptions
 
-            torch.set_num_threads(1)
             options = RcnnModelOptions(
                 widths=(12, 16, 24, 24, 24),
                 depths=(1, 1, 1, 1, 1),
@@ -145,22 +142,7 @@ def rcnn_weights(folder: Path) -> Path:
                 average=0.97,
                 precision="float32",
             )
-            made = train(
-                RcnnLearner(options),
-                [*fields, made_field(100, 128, held=True)],
-                how,
-                folder / "rcnn-training",
-                device=torch.device("cpu"),
-            )
-            card = Card(
-                "rcnn",
-                "small-rcnn",
-                "tests",
-                options.to_dict(),
-                numbers=made.numbers,
-                settings={"threshold": 0.35},
-            )
-            write_checkpoint(path, made.weights, card)
+            _train(RcnnLearner(options), [*fields, made_field(100, 128, held=True)], how, 0.35, path)
     return path
 
 
@@ -169,35 +151,16 @@ def small_weights(folder: Path) -> Path:
     path = folder / "small.safetensors"
     with FileLock(folder / "small.lock"):
         if not path.exists():
-            import torch
-
             from skysift.find.neural.yolo.dense import DenseLearner
             from skysift.find.neural.yolo.options import DenseOptions
-            from skysift.learn.checkpoint import Card, write_checkpoint
-            from skysift.learn.loop import train
             from skysift.learn.options import TrainOptions
 
-            torch.set_num_threads(1)
             options = DenseOptions(widths=(20, 32), depths=(2, 2), faintest=4.0)
             fields = [made_field(seed) for seed in range(9)]
-            made = train(
-                DenseLearner(options),
-                [*fields, made_field(100, held=True)],
-                TrainOptions(
-                    steps=STEPS, batch=4, crop=96, validate_every=STEPS, learning_rate=3e-3, average=0.98
-                ),
-                folder / "training",
-                device=torch.device("cpu"),
+            how = TrainOptions(
+                steps=STEPS, batch=4, crop=96, validate_every=STEPS, learning_rate=3e-3, average=0.98
             )
-            card = Card(
-                "yolo-dense",
-                "small",
-                "tests",
-                options.to_dict(),
-                numbers=made.numbers,
-                settings={"threshold": 0.8},
-            )
-            write_checkpoint(path, made.weights, card)
+            _train(DenseLearner(options), [*fields, made_field(100, held=True)], how, 0.8, path)
     return path
 
 

@@ -37,7 +37,6 @@ PARTS = {  # function -> what it is called; cumulative, none calls another
     ("measuring.py", "measure_found"): "fits",
     ("characterise.py", "characterise"): "columns of the catalogue",
 }
-AIMS = {"best engine": 1.0, "torch": 4.0}  # CPU s per Mpix
 RULE = """
 A field of {label} repeated to {sides} px on a side: {density} true objects per Mpix. `skysift find` with its tables as
 FITS, one thread, one worker, from the start of the process to its end; {weights}.

@@ -15,6 +15,7 @@ from PIL import Image
 from bench.neural.networks import Network
 from bench.peers.tables import table
 from bench.real import continuum, with_pixels
+from skysift.sky.truth import CLASS_COLOURS
 
 STATIC = Path(__file__).resolve().parents[2] / "docs" / "_static"
 MAPS = {
@@ -29,8 +30,6 @@ MAPS = {
 FORNAX = "SUMSS_J0318M36"
 LOBES = (123, 256, 195, 535)  # rows and columns of Fornax A with both lobes
 BESIDE = 80  # pixels around them: rings of sidelobes
-COLOURS = {"compact": "#1f77b4", "extended": "#2ca02c", "extended-multisland": "#9467bd", "flagged": "#d62728",
-           "spurious": "#ff7f0e"}  # fmt: skip
 RULE = """
 Sources at each finder's own threshold on a map / on the same map with its sign turned, where every source is an
 artefact; artefacts that networks call spurious are no sources. "Lobes": within the box of Fornax A; "beside": within
@@ -89,7 +88,7 @@ def picture(image: Any, found: Seen, title: str, out: Path) -> None:
         norm=AsinhNorm(4.0, -3.0, 60.0),
         interpolation="nearest",
     )
-    for kind, colour in COLOURS.items():
+    for kind, colour in CLASS_COLOURS.items():
         own = found.kind == kind
         if own.any():
             axes.plot(

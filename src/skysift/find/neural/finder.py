@@ -18,9 +18,9 @@ from skysift.find.neural.calibration import Calibration, threshold_of
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import nothing_found, without_doubles
-from skysift.find.neural.labelled import significance
+from skysift.find.neural.labelled import rms_at, significance
 from skysift.find.neural.measuring import measure_found, with_footprints
-from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.options import EyeOptions, NeuralOptions
 from skysift.find.neural.shapes import beam_of, intrinsic
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
@@ -34,7 +34,7 @@ from skysift.sky.schema import TableName
 from skysift.sky.shapes import axes_of
 from skysift.sky.truth import CLASSES
 
-__all__ = ["Found", "NeuralFinder"]
+__all__ = ["Found", "NeuralFinder", "look_in"]
 
 Floats = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class NeuralFinder(MapFinder[N]):
         step = WINDOW - 2 * eye.detector.margin
         beam = beam_of(image)
         look = partial(
-            _look, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least), flips
+            look_in, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least), flips
         )
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = Detections.concat(parts) if parts else nothing_found()
@@ -157,7 +157,7 @@ class NeuralFinder(MapFinder[N]):
         tangent = image.frame.tangent(x, y)
         to_sky = shape_transform(tangent)
         major, minor, pa = axes_of(np.einsum("nij,nj->ni", to_sky, intrinsic(objects)))
-        rms = _rms(image, noise, objects)
+        rms = rms_at(image, noise, objects["x"], objects["y"])
         flux = objects["snr"] * rms
         kinds = np.array(CLASSES)
         return {
@@ -184,10 +184,10 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def _look(
+def look_in(
     image: SkyImage,
     noise: Noise,
-    options: NeuralOptions,
+    options: EyeOptions,
     checksum: str,
     beam: Floats,
     least: float,
@@ -198,16 +198,3 @@ def _look(
     eye = eye_of(options, checksum)
     read = partial(significance, image, noise)
     return found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
-
-
-def _rms(image: SkyImage, noise: Noise, objects: Detections) -> Floats:
-    """Noise at the middle pixel of each source (Jy/beam)."""
-    column, row = (np.floor(objects[name] + 0.5).astype(np.int64) for name in ("x", "y"))
-    result = np.empty(len(objects))
-    for y in np.unique(row // 128).tolist():
-        here = row // 128 == y
-        box = Box(
-            128 * y, min(128 * y + 128, image.shape[0]), int(column[here].min()), int(column[here].max()) + 1
-        )
-        result[here] = noise.tile(image, box).rms[row[here] - box.y0, column[here] - box.x0]
-    return result

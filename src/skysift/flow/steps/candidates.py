@@ -18,12 +18,12 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import Eye, eye_of
+from skysift.find.neural.finder import look_in
 from skysift.find.neural.found import nothing_found, without_doubles
 from skysift.find.neural.known import point_detector_of
-from skysift.find.neural.labelled import labels_of, significance
-from skysift.find.neural.options import EyeOptions
+from skysift.find.neural.labelled import labels_of
 from skysift.find.neural.shapes import beam_of
-from skysift.find.neural.windows import WINDOW, found_in, windows_of
+from skysift.find.neural.windows import WINDOW, windows_of
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.places import places_at
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write_manifest, writing
@@ -35,7 +35,6 @@ from skysift.flow.training.options import CandidatesOptions
 from skysift.io.layouts.declared import table_of
 from skysift.io.regions import write_crtf, write_ds9
 from skysift.measure.ellipse import shape_transform
-from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
 from skysift.sky.shapes import axes_of
@@ -120,7 +119,8 @@ class CandidatesStep:
         beam = beam_of(image)
         calibration = Calibration.of(eye.weights.card.settings)
         least = calibration.raw_of(min(threshold, 0.5 * options.lost))
-        look = partial(_look, image, noise, options, eye.weights.checksum, beam, least)
+        flips = int(eye.weights.card.settings.get("flips", 1))  # as they were calibrated
+        look = partial(look_in, image, noise, options, eye.weights.checksum, beam, least, flips)
         step = WINDOW - 2 * eye.detector.margin
         parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
         found = without_doubles(
@@ -130,16 +130,6 @@ class CandidatesStep:
         return Listed(
             compared(found, told, image, noise, options, threshold), told, noise, eye, threshold, notes
         )
-
-
-def _look(
-    image: SkyImage, noise: Noise, options: EyeOptions, checksum: str, beam: Floats, least: float, core: Box
-) -> Detections:
-    """What is found in the core of one window."""
-    eye = eye_of(options, checksum)
-    return found_in(
-        core, eye.detector, eye.run, partial(significance, image, noise), image.shape, beam, least
-    )
 
 
 @dataclass(frozen=True)
