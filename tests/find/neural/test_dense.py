@@ -1,5 +1,7 @@
 """The dense head: its targets, its loss against a slow twin, what its answers mean, and that it can learn a crop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -97,6 +99,18 @@ def test_the_loss_is_that_of_a_slow_twin():
     assert float(made["objectness"]) == pytest.approx(objectness / count, rel=1e-4)
     assert float(made["shapes"]) == pytest.approx(OPTIONS.shapes * shapes / count, rel=1e-4)
     assert float(made["classes"]) == pytest.approx(OPTIONS.classes * classes / count, rel=1e-4)
+
+
+def test_a_batch_without_sources_weighs_no_more_than_one_with_some():
+    torch.manual_seed(3)
+    learner = DenseLearner(OPTIONS)
+    net = learner.net()
+    full, empty = crop_of(6, 64), crop_of(6, 64)
+    empty = replace(empty, labels=empty.labels[:0], rows=empty.rows[:0])
+    with torch.no_grad():
+        some, none = (learner.loss(net, learner.batch([each] * 4)) for each in (full, empty))
+    assert float(none["objectness"]) < 2.0 * float(some["objectness"])
+    assert float(none["shapes"]) == float(none["classes"]) == 0.0
 
 
 def test_objects_that_are_not_to_be_learnt_are_neither_right_nor_wrong():

@@ -1,6 +1,7 @@
 """The grid head: its targets, its loss against a slow twin, what its answers mean, and that it can learn a batch."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,6 +144,19 @@ def test_the_loss_is_that_of_loops():
     for name, value in terms.items():
         assert float(value) == pytest.approx(expected[name], rel=1e-4), name
         assert float(value) > 0 or name == "shapes"
+
+
+def test_a_batch_without_sources_weighs_no_more_than_one_with_some():
+    torch.manual_seed(3)
+    learner = GridLearner(OPTIONS)
+    net = learner.net()
+    full = [crop_of(seed) for seed in range(4)]
+    empty = [replace(each, labels=each.labels[:0], rows=each.rows[:0]) for each in full]
+    with torch.no_grad():
+        some, none = (learner.loss(net, learner.batch(crops * 20)) for crops in (full, empty))
+    for name in ("probability", "objectness"):
+        assert float(none[name]) < 4.0 * float(some[name]), name
+    assert float(none["position"]) == float(none["shapes"]) == float(none["classes"]) == 0.0
 
 
 def test_poor_boxes_learn_their_place_alone():

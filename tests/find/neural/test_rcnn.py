@@ -9,6 +9,7 @@ from tests import images, skies
 from tests.find.neural.objects import SIZE, crop_of
 
 from skysift.base.errors import DataError
+from skysift.find.neural.coarser import coarser
 from skysift.find.neural.rcnn.decode import RcnnDetector
 from skysift.find.neural.rcnn.model import RcnnLearner
 from skysift.find.neural.rcnn.net import KIND, MASK, SIDE
@@ -132,6 +133,14 @@ def test_a_batch_without_objects_has_a_loss():
     assert set(terms) == {"places", "boxes", "classes", "refined", "masks"}
     assert all(np.isfinite(float(each.detach())) for each in terms.values())
     assert float(terms["masks"].detach()) == float(terms["refined"].detach()) == 0.0
+
+
+def test_no_more_places_are_looked_at_than_there_are_cells():
+    learner, crop = RcnnLearner(OPTIONS.replace(learnt=500)), crop_of(size=64)
+    small = coarser(crop, 2)  # 85 cells
+    assert small.pixels.shape == (32, 32)
+    terms = learner.loss(learner.net(), learner.numbered([small, small], 3, 1))
+    assert all(np.isfinite(float(each.detach())) for each in terms.values())
 
 
 def test_the_same_number_gives_the_same_batch():

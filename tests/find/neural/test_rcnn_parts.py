@@ -12,6 +12,7 @@ from skysift.find.neural.rcnn.loss import giou, mask_targets, middle_loss
 from skysift.find.neural.rcnn.net import refined, within
 from skysift.find.neural.rcnn.options import RcnnModelOptions
 from skysift.find.neural.rcnn.roi import STRIDES, aligned, flattened, widened
+from skysift.learn.samples import Crop
 from skysift.sky.truth import CLASSES
 
 
@@ -129,6 +130,41 @@ def test_the_loss_of_middles_is_that_of_a_slow_twin():
         wanted -= (1 - p) ** 2 * np.log(p) if t == 1.0 else c * (1 - t) ** 4 * p**2 * np.log(1 - p)
     got = middle_loss(*(torch.from_numpy(each.astype(np.float64)) for each in (logit, target, counts)))
     assert float(got) == pytest.approx(wanted / 2)
+
+
+def test_a_batch_without_middles_weighs_no_more_than_one_with_some():
+    crop = crop_of()
+    target = torch.from_numpy(places_of(objects_of(crop, 4.0), crop.pixels.shape).middle)[None].expand(8, -1)
+    logit = torch.full_like(target, -4.6)
+    logit[:, ::100] = 0.0  # a few that err
+    counts = torch.ones_like(target)
+    some, none = middle_loss(logit, target, counts), middle_loss(logit, torch.zeros_like(target), counts)
+    assert float(none) < 2.0 * float(some)
+
+
+def test_what_reaches_into_a_crop_is_learnt_where_enough_of_it_is_seen():
+    crop = crop_of()
+    part = Crop(
+        crop.pixels[:, 36:], crop.labels.copy(), crop.rows, crop.beam, np.ascontiguousarray(crop.mask[:, 36:])
+    )
+    part.labels[:, 0] -= 36.0  # the centre of the disc is beyond the crop
+    objects = objects_of(part, 4.0)
+    disc = list(objects.row).index(2)
+    assert part.labels[2, 0] < -0.5
+    assert objects.learnt[disc]
+    y, x = np.nonzero(part.mask == 3)
+    assert objects.boxes[disc].tolist() == [y.min(), x.min(), y.max() + 1, x.max() + 1]
+    for change in ("faint", "compact", "narrow"):
+        other = Crop(part.pixels.copy(), part.labels.copy(), part.rows, part.beam, part.mask.copy())
+        if change == "faint":
+            other.pixels[other.mask == 3] = 1.0
+        elif change == "compact":
+            other.labels[2, 8] = CLASSES.index("compact")
+        else:
+            other.mask[other.mask == 3] = 0
+            other.mask[55:65, 0] = 3
+        seen = objects_of(other, 4.0)
+        assert not seen.learnt[list(seen.row).index(2)]
 
 
 def test_cells_are_told_of_objects_by_their_size_and_place():

@@ -1,5 +1,7 @@
 """The model unet: its targets, its loss against a slow twin, what its answers mean, and that it can learn a crop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from scipy import ndimage
 from tests.fields import made_field
 
 from skysift.base.errors import OptionError
+from skysift.find.neural import maskjudge
 from skysift.find.neural.coarser import coarser, on_some_level
-from skysift.find.neural.maskjudge import agreement, average_precision, judged_masks
+from skysift.find.neural.maskjudge import agreement, average_precision, compared, judged_masks
 from skysift.find.neural.unet.bodies import N_ANSWERS, N_KINDS, UnetNet
 from skysift.find.neural.unet.decode import objects_of, pieces_of, together
 from skysift.find.neural.unet.options import UnetModelOptions
@@ -16,8 +19,10 @@ from skysift.find.neural.unet.targets import IGNORED, UNIT, insides, targets_of
 from skysift.find.neural.unet.unet import UnetDetector, UnetLearner
 from skysift.flow.steps.export import TOLERANCE, largest_difference, random_windows
 from skysift.learn import engine
+from skysift.learn.fields import LABELS, Field
 from skysift.learn.samples import Crop, cut, label_table
 from skysift.sky.box import Box
+from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
 OPTIONS = UnetModelOptions(widths=(12, 16), depths=(1, 1))
@@ -232,27 +237,120 @@ def test_masks_are_judged_by_class(monkeypatch):
     field = made_field(3, 128, held=True)
     labels = field.labels
     n = len(labels)
-    raw = {"x": labels["x"], "y": labels["y"], "snr": labels["snr_peak"], "class": labels["class"],
-           "class_score": np.ones(n)}  # fmt: skip
-    from skysift.sky.detections import Detections
-
-    same = Detections(labels.boxes, np.linspace(0.9, 0.6, n), labels.footprints, raw)
+    same = found_as(field)
     bright = int((labels["snr_peak"] >= 7.0).sum())
-    agreed = agreement(same, field, COMPACT)
+    agreed = agreement(compared(same, field), COMPACT)
     found, true = agreed.matched(0.0)
     assert found.all()
     assert (true & agreed.true_bright).sum() == bright
-    assert average_precision(same, np.zeros(n, int), [field]) == pytest.approx(1.0)
+    assert average_precision([compared(same, field)]) == pytest.approx(1.0)
     half = same.select(np.arange(n) % 2 == 0)
     met = int((labels["snr_peak"][::2] >= 7.0).sum())
-    assert average_precision(half, np.zeros(len(half), int), [field]) == pytest.approx(met / bright, abs=0.02)
-    from skysift.find.neural import maskjudge
-
+    assert average_precision([compared(half, field)]) == pytest.approx(met / bright, abs=0.02)
     monkeypatch.setattr(maskjudge, "objects_of_field", lambda *_: same)
     numbers = judged_masks(UnetDetector(OPTIONS), None, [field, made_field(4)], torch.device("cpu"))
     assert numbers["score"] == numbers["completeness_compact"] == numbers["reliability_compact"] == 1.0
     assert numbers["ap50"] == pytest.approx(1.0)
     assert "completeness_extended" not in numbers
+
+
+def found_as(field, scores=None):
+    """What a network would find that finds all labels, with their masks."""
+    labels = field.labels
+    n = len(labels)
+    raw = {"x": labels["x"], "y": labels["y"], "snr": labels["snr_peak"], "class": labels["class"],
+           "class_score": np.ones(n)}  # fmt: skip
+    return Detections(
+        labels.boxes, np.linspace(0.9, 0.6, n) if scores is None else scores, labels.footprints, raw
+    )
+
+
+def with_use(field, use, **more):
+    labels = field.labels
+    raw = {**labels.raw, "use": np.asarray(use, float), **more}
+    return replace(field, labels=Detections(labels.boxes, labels.scores, labels.footprints, raw))
+
+
+def test_what_is_left_out_of_both_sides_counts_neither_right_nor_wrong(monkeypatch):
+    field = made_field(3, 128, held=True)
+    found = found_as(field)
+    use = np.arange(len(found)) % 2
+    half = with_use(field, use)
+    monkeypatch.setattr(maskjudge, "objects_of_field", lambda *_: found)
+    numbers = judged_masks(UnetDetector(OPTIONS), None, [half], torch.device("cpu"))
+    assert numbers["reliability_compact"] == numbers["completeness_compact"] == 1.0
+    assert numbers["ap50"] == pytest.approx(1.0)
+    # of another class too; but what lies on no label is wrong
+    other = with_use(field, use, **{"class": np.where(use > 0, COMPACT, EXTENDED)})
+    again = judged_masks(UnetDetector(OPTIONS), None, [other], torch.device("cpu"))
+    assert again["reliability_compact"] == again["ap50"] == 1.0
+    fewer = replace(field, labels=field.labels.select(use > 0))
+    wrong = judged_masks(UnetDetector(OPTIONS), None, [fewer], torch.device("cpu"))
+    assert wrong["completeness_compact"] == 1.0
+    assert wrong["reliability_compact"] < 0.7
+
+
+def test_masks_of_a_crowd_are_compared_without_a_table_of_all_pairs():
+    n, size = 40000, 4000
+    rng = np.random.default_rng(1)
+    y, x = (rng.integers(0, size - 3, n) for _ in range(2))
+    row = (y[:, None] + np.arange(3)).ravel()
+    index = np.repeat(np.arange(n), 3)
+    prints = Footprints(row, x[index], x[index] + 3, index)
+    raw = {name: np.zeros(n) for name in LABELS}
+    raw |= {"x": x + 1.0, "y": y + 1.0, "snr_peak": np.full(n, 20.0), "snr_int": np.full(n, 20.0)}
+    raw |= {"use": np.ones(n), "class": np.where(np.arange(n) % 3, COMPACT, EXTENDED).astype(float)}
+    labels = Detections(np.stack([y, y + 3, x, x + 3], axis=1), np.ones(n), prints, raw)
+    field = Field(
+        "crowd", np.broadcast_to(np.float32(0), (size, size)), labels, (3.0, 0.0, 3.0), Box.of((size, size))
+    )
+    one = compared(found_as(field), field)
+    for kind in (COMPACT, EXTENDED):
+        found, true = agreement(one, kind).matched(0.0)
+        assert found.all()
+        assert true.all()
+    assert average_precision([one]) == pytest.approx(1.0)
+
+
+def test_matches_at_a_threshold_are_those_of_what_is_above_it():
+    rng = np.random.default_rng(2)
+    pairs = np.unique(rng.integers(0, 30, (90, 2)), axis=0)
+    scores = rng.random(30)
+    whole = maskjudge.Agreement(scores, np.ones(30, bool), np.zeros(30, bool), pairs, np.ones(30, bool))
+    for threshold in (0.0, 0.3, 0.7):
+        found, true = np.zeros(30, bool), np.zeros(30, bool)
+        for one, other in sorted(pairs.tolist(), key=lambda pair: -scores[pair[0]]):
+            if scores[one] >= threshold and not found[one] and not true[other]:
+                found[one] = true[other] = True
+        got = whole.matched(threshold)
+        assert np.array_equal(got[0], found)
+        assert np.array_equal(got[1], true)
+
+
+def test_pieces_of_one_object_are_those_of_a_slow_twin():
+    rng = np.random.default_rng(6)
+    for n in (0, 1, 60, 200):
+        middle = rng.uniform(0, 150, (n, 2))
+        centre = np.round((middle + rng.normal(0, 12, (n, 2))) / 20) * 20 + rng.normal(0, 2, (n, 2))
+        may = rng.random(n) > 0.2
+        group = np.arange(n)
+        for a in range(n):
+            for b in range(n):
+                apart = np.hypot(*(middle[a] - middle[b]))
+                reach = max(np.hypot(*(centre[k] - middle[k])) for k in (a, b))
+                if may[a] and may[b] and np.hypot(*(centre[a] - centre[b])) < 0.35 * apart < 1.4 * reach:
+                    group[group == group[b]] = group[a]
+        first = {}
+        wanted = [first.setdefault(each, len(first) + 1) for each in group.tolist()]
+        assert together(middle, centre, may).tolist() == wanted
+        assert n < 60 or len(first) < n  # some are joined
+
+
+def test_many_pieces_are_joined_without_a_table_of_all_pairs():
+    n = 200000
+    middle = np.stack(np.divmod(np.arange(n), 500), axis=1) * 6.0
+    centre = middle + np.array([0.0, 2.0]) * (-1.0) ** (np.arange(n)[:, None])
+    assert len(np.unique(together(middle, centre, np.ones(n, bool)))) == n // 2
 
 
 def test_options_out_of_bounds_are_told():

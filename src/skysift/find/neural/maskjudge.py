@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import nn
 
 from skysift.find.neural.levels import Level, binned, levels_of, objects_in, quiet_of, windows_on
@@ -19,7 +21,9 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
 
-__all__ = ["LEAST", "Agreement", "agreement", "average_precision", "judged_masks", "objects_of_field"]
+__all__ = [
+    "LEAST", "Agreement", "Compared", "agreement", "average_precision", "compared", "judged_masks", "objects_of_field",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,9 +42,38 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True, eq=False)
+class Compared:
+    """
+    What was found on a field beside what there is: who shares pixels with whom.
+
+    Attributes
+    ----------
+    found, true
+        What was found in the part that is kept, and all labels of the field.
+    near
+        How far apart (pixel) the centres of a compact object and of what is found of it may be.
+    wanted
+        Which labels are to be found or may be: those in the part that is kept, but for those left out of both sides.
+    neither
+        Which of the found lie on labels that are not `wanted`, of whatever class: neither right nor wrong, but where they
+        are found of one that is.
+    pairs, iou
+        ``(pair, 2)``, found and true, and intersection over union of their masks.
+    """
+
+    found: Detections
+    true: Detections
+    near: float
+    wanted: Bools
+    neither: Bools
+    pairs: Ints
+    iou: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Agreement:
     """
-    Which found and true objects of a class could be one; of all fields, one after the other.
+    Which found and true objects of a class could be one; of one field.
 
     Attributes
     ----------
@@ -48,6 +81,8 @@ class Agreement:
         Of the found ones ``(n,)``.
     bright
         Which of the found are above 7 sigma.
+    neither
+        Which of the found are not wrong where they are not right.
     pairs
         ``(pair, 2)``: found and true, the best first for each that was found.
     true_bright
@@ -56,16 +91,33 @@ class Agreement:
 
     scores: Floats
     bright: Bools
+    neither: Bools
     pairs: Ints
     true_bright: Bools
 
-    def matched(self, threshold: float) -> tuple[Bools, Bools]:
-        """Which of the found above a score and of the true are one to one, the surest found choosing first."""
-        found, true = np.zeros(self.scores.size, np.bool_), np.zeros(self.true_bright.size, np.bool_)
+    @cached_property
+    def _finder(self) -> Ints:
+        """The number of what found each true object, -1 for none: one to one, the surest found choosing first."""
+        done = np.zeros(self.scores.size, np.bool_)
+        finder = np.full(self.true_bright.size, -1, np.int64)
         order = np.argsort(-self.scores[self.pairs[:, 0]], kind="stable")
         for one, other in self.pairs[order].tolist():
-            if self.scores[one] >= threshold and not found[one] and not true[other]:
-                found[one] = true[other] = True
+            if not done[one] and finder[other] < 0:
+                done[one] = True
+                finder[other] = one
+        return finder
+
+    def matched(self, threshold: float) -> tuple[Bools, Bools]:
+        """
+        Which of the found above a score and of the true are one to one, the surest found choosing first.
+
+        What is less sure takes nothing from what is surer, so that one pass holds for all thresholds.
+        """
+        finder = self._finder
+        true = finder >= 0
+        true[true] = self.scores[finder[true]] >= threshold
+        found = np.zeros(self.scores.size, np.bool_)
+        found[finder[true]] = True
         return found, true
 
 
@@ -103,62 +155,93 @@ def _levels(detector: MaskDetector, field: Field) -> list[Level]:
     ]
 
 
-def agreement(found: Detections, field: Field, kind: int) -> Agreement:
-    """What agrees of a class: compact ones by their centres, others by what their masks share."""
+def compared(found: Detections, field: Field) -> Compared:
+    """What was found in the part of a field that is kept, beside its labels."""
     area = field.held or Box.of(field.shape)
     raw = field.labels.raw
-    use = area.contains(raw["x"], raw["y"]) & (raw["class"] == kind) & (raw["use"] > 0)
-    true, seen = field.labels.select(use), found.select(found["class"] == kind)
+    wanted = np.asarray(area.contains(raw["x"], raw["y"]) & (np.asarray(raw["use"]) > 0.0), np.bool_)
+    near = NEAR * beam_width(np.array(field.beam))
+    a, b, shared = shared_pixels(found, field.labels)
+    union = found.area[a] + field.labels.area[b] - shared
+    neither = np.zeros(len(found), np.bool_)
+    most = ~wanted[b] & (shared > OVERLAP * found.area[a])
+    neither[a[most]] = True
+    neither[close_pairs(found, field.labels.select(~wanted), near)[0]] = True
+    pairs = np.stack([a, b], axis=1)
+    return Compared(found, field.labels, near, wanted, neither, pairs, shared / np.maximum(union, 1))
+
+
+def agreement(one: Compared, kind: int) -> Agreement:
+    """What agrees of a class: compact ones by their centres, others by what their masks share."""
+    found, true = one.found, one.true
+    seen, use = found["class"] == kind, one.wanted & (true["class"] == kind)
+    of_seen, of_use = np.cumsum(seen) - 1, np.cumsum(use) - 1
     if kind == COMPACT:
-        width = beam_width(np.array(field.beam))
-        away = np.hypot(seen["x"][:, None] - true["x"], seen["y"][:, None] - true["y"])
-        a, b = np.nonzero(away < NEAR * width)
-        value = -away[a, b]
+        a, b, away = close_pairs(found.select(seen), true.select(use), one.near)
+        value = -away
     else:
-        a, b, value = ious(seen, true)
-        a, b, value = a[value >= OVERLAP], b[value >= OVERLAP], value[value >= OVERLAP]
+        a, b = one.pairs.T
+        good = seen[a] & use[b] & (one.iou >= OVERLAP)
+        a, b, value = of_seen[a[good]], of_use[b[good]], one.iou[good]
     order = np.lexsort((-value, a))
     pairs = np.stack([a[order], b[order]], axis=1)
-    return Agreement(seen.scores, seen["snr"] >= BRIGHT, pairs, true["snr_peak"] >= BRIGHT)
+    return Agreement(
+        found.scores[seen],
+        found["snr"][seen] >= BRIGHT,
+        one.neither[seen],
+        pairs,
+        true["snr_peak"][use] >= BRIGHT,
+    )
 
 
-def ious(found: Detections, true: Detections) -> tuple[Ints, Ints, Floats]:
-    """Found and true objects that share pixels, and intersection over union of their masks."""
+def shared_pixels(found: Detections, true: Detections) -> tuple[Ints, Ints, Ints]:
+    """Found and true objects that share pixels, and how many."""
     n = len(found)
     both = Detections.concat([Detections(each.boxes, each.scores, each.footprints) for each in (found, true)])
     pairs = overlaps(both)
     a, b, shared = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)].T
-    area = both.area
-    return a, b - n, shared / np.maximum(area[a] + area[b] - shared, 1)
+    return a, b - n, shared
 
 
-def average_precision(found: Detections, field_of: Ints, fields: Sequence[Field]) -> float:
+def close_pairs(found: Detections, true: Detections, radius: float) -> tuple[Ints, Ints, Floats]:
+    """Found and true objects whose centres are nearer than a radius (pixel), and how far apart they are."""
+    here, there = (np.flatnonzero(np.isfinite(each["x"] + each["y"])) for each in (found, true))
+    trees = [
+        cKDTree(np.stack([each["x"][rows], each["y"][rows]], axis=1))
+        for each, rows in ((found, here), (true, there))
+    ]
+    pairs = trees[0].sparse_distance_matrix(trees[1], radius, output_type="ndarray")
+    near = pairs[pairs["v"] < radius]
+    order = np.lexsort((near["j"], near["i"]))
+    return here[near["i"][order]], there[near["j"][order]], near["v"][order]
+
+
+def average_precision(fields: Sequence[Compared]) -> float:
     """
     AP50 of masks as COCO has it: the mean over classes of precision at 101 recalls, at an intersection over union of 0.5.
 
-    True objects below 7 sigma, and what is found of them or is below 7 sigma itself, count for neither side.
+    True objects below 7 sigma or left out of both sides, and what is found of them or is below 7 sigma itself, count for
+    neither side.
     """
     values = []
     for kind in range(len(CLASSES)):
         scores, hits, n_true = [np.empty(0)], [np.empty(0, np.bool_)], 0
-        for number, field in enumerate(fields):
-            area = field.held or Box.of(field.shape)
-            raw = field.labels.raw
-            true = field.labels.select(area.contains(raw["x"], raw["y"]) & (raw["class"] == kind))
-            seen = found.select((field_of == number) & (found["class"] == kind))
-            wanted = (true["snr_peak"] >= BRIGHT) & (true["use"] > 0)
+        for one in fields:
+            true, seen = one.true, one.found["class"] == kind
+            wanted = one.wanted & (true["class"] == kind) & (true["snr_peak"] >= BRIGHT)
             n_true += int(wanted.sum())
-            a, b, value = ious(seen, true)
-            good = value >= OVERLAP
-            order = np.lexsort((-value[good], ~wanted[b[good]], a[good], -seen.scores[a[good]]))
-            hit, counts = np.zeros(len(seen), np.bool_), seen["snr"] >= BRIGHT
+            a, b = one.pairs.T
+            good = seen[a] & (true["class"][b] == kind) & (one.iou >= OVERLAP)
+            a, b, value = a[good], b[good], one.iou[good]
+            order = np.lexsort((-value, ~wanted[b], a, -one.found.scores[a]))
+            hit, counts = np.zeros(len(seen), np.bool_), (one.found["snr"] >= BRIGHT) & ~one.neither
             taken, done = np.zeros(len(true), np.bool_), np.zeros(len(seen), np.bool_)
-            for one, other in zip(a[good][order].tolist(), b[good][order].tolist(), strict=True):
-                if not taken[other] and not done[one]:
-                    taken[other] = done[one] = True
-                    hit[one], counts[one] = wanted[other], wanted[other]
-            scores.append(seen.scores[counts])
-            hits.append(hit[counts])
+            for which, other in zip(a[order].tolist(), b[order].tolist(), strict=True):
+                if not taken[other] and not done[which]:
+                    taken[other] = done[which] = True
+                    hit[which] = counts[which] = wanted[other]
+            scores.append(one.found.scores[seen & counts])
+            hits.append(hit[seen & counts])
         if n_true:
             values.append(_area_under(np.concatenate(scores), np.concatenate(hits), n_true))
     return float(np.mean(values)) if values else float("nan")
@@ -180,14 +263,12 @@ def judged_masks(
     Numbers of a network on the parts of fields that are kept for validation, at the threshold with the best score.
 
     ``score`` is the mean over the classes that there are of the harmonic mean of completeness, of true objects above
-    7 sigma, and reliability, of found ones above 7 sigma; ``ap50`` is that of the masks.
+    7 sigma, and reliability, of found ones above 7 sigma; ``ap50`` is that of the masks. What is found of labels that are
+    left out of both sides, or lie beyond the part that is kept, counts for neither.
     """
     held = [field for field in fields if field.held is not None]
-    lists = [objects_of_field(detector, net, field, device, LEAST) for field in held]
-    agreed = [
-        [agreement(found, field, kind) for found, field in zip(lists, held, strict=True)]
-        for kind in range(len(CLASSES))
-    ]
+    sides = [compared(objects_of_field(detector, net, field, device, LEAST), field) for field in held]
+    agreed = [[agreement(one, kind) for one in sides] for kind in range(len(CLASSES))]
     best: dict[str, float] = {"score": -np.inf}
     for threshold in THRESHOLDS:
         numbers: dict[str, float] = {}
@@ -199,7 +280,7 @@ def judged_masks(
             n_found = n_right = n_met = 0
             for one in each:
                 found, true = one.matched(float(threshold))
-                sure = (one.scores >= threshold) & one.bright
+                sure = (one.scores >= threshold) & one.bright & (found | ~one.neither)
                 n_found, n_right = n_found + int(sure.sum()), n_right + int((found & sure).sum())
                 n_met += int((true & one.true_bright).sum())
             complete, reliable = n_met / n_true, n_right / max(n_found, 1)
@@ -208,6 +289,4 @@ def judged_masks(
         value = float(np.mean(means)) if means else 0.0
         if value > best["score"]:
             best = {"score": value, "threshold": float(threshold), **numbers}
-    every = Detections.concat(lists) if lists else detector.nothing()
-    field_of = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
-    return {**best, "ap50": average_precision(every, field_of, held)}
+    return {**best, "ap50": average_precision(sides)}

@@ -10,7 +10,7 @@ from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
 
-__all__ = ["beam_of", "beam_width", "intrinsic"]
+__all__ = ["beam_area", "beam_of", "beam_width", "intrinsic"]
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +24,11 @@ def beam_of(image: SkyImage) -> Floats:
 def beam_width(beam: Floats) -> float:
     """Geometric mean of the axes (FWHM, pixel) of a beam ``(3,)``."""
     return FWHM * float((beam[0] * beam[2] - beam[1] ** 2) ** 0.25)
+
+
+def beam_area(beam: Floats) -> float:
+    """Area (pixels) under a beam ``(3,)`` whose peak is 1."""
+    return float(2.0 * np.pi * np.sqrt(beam[0] * beam[2] - beam[1] ** 2))
 
 
 def intrinsic(found: Detections) -> Floats:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skysift.base.compiled import kernel
 from skysift.find.neural.rcnn.roi import STRIDES
+from skysift.find.neural.shapes import beam_area
 from skysift.learn.samples import Crop
 from skysift.sky.truth import CLASSES, SPURIOUS
 
@@ -24,6 +25,7 @@ SAME, OTHER = 0.5, 0.4  # IoU from which a box is that of an object; below which
 HIDDEN = 0.3  # part of a box that is covered by what is left out, from which it is left out too
 _NARROW, _WIDE = 0.5, 0.1  # standard deviation of the middle: cells, and part of the side
 _LEAST = 3  # pixels; fewer show no shape
+_SMALL = (CLASSES.index(SPURIOUS), CLASSES.index("compact"))  # of these a part shows nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +96,9 @@ def objects_of(crop: Crop, faintest: float) -> Objects:
     """
     The objects of a crop, in the order of their labels.
 
-    Those that are fainter than `faintest`, not to be learnt, or whose centre is beyond the crop are left out of both
-    sides; but what is spurious and fainter is nothing, for noise looks like it.
+    Those that are fainter than `faintest` or not to be learnt are left out of both sides; but what is spurious and
+    fainter is nothing, for noise looks like it. An object whose centre is beyond the crop is learnt by the part that is
+    seen, where that is an extended object's, larger than the beam, and bright enough itself; else it is left out too.
     """
     assert crop.mask is not None
     n = len(crop.labels)
@@ -107,7 +110,11 @@ def objects_of(crop: Crop, faintest: float) -> Objects:
     ny, nx = crop.pixels.shape
     x, y = labels[:, 0], labels[:, 1]
     inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
-    learnt = (labels[:, 5] >= faintest) & (labels[:, 9] > 0.0) & inside
+    top = np.zeros(n + 1)
+    np.maximum.at(top, crop.mask.ravel(), np.nan_to_num(crop.pixels).ravel())
+    large = area[row] >= beam_area(crop.beam)
+    shown = ~np.isin(labels[:, 8], _SMALL) & large & (top[1:][row] >= faintest)
+    learnt = (labels[:, 5] >= faintest) & (labels[:, 9] > 0.0) & (inside | shown)
     return Objects(boxes[row], labels[:, 8].astype(np.int64), learnt, row)
 
 

@@ -16,6 +16,7 @@ from skysift.learn.learner import Batch
 __all__ = ["box_loss", "giou", "mask_targets", "middle_loss", "rcnn_loss"]
 
 _MASKS = 16  # of a crop that are looked at
+_FEWEST = 1e-3  # of the cells: a batch counts as if it held so many objects at least
 _WIDE = 16.0  # pixels
 
 
@@ -23,12 +24,13 @@ def middle_loss(logit: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     """
     The focal loss of middles (Zhou, Wang & Kraehenbuehl 2019, arXiv:1904.07850), over the number of middles.
 
-    A middle costs -(1 - p)^2 ln p; any other cell that counts -(1 - t)^4 p^2 ln(1 - p).
+    A middle costs -(1 - p)^2 ln p; any other cell that counts -(1 - t)^4 p^2 ln(1 - p). Where fewer than a thousandth of
+    the cells hold a middle, the loss is divided by that many: what is found where nothing is weighs no more there.
     """
     p, log_p, log_q = torch.sigmoid(logit), functional.logsigmoid(logit), functional.logsigmoid(-logit)
     right = target >= 1.0
     cost = torch.where(right, -((1.0 - p) ** 2) * log_p, -((1.0 - target) ** 4) * p**2 * log_q * counts)
-    return cost.sum() / right.sum().clamp(min=1)
+    return cost.sum() / right.sum().clamp(min=max(_FEWEST * right.numel(), 1.0))
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
@@ -89,7 +91,7 @@ def rcnn_loss(net: RcnnNet, batch: Batch, options: RcnnModelOptions) -> dict[str
     found = (far * weight[at]).sum() / weight.sum().clamp(min=1.0)
 
     with torch.no_grad():
-        proposed, _ = net.proposed(looked, image, options.learnt)
+        proposed, _ = net.proposed(looked, image, min(options.learnt, logits.shape[1]))
         tried = within(torch.cat([batch["tried"], proposed], dim=1), image)
         owner, what = whose(tried, objects, state)
         n_tried = batch["tried"].shape[1]

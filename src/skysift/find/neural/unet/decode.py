@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
+from skysift.base.compiled import kernel
 from skysift.find.neural.masks import as_masks, no_masks
-from skysift.find.neural.shapes import beam_width
+from skysift.find.neural.shapes import beam_area
 from skysift.find.neural.unet.bodies import N_KINDS
 from skysift.find.neural.unet.targets import UNIT
 from skysift.sky.detections import Detections
@@ -103,15 +102,47 @@ def together(middle: Floats, centre: Floats, may: NDArray[np.bool_]) -> NDArray[
     may
         Which pieces may be one of several.
     """
-    n = len(middle)
     here = np.flatnonzero(may)
-    apart = np.hypot(*(middle[here, None] - middle[None, here]).transpose(2, 0, 1))
-    aim = np.hypot(*(centre[here, None] - centre[None, here]).transpose(2, 0, 1))
-    reach = np.hypot(*(centre[here] - middle[here]).T)
-    a, b = np.nonzero((aim < AGREE * apart) & (apart < 4.0 * np.maximum(reach[:, None], reach[None])))
-    links = coo_matrix((np.ones(len(a)), (here[a], here[b])), shape=(n, n))
-    _, group = connected_components(links, directed=False)
-    return np.asarray(group + 1, np.int32)
+    here = here[np.argsort(centre[here, 0], kind="stable")]
+    root = np.arange(len(middle))
+    _join(np.ascontiguousarray(middle, np.float64), np.ascontiguousarray(centre, np.float64), here, root)
+    _, group = np.unique(root, return_inverse=True)
+    return np.asarray(group.ravel() + 1, np.int32)
+
+
+@kernel
+def _join(middle: Floats, centre: Floats, here: NDArray[np.int64], root: NDArray[np.int64]) -> None:
+    """
+    Fill in `root` the first piece of the object of each; ``here`` are the pieces that may be joined, by their centres' y.
+
+    Pieces that are joined point at centres nearer to each other than ``AGREE`` times their distance, which is less than
+    4 times the farther way to a centre: only those in such a strip are looked at.
+    """
+    n = here.shape[0]
+    for i in range(n):
+        a = here[i]
+        reach = np.hypot(centre[a, 0] - middle[a, 0], centre[a, 1] - middle[a, 1])
+        strip = 4.0 * AGREE * reach
+        for step in (-1, 1):
+            k = i + step
+            while 0 <= k < n and abs(centre[here[k], 0] - centre[a, 0]) < strip:
+                b = here[k]
+                k += step
+                if abs(centre[b, 1] - centre[a, 1]) >= strip:
+                    continue
+                apart = np.hypot(middle[b, 0] - middle[a, 0], middle[b, 1] - middle[a, 1])
+                aim = np.hypot(centre[b, 0] - centre[a, 0], centre[b, 1] - centre[a, 1])
+                if aim < AGREE * apart and apart < 4.0 * reach:
+                    one, other = a, b
+                    while root[one] != one:
+                        one = root[one]
+                    while root[other] != other:
+                        other = root[other]
+                    low, high = min(one, other), max(one, other)
+                    root[high] = low
+                    root[a], root[b] = low, low
+    for i in range(root.shape[0]):
+        root[i] = root[root[i]]  # roots are never after what hangs on them
 
 
 def _objects(
@@ -139,7 +170,7 @@ def _objects(
     count = np.bincount(group - 1, minlength=n)
     aimed = np.stack([np.bincount(group - 1, centre[:, k], n) / np.maximum(count, 1) for k in (0, 1)], axis=1)
     places = np.where((count > 1)[:, None], aimed, places)
-    smallest = max(3.0, LEAST * 1.133 * beam_width(beam) ** 2)
+    smallest = max(3.0, LEAST * beam_area(beam))
     good = (area >= smallest) & (score >= least)
     if not good.any():
         return no_masks()

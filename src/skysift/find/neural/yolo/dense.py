@@ -45,6 +45,7 @@ Pixels = NDArray[np.float32]
 
 STRIDE = 2
 _PRIOR = 0.02  # part of the cells near a source, where the objectness begins
+_FEWEST = 0.002  # of the cells: a batch counts as if so many were near a source at least
 _N = len(PARAMETERS)
 
 
@@ -147,11 +148,12 @@ class DenseLearner(Learner[DenseOptions]):
         """
         Cross entropy of the objectness over all cells; Laplace likelihood of the parameters, cross entropy of the class.
 
-        All are divided by the number of cells that are near a source, so that the objectness is a probability.
+        All are divided by the number of cells that are near a source, or by 0.002 of all where fewer are: a batch without
+        any weighs no more than one with some.
         """
         answer = net(batch["image"], batch["told"]).float()
         near = batch["near"]
-        count = (near == 1).sum().clamp(min=1).float()
+        count = (near == 1).sum().float().clamp(min=max(_FEWEST * near.numel(), 1.0))
         wrong = functional.binary_cross_entropy_with_logits(
             answer[:, 0], (near == 1).float(), reduction="none"
         )

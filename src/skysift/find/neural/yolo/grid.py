@@ -59,6 +59,7 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 SURE = 0.98  # objectness and probability that a box is to reach; 1 less this where there is nothing
+_FEWEST = 0.01  # of the cells: a batch counts as if so many boxes answered for a source at least
 _LARGEST = 0.95 * STRETCH  # ln: the largest box over the largest prior
 
 
@@ -133,8 +134,8 @@ class GridLearner(Learner[GridOptions]):
         """
         Squared errors of place and ln of size, cross entropies of objectness, probability and class, Laplace likelihoods.
 
-        All are divided by the number of boxes that answer for a source. The objectness is to be (1 + DIoU) / 2 of the box
-        as it is.
+        All are divided by the number of boxes that answer for a source, or by 0.01 of the cells where fewer do: a batch
+        without sources weighs no more than one with some. The objectness is to be (1 + DIoU) / 2 of the box as it is.
         """
         options = self.options
         parts = parts_of(net(batch["image"], batch["told"]).float())
@@ -143,7 +144,7 @@ class GridLearner(Learner[GridOptions]):
         image, row, column, prior = given.at
         mine, box = parts[given.at], boxes[given.at].detach()
         target = batch["boxes"][image, given.target].float()
-        count = max(len(given.target), 1)
+        count = max(len(given.target), _FEWEST * parts[..., 0, 0].numel(), 1.0)
 
         corner = options.cell * torch.stack([row, column], dim=1).float()
         place = (target[:, :AXES] - corner) / options.cell
