@@ -7,7 +7,6 @@ import csv
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from skysift.base.errors import DataError, UsageError
-from skysift.base.options import Options
+from skysift.learn.batches import batches_from
 from skysift.learn.device import out_of_memory, precision_on
 from skysift.learn.fields import Field
 from skysift.learn.learner import Learner
@@ -30,7 +29,6 @@ __all__ = ["LOG", "STATE", "Trained", "train"]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 STATE, LOG = "state.pt", "log.csv"
-_AHEAD = 4  # batches that are prepared while the network is busy
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +131,7 @@ def train(
     start: Mapping[str, Tensor] | None = None,
     selection: SelectionOptions | None = None,
     key: str = "",
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Trained:
     """
@@ -159,6 +158,8 @@ def train(
         Which labels are learnt, and which of the others are put back on the way; None for all.
     key
         What decides the training; a state with another key is refused.
+    workers
+        Processes that prepare crops for a GPU; on a CPU the network takes all cores, and one thread prepares them.
     progress
         Called as progress(stage, done, total).
 
@@ -175,6 +176,7 @@ def train(
     if start is not None:
         net.load_state_dict(dict(start))
     net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     state = _State(net, make_optimizer(net, options), Average(net, options.average), options.accumulate)
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
@@ -197,7 +199,8 @@ def train(
             told("put back", 1, 1)
         until = turn if state.back is None else options.steps
         samples = _samples(learner, fields, options, limits, state.back)
-        with contextlib.closing(_batches(learner, samples, state.step)) as batches:
+        n_processes = workers if device.type == "cuda" else 0
+        with contextlib.closing(batches_from(learner, samples, state.step, until, n_processes)) as batches:
             while state.step < until and not stopped:
                 batch = next(batches)
                 for group in state.optimizer.param_groups:
@@ -257,24 +260,6 @@ def _stopped(state: _State, options: TrainOptions) -> str:
     return f"no better score in {state.worse} validations" if worse else ""
 
 
-def _batches(learner: Learner[Options], samples: Samples, step: int) -> Generator[dict[str, Tensor]]:
-    """Batches as tensors, prepared while the network is busy."""
-
-    def made(number: int) -> dict[str, Tensor]:
-        return learner.numbered(samples.at(number), number, samples.seed)
-
-    with ThreadPoolExecutor(1) as worker:
-        waiting = [worker.submit(made, step + k) for k in range(_AHEAD)]
-        try:
-            while True:
-                yield waiting.pop(0).result()
-                step += 1
-                waiting.append(worker.submit(made, step + _AHEAD - 1))
-        finally:
-            for each in waiting:
-                each.cancel()
-
-
 def _step(
     learner: Learner[Any],
     state: _State,
@@ -306,24 +291,29 @@ def _tried_step(
 ) -> dict[str, float]:
     state.net.train()
     state.optimizer.zero_grad(set_to_none=True)
-    totals: dict[str, float] = {}
+    totals: dict[str, Tensor] = {}
     n = len(next(iter(batch.values())))
     for rows in torch.arange(n).chunk(min(state.split, n)):
-        part = {name: value[rows].to(device, non_blocking=True) for name, value in batch.items()}
+        whole = len(rows) == n
+        part = {
+            name: (value if whole else value[rows]).to(device, non_blocking=True)
+            for name, value in batch.items()
+        }
         with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
             terms = learner.loss(state.net, part)
         share = len(rows) / n
         loss = share * torch.stack([each.float() for each in terms.values()]).sum()
-        if not torch.isfinite(loss):
-            return {name: float(each.detach()) for name, each in terms.items()}
         loss.backward()  # type: ignore[no-untyped-call]
         for name, each in terms.items():
-            totals[name] = totals.get(name, 0.0) + share * float(each.detach())
+            totals[name] = totals.get(name, 0.0) + share * each.detach().float()
     length = nn.utils.clip_grad_norm_(state.net.parameters(), options.clip)
-    if not torch.isfinite(length):
-        return {"gradient": float(length)}
+    *values, norm = torch.stack([*totals.values(), length]).tolist()  # all at once: a GPU is waited for here alone
+    if not math.isfinite(sum(values)):
+        return dict(zip(totals, values, strict=True))
+    if not math.isfinite(norm):
+        return {"gradient": norm}
     state.optimizer.step()
-    return totals
+    return dict(zip(totals, values, strict=True))
 
 
 def _validate(learner: Learner[Any], state: _State, fields: Sequence[Field], device: torch.device) -> None:

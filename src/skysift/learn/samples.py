@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.base.compiled import kernel
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
 from skysift.learn.fields import LABELS, Field
@@ -195,9 +196,24 @@ def _painted(field: Field, rows: NDArray[np.int64], box: Box) -> NDArray[np.int3
     peak, flux = (np.asarray(field.labels[name], np.float64)[rows] for name in ("snr_peak", "snr_int"))
     order = np.lexsort((-flux, peak >= _HIDDEN))
     chosen = field.labels.footprints.select(rows[order])
-    for row, start, stop, index in zip(chosen.row, chosen.start, chosen.stop, chosen.index, strict=True):
-        if box.y0 <= row < box.y1:
-            a, b = max(start, box.x0) - box.x0, min(stop, box.x1) - box.x0
-            if a < b:
-                mask[row - box.y0, a:b] = order[index] + 1
+    _paint(chosen.row, chosen.start, chosen.stop, order[chosen.index] + 1, box.y0, box.x0, mask)
     return mask
+
+
+@kernel
+def _paint(
+    row: NDArray[np.int64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    number: NDArray[np.int64],
+    y0: int,
+    x0: int,
+    mask: NDArray[np.int32],
+) -> None:
+    """Fill the numbers of runs, one after the other, into a mask that begins at (y0, x0)."""
+    ny, nx = mask.shape
+    for k in range(row.shape[0]):
+        y = row[k] - y0
+        if 0 <= y < ny:
+            for x in range(max(start[k] - x0, 0), min(stop[k] - x0, nx)):
+                mask[y, x] = number[k]

@@ -22,6 +22,7 @@ REACH = 3  # pixels; the local maximum is that of a square of 7
 _LIKE = 2.5  # pixels across a usual beam (FWHM)
 _WHITE = 0.9539  # median of the absolute difference of two independent numbers of unit variance
 _ENOUGH = 256  # differences that make a colour
+_EVERY = 4  # rows and columns: neighbours tell the same
 _FLOOR = 4.0  # sigma; a lower maximum counts as this
 
 
@@ -90,13 +91,13 @@ def noise_colour(z: Pixels) -> NDArray[np.float32]:
 
     Ln of the median absolute difference of pixels that far apart along rows or columns, over that of white noise: 0
     for white noise, the lower the smoother the noise is. Sources hardly change a median. 0 where there are too few
-    pixels with data. Every second row (column) is looked at.
+    pixels with data. Every fourth row (column) is looked at.
     """
     told = np.zeros(len(LAGS), np.float32)
     for k, lag in enumerate(LAGS):
         if min(z.shape) <= lag:
             continue
-        along, across = z[::2, lag:] - z[::2, :-lag], z[lag:, ::2] - z[:-lag, ::2]
+        along, across = z[::_EVERY, lag:] - z[::_EVERY, :-lag], z[lag:, ::_EVERY] - z[:-lag, ::_EVERY]
         apart = np.abs(np.concatenate([along.ravel(), across.ravel()]))
         apart = apart[np.isfinite(apart)]
         if apart.size >= _ENOUGH:

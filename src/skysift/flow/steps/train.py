@@ -91,7 +91,7 @@ def train_products(
     device
         Where the network runs.
     workers
-        How many fields are made at once.
+        How many fields are made at once; and how many processes prepare crops for a GPU.
     threads
         Threads of torch; those of the machine by default.
     start
@@ -144,6 +144,7 @@ def train_products(
                 start=first,
                 selection=recipe.selection,
                 key=key,
+                workers=workers,
                 progress=progress,
             )
         except DataError as error:

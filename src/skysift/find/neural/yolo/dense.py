@@ -6,8 +6,9 @@ near a source's centre are to find it; the best of them is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -73,8 +74,15 @@ def local_peaks(z: Pixels) -> Pixels:
     top = np.empty(z.shape, np.float32)
     largest_near(np.ascontiguousarray(z, np.float32), 1, top)
     ny, nx = z.shape[0] // STRIDE, z.shape[1] // STRIDE
-    pooled = top[: ny * STRIDE, : nx * STRIDE].reshape(ny, STRIDE, nx, STRIDE).max(axis=(1, 3))
+    pooled = functools.reduce(np.maximum, _of_cells(top, ny, nx))
     return np.asarray(np.log(np.maximum(pooled, np.float32(1.0))), np.float32)
+
+
+def _of_cells(values: NDArray[Any], ny: int, nx: int) -> Iterator[NDArray[Any]]:
+    """Each of the pixels of a cell, for all cells ``(y, x)``."""
+    for y in range(STRIDE):
+        for x in range(STRIDE):
+            yield values[y : ny * STRIDE : STRIDE, x : nx * STRIDE : STRIDE]
 
 
 class DenseLearner(Learner[DenseOptions]):
@@ -126,8 +134,8 @@ class DenseLearner(Learner[DenseOptions]):
                 labels[hidden, 0], labels[hidden, 1], ratio * core[hidden], ny, nx, STRIDE, other, far
             )
             near[(other >= 0) & (near == 0)] = -1
-        blank = ~np.isfinite(crop.pixels)[: ny * STRIDE, : nx * STRIDE]
-        near[blank.reshape(ny, STRIDE, nx, STRIDE).all(axis=(1, 3)) & (near == 0)] = -1
+        blank = functools.reduce(np.logical_and, _of_cells(~np.isfinite(crop.pixels), ny, nx))
+        near[blank & (near == 0)] = -1
         target = np.zeros((_N, ny, nx), np.float32)
         weight = np.zeros((_N, ny, nx), np.float32)
         kind = np.full((ny, nx), -1, np.int64)
