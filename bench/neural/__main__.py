@@ -14,13 +14,14 @@ from bench.neural.challenge_page import challenge_section
 from bench.neural.classes import classes_section, scenes
 from bench.neural.cost import cost_section
 from bench.neural.finders import LEAST, NAMES, PEERS, found_by_us
+from bench.neural.gpu import gpu_section
 from bench.neural.networks import Network, network
 from bench.neural.real import real_section
 from bench.peers.machine import machine
 
 HERE = Path(__file__).resolve().parents[1]
 KEPT = skies.DATA / "neural"
-ORDER = ("challenge", "classes", "real", "cost")
+ORDER = ("challenge", "classes", "real", "cost", "gpu")
 
 
 def challenge(arguments: argparse.Namespace, networks: list[Network]) -> str:
@@ -55,8 +56,13 @@ def cost(arguments: argparse.Namespace, networks: list[Network]) -> str:
     return cost_section(skies.fields(arguments.size)[1], networks[:1], sides)
 
 
+def gpu(arguments: argparse.Namespace, networks: list[Network]) -> str:
+    """Part e."""
+    return gpu_section(skies.fields(arguments.size)[1], networks[:1])
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, list[Network]], str]] = {
-    "challenge": challenge, "classes": classes, "real": real, "cost": cost,
+    "challenge": challenge, "classes": classes, "real": real, "cost": cost, "gpu": gpu,
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ __all__ = ["RAW", "as_detections", "keep_best", "nothing_found", "raw_columns", 
 Floats = NDArray[np.float64]
 
 _BEYOND = 1e9  # pixels
+_LARGEST = 128.0  # pixels: an axis (FWHM) that a network tells is no longer, it sees no farther
+_SAME = 0.5  # FWHM along the minor axis: nearer than this, two wide detections are the same source
 
 RAW = ("x", "y", "snr", "major", "minor", "cos", "sin", "core", "x_err", "snr_err", "major_err", "minor_err", "pa_err",
        "core_err", "class", "class_score", "reach")  # fmt: skip
@@ -70,7 +72,8 @@ def raw_columns(
     """
     share = np.exp(logits - logits.max(axis=0))
     share /= share.sum(axis=0)
-    major, minor = (width * np.exp(np.clip(each, -3.0, 6.0)) for each in (mean[0], mean[1]))
+    most = max(float(np.log(_LARGEST / width)), -3.0)
+    major, minor = (width * np.exp(np.clip(each, -3.0, most)) for each in (mean[0], mean[1]))
     length = np.maximum(np.hypot(mean[2], mean[3]), 1e-9)
     error = np.sqrt(2.0) * scale  # a Laplace distribution of scale b has a standard deviation of sqrt(2) b
     columns = {
@@ -103,7 +106,7 @@ def keep_best(x: Floats, y: Floats, reach: Floats, kept: NDArray[np.bool_]) -> N
     """
     Keep what no better detection that is kept lies near to.
 
-    Detections come the best first. Two are the same where they are nearer to each other than the larger reach of both.
+    Detections come the best first. Two are the same where they are nearer to each other than the smaller reach of both.
     Candidates are looked up in a grid as wide as the largest reach.
     """
     n = x.shape[0]
@@ -121,7 +124,7 @@ def keep_best(x: Floats, y: Floats, reach: Floats, kept: NDArray[np.bool_]) -> N
             for a in range(max(0, i - 1), min(nx, i + 2)):
                 other = head[b * nx + a]
                 while other >= 0 and good:
-                    limit = max(reach[k], reach[other])
+                    limit = min(reach[k], reach[other])
                     if (x[k] - x[other]) ** 2 + (y[k] - y[other]) ** 2 < limit * limit:
                         good = False
                     other = after[other]
@@ -133,14 +136,25 @@ def keep_best(x: Floats, y: Floats, reach: Floats, kept: NDArray[np.bool_]) -> N
 
 
 def without_doubles(found: Detections) -> Detections:
-    """The best of all detections of a source: greedily, the best score first."""
+    """
+    The best of all detections of a source: greedily, the best score first.
+
+    Two are of the same source where they are nearer to each other than their reach; those that are wider than this
+    also where they are nearer than half of the smaller minor axis. What is small on top of what is wide stays.
+    """
     order = np.lexsort((found["x"], found["y"], -found.scores))
-    sorted_found = found.select(order)
-    kept = np.zeros(len(sorted_found), np.bool_)
-    keep_best(
-        np.ascontiguousarray(sorted_found["x"]),
-        np.ascontiguousarray(sorted_found["y"]),
-        np.ascontiguousarray(sorted_found["reach"]),
-        kept,
-    )
-    return sorted_found.select(kept)
+    best = found.select(order)
+    best = best.select(_kept(best, best["reach"]))
+    half = _SAME * best["minor"]
+    wide = half > best["reach"]
+    kept = np.ones(len(best), np.bool_)
+    kept[wide] = _kept(best.select(wide), half[wide])
+    return best.select(kept)
+
+
+def _kept(found: Detections, reach: Floats) -> NDArray[np.bool_]:
+    """Which of detections, the best first, are kept."""
+    kept = np.zeros(len(found), np.bool_)
+    x, y = np.ascontiguousarray(found["x"]), np.ascontiguousarray(found["y"])
+    keep_best(x, y, np.ascontiguousarray(reach), kept)
+    return kept
