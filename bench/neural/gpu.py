@@ -29,8 +29,8 @@ RULE = """
 {repeats} runs between events of the device. A window counts with all of its pixels.
 """
 WHOLE = """
-A whole search of a field of {label} repeated to {side} px on a side, {density} true objects per Mpix, loaded and compiled;
-the network gets one window at a time from each worker (thread of this process; {cores} cores).
+A whole search of a field of {label} repeated to {side} px on a side, {density} true objects per Mpix, loaded and
+compiled; the network gets one window at a time from each worker (thread of this process; {cores} cores).
 """
 
 
@@ -72,7 +72,12 @@ def searches(one: Network, path: Path, side: int) -> tuple[list[list[str]], dict
     """The rate of a whole search by device and workers, and where the wall time of one worker goes."""
     image, rows = open_image(str(path)), []
     spent: dict[str, float] = dict.fromkeys(PARTS.values(), 0.0)
-    for device, workers in (("cuda", 1), ("cuda", 4), ("cuda", os.cpu_count() or 1), ("cpu", os.cpu_count() or 1)):
+    for device, workers in (
+        ("cuda", 1),
+        ("cuda", 4),
+        ("cuda", os.cpu_count() or 1),
+        ("cpu", os.cpu_count() or 1),
+    ):
         finder = make_finder(one.finder, **one.with_(engine="torch", precision="bfloat16", device=device))
         if not rows:
             search(image, finder)
@@ -80,7 +85,9 @@ def searches(one: Network, path: Path, side: int) -> tuple[list[list[str]], dict
         found = search(image, finder, workers=workers)
         wall = time.perf_counter() - begin
         rate = side**2 / 1e6 / wall
-        rows.append([one.name, device, str(workers), str(len(found.catalogue.sources)), f"{wall:.1f}", f"{rate:.1f}"])
+        rows.append(
+            [one.name, device, str(workers), str(len(found.catalogue.sources)), f"{wall:.1f}", f"{rate:.1f}"]
+        )
         if len(rows) == 1:
             watch = cProfile.Profile(time.perf_counter)
             watch.runcall(search, image, finder, executor="serial")
@@ -93,7 +100,7 @@ def searches(one: Network, path: Path, side: int) -> tuple[list[list[str]], dict
     return rows, spent
 
 
-def gpu_section(field: Field, networks: list[Network], side: int = 4096) -> str:
+def gpu_section(field: Field, networks: list[Network], side: int = 2048) -> str:
     """The whole section; one line where this machine has no GPU."""
     pieces = ["### On a GPU\n"]
     if not torch.cuda.is_available():

@@ -16,9 +16,11 @@ def images(samples, step, until, n_processes=0):
 def test_batches_depend_on_their_number_alone():
     samples = Samples([made_field(0, 64), made_field(3, 64)], 32, 2, random_seed=5)
     whole = images(samples, 0, 7)
-    assert len(whole) == 7 and not torch.equal(whole[0], whole[1])
+    assert len(whole) == 7
+    assert not torch.equal(whole[0], whole[1])
     for a, b in ((images(samples, 3, 7), whole[3:]), (images(samples, 0, 7, n_processes=2), whole)):
-        assert len(a) == len(b) and all(torch.equal(one, other) for one, other in zip(a, b, strict=True))
+        assert len(a) == len(b)
+        assert all(torch.equal(one, other) for one, other in zip(a, b, strict=True))
 
 
 def test_no_batch_is_made_where_none_is_asked_for():

@@ -57,7 +57,9 @@ def batches_from(
         )
         return
     with ThreadPoolExecutor(1) as worker:
-        waiting = [worker.submit(numbered.__getitem__, each) for each in range(step, min(step + _AHEAD, until))]
+        waiting = [
+            worker.submit(numbered.__getitem__, each) for each in range(step, min(step + _AHEAD, until))
+        ]
         try:
             while waiting:
                 yield waiting.pop(0).result()

@@ -307,7 +307,9 @@ def _tried_step(
         for name, each in terms.items():
             totals[name] = totals.get(name, 0.0) + share * each.detach().float()
     length = nn.utils.clip_grad_norm_(state.net.parameters(), options.clip)
-    *values, norm = torch.stack([*totals.values(), length]).tolist()  # all at once: a GPU is waited for here alone
+    *values, norm = torch.stack(
+        [*totals.values(), length]
+    ).tolist()  # all at once: a GPU is waited for here alone
     if not math.isfinite(sum(values)):
         return dict(zip(totals, values, strict=True))
     if not math.isfinite(norm):

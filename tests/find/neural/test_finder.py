@@ -13,6 +13,7 @@ from skysift.find.neural.eye import eye_of
 from skysift.find.neural.options import EyeOptions, YoloOptions
 from skysift.find.run import find, make_finder, search
 from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
+from skysift.learn.hub import weights_of
 from skysift.sky.box import Box
 from skysift.sky.schema import TABLES
 
@@ -55,10 +56,11 @@ def test_points_are_found_and_measured_with_true_errors(sky, finding):
     assert (np.abs(sources["residual_peak"]) >= sources["residual_rms"]).all()
 
 
-def test_what_the_network_says_stands_beside_what_was_measured(finding):
+def test_what_the_network_says_stands_beside_what_was_measured(finding, weights):
+    least = weights_of(str(weights)).card.threshold
     sources = finding.catalogue.sources
     assert set(np.unique(sources["class"])) <= {"compact", "extended", "extended-multisland", "flagged"}
-    assert ((sources["score"] >= 0.9) & (sources["score"] <= 1.0)).all()
+    assert ((sources["score"] >= least) & (sources["score"] <= 1.0)).all()
     ratio = sources["flux_net"] / sources["flux"]
     assert 0.5 < np.median(ratio) < 2.0
     for name in ("flux_net_err", "major_net_err", "minor_net_err", "class_score"):

@@ -6,7 +6,14 @@ from scipy import ndimage
 from tests import skies
 
 from skysift.find.neural.footprints import nearest, runs_of
-from skysift.find.neural.found import RAW, as_detections, keep_best, nothing_found, without_doubles
+from skysift.find.neural.found import (
+    RAW,
+    as_detections,
+    keep_best,
+    nothing_found,
+    raw_columns,
+    without_doubles,
+)
 from skysift.find.neural.inputs import (
     CHANNELS,
     TOLD,
@@ -112,7 +119,7 @@ def test_of_doubles_the_best_stays():
     order = np.lexsort((x, y, -scores))
     wanted = []
     for k in order:
-        if all(np.hypot(x[k] - x[m], y[k] - y[m]) >= max(reach[k], reach[m]) for m in wanted):
+        if all(np.hypot(x[k] - x[m], y[k] - y[m]) >= min(reach[k], reach[m]) for m in wanted):
             wanted.append(k)
     assert kept["x"].tolist() == x[wanted].tolist()
     assert kept.scores.tolist() == scores[wanted].tolist()
@@ -120,6 +127,25 @@ def test_of_doubles_the_best_stays():
     assert without_doubles(found_at(x[mixed], y[mixed], scores[mixed], reach[mixed])) == kept
     assert len(without_doubles(nothing_found())) == 0
     keep_best(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.bool_))
+
+
+def test_a_wide_source_that_is_seen_twice_is_found_once_and_what_lies_on_it_stays():
+    x, y, scores = [50.0, 56.0, 50.0, 75.0], [50.0, 52.0, 53.0, 50.0], np.array([0.7, 0.8, 0.9, 0.6])
+    columns = dict.fromkeys(RAW, np.ones(4)) | {
+        "x": x, "y": y, "reach": np.full(4, 2.0), "major": [60.0, 50.0, 1.0, 50.0], "minor": [30.0, 24.0, 1.0, 30.0]
+    }  # fmt: skip
+    found = as_detections({name: np.asarray(columns[name], float) for name in RAW}, scores)
+    kept = without_doubles(found)
+    assert sorted(kept["x"].tolist()) == [50.0, 56.0, 75.0]  # the first is the second
+    assert kept["major"][kept["x"] == 50.0].tolist() == [1.0]
+
+
+def test_no_axis_is_longer_than_a_network_sees():
+    mean = np.array([[9.0, 2.0], [0.5, 1.0], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
+    columns = raw_columns(
+        np.zeros(2), np.zeros(2), np.zeros(2), mean, np.ones((8, 2)), np.zeros((5, 2)), 2.5, width=2.0
+    )
+    assert columns["major"] == pytest.approx([128.0, 2.0 * np.exp(2.0)])
 
 
 def test_pixels_belong_to_the_nearest_source_by_its_own_width():
