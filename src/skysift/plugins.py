@@ -90,6 +90,14 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.flow.steps.candidates:CandidatesStep",
             "skysift.flow.training.options:CandidatesOptions",
         ),
+        "calibrate": (
+            "skysift.flow.steps.calibrate:CalibrateStep",
+            "skysift.flow.training.options:CalibrateOptions",
+        ),
+        "evaluate": (
+            "skysift.flow.steps.evaluate:EvaluateStep",
+            "skysift.flow.training.options:EvaluateOptions",
+        ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
     },
     "command": {

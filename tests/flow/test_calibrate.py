@@ -12,18 +12,24 @@ from tests.fields import made_field
 from tests.flow.test_training import RECIPE
 
 from skysift import judge
-from skysift.base.errors import OptionError, UsageError
+from skysift.base.errors import OptionError, OutputError, UsageError
 from skysift.find.neural.calibration import Calibration, calibration_error
 from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
 from skysift.find.neural.known import detector_of
 from skysift.find.run import make_finder, search
-from skysift.flow.steps.calibrate import calibrate_weights, goal_of
+from skysift.flow.steps.calibrate import CalibrateStep
 from skysift.flow.training.labelled_fields import held_fields
+from skysift.flow.training.options import CalibrateOptions
 from skysift.learn.checkpoint import load_into, read_checkpoint, write_checkpoint
 from skysift.learn.fields import write_field
 from skysift.sky.detections import Detections
 
 GOALS = ("sdc1", "f1", "purity=0.97")
+
+
+def calibrated(read, fields, out, goals=(), **more):
+    """Calibrate on the CPU."""
+    return CalibrateStep(CalibrateOptions(goals=goals, device="cpu", **more)).calibrate(read, fields, out)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def weights(weights, tmp_path_factory):
 def made(weights, tmp_path_factory):
     out = tmp_path_factory.mktemp("calibrate") / "new.safetensors"
     fields = [made_field(seed, 256, held=True) for seed in range(300, 306)]
-    return calibrate_weights(read_checkpoint(weights), fields, out, GOALS, device="cpu"), out
+    return calibrated(read_checkpoint(weights), fields, out, GOALS), out
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +96,8 @@ def test_only_the_settings_of_the_card_change(made, weights):
     assert all(torch.equal(old.tensors[name], new.tensors[name]) for name in old.tensors)
     told = new.card.settings["calibrated_on"]
     assert told["goal"] == "sdc1"
-    assert told["fields"] == [f"made-{seed}" for seed in range(300, 306)]
+    assert told["fields"] == [{"name": f"made-{seed}"} for seed in range(300, 306)]
+    assert told["weights"] == old.checksum
     assert told["detections"] == made[0].n_found
 
 
@@ -124,22 +131,22 @@ def test_what_cannot_be_is_told_in_a_line(made, weights, tmp_path):
     read = read_checkpoint(weights)
     few = [made_field(1, 96, held=True)]
     with pytest.raises(UsageError, match="the fields hold too little for a calibration: got "):
-        calibrate_weights(read, few, tmp_path / "a.safetensors", device="cpu")
+        calibrated(read, few, tmp_path / "a.safetensors")
     fields = [made_field(seed, 256, held=True) for seed in range(300, 303)]
     with pytest.raises(
         UsageError, match=r"too few detections to tell such a purity: .*; allowed: 10000 or more"
     ):
-        calibrate_weights(read, fields, tmp_path / "a.safetensors", ["purity=0.9999"], device="cpu")
+        calibrated(read, fields, tmp_path / "a.safetensors", ["purity=0.9999"])
     halves = [replace(each, labels=each.labels.select(np.arange(0, len(each.labels), 2))) for each in fields]
     with pytest.raises(
         UsageError, match=r"no threshold reaches this purity .*: got 'purity=0.9'; allowed: up to 0\.[3-7]"
     ):
-        calibrate_weights(read, halves, tmp_path / "a.safetensors", ["purity=0.9"], device="cpu")
+        calibrated(read, halves, tmp_path / "a.safetensors", ["purity=0.9"])
     assert not list(tmp_path.iterdir())
-    with pytest.raises(OptionError, match=r"no such goal: got 'best'; allowed: sdc1, f1, purity=0.99"):
-        goal_of("best")
-    with pytest.raises(OptionError, match=r"the purity of a goal is not allowed: got 'purity=99'"):
-        goal_of("purity=99")
+    with pytest.raises(OptionError, match=r"best is no goal; there are sdc1, f1, purity=0.99"):
+        CalibrateOptions(goals=("best",))
+    with pytest.raises(OptionError, match=r"purity=99 is no goal; a purity is written purity=X, 0 < X < 1"):
+        CalibrateOptions(goals=("purity=99",))
     with pytest.raises(UsageError, match=r"not calibrated for this setting: got 'f1'; allowed: none"):
         search(images.painted((80, 80)), make_finder("yolo", weights=str(weights), setting="f1"))
     with pytest.raises(OptionError, match="threshold and setting say the same"):
@@ -164,7 +171,7 @@ def test_a_command_calibrates_on_a_folder_of_fields_and_a_recipe(weights, tmp_pa
         ((weights,), "a map goes with its labels"),
         ((tmp_path / "fields", "--set", "train.steps=3"), "--set goes with a recipe"),
         ((tmp_path / "mini.yaml", "--labels", weights), "--labels goes with a map"),
-        ((tmp_path / "fields", "--goal", "best"), "no such goal: got 'best'"),
+        ((tmp_path / "fields", "--goal", "best"), "best is no goal"),
     ):
         said = called("calibrate", weights, *args, "--out", tmp_path / "x.safetensors")
         assert said.returncode == 2, said.stderr
@@ -188,14 +195,14 @@ def test_fields_of_a_recipe_are_those_for_validation_and_others_by_seed(tmp_path
 
 def test_orientations_that_were_calibrated_are_looked_at(weights, tmp_path):
     fields = [made_field(seed, 256, held=True) for seed in range(300, 303)]
-    made = calibrate_weights(
-        read_checkpoint(weights), fields, tmp_path / "two.safetensors", flips=2, device="cpu"
-    )
+    made = calibrated(read_checkpoint(weights), fields, tmp_path / "two.safetensors", flips=2)
     assert made.card.settings["flips"] == 2
     told = search(images.painted((80, 80)), make_finder("yolo", weights=str(tmp_path / "two.safetensors")))
     assert told.facts["flips"] == 2
-    with pytest.raises(OptionError, match=r"no such number of orientations: got 3; allowed: 1, 2, 4, 8"):
-        calibrate_weights(read_checkpoint(weights), fields, tmp_path / "a.safetensors", flips=3, device="cpu")
+    with pytest.raises(
+        OptionError, match=r"option 'flips' is not allowed: got 3; allowed: 1 \| 2 \| 4 \| 8 or null"
+    ):
+        CalibrateOptions(flips=3)
 
 
 def test_labels_of_no_account_are_neither_right_nor_wrong(weights):
@@ -218,9 +225,42 @@ def test_labels_of_no_account_are_neither_right_nor_wrong(weights):
     assert half["completeness"] == pytest.approx(whole["completeness"], abs=0.1)
 
 
-def test_weights_that_tell_pixels_are_refused(tmp_path, unet_weights):
-    fields = [made_field(300, 192, held=True)]
-    with pytest.raises(
-        UsageError, match=r"calibrate does not take weights .*model unet'; allowed: yolo-dense, yolo-grid"
-    ):
-        calibrate_weights(read_checkpoint(unet_weights), fields, tmp_path / "a.safetensors", device="cpu")
+@pytest.mark.parametrize("kind", ["unet_weights", "rcnn_weights"])
+def test_weights_that_tell_pixels_are_calibrated(kind, request, tmp_path):
+    """Scores become the share of finds that match; the threshold of f1 is the best, that of a purity reaches it."""
+    read = read_checkpoint(request.getfixturevalue(kind))
+    fields = [made_field(seed, 256, held=True, density=0.15) for seed in range(300, 306)]
+    out = tmp_path / "new.safetensors"
+    made = calibrated(read, fields, out, ("f1", "purity=0.65"))
+    assert made.after["f1"]["f1"] >= max(each["f1"] for each in (made.before, *made.after.values()))
+    assert made.after["purity=0.65"]["purity"] >= 0.65
+    assert made.after["f1"]["completeness_compact"] > 0.6
+    assert made.errors[1] < 0.2
+    assert made.errors[1] < max(made.errors[0], 0.1)
+    card = read_checkpoint(out).card
+    assert card.threshold == made.thresholds["f1"]
+    assert card.settings["flips"] == 1
+    told = search(
+        images.painted((96, 96)), make_finder(read.card.model, weights=str(out), setting="purity=0.65")
+    )
+    assert told.facts["threshold"] == made.thresholds["purity=0.65"]
+    with pytest.raises(OptionError, match=r"have no such goal: got 'sdc1'; allowed: f1, purity=X"):
+        calibrated(read, fields, tmp_path / "a.safetensors", ("sdc1",))
+    with pytest.raises(OptionError, match=r"look in one orientation: got 'flips=2'; allowed: 1"):
+        calibrated(read, fields, tmp_path / "a.safetensors", flips=2)
+    assert calibrated(read, fields, tmp_path / "b.safetensors").card.settings["calibrated_on"]["goal"] == "f1"
+
+
+def test_what_is_wrong_is_told_before_skies_are_made(weights, tmp_path):
+    def never():
+        raise AssertionError("the skies were made")
+        yield
+
+    read = read_checkpoint(weights)
+    with pytest.raises(UsageError, match="no such device: got 'gpu'"):
+        CalibrateStep(CalibrateOptions(device="gpu")).calibrate(read, never(), tmp_path / "a.safetensors")
+    with pytest.raises(OutputError, match="no such folder"):
+        calibrated(read, never(), tmp_path / "none" / "a.safetensors")
+    (tmp_path / "b.safetensors").touch()
+    with pytest.raises(OutputError, match="the file exists"):
+        calibrated(read, never(), tmp_path / "b.safetensors")

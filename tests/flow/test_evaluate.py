@@ -14,7 +14,9 @@ from skysift.base.errors import DataError, OutputError
 from skysift.find.neural.judge import find_in_field, rows_of_field
 from skysift.find.neural.known import detector_of
 from skysift.find.neural.sides import sides_of
-from skysift.flow.steps.evaluate import evaluate_weights
+from skysift.flow.steps.evaluate import EvaluateStep
+from skysift.flow.training.learnt import learnt_from
+from skysift.flow.training.options import EvaluateOptions
 from skysift.learn.checkpoint import load_into, read_checkpoint
 from skysift.learn.hub import weights_of
 from skysift.score.matching import Fate
@@ -23,6 +25,11 @@ from skysift.score.rule import match
 from skysift.sky.detections import Detections
 
 CPU = torch.device("cpu")
+
+
+def judged_by(read, fields, out, threshold=None):
+    """The reports of weights, on the CPU."""
+    return EvaluateStep(EvaluateOptions(threshold=threshold, device="cpu")).evaluate(read, fields, out)
 
 
 def with_artefacts(field, n):
@@ -50,7 +57,7 @@ def looked(weights):
 @pytest.fixture(scope="module")
 def evaluated(looked, fields, tmp_path_factory):
     out = tmp_path_factory.mktemp("evaluated") / "out"
-    return evaluate_weights(looked[0], fields, out, device="cpu"), out
+    return judged_by(looked[0], fields, out), out
 
 
 def test_both_sides_hold_all_fields_side_by_side(looked, fields):
@@ -105,27 +112,25 @@ def test_scorers_judge_what_scores_enough_and_calibration_is_of_all(evaluated, l
 
 def test_earlier_reports_stay(evaluated, looked, fields):
     with pytest.raises(OutputError):
-        evaluate_weights(looked[0], fields, evaluated[1], device="cpu")
+        judged_by(looked[0], fields, evaluated[1])
 
 
 def test_the_threshold_can_be_told(evaluated, looked, fields, tmp_path):
-    made = evaluate_weights(looked[0], fields, tmp_path / "out", device="cpu", threshold=0.1)
+    made = judged_by(looked[0], fields, tmp_path / "out", threshold=0.1)
     assert made.reports[2].numbers["N_det"] > evaluated[0].reports[2].numbers["N_det"]
 
 
 def test_fields_of_nothing_but_artefacts_are_refused(looked, tmp_path):
     field = made_field(100, 96, held=True)
     with pytest.raises(DataError, match="no object to be found"):
-        evaluate_weights(
-            looked[0], [with_artefacts(field, len(field.labels))], tmp_path / "out", device="cpu"
-        )
+        judged_by(looked[0], [with_artefacts(field, len(field.labels))], tmp_path / "out")
 
 
 def test_scores_are_those_that_finders_tell(evaluated, looked, fields, tmp_path):
     read = looked[0]
     table = {"raw": [0.0, 0.5, 1.0], "score": [0.0, 0.9, 1.0]}
     card = replace(read.card, settings={**read.card.settings, "calibration": table, "threshold": 0.9})
-    made = evaluate_weights(replace(read, card=card), fields, tmp_path / "out", device="cpu")
+    made = judged_by(replace(read, card=card), fields, tmp_path / "out")
     catalogue, _ = sides_of(*looked[1:], fields, CPU, 0.15)
     assert made.reports[2].numbers["N_det"] == (catalogue.sources["score"] >= 0.5).sum()
     low = made.reports[1].tables["calibration"]["n"]
@@ -149,6 +154,9 @@ def test_the_command_takes_a_recipe(tmp_path, weights):
     threshold = read_checkpoint(weights).card.threshold
     assert f"1 fields, scores of {threshold:g} or more" in told.stdout
     manifest = json.loads((out / "manifest.json").read_text())
+    (field,) = manifest["facts"]["fields"]
+    assert field["simulator"] == "continuum"
+    assert field["random_seed"] > 0
     assert [each["name"] for each in manifest["inputs"]] == [
         "weights: small.safetensors",
         "fields: recipe.yaml",
@@ -157,4 +165,68 @@ def test_the_command_takes_a_recipe(tmp_path, weights):
     assert again.returncode == 2
     told = called("evaluate", weights, recipe, "--out", tmp_path / "b", "--threshold", "7")
     assert told.returncode == 2
-    assert "--threshold is no score" in told.stderr
+    assert "option 'threshold' is not allowed: got 7.0" in told.stderr
+
+
+def test_weights_that_tell_pixels_are_judged_by_class(unet_weights, tmp_path):
+    read = read_checkpoint(unet_weights)
+    fields = [made_field(seed, 192, held=True, density=0.15) for seed in (300, 301)]
+    made = judged_by(read, fields, tmp_path / "out", 0.5)
+    (report,) = made.reports
+    assert report.kind == "masks"
+    numbers, table = report.numbers, report.tables["classes"]
+    assert table["class"] == ["compact"]  # nothing else is there, or was found
+    assert numbers["completeness"] == table["completeness"][0] > 0.6
+    assert numbers["reliability"] == table["reliability"][0] > 0.2
+    assert table["reliability_low"][0] < table["reliability"][0] < table["reliability_high"][0]
+    bright = sum(int((each.labels["snr_peak"] >= 7.0).sum()) for each in fields)
+    assert table["n"] == [bright] == [numbers["n_true"]]
+    assert 0.2 < numbers["ap50_mask"] <= 1.0
+    assert 0.2 < numbers["ap50_box"] <= 1.0
+    confusion = report.tables["confusion"]
+    assert confusion["compact"][1] + confusion["nothing"][1] >= bright
+    assert sum(report.tables["calibration"]["n"]) == numbers["n_scored"] >= numbers["n_found"]
+    found = report.tables["threshold"]["n"]
+    assert found == sorted(found, reverse=True)
+    assert found[report.tables["threshold"]["threshold"].index(0.5)] == numbers["n_found"]
+    names = {each.name for each in (tmp_path / "out").iterdir()}
+    assert {
+        "report.html",
+        "masks_classes.csv",
+        "masks_confusion.png",
+        "masks_calibration.png",
+        "masks_f1.png",
+    } <= names
+    faint = replace(fields[0], labels=fields[0].labels.select(fields[0].labels["snr_peak"] < 7.0))
+    with pytest.raises(DataError, match="no object to be found"):
+        judged_by(read, [faint], tmp_path / "b")
+
+
+def test_fields_that_were_trained_on_are_told(looked, fields, tmp_path):
+    read = looked[0]
+    sky = {"simulator": "continuum", "options": {"random_seed": 5}}
+    files = {"map": "a.fits", "checksums": {"map": "sha256:aa", "labels": "sha256:bb"}}
+    told = (
+        {**sky, "held": 0.0},
+        {"simulator": "continuum", "options": {"random_seed": 6}, "held": 1.0},
+        {**files, "held": 0.2},
+    )
+    card = replace(read.card, training={"fields": told})
+    facts = (
+        {**sky, "held": 1.0},  # was trained on
+        {**told[1]},  # was kept for validation
+        {"simulator": "extended", "options": {"random_seed": 5}, "held": 1.0},
+        {**files, "map": "renamed.fits", "held": 1.0},  # four fifths were trained on
+        {**files, "held": 0.2},  # the same upper rows
+        {**files, "checksums": {"map": "sha256:cc"}, "held": 1.0},  # another map of this name
+        {"map": "a.fits", "held": 1.0},  # no checksum is known
+        {},
+    )
+    shown = [replace(fields[0], facts=each) for each in facts]
+    trained, kept = learnt_from(card, shown)
+    assert trained == "3 of 8 fields were trained on, which flatters the weights"
+    assert kept.startswith("2 of 8 fields were kept for validation, by which the best step")
+    assert learnt_from(card, shown[2:3]) == ()
+    made = judged_by(replace(read, card=card), shown[:1], tmp_path / "out")
+    assert made.notes == ("1 of 1 fields were trained on, which flatters the weights",)
+    assert made.notes[0] in (tmp_path / "out" / "report.html").read_text()

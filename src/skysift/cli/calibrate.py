@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +13,23 @@ from skysift.base.errors import OptionError, OutputError
 from skysift.base.parallel import Crew
 from skysift.base.settings import settings
 from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, gather, read_pairs, with_short
-from skysift.cli.learning import DeviceFlag, needs_learn
+from skysift.cli.learning import (
+    DeviceFlag,
+    FieldsArgument,
+    LabelsFlag,
+    MeaningFlag,
+    RecipeFlag,
+    needs_learn,
+    warn,
+)
 from skysift.cli.progress import Watch
 from skysift.find.neural.options import EnsembleOptions
+from skysift.flow.training.options import CalibrateOptions
 
 if TYPE_CHECKING:
     from skysift.flow.steps.calibrate import Calibrated
+    from skysift.flow.steps.calibrate_ensemble import CalibratedEnsemble
+    from skysift.learn.fields import Field
 
 __all__ = ["calibrate"]
 
@@ -33,13 +44,7 @@ def calibrate(
             metavar="WEIGHTS", help="A name that `skysift models` lists, or a file; or the word ensemble."
         ),
     ],
-    fields: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FIELDS",
-            help="Known fields: RECIPE.yaml, of which those for validation are made; a folder of fields; or a map.",
-        ),
-    ],
+    fields: FieldsArgument,
     out: Annotated[
         Path,
         typer.Option(
@@ -51,18 +56,13 @@ def calibrate(
         typer.Option(
             "--goal",
             metavar="GOAL",
-            help="sdc1 (the default), f1 or purity=0.99; more than one may be given, the first is the usual one.",
+            help="sdc1, f1 or purity=0.99; may be given again, the first is the usual one. By default sdc1, or f1 where "
+            "the network tells objects by their pixels.",
         ),
     ] = None,
-    labels: Annotated[
-        Path | None, typer.Option("--labels", metavar="FILE", help="What is on the map.")
-    ] = None,
-    chosen: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
-        ),
-    ] = None,
+    labels: LabelsFlag = None,
+    classes: MeaningFlag = None,
+    chosen: RecipeFlag = None,
     members: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +95,8 @@ def calibrate(
     sdc1      the most points of the first SKA data challenge
     f1        the best mean of purity and completeness (of objects above 3 sigma)
     purity=X  the most sources of which the part X is true
+    Networks that tell objects by their pixels (unet, rcnn) have f1, the mean over the classes of that of completeness
+    (of objects above 7 sigma) and reliability, and purity.
     FILE holds the same weights with thresholds and a table of probabilities in the card. A finder takes the threshold
     of the first goal, or that of another by `--set setting=purity=0.99`; the column score is the probability that a
     source is true. Give fields that the training has not seen. Of an ensemble FILE holds how much each member is to be
@@ -115,67 +117,47 @@ def calibrate(
         raise OptionError("--out is no file of weights", got=out.name, allowed=f"FILE{_SUFFIX}")
     at_least("--workers", workers, 1)
     needs_learn("skysift calibrate")
-    from skysift.flow.steps.calibrate import calibrate_weights, goal_of  # late: it brings torch
+    from skysift.find.neural.ensemble import EnsembleFinder  # late: it brings torch
+    from skysift.flow.steps.calibrate import CalibrateStep
+    from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
     from skysift.flow.training.labelled_fields import held_fields
     from skysift.learn.hub import weights_of
 
-    wanted = [goal_of(each) for each in goals or ("sdc1",)]
+    options = CalibrateOptions.parse(
+        {"goals": tuple(goals or ()), "flips": flips, "device": device or "auto"}
+    )
     if out.exists() and not overwrite:
         raise OutputError("the file exists", got=str(out), todo="choose another name, or give --overwrite")
-    if ensemble:
-        menu = gather(EnsembleOptions, with_short((), {"members": members, "device": device}))
-        told = read_pairs(chosen or (), "--set")
-        said = _ensemble(
-            menu, fields, out, wanted[0], labels, told, workers, overwrite=overwrite, quiet=quiet
-        )
-        if not quiet:
-            print(said)
-        return
-    begun = weights_of(weights)
-    with tempfile.TemporaryDirectory() as folder, Watch(begun.card.name, quiet=quiet) as watch:
+    changes, meanings = read_pairs(chosen or (), "--set"), read_pairs(classes or (), "--class")
+    name = _ENSEMBLE if ensemble else weights
+    with tempfile.TemporaryDirectory() as folder, Watch(Path(name).stem, quiet=quiet) as watch:
         crew = Crew(workers or settings().workers, progress=watch)
-        known = held_fields(
-            fields, Path(folder), crew, labels=labels, changes=read_pairs(chosen or (), "--set")
-        )
-        made = calibrate_weights(
-            begun,
-            known,
-            out,
-            wanted,
-            flips=flips,
-            device=device or "auto",
-            overwrite=overwrite,
-            progress=watch,
-        )
-    for note in made.notes:
-        print(f"skysift: warning: {note}", file=sys.stderr)
+
+        def known() -> Iterator[Field]:  # made when all else is known to be right
+            yield from held_fields(
+                fields, Path(folder), crew, labels=labels, classes=meanings, changes=changes
+            )
+
+        if ensemble:
+            menu = gather(EnsembleOptions, with_short((), {"members": members, "device": device}))
+            goal = (options.goals or ("sdc1",))[0]
+            joined = calibrate_ensemble(
+                EnsembleFinder(menu), known(), out, goal, overwrite=overwrite, progress=watch
+            )
+            said, notes = _together(joined, out), joined.notes
+        else:
+            begun = weights_of(weights)
+            made = CalibrateStep(options).calibrate(begun, known(), out, overwrite=overwrite, progress=watch)
+            said, notes = _summary(made, begun.card.threshold, out), made.notes
+    warn(notes)
     if not quiet:
-        print(_summary(made, begun.card.threshold, out))
+        print(said)
 
 
-def _ensemble(
-    menu: EnsembleOptions,
-    fields: Path,
-    out: Path,
-    goal: str,
-    labels: Path | None,
-    changes: dict[str, str],
-    workers: int | None,
-    *,
-    overwrite: bool,
-    quiet: bool,
-) -> str:
-    """Calibrate an ensemble; what was chosen, and what it gives."""
-    from skysift.find.neural.ensemble import EnsembleFinder
-    from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
-    from skysift.flow.training.labelled_fields import held_fields
-
-    with tempfile.TemporaryDirectory() as folder, Watch(_ENSEMBLE, quiet=quiet) as watch:
-        crew = Crew(workers or settings().workers, progress=watch)
-        known = held_fields(fields, Path(folder), crew, labels=labels, changes=changes)
-        made = calibrate_ensemble(EnsembleFinder(menu), known, out, goal, overwrite=overwrite, progress=watch)
+def _together(made: CalibratedEnsemble, out: Path) -> str:
+    """What was chosen for an ensemble, and what it gives."""
     rows = {**made.alone, f"together, {made.agreement.threshold:.4f}": made.together}
-    width = max(len(name) for name in rows)
+    width, goal = max(len(name) for name in rows), made.agreement.facts["goal"]
     lines = [
         f"{made.n_found} sources in {made.n_fields} fields; each at its best threshold for {goal}",
         f"  {'':{width}}       M_s  purity  completeness  mean",
@@ -193,12 +175,18 @@ def _summary(made: Calibrated, threshold: float, out: Path) -> str:
     """What was chosen, and what it gives."""
     rows = {"as it was": (threshold, made.before)}
     rows |= {goal: (made.thresholds[goal], numbers) for goal, numbers in made.after.items()}
+    heads = ["M_s" if name == "points" else name for name in made.shown]
+    wide = [max(8, len(head)) for head in heads]
     lines = [
         f"{made.card.name}: {made.n_found} detections in {made.n_fields} fields",
-        "  goal          threshold       M_s  purity  completeness  mean",
+        "  goal          threshold  "
+        + "  ".join(f"{head:>{w}}" for head, w in zip(heads, wide, strict=True)),
         *(
-            f"  {name:12}  {at:9.4f}  {told['points']:8.1f}  {told['purity']:6.3f}  {told['completeness']:12.3f}  "
-            f"{told['mean']:.3f}"
+            f"  {name:12}  {at:9.4f}  "
+            + "  ".join(
+                f"{told[each]:{w}.{1 if each == 'points' else 3}f}"
+                for each, w in zip(made.shown, wide, strict=True)
+            )
             for name, (at, told) in rows.items()
         ),
         f"  scores miss the part of true detections by {made.errors[0]:.3f} before, {made.errors[1]:.3f} after",

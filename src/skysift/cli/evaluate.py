@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skysift.base.errors import OptionError
 from skysift.base.parallel import Crew
 from skysift.base.settings import settings
 from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, folder_of, read_pairs
-from skysift.cli.learning import DeviceFlag, needs_learn
+from skysift.cli.learning import (
+    DeviceFlag,
+    FieldsArgument,
+    LabelsFlag,
+    MeaningFlag,
+    RecipeFlag,
+    needs_learn,
+    warn,
+)
 from skysift.cli.progress import Watch
+from skysift.flow.training.options import EvaluateOptions
 
 if TYPE_CHECKING:
     from skysift.flow.steps.evaluate import Evaluated
+    from skysift.learn.fields import Field
 
 __all__ = ["evaluate"]
 
@@ -25,24 +35,11 @@ def evaluate(
     weights: Annotated[
         str, typer.Argument(metavar="WEIGHTS", help="A name that `skysift models` lists, or a file.")
     ],
-    where: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FIELDS",
-            help="Known fields: RECIPE.yaml, of which those for validation are made; a folder of fields; or a map.",
-        ),
-    ],
+    where: FieldsArgument,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the reports and their page go.")],
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="What is on the map."),
-    ] = None,
-    chosen: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
-        ),
-    ] = None,
+    labels: LabelsFlag = None,
+    classes: MeaningFlag = None,
+    chosen: RecipeFlag = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -70,15 +67,15 @@ def evaluate(
     DIR gets what `skysift score` writes: report.json, report.html, tables and figures: completeness and purity,
     precision and recall of each class, the score of the first SKA data challenge, and the calibration: how many
     of the sources of each score are real. Numbers are those of the network itself, before anything is measured on
-    the map; fluxes are in units of the noise, and a beam is 0.6 arcsec wide.
+    the map; fluxes are in units of the noise, and a beam is 0.6 arcsec wide. Networks that tell objects by their pixels
+    (unet, rcnn) get completeness, reliability and the average precision of boxes and masks (AP50) of each class.
     """
     at_least("--workers", workers, 1)
-    if threshold is not None and not 0.0 <= threshold <= 1.0:
-        raise OptionError("--threshold is no score", got=threshold, allowed="0 to 1")
+    options = EvaluateOptions.parse({"threshold": threshold, "device": device or "auto"})
     needs_learn("skysift evaluate")
     from skysift.flow.products import refuse_earlier  # late: it brings torch
     from skysift.flow.report_text import reports_text
-    from skysift.flow.steps.evaluate import evaluate_weights
+    from skysift.flow.steps.evaluate import EvaluateStep
     from skysift.flow.steps.score import Side
     from skysift.flow.training.labelled_fields import held_fields
     from skysift.learn.hub import weights_of
@@ -88,18 +85,23 @@ def evaluate(
     refuse_earlier(place, overwrite=overwrite)
     read = weights_of(weights)
     files = [("weights", read.path), ("fields", where), ("labels", labels)]
+    changes, meanings = read_pairs(chosen or (), "--set"), read_pairs(classes or (), "--class")
     with tempfile.TemporaryDirectory() as folder, Watch(read.card.name, quiet=quiet) as watch:
         crew = Crew(workers or settings().workers, progress=watch)
-        changes = read_pairs(chosen or (), "--set")
-        made = evaluate_weights(
+
+        def known() -> Iterator[Field]:  # made when all else is known to be right
+            yield from held_fields(
+                where, Path(folder), crew, labels=labels, classes=meanings, changes=changes
+            )
+
+        made = EvaluateStep(options).evaluate(
             read,
-            held_fields(where, Path(folder), crew, labels=labels, changes=changes),
+            known(),
             place,
             [Side(name, path) for name, path in files if path is not None],
-            device=device or "auto",
-            threshold=threshold,
             overwrite=overwrite,
         )
+    warn(made.notes)
     if as_json:
         print(reports_to_json(made.reports))
     elif not quiet:

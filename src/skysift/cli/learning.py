@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,7 +11,17 @@ import typer
 
 from skysift.base.extras import require
 
-__all__ = ["CorrectionsFlag", "DeviceFlag", "MeaningFlag", "ThreadsFlag", "needs_learn"]
+__all__ = [
+    "CorrectionsFlag",
+    "DeviceFlag",
+    "FieldsArgument",
+    "LabelsFlag",
+    "MeaningFlag",
+    "RecipeFlag",
+    "ThreadsFlag",
+    "needs_learn",
+    "warn",
+]
 
 DeviceFlag: TypeAlias = Annotated[
     str | None,
@@ -33,6 +45,29 @@ CorrectionsFlag: TypeAlias = Annotated[
         help="Candidates with their verdicts, as `skysift candidates` wrote them and a person filled them in.",
     ),
 ]
+
+FieldsArgument: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FIELDS",
+        help="Known fields: RECIPE.yaml, of which those for validation are made; a folder of fields; or a map.",
+    ),
+]
+LabelsFlag: TypeAlias = Annotated[
+    Path | None, typer.Option("--labels", metavar="LABELS", help="What is on the map.")
+]
+RecipeFlag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change the recipe: train.random_seed=2 draws other skies."
+    ),
+]
+
+
+def warn(notes: Iterable[str]) -> None:
+    """Say on the error stream what one should know, one line each."""
+    for note in notes:
+        print(f"skysift: warning: {note}", file=sys.stderr)
 
 
 def needs_learn(what: str) -> None:

@@ -473,4 +473,6 @@ def write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
         {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
         for name in manifest.outputs
     ]
-    folder.path(MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    folder.path(MANIFEST).write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

@@ -42,6 +42,13 @@ _HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "classes": (("macro_f1", "macro F1"), ("accuracy", "right class"), ("ece", "calibration error")),
     "coco": (("ap_box", "box AP"), ("ap_mask", "mask AP"), ("ar_box", "box AR")),
+    "masks": (
+        ("completeness", "completeness, mean over classes"),
+        ("reliability", "reliability, mean over classes"),
+        ("ap50_mask", "mask AP50"),
+        ("ap50_box", "box AP50"),
+        ("ece", "calibration error"),
+    ),
     "sdc1": (("M_s", "SDC1 score"), ("purity", "purity of the SDC1 matches")),
     "sdc2": (("M_s", "SDC2 score"), ("purity", "purity of the SDC2 matches")),
 }
@@ -115,7 +122,7 @@ def plan_of(report: Report) -> dict[str, Callable[[], Picture]]:
         plan["terms"] = partial(chart_of_bars, terms["term"], terms["mean"], "mean points", caption, ".3f")
     if report.kind == "fluxes":
         plan |= {name: partial(draw, report) for name, draw in _OF_FLUXES.items()}
-    if report.kind == "classes":
+    if report.kind in ("classes", "masks"):
         plan["confusion"] = partial(chart_of_confusion, tables["confusion"])
         if "calibration" in tables:
             plan["calibration"] = partial(chart_of_calibration, alone)
@@ -147,7 +154,7 @@ def figures_of_runs(kind: str, runs: Mapping[str, Report]) -> tuple[Figure, ...]
                 ),
             )
         ]
-    if kind == "classes" and any("calibration" in report.tables for report in runs.values()):
+    if kind in ("classes", "masks") and any("calibration" in report.tables for report in runs.values()):
         drawn.append(Figure("calibration", chart_of_calibration(runs)))
     return tuple(drawn)
 
@@ -343,6 +350,10 @@ _OF_RUNS: dict[str, dict[str, Callable[[Mapping[str, Report]], Picture]]] = {
         "iou": _shares(
             "iou", "iou", "ap_box", "IoU", "Average precision of boxes against the IoU that counts.", False
         ),
+    },
+    "masks": {
+        name: _shares("threshold", "threshold", name, "score at least", f"{text} against the score.", False)
+        for name, text in (("completeness", "Completeness"), ("reliability", "Reliability"), ("f1", "F1"))
     },
 }
 

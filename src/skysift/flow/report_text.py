@@ -25,6 +25,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "fluxes": (),
     "classes": ("classes", "confusion"),
     "coco": ("snr", "classes"),
+    "masks": ("classes", "confusion"),
 }
 _LONGEST = 24  # rows of a table that are printed
 _ENDS = ("_low", "_high")

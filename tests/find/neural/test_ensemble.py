@@ -113,7 +113,7 @@ def test_what_was_fitted_is_read_again_and_used(finder, image, weights, tmp_path
     assert made.together["completeness"] > first["completeness"] - 0.02
     used = search(image, make_finder("ensemble", weights=str(weights), members=BOTH, agreement=str(out)))
     assert used.facts["threshold"] == law.threshold
-    assert used.facts["calibrated_on"]["fields"] == [f"made-{seed}" for seed in range(500, 504)]
+    assert used.facts["calibrated_on"]["fields"] == [{"name": f"made-{seed}"} for seed in range(500, 504)]
     assert "both.json" in [each.name for each in used.catalogue.provenance.inputs]
     with pytest.raises(UsageError, match=r"both.json is of another ensemble: got 'classic"):
         read_agreement(out, ("classic", "yolo"))

@@ -14,7 +14,6 @@ from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
 
 __all__ = [
-    "FLIPS",
     "ORIENTATIONS",
     "found_in_all",
     "joined_found",
@@ -41,7 +40,6 @@ ORIENTATIONS: tuple[Orientation, ...] = (
 )
 """Whether y and x change places; then whether y, and whether x, runs backwards. The first 1, 2, 4 and 8 are groups."""
 
-FLIPS = (1, 2, 4, 8)
 _LEAST = 0.1  # an answer with a lower score counts as none: scores do not depend on the threshold
 _NEAR = 0.6  # of the reach of a source: answers that are so near to each other are of the same one
 

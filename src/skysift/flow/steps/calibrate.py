@@ -1,36 +1,40 @@
-"""`calibrate_weights`: scores become probabilities, and thresholds are chosen for a goal, on fields that are known."""
+"""`CalibrateStep`: scores become probabilities, and thresholds are chosen for a goal, on fields that are known."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import skysift
 from skysift.base.errors import OptionError, UsageError
 from skysift.find.neural.calibration import Calibration, calibration_error, fitted
-from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
-from skysift.find.neural.known import point_detector_of
-from skysift.find.neural.orientations import FLIPS
+from skysift.find.neural.detector import Detector
+from skysift.find.neural.judge import LEAST, Answers, find_in_field
+from skysift.find.neural.known import detector_of
+from skysift.find.neural.maskjudge import LEAST as LEAST_MASKS
+from skysift.find.neural.maskjudge import objects_of_field
+from skysift.find.neural.masks import MaskDetector
+from skysift.find.neural.pairing import matched_in
+from skysift.flow.training.learnt import learnt_from, told_of
+from skysift.flow.training.options import CalibrateOptions
+from skysift.flow.training.thresholds import Known, KnownMasks, KnownPoints
 from skysift.io.output import whole_file
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
 from skysift.learn.device import device_named
 from skysift.learn.fields import Field
 
-__all__ = ["FEWEST", "GOALS", "Calibrated", "calibrate_weights", "earned_by", "goal_of", "threshold_for"]
+__all__ = ["FEWEST", "CalibrateStep", "Calibrated"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
-GOALS = ("sdc1", "f1", "purity=0.99")  # the last with any purity
 FEWEST = 50  # detections that a calibration asks for
-_SURE = 20  # detections, of which a purity is told at least; as many that one false one would show
-_DIGITS = 4  # of a threshold
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Calibrated:
         Numbers at the threshold of each goal.
     thresholds
         These thresholds; the first is the usual one.
+    shown
+        Which of the numbers a summary shows.
     errors
         By how much scores miss the share of true detections: before, and after, on detections that did not count.
     n_found, n_fields
@@ -60,105 +66,116 @@ class Calibrated:
     before: Mapping[str, float]
     after: Mapping[str, Mapping[str, float]]
     thresholds: Mapping[str, float]
+    shown: tuple[str, ...]
     errors: tuple[float, float]
     n_found: int
     n_fields: int
     notes: tuple[str, ...]
 
 
-def goal_of(text: str) -> str:
-    """A goal in the form in which it names a threshold.
-
-    Raises
-    ------
-    OptionError
-        There is no such goal.
+class CalibrateStep:
     """
-    name, _, value = text.partition("=")
-    if name == "purity":
-        try:
-            purity = float(value)
-        except ValueError:
-            purity = np.nan
-        if not 0.0 < purity < 1.0:
-            raise OptionError("the purity of a goal is not allowed", got=text, allowed="purity=X, 0 < X < 1")
-        return f"purity={purity:g}"
-    if text not in ("sdc1", "f1"):
-        raise OptionError("no such goal", got=text, allowed="sdc1, f1, purity=0.99")
-    return text
+    Weights whose scores are probabilities, with a threshold for each goal.
+
+    Detections are those of the network, before they are measured. True are the matches of the first SKA data challenge;
+    of networks that tell objects by their pixels those that match a true one of their class.
+    """
+
+    def __init__(self, options: CalibrateOptions) -> None:
+        self.options = options
+
+    def calibrate(
+        self,
+        weights: Checkpoint,
+        fields: Iterable[Field],
+        out: Path,
+        *,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Calibrated:
+        """
+        Write weights with thresholds and a table of probabilities in their card.
+
+        Parameters
+        ----------
+        weights
+            With their card; an earlier calibration is replaced.
+        fields
+            With parts that are kept for validation; they are taken, or made, when all else is known to be right.
+        out
+            FILE.safetensors.
+        overwrite
+            Replace what is there.
+        progress
+            Called as progress(stage, done, total).
+
+        Raises
+        ------
+        OptionError
+            The weights have no such goal, or do not look in several orientations.
+        UsageError
+            There is no such device, the fields are too few for a calibration, or no threshold reaches a goal.
+        OutputError
+            The file exists and `overwrite` is false, or cannot be written.
+        """
+        place = device_named(self.options.device)
+        detector = detector_of(weights)
+        kind = KnownMasks if isinstance(detector, MaskDetector) else KnownPoints
+        goals = self.options.goals or kind.goals[:1]
+        _refuse(weights.card, kind, goals, self.options.flips)
+        ways = 1 if kind is KnownMasks else self.options.flips or int(weights.card.settings.get("flips", 1))
+        net = detector.net()
+        load_into(net, weights)
+        net = net.to(place).eval()
+        with whole_file(out, overwrite=overwrite) as part:  # told before the work that it cannot be written
+            looked = list(fields)
+            known = _found(detector, net, looked, place, ways, progress)
+            made = _chosen(weights, known, looked, goals, ways)
+            write_checkpoint(part, weights.tensors, made.card)
+        return made
 
 
-def calibrate_weights(
-    weights: Checkpoint,
+def _refuse(card: Card, kind: type[Known], goals: Sequence[str], flips: int | None) -> None:
+    """Refuse what weights of this kind cannot be calibrated for."""
+    unknown = [goal for goal in goals if goal.partition("=")[0] not in kind.goals]
+    if unknown:
+        raise OptionError(
+            f"weights of the model {card.model} have no such goal",
+            got=unknown[0],
+            allowed=", ".join(each + ("=X" if each == "purity" else "") for each in kind.goals),
+        )
+    if kind is KnownMasks and flips not in (None, 1):
+        raise OptionError(
+            f"weights of the model {card.model} look in one orientation", got=f"flips={flips}", allowed="1"
+        )
+
+
+def _found(
+    detector: Detector,
+    net: torch.nn.Module,
     fields: Sequence[Field],
-    out: Path,
-    goals: Sequence[str] = ("sdc1",),
-    *,
-    flips: int | None = None,
-    device: str = "auto",
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Calibrated:
-    """
-    Write weights whose scores are probabilities, with a threshold for each goal.
-
-    Detections are those of the network, before they are measured; true ones are the matches of the first SKA data
-    challenge.
-
-    Parameters
-    ----------
-    weights
-        With their card; an earlier calibration is replaced.
-    fields
-        With parts that are kept for validation.
-    out
-        FILE.safetensors.
-    goals
-        What thresholds are for: ``sdc1``, ``f1`` or ``purity=X``; the first is the usual one.
-    flips
-        How many orientations of the fields the network looks at, then and later; as the weights say by default.
-    device
-        Where the network runs.
-    overwrite
-        Replace what is there.
-    progress
-        Called as progress(stage, done, total).
-
-    Raises
-    ------
-    OptionError
-        There is no such goal.
-    UsageError
-        The fields are too few for a calibration, or no threshold reaches a goal.
-    OutputError
-        The file exists and `overwrite` is false, or cannot be written.
-    """
-    wanted = list(dict.fromkeys(goal_of(each) for each in goals))
-    place = device_named(device)
-    ways = flips or int(weights.card.settings.get("flips", 1))
-    if ways not in FLIPS:
-        raise OptionError("no such number of orientations", got=ways, allowed=FLIPS)
-    detector = point_detector_of(weights, "calibrate")
-    net = detector.net()
-    load_into(net, weights)
-    net = net.to(place).eval()
-    with whole_file(out, overwrite=overwrite) as part:  # told before the work that it cannot be written
-        lists = []
-        for done, field in enumerate(fields, start=1):
+    place: torch.device,
+    ways: int,
+    progress: Progress | None,
+) -> Known:
+    """What the network finds in the fields."""
+    lists, parts = [], []
+    for done, field in enumerate(fields, start=1):
+        if isinstance(detector, MaskDetector):
+            parts.append(matched_in(objects_of_field(detector, net, field, place, LEAST_MASKS), field))
+        else:
             lists.append(Answers(field, find_in_field(detector, net, field, place, LEAST, ways)))
-            if progress is not None:
-                progress("sources", done, len(fields))
-        made = _chosen(weights.card, lists, wanted, ways)
-        write_checkpoint(part, weights.tensors, made.card)
-    return made
+        if progress is not None:
+            progress("sources", done, len(fields))
+    return KnownMasks(parts) if parts else KnownPoints(lists)
 
 
-def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: int) -> Calibrated:
+def _chosen(
+    weights: Checkpoint, known: Known, fields: Sequence[Field], goals: Sequence[str], flips: int
+) -> Calibrated:
     """The calibration and the thresholds that detections in known fields ask for."""
-    raws = [each.found.scores for each in lists]
+    card, raws, true = weights.card, known.raws, known.true
     raw = np.concatenate(raws)
-    earned = [earned_by(each) for each in lists]
-    true = np.concatenate([np.isfinite(each) for each in earned])
     if raw.size < FEWEST or true.all() or not true.any():
         raise UsageError(
             "the fields hold too little for a calibration",
@@ -168,16 +185,15 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: i
         )
     calibration = fitted(raw, true)
     scores = [calibration.scores(each) for each in raws]
-    thresholds = {
-        goal: threshold_for(goal, np.concatenate(scores), np.concatenate(earned), lists) for goal in goals
-    }
+    thresholds = {goal: known.threshold(goal, np.concatenate(scores)) for goal in goals}
     old = Calibration.of(card.settings)
-    before = numbers_at(lists, [old.scores(each) for each in raws], card.threshold)
-    after = {goal: numbers_at(lists, scores, threshold) for goal, threshold in thresholds.items()}
+    before = known.numbers([old.scores(each) for each in raws], card.threshold)
+    after = {goal: known.numbers(scores, threshold) for goal, threshold in thresholds.items()}
     errors = calibration_error(old.scores(raw), true), calibration_error(_left_out(raw, true, raws), true)
     chosen_on = {
         "goal": goals[0],
-        "fields": [str(each.field.facts.get("simulator") or each.field.name) for each in lists],
+        "weights": weights.checksum,
+        "fields": [told_of(each) for each in fields],
         "detections": int(raw.size),
         "true": int(true.sum()),
         "error_before": errors[0],
@@ -195,72 +211,10 @@ def _chosen(card: Card, lists: Sequence[Answers], goals: Sequence[str], flips: i
         "flips": flips,
         "calibrated_on": chosen_on,
     }
-    new = replace(card, settings=settings)
-    return Calibrated(new, before, after, thresholds, errors, int(raw.size), len(lists), _notes(card, lists))
-
-
-def earned_by(answers: Answers) -> Floats:
-    """What each detection earns in the challenge; NaN for one that matches nothing."""
-    earned = np.full(len(answers.found), np.nan)
-    told = answers.score(np.ones(len(earned), np.bool_))
-    if told is not None:
-        earned[told.matches.left] = told.points
-    return earned
-
-
-def threshold_for(goal: str, score: Floats, earned: Floats, lists: Sequence[Answers]) -> float:
-    """The threshold that a goal asks for, as it is written into a card.
-
-    Parameters
-    ----------
-    goal
-        ``sdc1``, ``f1`` or ``purity=X``.
-    score, earned
-        Of all detections; what a false one earned is NaN.
-    lists
-        These detections, field by field.
-    """
-    order = np.argsort(-score, kind="stable")
-    count = np.arange(1, score.size + 1)
-    true = np.isfinite(earned[order])
-    purity = np.cumsum(true) / count
-    if goal == "sdc1":
-        value = np.cumsum(np.where(true, earned[order], -1.0))
-    elif goal == "f1":
-        n_true = sum(int(each.bright.sum()) for each in lists)
-        bright = np.concatenate([_matches_bright(each) for each in lists])[order]
-        completeness = np.cumsum(bright) / max(n_true, 1)
-        value = purity * completeness / np.maximum(purity + completeness, 1e-12)
-    else:
-        least = float(goal.partition("=")[2])
-        needed = max(_SURE, math.ceil(1.0 / (1.0 - least) - 1e-6))
-        if needed > score.size:
-            raise UsageError(
-                "the fields hold too few detections to tell such a purity",
-                got=f"{goal}, {score.size} detections",
-                allowed=f"{needed} or more for it",
-                todo="give more fields, or ask for less",
-            )
-        enough = (purity >= least) & (count >= needed)
-        if not enough.any():
-            raise UsageError(
-                "no threshold reaches this purity on these fields",
-                got=goal,
-                allowed=f"up to {purity[needed - 1 :].max():.3f}",
-                todo="ask for less, or give more fields",
-            )
-        value = np.where(enough, count, 0)
-    lowest = score[order][int(np.argmax(value))]
-    return float(np.floor(lowest * 10**_DIGITS) / 10**_DIGITS)
-
-
-def _matches_bright(answers: Answers) -> NDArray[np.bool_]:
-    """Which detections match a true object that is bright."""
-    result = np.zeros(len(answers.found), np.bool_)
-    told = answers.score(np.ones(result.size, np.bool_))
-    if told is not None:
-        result[told.matches.left] = answers.bright[told.matches.right]
-    return result
+    return Calibrated(
+        replace(card, settings=settings), before, after, thresholds, known.shown, errors, int(raw.size),
+        len(fields), learnt_from(card, fields),
+    )  # fmt: skip
 
 
 def _left_out(raw: Floats, true: NDArray[np.bool_], raws: Sequence[Floats]) -> Floats:
@@ -276,19 +230,3 @@ def _left_out(raw: Floats, true: NDArray[np.bool_], raws: Sequence[Floats]) -> F
         elif mine.all():
             result = fitted(raw, true).scores(raw)
     return result
-
-
-def _notes(card: Card, lists: Sequence[Answers]) -> tuple[str, ...]:
-    """How the fields took part in the training."""
-    trained: list[Mapping[str, Any]] = list(card.training.get("fields", ()))
-    same = sum(any(_same(each.field.facts, one) for one in trained) for each in lists)
-    if not same:
-        return ()
-    return (f"{same} of {len(lists)} fields took part in the training, which flatters the weights",)
-
-
-def _same(facts: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
-    """Whether a field is one of a training: of the same options, or the same map."""
-    if "simulator" in plan:
-        return facts.get("simulator") == plan["simulator"] and facts.get("options") == plan.get("options")
-    return "map" in facts and facts["map"] == plan.get("map")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -16,10 +16,14 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE
 from skysift.find.neural.agreement import Agreement, fitted_agreement
 from skysift.find.neural.ensemble import EnsembleFinder
+from skysift.find.neural.eye import eye_of
+from skysift.find.neural.finder import NeuralFinder
 from skysift.find.neural.judge import Answers, numbers_at
 from skysift.find.neural.members import image_of
 from skysift.find.noise import measure_noise
-from skysift.flow.steps.calibrate import FEWEST, earned_by, goal_of, threshold_for
+from skysift.flow.steps.calibrate import FEWEST
+from skysift.flow.training.learnt import learnt_from, told_of
+from skysift.flow.training.thresholds import earned_by, threshold_for
 from skysift.io.output import whole_file
 from skysift.learn.fields import Field
 from skysift.sky.box import Box
@@ -47,6 +51,8 @@ class CalibratedEnsemble:
         Numbers of the ensemble.
     n_found, n_fields
         Detections and fields that it rests on.
+    notes
+        What one should know about the fields, of each network.
     """
 
     agreement: Agreement
@@ -54,11 +60,12 @@ class CalibratedEnsemble:
     together: Mapping[str, float]
     n_found: int
     n_fields: int
+    notes: tuple[str, ...]
 
 
 def calibrate_ensemble(
     finder: EnsembleFinder,
-    fields: Sequence[Field],
+    fields: Iterable[Field],
     out: Path,
     goal: str = "sdc1",
     *,
@@ -73,7 +80,7 @@ def calibrate_ensemble(
     finder
         The ensemble.
     fields
-        With parts that are kept for validation.
+        With parts that are kept for validation; they are taken, or made, when all else is known to be right.
     out
         FILE.json.
     goal
@@ -90,11 +97,11 @@ def calibrate_ensemble(
     OutputError
         The file exists and `overwrite` is false, or cannot be written.
     """
-    goal = goal_of(goal)
     names, law = finder.names(), finder.agreement()
     with whole_file(out, overwrite=overwrite) as part:
         lists, told, own = [], [], []
-        for done, field in enumerate(fields, start=1):
+        looked = list(fields)
+        for done, field in enumerate(looked, start=1):
             image = image_of(field)
             noise = measure_noise(image, finder.options)
             joined, said, parts = finder.joined(image, noise, ALONE, law)
@@ -105,7 +112,7 @@ def calibrate_ensemble(
                 [Answers(field, each.detections.select(_inside(each.detections, field))) for each in parts]
             )
             if progress is not None:
-                progress("sources", done, len(fields))
+                progress("sources", done, len(looked))
         every = np.concatenate(told)
         earned = [earned_by(each) for each in lists]
         true = np.concatenate([np.isfinite(each) for each in earned])
@@ -125,7 +132,7 @@ def calibrate_ensemble(
         alone = {name: _alone(goal, [each[k] for each in own]) for k, name in enumerate(names)}
         facts = {
             "goal": goal,
-            "fields": [str(each.field.facts.get("simulator") or each.field.name) for each in lists],
+            "fields": [told_of(each) for each in looked],
             "detections": len(true),
             "true": int(true.sum()),
             "numbers": {key: float(value) for key, value in together.items()},
@@ -136,7 +143,9 @@ def calibrate_ensemble(
         }
         made = replace(made, threshold=threshold, facts=facts)
         part.write_text(json.dumps(made.to_dict(), indent=1) + "\n", encoding="utf-8")
-    return CalibratedEnsemble(made, alone, together, len(true), len(lists))
+    cards = [eye_of(each.options).weights.card for each in finder.members if isinstance(each, NeuralFinder)]
+    notes = dict.fromkeys(f"{card.name}: {note}" for card in cards for note in learnt_from(card, looked))
+    return CalibratedEnsemble(made, alone, together, len(true), len(lists), tuple(notes))
 
 
 def _inside(found: Detections, field: Field) -> NDArray[np.bool_]:

@@ -1,21 +1,29 @@
-"""`evaluate_weights`: weights on labelled fields, by the scorers that judge every catalogue: reports and their page."""
+"""`EvaluateStep`: weights on labelled fields, by the scorers that judge every catalogue: reports and their page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from skysift.base.errors import DataError
 from skysift.base.registry import Registry
 from skysift.find.neural.calibration import Calibration
+from skysift.find.neural.detector import Detector
 from skysift.find.neural.judge import LEAST
-from skysift.find.neural.known import point_detector_of
+from skysift.find.neural.known import detector_of
+from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.sides import sides_of
 from skysift.flow.products import refuse_earlier
 from skysift.flow.steps.score import Side, write_scores
-from skysift.learn.checkpoint import Checkpoint, load_into
+from skysift.flow.training.learnt import learnt_from, told_of
+from skysift.flow.training.mask_report import mask_report
+from skysift.flow.training.options import EvaluateOptions
+from skysift.learn.checkpoint import Card, Checkpoint, load_into
 from skysift.learn.device import device_named
 from skysift.learn.fields import Field
 from skysift.score.scorer import Report
@@ -23,7 +31,7 @@ from skysift.score.several import menus_of
 from skysift.sky.table import Table
 from skysift.sky.truth import SPURIOUS
 
-__all__ = ["SCORERS", "Evaluated", "evaluate_weights"]
+__all__ = ["SCORERS", "EvaluateStep", "Evaluated"]
 
 SCORERS = ("counts", "classes", "sdc1")
 _SET = {"sdc1": {"whole": True, "frequency": "1400MHz"}}
@@ -42,74 +50,100 @@ class Evaluated:
         The score below which sources were left out.
     n_fields
         Fields that were looked at.
+    notes
+        What one should know about the fields.
     """
 
     reports: tuple[Report, ...]
     threshold: float
     n_fields: int
+    notes: tuple[str, ...]
 
 
-def evaluate_weights(
-    weights: Checkpoint,
-    fields: Sequence[Field],
-    out: Path,
-    sides: Sequence[Side] = (),
-    *,
-    device: str = "auto",
-    threshold: float | None = None,
-    overwrite: bool = False,
-) -> Evaluated:
-    """
-    Reports of weights, written as a page, tables and figures like those of ``skysift score``.
+class EvaluateStep:
+    """Weights on labelled fields: reports, written as a page, tables and figures like those of ``skysift score``."""
 
-    Parameters
-    ----------
-    weights
-        With their card.
-    fields
-        With parts that are kept for validation (`skysift.flow.training.labelled_fields`).
-    out
-        The folder; made where it is missing.
-    sides
-        Where weights and fields were read from.
-    device
-        Where the network runs.
-    threshold
-        Score below which sources are left out; as the weights were calibrated where not given.
-    overwrite
-        Whether the reports of an earlier run are replaced.
+    def __init__(self, options: EvaluateOptions) -> None:
+        self.options = options
 
-    Raises
-    ------
-    DataError
-        The weights are of a model that no finder looks through, or there is nothing to be found in the fields.
-    OutputError
-        The folder holds earlier products and `overwrite` is off.
-    """
-    refuse_earlier(out, overwrite=overwrite)
-    least = weights.card.threshold if threshold is None else threshold
-    detector = point_detector_of(weights, "evaluate")
-    net = detector.net()
-    load_into(net, weights)
-    place = device_named(device)
-    calibration, flips = Calibration.of(weights.card.settings), int(weights.card.settings.get("flips", 1))
+    def evaluate(
+        self,
+        weights: Checkpoint,
+        fields: Iterable[Field],
+        out: Path,
+        sides: Sequence[Side] = (),
+        *,
+        overwrite: bool = False,
+    ) -> Evaluated:
+        """
+        The reports of weights.
+
+        Parameters
+        ----------
+        weights
+            With their card.
+        fields
+            With parts that are kept for validation (`skysift.flow.training.labelled_fields`); they are taken, or made,
+            when all else is known to be right.
+        out
+            The folder; made where it is missing.
+        sides
+            Where weights and fields were read from.
+        overwrite
+            Whether the reports of an earlier run are replaced.
+
+        Raises
+        ------
+        DataError
+            The weights are of a model that no finder looks through, or there is nothing to be found in the fields.
+        UsageError
+            There is no such device.
+        OutputError
+            The folder holds earlier products and `overwrite` is off.
+        """
+        refuse_earlier(out, overwrite=overwrite)
+        card, place = weights.card, device_named(self.options.device)
+        least = card.threshold if self.options.threshold is None else self.options.threshold
+        detector = detector_of(weights)
+        net = detector.net()
+        load_into(net, weights)
+        net = net.to(place).eval()
+        looked = list(fields)
+        notes = learnt_from(card, looked)
+        if isinstance(detector, MaskDetector):
+            law = Calibration.of(card.settings)
+            made = [mask_report(detector, net, looked, place, law, least)]
+        else:
+            made = _point_reports(detector, net, looked, place, card, least)
+        told = f"Finds of {card.name} with a score of {least:g} or more in {len(looked)} fields. "
+        reports = [replace(each, rule=told + each.rule, notes=(*each.notes, *notes)) for each in made]
+        facts = {
+            "weights": card.name, "fields": [told_of(each) for each in looked], "device": str(place), "threshold": least,
+        }  # fmt: skip
+        write_scores(reports, out, sides, facts=facts, overwrite=overwrite)
+        return Evaluated(tuple(reports), least, len(looked), notes)
+
+
+def _point_reports(
+    detector: Detector, net: nn.Module, fields: Sequence[Field], place: torch.device, card: Card, least: float
+) -> list[Report]:
+    """The reports of the scorers about sources by place and shape."""
+    calibration, flips = Calibration.of(card.settings), int(card.settings.get("flips", 1))
     lowest = min(LEAST, calibration.raw_of(least))
-    found, truth = sides_of(detector, net.to(place).eval(), fields, place, lowest, flips)
+    found, truth = sides_of(detector, net, fields, place, lowest, flips)
     found = replace(found, sources=_with_scores(found.sources, calibration))
     if not truth.real.any():
         raise DataError("the fields have no object to be found", got=f"{len(truth)} artefacts")
     kept = found.select(found.sources["score"] >= least)
     real, sure = (each.select(each.sources["class"] != SPURIOUS) for each in (found, kept))
-    told = f"Sources of {weights.card.name} with a score of {least:g} or more in {len(fields)} fields. "
     reports = []
     for name, menu in menus_of(SCORERS, _SET).items():
         scorer = Registry[Any]("scorer").load(name)(menu)
         report: Report = scorer.score(kept if name == "classes" else sure, truth)
         if name == "classes":
             report = _calibrated(report, scorer.score(real, truth))
-        reports.append(replace(report, rule=told + report.rule))
-    write_scores(reports, out, sides, overwrite=overwrite)
-    return Evaluated(tuple(reports), least, len(fields))
+        reports.append(report)
+    return reports
 
 
 def _with_scores(table: Table, calibration: Calibration) -> Table:

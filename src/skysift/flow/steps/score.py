@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import skysift
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write_manifest, writing
 from skysift.flow.report_page import Figure, page_of, page_of_runs, plan_of
 from skysift.score.scorer import Report, ReportTable, reports_to_json
 from skysift.sky.schema import TABLES
@@ -54,7 +55,12 @@ class Side:
 
 
 def write_scores(
-    reports: Sequence[Report], out: Path, sides: Sequence[Side] = (), *, overwrite: bool = False
+    reports: Sequence[Report],
+    out: Path,
+    sides: Sequence[Side] = (),
+    *,
+    facts: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> tuple[Path, ...]:
     """The files written: ``report.json``, a CSV a table, a PNG a figure, ``report.html`` and ``manifest.json``.
 
@@ -68,6 +74,8 @@ def write_scores(
         The folder; made where it is missing.
     sides
         Where catalogue and truth were read from.
+    facts
+        What else the manifest tells.
     overwrite
         Whether the reports of an earlier run are replaced, on success.
 
@@ -93,7 +101,9 @@ def write_scores(
         tuple(record for side in sides for record in side.records()),
         tuple(dict.fromkeys(note for report in reports for note in report.notes)),
     )
-    manifest = Manifest(told, names[:-1], started=started, versions=library_versions())
+    manifest = Manifest(
+        told, names[:-1], started=started, facts=dict(facts or {}), versions=library_versions()
+    )
     with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
         folder.path(REPORTS).write_text(reports_to_json(reports) + "\n", encoding="utf-8")
         for name, table in tables.items():
@@ -105,7 +115,7 @@ def write_scores(
             figures[kind].append(figure)
             folder.path(name).write_bytes(png_bytes(figure))
         folder.path(PAGE).write_text(page_of(reports, figures, told, started), encoding="utf-8")
-        _write_manifest(manifest, folder, names[:-1])
+        write_manifest(manifest, folder)
         folder.commit()
     return tuple(out / name for name in names)
 
@@ -142,7 +152,7 @@ def write_comparison(
         text = json.dumps(comparison_json(runs), indent=2, allow_nan=False)
         folder.path(COMPARISON).write_text(text + "\n", encoding="utf-8")
         folder.path(COMPARISON_PAGE).write_text(page_of_runs(runs, started), encoding="utf-8")
-        _write_manifest(manifest, folder, names[:-1])
+        write_manifest(manifest, folder)
         folder.commit()
     return tuple(out / name for name in names)
 
@@ -158,17 +168,6 @@ def comparison_json(
                 known = value if math.isfinite(value) else None
                 result.setdefault(kind, {}).setdefault(name, {})[run] = known
     return result
-
-
-def _write_manifest(manifest: Manifest, folder: ProductFolder, names: Sequence[str]) -> None:
-    content = manifest.to_dict()
-    content["outputs"] = [
-        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-        for name in names
-    ]
-    folder.path(MANIFEST).write_text(
-        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
 
 
 def png_bytes(figure: Figure) -> bytes:

@@ -128,6 +128,7 @@ def train_products(
         if fresh and work.exists():
             shutil.rmtree(work)
         fields = make_fields(recipe.plans, recipe.noise, work / "fields", Crew(workers, progress=progress))
+        training = {**training, "fields": _with_checksums(training["fields"], fields)}
         _refuse_blank(fields, recipe.selection)
         seconds = {"fields": time.perf_counter() - clock}
         if threads is not None:
@@ -179,6 +180,15 @@ def train_products(
         folder.commit()
         shutil.rmtree(work, ignore_errors=True)
     return TrainedModel(out, card, manifest, trained, before, improved)
+
+
+def _with_checksums(plans: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> list[dict[str, Any]]:
+    """What fields are, with the checksums of their files: names alone do not tell which map was trained on."""
+    read = [field.facts.get("checksums") for field in fields]
+    return [
+        {**plan, **({"checksums": dict(each)} if each else {})}
+        for plan, each in zip(plans, read, strict=True)
+    ]
 
 
 def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:

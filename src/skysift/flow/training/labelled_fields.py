@@ -24,6 +24,7 @@ def held_fields(
     crew: Crew,
     *,
     labels: Path | None = None,
+    classes: Mapping[str, str] | None = None,
     changes: Mapping[str, str] | None = None,
 ) -> list[Field]:
     """
@@ -39,6 +40,8 @@ def held_fields(
         Who makes them.
     labels
         What is on the map.
+    classes
+        What names of classes in the labels mean.
     changes
         Of the recipe, such as ``train.random_seed`` -> "2", which draws other skies.
 
@@ -52,6 +55,8 @@ def held_fields(
     recipe = path.suffix in _RECIPES
     if labels is not None and (recipe or path.is_dir()):
         raise UsageError("--labels goes with a map", got=path, todo="leave it out: the fields have labels")
+    if classes and labels is None:
+        raise UsageError("--class goes with --labels", got=path, todo="write it in the recipe, beside `map`")
     if changes and not recipe:
         raise UsageError("--set goes with a recipe", got=path, allowed="RECIPE.yaml")
     if recipe:
@@ -77,5 +82,5 @@ def held_fields(
         )
     if not labels.exists():
         raise UsageError("there are no such labels", got=labels)
-    plan = FieldPlan(path.name, map=str(path), labels=str(labels), held=1.0)
+    plan = FieldPlan(path.name, map=str(path), labels=str(labels), classes=classes or {}, held=1.0)
     return make_fields((plan,), NoiseOptions(), work, crew)

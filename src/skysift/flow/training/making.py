@@ -52,8 +52,13 @@ def make_fields(plans: tuple[FieldPlan, ...], noise: NoiseOptions, folder: Path,
 
 def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
     """The folder of a field."""
-    files = [checksum(each) for each in plan.files]
-    decides = {**plan.to_dict(), "files": files, "noise": noise.to_dict(), "version": __version__}
+    checksums = {what: checksum(each) for what, each in plan.named_files.items()}
+    decides = {
+        **plan.to_dict(),
+        "files": list(checksums.values()),
+        "noise": noise.to_dict(),
+        "version": __version__,
+    }
     place = folder / hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     try:
         read_field(place)
@@ -81,7 +86,7 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
         made, notes = replace(made, labels=labels), (*notes, *said)
     for note in notes:
         warnings.warn(note, SkysiftWarning, stacklevel=2)
-    write_field(place, replace(made, facts={**plan.to_dict(), "notes": list(notes)}))
+    write_field(place, replace(made, facts={**plan.to_dict(), "checksums": checksums, "notes": list(notes)}))
     return place
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from skysift.base.options import Options, option
-from skysift.find.neural.options import EyeOptions
+from skysift.find.neural.options import EyeOptions, Flips
+from skysift.flow.training.goals import goal_of
 from skysift.measure.options import NoiseOptions
 
-__all__ = ["CandidatesOptions", "FieldsOptions", "RecipeOptions"]
+__all__ = ["CalibrateOptions", "CandidatesOptions", "EvaluateOptions", "FieldsOptions", "RecipeOptions"]
 
 
 class FieldsOptions(Options):
@@ -153,3 +154,38 @@ class CandidatesOptions(EyeOptions, NoiseOptions):
     shown: int = option(
         200, at_least=1, doc="Candidates of each kind on the page, those that tell most first."
     )
+
+
+_DEVICE = "Where the network runs: auto, cpu, cuda or cuda:N."
+
+
+class CalibrateOptions(Options):
+    """What thresholds are chosen for, and how the network looks."""
+
+    goals: tuple[str, ...] = option(
+        (),
+        doc="sdc1 (points of the first SKA data challenge), f1 or purity=0.99; the first is the usual one. Where none is "
+        "given sdc1, and f1 for networks that tell objects by their pixels.",
+    )
+    flips: Flips | None = option(
+        None,
+        doc="Orientations of the fields that the network looks at, then and later; null: as the weights say, usually 1.",
+    )
+    device: str = option("auto", doc=_DEVICE)
+
+    @field_validator("goals")
+    @classmethod
+    def _are_goals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(goal_of(each) for each in value))
+
+
+class EvaluateOptions(Options):
+    """Of what finds weights are judged."""
+
+    threshold: float | None = option(
+        None,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Finds with a lower score are left out; null: as the weights were calibrated.",
+    )
+    device: str = option("auto", doc=_DEVICE)

@@ -58,9 +58,15 @@ class FieldPlan:
     corrections: str = ""
 
     @property
+    def named_files(self) -> dict[str, Path]:
+        """The files it is made from, by what they are: ``map``, ``labels``, ``corrections``."""
+        told = {"map": self.map, "labels": self.labels, "corrections": self.corrections}
+        return {name: Path(each) for name, each in told.items() if each}
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files it is made from."""
-        return tuple(Path(each) for each in (self.map, self.labels, self.corrections) if each)
+        return tuple(self.named_files.values())
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the field, JSON-safe."""
