@@ -12,11 +12,11 @@ from skysift.find.extended.coarse import block_noise
 from skysift.find.neural import maskfinder
 from skysift.find.neural.eye import Eye
 from skysift.find.neural.inputs import channels, conditions
-from skysift.find.neural.levels import binned, levels_of, objects_in, quiet_of, windows_on
+from skysift.find.neural.levels import SEEN_RAW, binned, levels_of, objects_in, quiet_of, windows_on
 from skysift.find.neural.maskfinder import MaskFinder, owned
 from skysift.find.neural.masks import MASK_RAW, MaskDetector, as_masks, from_prints, no_masks
 from skysift.find.neural.options import MaskOptions, UnetOptions
-from skysift.find.neural.overlaps import mended, overlaps, without_double_masks
+from skysift.find.neural.overlaps import lying_on, mended, overlaps, without_double_masks
 from skysift.find.noise import measure_noise
 from skysift.find.run import search
 from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
@@ -30,8 +30,8 @@ COMPACT, EXTENDED = CLASSES.index("compact"), CLASSES.index("extended")
 BEAM = (4.0, 4.0, 0.0)
 
 
-def drawn(planes, kinds=None, scores=None, cut=None, large=None):
-    """Objects from planes of true and false, which may overlap."""
+def drawn(planes, kinds=None, scores=None, windows=None, **given):
+    """Objects from planes of true and false, which may overlap; all seen whole in windows of their own, if not told."""
     n = len(planes)
     runs = [
         np.stack([j, i, i + 1, np.full(len(j), k)])
@@ -43,8 +43,10 @@ def drawn(planes, kinds=None, scores=None, cut=None, large=None):
         np.full(n, EXTENDED) if kinds is None else np.array(kinds), np.ones(n),
         np.linspace(0.9, 0.5, n) if scores is None else np.array(scores),
     )  # fmt: skip
-    more = {"cut": np.zeros(n) if cut is None else np.array(cut, float),
-            "large": np.zeros(n) if large is None else np.array(large, float)}  # fmt: skip
+    more = {name: np.zeros(n) for name in SEEN_RAW} | {"own": np.ones(n)}
+    more |= {name: np.array(each, float) for name, each in given.items()}
+    if windows is not None:
+        more |= dict(zip(SEEN_RAW[3:], np.array(windows, float).T, strict=True))
     return Detections(found.boxes, found.scores, found.footprints, {**found.raw, **more})
 
 
@@ -104,8 +106,70 @@ def test_what_only_a_coarse_level_sees_whole_comes_first():
 
 def test_pieces_that_windows_cut_are_mended():
     planes = [plane(10, 14, 0, 40), plane(10, 14, 30, 70), plane(10, 14, 35, 50), plane(50, 55, 0, 5)]
-    whole = mended(drawn(planes, cut=[1, 1, 0, 1]))
+    one, other = (0, 60, 0, 40), (0, 60, 30, 70)
+    whole = mended(drawn(planes, windows=[one, other, other, one], cut=[1, 1, 0, 1]))
     assert sorted(whole.boxes.tolist()) == [[10, 14, 0, 70], [10, 14, 35, 50], [50, 55, 0, 5]]
+    # what one window sees whole and another cuts
+    whole = mended(drawn([plane(10, 14, 20, 40), plane(10, 14, 20, 60)], windows=[one, other], cut=[1, 0]))
+    assert whole.boxes.tolist() == [[10, 14, 20, 60]]
+
+
+def test_cut_objects_that_share_a_few_pixels_stay_two():
+    one, other = (0, 60, 0, 40), (0, 60, 30, 80)
+    touching = [plane(10, 20, 0, 40), plane(19, 30, 30, 80)]  # they share a row of what both windows see
+    assert len(mended(drawn(touching, windows=[one, other], cut=[1, 1]))) == 2
+    assert len(mended(drawn([plane(10, 20, 0, 40)] * 2, windows=[one, one], cut=[1, 1]))) == 2
+    mixed = [plane(10, 20, 0, 40), plane(10, 20, 30, 80)]
+    assert len(mended(drawn(mixed, [EXTENDED, COMPACT], windows=[one, other], cut=[1, 1]))) == 2
+    forked = [plane(10, 14, 0, 40), plane(20, 24, 0, 40), plane(10, 24, 30, 80)]
+    forked[2][14:20, 30:50] = False  # two arms in one window, the fork in the other
+    assert len(mended(drawn(forked, windows=[one, one, other], cut=[1, 1, 1]))) == 1
+
+
+def test_an_object_is_that_of_the_window_of_its_centre_but_windows_need_not_agree():
+    windows = [(0, 60, 0, 45), (0, 60, 35, 80)]
+    planes = [plane(10, 30, 20, 50), plane(10, 30, 22, 52)]
+    both = without_double_masks(drawn(planes, scores=[0.6, 0.9], windows=windows, own=[1, 0]))
+    assert both.scores.tolist() == [0.6]  # another window, though it is surer, does not tell
+    neither = without_double_masks(drawn(planes, scores=[0.6, 0.9], windows=windows, own=[0, 0]))
+    assert neither.scores.tolist() == [0.9]  # each says that it is the other's
+    assert len(without_double_masks(drawn(planes[:1], windows=windows[:1], own=[0]))) == 0
+    lone = drawn(
+        [plane(10, 30, 20, 50), plane(10, 40, 20, 60)], windows=windows, own=[1, 0], scores=[0.5, 0.9]
+    )
+    assert without_double_masks(lone).area.tolist() == [600]
+
+
+def test_classes_that_are_left_out_hide_no_other_object():
+    spurious = CLASSES.index("spurious")
+    planes = [plane(5, 55, 5, 75), plane(10, 30, 10, 40), plane(35, 50, 50, 70)]
+    kinds = [spurious, EXTENDED, COMPACT]
+    found = drawn(planes, kinds, scores=[0.95, 0.7, 0.6], large=[1, 0, 0])
+    every = without_double_masks(found)
+    assert every["class"].tolist() == [spurious, COMPACT]
+    some = without_double_masks(found, np.array([False, True, True]))
+    assert some["class"].tolist() == [EXTENDED, COMPACT]
+    # the same object: its class is that of the surest mask
+    same = [plane(10, 30, 10, 40), plane(10, 30, 12, 42)]
+    for scores, left in (([0.9, 0.6], []), ([0.6, 0.9], [COMPACT])):
+        two = drawn(same, [spurious, COMPACT], scores=scores, large=[1, 0])
+        assert without_double_masks(two, np.array([False, True]))["class"].tolist() == left
+
+
+def test_what_small_objects_lie_on():
+    disc = plane(10, 50, 10, 50)
+    pair, edge, beside = (
+        [plane(20, 26, 20, 26), plane(20, 26, 26, 32)],
+        plane(30, 36, 46, 52),
+        plane(20, 26, 60, 66),
+    )
+    small = [*pair, edge, beside]
+    disc &= ~np.logical_or.reduce(small)
+    on = lying_on(drawn(small), drawn([plane(0, 3, 0, 9), disc]), disc.shape)
+    assert on.tolist() == [1, 1, 1, -1]
+    corner = plane(0, 4, 0, 4)
+    assert lying_on(drawn([corner]), drawn([plane(0, 9, 0, 9) & ~corner]), disc.shape).tolist() == [0]
+    assert lying_on(drawn([corner]), drawn([disc]).select([]), disc.shape).tolist() == [-1]
 
 
 def test_no_two_objects_share_a_pixel_in_the_end():
@@ -178,18 +242,85 @@ class Bright(MaskDetector):
 def test_a_window_of_a_level_tells_objects_in_pixels_of_the_map(factor):
     z = np.zeros((700, 900), np.float32)
     z[400:420, 600:640], z[100:104, 700:704] = 8.0, 9.0
+    z[500:540, 100:180] = 7.0
+    z[520, 140], z[610, 110] = 7.5, 4.9
     fine, coarse = levels_of((1, 2), 64, np.ones((1, 1)))
     level = fine if factor == 1 else coarse
-    parts = [
-        objects_in(core, level, Bright(), lambda inputs: np.zeros((1, 1, 1, 1), np.float32),
+    found = without_double_masks(seen_on(z, level, Bright()))
+    told = sorted(zip(map(tuple, found.boxes.tolist()), found["snr"].tolist(), strict=True))
+    wide = ((500, 540, 100, 180), 7.5)  # whichever level: the brightest pixel of the map, in its noise
+    if factor == 1:
+        assert told == [
+            ((100, 104, 700, 704), 9.0),
+            ((400, 420, 600, 640), 8.0),
+            wide,
+            ((610, 611, 110, 111), pytest.approx(4.9)),
+        ]
+    else:
+        assert told == [wide]  # what is narrower than 48 pixels is left to the finer level
+        assert (found["x"][0], found["y"][0]) == (139.5, 519.5)
+        assert found["large"].tolist() == [0.0]
+
+
+# -- seams
+
+
+class Known(Bright):
+    """What hangs together above 4 sigma, whose centre is at its brightest pixel, moved by some pixels."""
+
+    def __init__(self, off=(0.0, 0.0), from_middle=0.0):
+        self.off, self.from_middle = off, from_middle
+
+    def found(self, answer, z, beam, least):
+        found = super().found(answer, z, beam, least)
+        labels, n = ndimage.label(np.nan_to_num(z) > 4.0, structure=np.ones((3, 3)))
+        at = np.array(ndimage.maximum_position(z, labels, np.arange(1, n + 1)), float).reshape(n, 2)
+        away = self.from_middle * np.sign(at - 0.5 * (z.shape[0] - 1)) + np.array(self.off)
+        raw = {**found.raw, "y": at[:, 0] + away[:, 0], "x": at[:, 1] + away[:, 1]}
+        return Detections(found.boxes, found.scores, found.footprints, raw)
+
+
+def seen_on(z, level, detector, seams=64):
+    return Detections.concat([
+        objects_in(core, level, detector, lambda inputs: np.zeros((1, 1, 1, 1), np.float32),
                    lambda box: z[box.slices()], z.shape, np.array([3.0, 0.0, 3.0]), 0.5)
-        for core in windows_on(level, z.shape, 64)
-    ]  # fmt: skip
-    found = Detections.concat(parts)
-    wide = found.select(found["snr"] < 20.0 / factor if factor == 1 else found["snr"] > 0)
-    boxes = {tuple(each) for each in wide.boxes.tolist()}
-    assert (400, 420, 600, 640) in boxes or factor == 2  # 40 pixels are left to the finer level
-    assert ((100, 104, 700, 704) in boxes) == (factor == 1)
+        for core in windows_on(level, z.shape, seams)
+    ])  # fmt: skip
+
+
+SEAM = 384  # where the cores of two windows meet
+
+
+@pytest.mark.parametrize("first", [SEAM - 30, SEAM - 60, SEAM - 100, 150])
+def test_an_object_on_a_seam_is_the_one_that_a_single_window_sees(first):
+    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    z = np.zeros((500, 900), np.float32)
+    z[200:206, first : first + 180] = 8.0
+    z[203, first + 10] = 30.0  # a head, which the centre is told at
+    parts = seen_on(z, level, Known())
+    found = without_double_masks(mended(parts))
+    assert found.boxes.tolist() == [[200, 206, first, first + 180]]
+    assert found["snr"].tolist() == [30.0]
+    assert found["x"].tolist() == [first + 10.0]
+
+
+@pytest.mark.parametrize("moved", [10.0, -10.0])
+def test_windows_that_tell_the_centre_differently_tell_one_object(moved):
+    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    z = np.zeros((500, 900), np.float32)
+    z[200:240, SEAM - 20 : SEAM + 20] = 8.0
+    z[220, SEAM - 1 : SEAM + 1] = 9.0
+    found = without_double_masks(mended(seen_on(z, level, Known(from_middle=moved))))
+    assert found.boxes.tolist() == [[200, 240, SEAM - 20, SEAM + 20]]
+
+
+def test_an_object_whose_centre_is_beyond_the_map_is_told():
+    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    z = np.zeros((500, 600), np.float32)
+    z[200:230, :20], z[480:, 560:] = 8.0, 8.0
+    for off in ((0.0, -15.0), (40.0, 60.0)):
+        found = without_double_masks(mended(seen_on(z, level, Known(off))))
+        assert sorted(found.boxes.tolist()) == [[200, 230, 0, 20], [480, 500, 560, 600]]
 
 
 # -- the finder
@@ -254,6 +385,61 @@ def test_objects_larger_than_windows_and_tiles_are_one_source(bright_finder, sky
     labels = finding.read("labels", Box.of(image.shape))
     count = np.bincount(labels.ravel(), minlength=len(sources) + 1)[1:]
     assert (count > 0).all()
+
+
+class Layered(Bright):
+    """A disc and what is brighter than 25 sigma on top of it, as footprints that overlap or as a plane of labels."""
+
+    def __init__(self, overlap):
+        self.overlap = overlap
+
+    def found(self, answer, z, beam, least):
+        seen = np.nan_to_num(z)
+        disc, n_discs = ndimage.label(seen > 4.0, structure=np.ones((3, 3)))
+        top, n_tops = ndimage.label(
+            ndimage.binary_dilation(seen > 25.0, iterations=2), structure=np.ones((3, 3))
+        )
+        area = np.bincount(disc.ravel(), minlength=n_discs + 1)
+        disc = np.where(area[disc] > 800, disc, 0)
+        tops = top * (top > 0)
+        if not self.overlap:
+            disc = np.where(tops > 0, 0, disc)
+        kept = [k for k in range(1, n_discs + 1) if (disc == k).any()]
+        planes = [disc == k for k in kept] + [tops == k for k in range(1, n_tops + 1)]
+        if not planes:
+            return no_masks()
+        kinds = np.array([EXTENDED] * len(kept) + [COMPACT] * n_tops)
+        runs = [np.stack([j, i, i + 1, np.full(len(j), k)])
+                for k, each in enumerate(planes) for j, i in [np.nonzero(each)]]  # fmt: skip
+        return from_prints(
+            Footprints(*np.concatenate(runs, axis=1)), z, kinds, np.ones(len(kinds)), np.full(len(kinds), 0.9)
+        )
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_the_flux_of_an_extended_source_goes_on_below_what_lies_on_it(bright_finder, monkeypatch, overlap):
+    shape, area = (300, 320), 2.0 * np.pi * (4.0 / 2.3548) ** 2
+    data = skies.paint(shape, BEAM, rms=RMS, seed=8)[0]
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    disc = ndimage.gaussian_filter((np.hypot(y - 150, x - 160) < 24).astype(float), 1.7)
+    data = data + 9.0 * RMS * disc
+    tops = [(150.0, 160.0, 90.0), (140.0, 172.0, 70.0), (162.0, 150.0, 110.0)]
+    for at_y, at_x, peak in tops:
+        data += peak * RMS * np.exp(-0.5 * ((y - at_y) ** 2 + (x - at_x) ** 2) / (4.0 / 2.3548) ** 2)
+    finder = bright_finder(MaskOptions(threshold=0.5))
+    eye = finder.eye()
+    eye = Eye(eye.weights, Layered(overlap), eye.run)
+    monkeypatch.setattr(maskfinder, "eye_of", lambda options, checksum=None: eye)
+    monkeypatch.setattr(MaskFinder, "eye", lambda self: eye)
+    sources = search(images.image(data, BEAM, centre=(80.0, 30.0)), finder, name="masks").catalogue.sources
+    wide = sources["structure"] == "E"
+    assert wide.sum() == 1
+    assert (~wide).sum() == 3
+    true = 9.0 * RMS * disc.sum() / area
+    assert sources["flux"][wide][0] / true == pytest.approx(1.0, abs=0.03)
+    for at_y, at_x, peak in tops:
+        row = np.flatnonzero(~wide & (np.hypot(sources["x"] - at_x, sources["y"] - at_y) < 1.0))
+        assert sources["flux"][row] == pytest.approx([peak * RMS], rel=0.05)
 
 
 def test_one_level_alone_takes_all(bright_finder, sky):

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.find.extended.coarse import block_noise
-from skysift.find.neural.masks import MaskDetector
+from skysift.find.neural.masks import MaskDetector, peaks_of
 from skysift.find.neural.windows import WINDOW, seen_in, windows_of
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 
-__all__ = ["Level", "binned", "levels_of", "objects_in", "quiet_of", "windows_on"]
+__all__ = ["SEEN_RAW", "Level", "binned", "levels_of", "nothing_seen", "objects_in", "quiet_of", "windows_on"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
+
+SEEN_RAW = ("own", "cut", "large", "top", "bottom", "left", "right")
+"""What is told of an object besides: whether its centre is in the core of its window (or a little beyond), whether the
+border of the window cuts it, whether no finer level can see it whole (0 or 1); and the window, in pixels of the map."""
 
 SLACK = 4.0  # pixels beyond the core of a window: two windows may tell the centre of an object a little apart
 SEEN = 1.5  # margins: the widest object that a level is trusted with
@@ -126,12 +130,16 @@ def objects_in(
     read: Callable[[Box], Pixels], shape: tuple[int, int], beam: Floats, least: float,
 ) -> Detections:  # fmt: skip
     """
-    The objects of a window on a level, in pixels of the map, with the raw parameters ``cut`` and ``large`` (0 or 1).
+    The objects of a window on a level, in pixels of the map, with the raw parameters `SEEN_RAW`.
+
+    Their signal to noise is that of the brightest pixel of the map itself, on whatever level they are seen.
 
     Parameters
     ----------
     core
-        In pixels of the level; objects whose centre lies in it are told, and a little beyond.
+        In pixels of the level. What has its centre or a part there is told: windows may tell the centre of an object
+        differently, and one may see whole what the border of another cuts. A centre beyond the map counts as one at its
+        border.
     level
         How the map is binned.
     detector, run
@@ -149,33 +157,51 @@ def objects_in(
     whole = Box.of(shape)
     small = _binned_shape(shape, factor)
 
+    seen: list[tuple[Box, Pixels]] = []
+
     def coarse(box: Box) -> Pixels:
         wide = Box(*(factor * each for each in (box.y0, box.y1, box.x0, box.x1))).intersect(whole)
-        return binned(read(wide), factor, level.quiet)
+        seen.append((wide, read(wide)))
+        return binned(seen[-1][1], factor, level.quiet)
 
     found = seen_in(core, detector, run, coarse, small, beam / factor**2, least)
     window = core.expand(detector.margin)
-    x, y = found["x"], found["y"]
-    mine = (
+    x, y = (np.clip(found[name], 0.0, side - 1.0) for name, side in (("x", small[1]), ("y", small[0])))
+    own = (
         (x >= core.x0 - 0.5 - SLACK) & (x < core.x1 - 0.5 + SLACK)
         & (y >= core.y0 - 0.5 - SLACK) & (y < core.y1 - 0.5 + SLACK)
     )  # fmt: skip
     top, bottom, left, right = found.boxes.T
+    mine = own | ((bottom > core.y0) & (top < core.y1) & (right > core.x0) & (left < core.x1))
     cut = (
         ((top <= window.y0) & (window.y0 > 0)) | ((left <= window.x0) & (window.x0 > 0))
         | ((bottom >= window.y1) & (window.y1 < small[0])) | ((right >= window.x1) & (window.x1 < small[1]))
     )  # fmt: skip
     side = factor * np.maximum(bottom - top, right - left)
     mine &= (side > level.narrowest) & (side <= level.widest) & (level.last | ~cut)
-    raw = {**found.raw, "cut": cut.astype(np.float64), "large": (side > level.large).astype(np.float64)}
-    chosen = Detections(found.boxes, found.scores, found.footprints, raw).select(mine)
-    return _unbinned(chosen, factor, shape)
+    n = len(found)
+    facts = (own, cut, side > level.large, *(np.full(n, factor * each) for each in _edges(window)))
+    told = {name: each.astype(np.float64) for name, each in zip(SEEN_RAW, facts, strict=True)}
+    chosen = Detections(found.boxes, found.scores, found.footprints, {**found.raw, **told}).select(mine)
+    if factor == 1 or not len(chosen):
+        return chosen
+    fine = _unbinned(chosen, factor, shape)
+    box, z = seen[-1]
+    peak = peaks_of(fine.footprints.shift(-box.y0, -box.x0), len(fine), z)
+    return Detections(fine.boxes, fine.scores, fine.footprints, {**fine.raw, "snr": peak})
+
+
+def nothing_seen(detector: MaskDetector) -> Detections:
+    """No object, with the names of the parameters that `objects_in` tells."""
+    return Detections.empty({**detector.nothing().raw, **dict.fromkeys(SEEN_RAW, np.empty(0))})
+
+
+def _edges(box: Box) -> tuple[int, int, int, int]:
+    return box.y0, box.y1, box.x0, box.x1
 
 
 def _unbinned(found: Detections, factor: int, shape: tuple[int, int]) -> Detections:
     """Objects in pixels of the map."""
-    if factor == 1 or not len(found):
-        return found
     prints = found.footprints
     rows = (prints.row[:, None] * factor + np.arange(factor)).ravel()
     start, stop, index = (

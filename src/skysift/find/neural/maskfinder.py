@@ -1,4 +1,8 @@
-"""`MaskFinder`: objects by their masks; compact ones are fitted jointly, extended ones are measured as segments."""
+"""`MaskFinder`: objects by their masks; compact ones are fitted jointly, extended ones are measured as segments.
+
+A pixel belongs to one object in the end, but the flux of an extended one goes on below the compact ones on top of it: it
+is summed there as well once these, measured above the local background, are taken off. Nothing is counted twice.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from skysift.base.provenance import InputRecord
 from skysift.find.extended.fluxes import measure_segments_of
 from skysift.find.extended.nested import RaisedNoise, ring_of
 from skysift.find.extended.residual import Residual, around
+from skysift.find.extended.runs import boxes_of
 from skysift.find.extended.search import LEAST_FLUX, joined, too_large
 from skysift.find.finder import Searched
 from skysift.find.measuring import nothing
@@ -22,11 +27,11 @@ from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.finder import NeuralFinder
 from skysift.find.neural.labelled import significance
-from skysift.find.neural.levels import Level, levels_of, objects_in, windows_on
+from skysift.find.neural.levels import Level, levels_of, nothing_seen, objects_in, windows_on
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_found, summed
 from skysift.find.neural.options import MaskOptions
-from skysift.find.neural.overlaps import mended, paint_runs, without_double_masks
+from skysift.find.neural.overlaps import lying_on, mended, paint_runs, without_double_masks
 from skysift.find.neural.shapes import beam_of, beam_width
 from skysift.find.neural.windows import windows_of
 from skysift.find.noise import Noise
@@ -64,15 +69,16 @@ class MaskFinder(NeuralFinder[MaskOptions]):
             raise DataError("the model of the weights tells no masks", got=eye.weights.card.model)
         found = self._seen(image, noise, detector, eye, calibration.raw_of(least), crew)
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
-        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
-        objects, sums = owned(found.select(wanted), image, noise, crew)
+        objects, sums = owned(found, image, noise, crew)
         wide = is_extended(objects, image, self.options.grow)
         small, compact = self._compact(objects, sums, wide, image, noise, crew)
         segments = objects.select(np.flatnonzero(wide))
+        on = lying_on(objects.select(np.flatnonzero(~wide)), segments, image.shape)
+        whole = _with(segments, objects.select(np.flatnonzero(~wide)), on)
         gaussians = np.ascontiguousarray(compact.components[:, island_row.AMPLITUDE : island_row.YY + 1])
         residual = Residual(image, noise, gaussians, Mask.empty(image.shape))
         hidden = objects.select(small)
-        segmented = measure_segments_of(residual, segments, hidden, crew, np.arange(len(segments)))
+        segmented = measure_segments_of(residual, whole, hidden, crew, np.arange(len(segments)))
         strength = segmented.fluxes.flux_int / segmented.fluxes.flux_int_err
         good = np.flatnonzero(strength >= LEAST_FLUX)
         lasting = Detections(segments.boxes[good], strength[good], segments.footprints.select(good))
@@ -110,16 +116,16 @@ class MaskFinder(NeuralFinder[MaskOptions]):
     def _seen(
         self, image: SkyImage, noise: Noise, detector: MaskDetector, eye: Eye, least: float, crew: Crew
     ) -> Detections:
-        """Objects of all levels, each once, the best first."""
+        """Objects of all levels of the classes that are asked for, each once, the best first."""
         levels = levels_of(self.options.levels, detector.margin, noise.mesh.correlation)
         tasks = [
             (level, core) for level in levels for core in windows_on(level, image.shape, detector.margin)
         ]
         look = partial(_look, image, noise, self.options, eye.weights.checksum, beam_of(image), least)
         parts = [each for each in crew.map("sources", look, tasks) if len(each)]
-        nowhere = {**detector.nothing().raw, "cut": np.empty(0), "large": np.empty(0)}
-        found = Detections.concat(parts) if parts else Detections.empty(nowhere)
-        return without_double_masks(mended(found))
+        found = mended(Detections.concat(parts) if parts else nothing_seen(detector))
+        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
+        return without_double_masks(found, wanted)
 
     def _compact(
         self, objects: Detections, sums: Floats, wide: Bools, image: SkyImage, noise: Noise, crew: Crew
@@ -212,6 +218,20 @@ def _as_points(objects: Detections, image: SkyImage) -> Detections:
         "minor_err": none, "x_err": width / np.maximum(objects["snr"], 1.0),
     }  # fmt: skip
     return Detections(objects.boxes, objects.scores, objects.footprints, raw)
+
+
+def _with(segments: Detections, others: Detections, on: Ints) -> Detections:
+    """Segments with the pixels of what lies on them, `on` is which: what they are summed over, once that is taken off."""
+    own, more = segments.footprints, others.footprints
+    index = on[more.index]
+    some = index >= 0
+    prints = Footprints(
+        np.concatenate([own.row, more.row[some]]),
+        np.concatenate([own.start, more.start[some]]),
+        np.concatenate([own.stop, more.stop[some]]),
+        np.concatenate([own.index, index[some]]),
+    )
+    return Detections(boxes_of(prints, len(segments), segments.boxes), segments.scores, prints)
 
 
 def _plain(objects: Detections) -> Detections:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import nn
 
-from skysift.find.neural.levels import Level, binned, levels_of, objects_in, quiet_of, windows_on
+from skysift.find.neural.levels import (
+    Level,
+    binned,
+    levels_of,
+    nothing_seen,
+    objects_in,
+    quiet_of,
+    windows_on,
+)
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.overlaps import mended, overlaps, without_double_masks
 from skysift.find.neural.shapes import beam_width
@@ -142,7 +150,7 @@ def objects_of_field(
             wide = Box(*(level.factor * each for each in (core.y0, core.y1, core.x0, core.x1)))
             if wide.intersect(area).size:
                 parts.append(objects_in(core, level, detector, run, read, field.shape, beam, least))
-    found = without_double_masks(mended(Detections.concat(parts)))
+    found = without_double_masks(mended(Detections.concat(parts or [nothing_seen(detector)])))
     return found.select(area.contains(found["x"], found["y"]))
 
 

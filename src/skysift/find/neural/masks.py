@@ -18,15 +18,15 @@ from skysift.find.neural.detector import Detector
 from skysift.find.neural.footprints import runs_of
 from skysift.sky.detections import Detections, Footprints
 
-__all__ = ["MASK_RAW", "MaskDetector", "as_masks", "from_prints", "no_masks"]
+__all__ = ["MASK_RAW", "MaskDetector", "as_masks", "from_prints", "no_masks", "peaks_of"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
 Pixels = NDArray[np.float32]
 
 MASK_RAW = ("x", "y", "snr", "class", "class_score")
-"""Raw parameters of an object with a mask: centre (pixel), peak over noise, number in `skysift.sky.truth.CLASSES` and
-its probability."""
+"""Raw parameters of an object with a mask: centre (pixel), peak over noise (of the map that was looked at), number in
+`skysift.sky.truth.CLASSES` and its probability."""
 
 
 class MaskDetector(Detector):
@@ -34,8 +34,9 @@ class MaskDetector(Detector):
     A network that finds objects with their pixels.
 
     `found` gives what `as_masks` or `from_prints` give: footprints in pixels of the window, and `MASK_RAW`. An object
-    belongs to the window whose core holds its centre; one that is wider than 1.5 times the margin is taken from a
-    coarser level, where windows are of the map binned by 2 or 4 and the beam is told in binned pixels.
+    belongs to the window whose core holds its centre, if it and its neighbours agree; one that is wider than 1.5 times
+    the margin is taken from a coarser level, where windows are of the map binned by 2 or 4 and the beam is told in binned
+    pixels.
     """
 
     margin: int = 64
@@ -98,19 +99,22 @@ def from_prints(
         centres = np.stack(
             [np.bincount(prints.index, length * each, n) / area for each in (prints.row, middle)], axis=1
         )
-    begin = np.cumsum(prints.stop - prints.start) - (prints.stop - prints.start)
-    within = np.arange(int(length.sum())) - np.repeat(begin, prints.stop - prints.start)
-    row = np.repeat(prints.row, prints.stop - prints.start)
-    column = np.repeat(prints.start, prints.stop - prints.start) + within
-    peak = np.zeros(n)
-    values = np.nan_to_num(z[row, column]).astype(np.float64)
-    np.maximum.at(peak, np.repeat(prints.index, prints.stop - prints.start), values)
     raw = {
         "x": np.asarray(centres[:, 1], np.float64),
         "y": np.asarray(centres[:, 0], np.float64),
-        "snr": peak,
+        "snr": peaks_of(prints, n, z),
         "class": np.asarray(kinds, np.float64),
         "class_score": np.asarray(class_scores, np.float64),
     }
     assert tuple(raw) == MASK_RAW
     return Detections(boxes_of(prints, n), np.asarray(scores, np.float64), prints, raw)
+
+
+def peaks_of(prints: Footprints, n: int, z: Pixels) -> Floats:
+    """The brightest pixel of each of n objects on a map ``(y, x)``, 0 at least; blank pixels count as 0."""
+    length = prints.stop - prints.start
+    within = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+    values = z[np.repeat(prints.row, length), np.repeat(prints.start, length) + within]
+    peak = np.zeros(n)
+    np.maximum.at(peak, np.repeat(prints.index, length), np.nan_to_num(values).astype(np.float64))
+    return peak
