@@ -8,6 +8,7 @@ import numpy as np
 
 from skysift.find.neural.levels import binned, quiet_of
 from skysift.learn.samples import Crop
+from skysift.sky.shapes import determinants
 
 __all__ = ["coarser", "on_some_level"]
 
@@ -34,14 +35,22 @@ def on_some_level(crops: Sequence[Crop], drawn: float, share: float, multiple: i
 
 
 def coarser(crop: Crop, factor: int) -> Crop:
-    """A crop binned, in units of the noise of the bins; a bin belongs to the object of the pixel in its middle."""
+    """
+    A crop binned, in units of the noise of the bins; a bin belongs to the object of the pixel in its middle.
+
+    Fluxes of labels are over the noise of the bins then, and peaks are those of objects that the bins smooth.
+    """
     if factor == 1:
         return crop
-    assert crop.mask is not None
     means = binned(crop.pixels, factor)
+    quiet = quiet_of(means, factor)
     labels = crop.labels.copy()
     labels[:, :2] = (labels[:, :2] + 0.5) / factor - 0.5
+    seen = labels[:, 2:5] + crop.beam
+    smooth = seen + np.array([1.0, 0.0, 1.0]) * (factor**2 - 1.0) / 12.0
     labels[:, 2:5] /= factor**2
+    labels[:, 5] *= np.sqrt(determinants(seen) / determinants(smooth)) / quiet
+    labels[:, 6] /= quiet
     middle = slice(factor // 2, None, factor)
-    mask = np.ascontiguousarray(crop.mask[middle, middle])
-    return Crop(means / np.float32(quiet_of(means, factor)), labels, crop.rows, crop.beam / factor**2, mask)
+    mask = None if crop.mask is None else np.ascontiguousarray(crop.mask[middle, middle])
+    return Crop(means / np.float32(quiet), labels, crop.rows, crop.beam / factor**2, mask)

@@ -29,11 +29,14 @@ class Detector(ABC):
         A window is a multiple of this wide.
     margin
         Pixels at the border of a window whose answers are not used: as far as the network looks, nearly.
+    wide
+        Whether wide sources are looked for on the binned map; see `skysift.find.neural.wide`.
     """
 
     stride: int = 2
     multiple: int = 8
     margin: int = 32
+    wide: bool = False
 
     @abstractmethod
     def net(self) -> nn.Module:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import DataError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
+from skysift.find.extended.coarse import block_noise
 from skysift.find.finder import MapFinder, Searched
 from skysift.find.neural.calibration import Calibration, threshold_of
 from skysift.find.neural.detector import Detector
@@ -22,6 +23,7 @@ from skysift.find.neural.labelled import rms_at, significance
 from skysift.find.neural.measuring import measure_found, with_footprints
 from skysift.find.neural.options import EyeOptions, NeuralOptions
 from skysift.find.neural.shapes import beam_of, intrinsic
+from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
 from skysift.learn.checkpoint import Checkpoint
@@ -34,7 +36,7 @@ from skysift.sky.schema import TableName
 from skysift.sky.shapes import axes_of
 from skysift.sky.truth import CLASSES
 
-__all__ = ["Found", "NeuralFinder", "look_in"]
+__all__ = ["Found", "NeuralFinder", "look_in", "seen_on"]
 
 Floats = NDArray[np.float64]
 
@@ -92,14 +94,7 @@ class NeuralFinder(MapFinder[N]):
         weights = eye.weights
         flips = self.flips(weights)
         least, calibration = self.threshold(weights), Calibration.of(weights.card.settings)
-        step = WINDOW - 2 * eye.detector.margin
-        beam = beam_of(image)
-        look = partial(
-            look_in, image, noise, self.options, weights.checksum, beam, calibration.raw_of(least), flips
-        )
-        parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
-        found = Detections.concat(parts) if parts else nothing_found()
-        found = without_doubles(eye.detector.single(found, beam))
+        found = seen_on(image, noise, self.options, eye, calibration.raw_of(least), flips, crew)
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
         size = weights.path.stat().st_size
         record = InputRecord(weights.path.name, weights.checksum, size=size)
@@ -184,6 +179,35 @@ _NUMBERS = (
 )  # fmt: skip
 
 
+def seen_on(
+    image: SkyImage, noise: Noise, options: EyeOptions, eye: Eye, least: float, flips: int, crew: Crew
+) -> Detections:
+    """
+    All that a network finds on a map, the best of doubles alone, in windows of the map and of the binned one.
+
+    Parameters
+    ----------
+    image, noise
+        The map.
+    options, eye
+        What it is looked through, and how.
+    least
+        Score of the network below which nothing is told.
+    flips
+        How many orientations are looked at.
+    crew
+        Who looks.
+    """
+    beam, step = beam_of(image), WINDOW - 2 * eye.detector.margin
+    quiet = block_noise(noise.mesh.correlation, FACTOR)[0] if eye.detector.wide else 1.0
+    look = partial(look_in, image, noise, options, eye.weights.checksum, beam, least, flips, quiet)
+    windows = [(core, False) for core in windows_of(image.box, step)]
+    windows += [(core, True) for core in wide_windows(image.box, eye.detector)]
+    parts = list(crew.map("sources", look, windows))
+    found = Detections.concat(parts) if parts else nothing_found()
+    return without_doubles(eye.detector.single(found, beam))
+
+
 def look_in(
     image: SkyImage,
     noise: Noise,
@@ -192,9 +216,14 @@ def look_in(
     beam: Floats,
     least: float,
     flips: int,
-    core: Box,
+    quiet: float,
+    window: tuple[Box, bool],
 ) -> Detections:
-    """What is found in the core of one window."""
+    """What is found in the core of one window, and whether it is one of the binned map, with the noise of whose bins."""
+    core, wide = window
     eye = eye_of(options, checksum)
     read = partial(significance, image, noise)
-    return found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
+    if wide:
+        return wide_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips, quiet)
+    found = found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
+    return not_too_wide(found, eye.detector, beam)

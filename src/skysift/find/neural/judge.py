@@ -12,7 +12,9 @@ from torch import nn
 
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.levels import binned, quiet_of
 from skysift.find.neural.shapes import beam_width
+from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.io.sdc_rows import FWHM as FWHM_ID
 from skysift.io.sdc_rows import SDC1, Columns
@@ -144,13 +146,19 @@ def find_in_field(
     def read(box: Box) -> Pixels:
         return np.array(field.pixels[box.slices()], np.float32)
 
-    step = WINDOW - 2 * detector.margin
+    step, beam = WINDOW - 2 * detector.margin, np.array(field.beam)
     parts = [
-        found_in(core, detector, run, read, field.shape, np.array(field.beam), least, flips)
+        not_too_wide(found_in(core, detector, run, read, field.shape, beam, least, flips), detector, beam)
         for core in windows_of(area, step)
     ]
+    if detector.wide:
+        quiet = quiet_of(binned(np.array(field.pixels, np.float32), FACTOR), FACTOR)
+        parts += [
+            wide_in(core, detector, run, read, field.shape, beam, least, flips, quiet)
+            for core in wide_windows(area, detector)
+        ]
     found = Detections.concat(parts) if parts else nothing_found()
-    found = without_doubles(detector.single(found, np.array(field.beam)))
+    found = without_doubles(detector.single(found, beam))
     real = found["class"] != CLASSES.index(SPURIOUS)
     found = found.select(area.contains(found["x"], found["y"]) & (real | spurious))
     return found.select(~_of_no_account(found, field))

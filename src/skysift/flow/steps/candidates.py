@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,12 +17,9 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.find.neural.calibration import Calibration
 from skysift.find.neural.eye import Eye, eye_of
-from skysift.find.neural.finder import look_in
-from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.finder import seen_on
 from skysift.find.neural.known import point_detector_of
 from skysift.find.neural.labelled import labels_of
-from skysift.find.neural.shapes import beam_of
-from skysift.find.neural.windows import WINDOW, windows_of
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.places import places_at
 from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write_manifest, writing
@@ -116,16 +112,10 @@ class CandidatesStep:
         truth, notes = open_labels(labels, image, noise, classes)
         told = labels_of(image, truth, noise)
         threshold = eye.weights.card.threshold if options.threshold is None else options.threshold
-        beam = beam_of(image)
         calibration = Calibration.of(eye.weights.card.settings)
         least = calibration.raw_of(min(threshold, 0.5 * options.lost))
         flips = int(eye.weights.card.settings.get("flips", 1))  # as they were calibrated
-        look = partial(look_in, image, noise, options, eye.weights.checksum, beam, least, flips)
-        step = WINDOW - 2 * eye.detector.margin
-        parts = list(crew.map("sources", look, list(windows_of(image.box, step))))
-        found = without_doubles(
-            eye.detector.single(Detections.concat(parts) if parts else nothing_found(), beam)
-        )
+        found = seen_on(image, noise, options, eye, least, flips, crew)
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
         return Listed(
             compared(found, told, image, noise, options, threshold), told, noise, eye, threshold, notes

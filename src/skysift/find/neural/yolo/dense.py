@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skysift.base.random import generator
 from skysift.find.neural.blocks import Trunk
+from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
 from skysift.find.neural.inputs import CHANNELS, TOLD, channels, conditions, largest_near
@@ -93,6 +95,12 @@ class DenseLearner(Learner[DenseOptions]):
     def net(self) -> nn.Module:
         """The network with fresh weights."""
         return DenseNet(self.options)
+
+    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+        """The batch with this number; some are binned, so that the network knows wide sources as well."""
+        drawn = generator(random_seed, "levels", str(number)).random()
+        multiple = STRIDE * 2 ** (len(self.options.widths) - 1)
+        return self.batch(on_some_level(crops, drawn, self.options.coarse, multiple))
 
     def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
         """Images, beams, and for each cell whether it is to find a source, what that looks like, and how sure we are."""
@@ -200,6 +208,7 @@ class DenseDetector(Detector):
     def __init__(self, options: DenseOptions) -> None:
         self.options = options
         self.multiple = STRIDE * 2 ** (len(options.widths) - 1)
+        self.wide = options.coarse > 0.0
 
     def net(self) -> nn.Module:
         """The network, for weights to be put in."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.random import generator
+from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.judge import LEAST, find_in_field, judged
 from skysift.find.neural.targets import HIGH, LOW, UNIT, parameter_weights, source_parameters
@@ -89,7 +90,9 @@ class GridLearner(Learner[GridOptions]):
     def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training; chance follows from number and seed."""
         rng = generator(random_seed, "association", str(number))
-        return self._made(crops, rng, early=number * len(crops) < self.options.early)
+        drawn = generator(random_seed, "levels", str(number)).random()
+        shown = on_some_level(crops, drawn, self.options.coarse, self.options.cell)
+        return self._made(shown, rng, early=number * len(crops) < self.options.early)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator, *, early: bool) -> dict[str, Tensor]:
         cell, n = self.options.cell, len(crops)

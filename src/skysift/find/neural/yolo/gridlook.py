@@ -84,6 +84,7 @@ class GridDetector(Detector):
         self.options = options
         self.stride = self.multiple = options.cell
         self.margin = max(32, 2 * options.cell)
+        self.wide = options.coarse > 0.0
 
     def net(self) -> nn.Module:
         """The network, for weights to be put in."""

@@ -19,6 +19,13 @@ class HeadOptions(Options):
     faintest: float = option(
         2.0, unit="sigma", at_least=0.0, doc="Fainter objects (peak over noise) are not learnt."
     )
+    coarse: float = option(
+        0.1,
+        at_least=0.0,
+        below=1.0,
+        doc="Part of the batches that are shown binned, two thirds of them by 2, the others by 4, as the map is for wide "
+        "sources; 0: the network looks at the map itself alone.",
+    )
     shapes: float = option(0.15, above=0.0, doc="Weight of each parameter of a source in the loss.")
     classes: float = option(0.3, above=0.0, doc="Weight of the class in the loss.")
 
