@@ -175,14 +175,14 @@ def overfit_grid() -> tuple[GridOptions, GridNet, list[float], list[Crop]]:
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    options = GridOptions(widths=(16, 24, 48), depths=(1, 1, 2), faintest=4.0)
+    options = GridOptions(widths=(16, 24, 48), depths=(1, 1, 2), faintest=4.0, coarse=0.0)
     learner, crops, losses = GridLearner(options), [], []
     for seed in range(4):
         field = made_field(seed, density=0.8)
         crops.append(cut(field, Box(64, 128, 64, 128), label_table(field)))
     batch, net = learner.batch(crops), learner.net()
     optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=0.0)
-    steps = 150
+    steps = 220
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * min(1.0, (step + 1) / 10) * (0.51 + 0.5 * np.cos(np.pi * step / steps))
@@ -206,7 +206,7 @@ def grid_weights(folder: Path) -> Path:
     from skysift.learn.options import TrainOptions
 
     torch.set_num_threads(1)
-    options = GridOptions(widths=(12, 20, 40), depths=(1, 1, 2), faintest=4.0, early=80)
+    options = GridOptions(widths=(12, 20, 40), depths=(1, 1, 2), faintest=4.0, early=80, coarse=0.0)
     how = TrainOptions(steps=160, batch=4, crop=64, validate_every=160, learning_rate=4e-3, average=0.97)
     fields = [*(made_field(3 * seed) for seed in range(3)), made_field(99, 96, held=True)]
     made = train(GridLearner(options), fields, how, folder / "training", device=torch.device("cpu"))

@@ -203,7 +203,7 @@ def test_it_learns_one_crop_by_heart():
     net, batch = learner.net(), learner.batch([crop])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
     first = last = 0.0
-    for step in range(120):
+    for step in range(160):
         optimizer.zero_grad()
         loss = torch.stack(list(learner.loss(net, batch).values())).sum()
         loss.backward()
