@@ -54,6 +54,14 @@ def rcnn_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fields.rcnn_weights(_shared_folder(tmp_path_factory))
 
 
+@pytest.fixture(scope="session")
+def detr_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a small detection transformer that was trained on made skies, once for all test processes."""
+    from tests import fields  # late: it brings torch
+
+    return fields.detr_weights(_shared_folder(tmp_path_factory))
+
+
 def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all test processes share."""
     folder = tmp_path_factory.getbasetemp()

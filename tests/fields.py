@@ -146,6 +146,42 @@ def rcnn_weights(folder: Path) -> Path:
     return path
 
 
+def detr_weights(folder: Path) -> Path:
+    """Weights of a small detection transformer that was trained for a few seconds; made once for all processes."""
+    path = folder / "small-detr.safetensors"
+    with FileLock(folder / "small-detr.lock"):
+        if not path.exists():
+            from skysift.find.neural.detr.model import DetrLearner
+            from skysift.find.neural.detr.options import DetrModelOptions
+            from skysift.learn.options import TrainOptions
+
+            options = DetrModelOptions(
+                widths=(12, 16, 24, 24, 24),
+                depths=(1, 1, 1, 1, 1),
+                pyramid=24,
+                hidden=32,
+                heads=4,
+                layers=2,
+                inner=64,
+                queries=64,
+                learnt=16,
+                denoised=6,
+                class_weights=(1.0,) * 6,
+            )
+            fields = [made_field(seed, density=0.15) for seed in range(9)]
+            how = TrainOptions(
+                steps=100,
+                batch=4,
+                crop=64,
+                validate_every=100,
+                learning_rate=4e-3,
+                average=0.97,
+                precision="float32",
+            )
+            _train(DetrLearner(options), [*fields, made_field(100, 128, held=True)], how, 0.5, path)
+    return path
+
+
 def small_weights(folder: Path) -> Path:
     """Weights of a small dense net that was trained for a quarter of a minute; made once for all processes."""
     path = folder / "small.safetensors"

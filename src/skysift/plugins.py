@@ -16,6 +16,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.extended.options:ExtendedOptions",
         ),
         "full": ("skysift.find.extended.finder:FullFinder", "skysift.find.extended.options:FullOptions"),
+        "detr": ("skysift.find.neural.detr.finder:DetrFinder", "skysift.find.neural.options:DetrOptions"),
         "rcnn": ("skysift.find.neural.rcnn.finder:RcnnFinder", "skysift.find.neural.options:RcnnOptions"),
         "unet": ("skysift.find.neural.unet.finder:UnetFinder", "skysift.find.neural.options:UnetOptions"),
         "yolo": ("skysift.find.neural.yolo.finder:YoloFinder", "skysift.find.neural.options:YoloOptions"),
@@ -25,6 +26,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "model": {
+        "detr": (
+            "skysift.find.neural.detr.model:DetrLearner",
+            "skysift.find.neural.detr.options:DetrModelOptions",
+        ),
         "rcnn": (
             "skysift.find.neural.rcnn.model:RcnnLearner",
             "skysift.find.neural.rcnn.options:RcnnModelOptions",

@@ -20,6 +20,7 @@ from skysift.sky.box import Box
 
 NAMES = Registry("finder").names()
 WEIGHTS = {
+    "detr": "detr_weights",
     "rcnn": "rcnn_weights",
     "unet": "unet_weights",
 }  # fixtures, for weights of other models

@@ -10,7 +10,7 @@ from skysift.base.errors import UsageError
 __all__ = ["EXTRAS", "missing", "require"]
 
 EXTRAS: Mapping[str, str] = dict.fromkeys(
-    ("torch", "safetensors", "onnx", "onnxruntime", "openvino"), "learn"
+    ("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"
 )
 """Library -> the extra that installs it."""
 

@@ -14,6 +14,7 @@ from skysift.measure.options import BeamOptions, NoiseOptions
 from skysift.sky.truth import CLASSES
 
 __all__ = [
+    "DetrOptions",
     "EnsembleOptions",
     "EyeOptions",
     "Flips",
@@ -172,6 +173,15 @@ class RcnnOptions(MaskOptions):
 
     weights: str = option(
         "rcnn",
+        doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
+    )
+
+
+class DetrOptions(MaskOptions):
+    """A detection transformer: queries that ask the map what is where, each object told once, with its pixels."""
+
+    weights: str = option(
+        "detr",
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
 
