@@ -42,7 +42,7 @@ class DetrDetector(MaskDetector):
         return {"image": channels(z)[None], "told": conditions(z, beam)[None]}
 
     def found(self, answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detections:
-        """Detections of a window with their masks and a score above `least`: how likely it is that a query is not idle."""
+        """Detections of a window with their masks; the score is the probability that a query answers for something."""
         told = answer[:, :, 0].T.astype(np.float64)  # (query, part)
         scores = np.where(told[:, OBJECT] > _PLACE, 1.0 - told[:, KIND.stop - 1], 0.0)
         order = np.lexsort((np.arange(len(scores)), -scores))
