@@ -68,9 +68,7 @@ def detr_loss(net: DetrNet, batch: Batch, options: DetrModelOptions) -> dict[str
     looked = net.first(image, told)
     places = middle_loss(looked.logits, batch["middle"], batch["counts"].float())
     weight = batch["weight"]
-    at = weight > 0.0
-    far = box_loss(looked.boxes[at], batch["edges"][at])
-    found = (far * weight[at]).sum() / weight.sum().clamp(min=1.0)
+    found = _mean_loss(looked.boxes, batch["edges"], weight)
 
     with torch.no_grad():
         index, boxes, _ = net.proposed(looked, image, min(options.learnt, looked.logits.shape[1]))
@@ -79,7 +77,7 @@ def detr_loss(net: DetrNet, batch: Batch, options: DetrModelOptions) -> dict[str
         many, tried = boxes.shape[1], batch["near"].shape[1]
         boxes = torch.cat([boxes, moved], dim=1)
         likely = torch.gather(looked.logits, 1, index)
-    asked = net.decoder(looked, net.begun(looked, index), boxes, likely, told, image, (many, 2 * tried))
+    asked = net.decoder(looked, net.begun(looked, index), boxes, likely, told, image, many)
     last = asked.boxes[-1].detach()
     with torch.no_grad():
         cost = costs(asked.kinds[-1][:, :many], last[:, :many], kind, objects)
@@ -115,8 +113,16 @@ def _layers(
             kinds.flatten(0, 1), goal.flatten(), weights, ignore_index=-1, reduction="sum"
         )
         classes.append(cost / counted)
-        refined.append(box_loss(boxes[right], true[right]).sum() / right.sum().clamp(min=1))
+        refined.append(_mean_loss(boxes, true, right.float()))
     return torch.stack(classes).mean(), torch.stack(refined).mean()
+
+
+def _mean_loss(boxes: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+    """Mean loss of boxes (n, box, 4) with weights (n, box); those without are looked at as if they were right."""
+    some = (weight > 0.0)[..., None]
+    nothing = torch.tensor([0.0, 0.0, 1.0, 1.0], device=boxes.device)
+    far = box_loss(torch.where(some, boxes, nothing), torch.where(some, true, nothing))
+    return (far * weight).sum() / weight.sum().clamp(min=1.0)
 
 
 def _mask_loss(net: DetrNet, looked: Looked, asked: Asked, owner: Tensor, batch: Batch) -> Tensor:

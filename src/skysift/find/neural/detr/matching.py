@@ -11,6 +11,7 @@ from skysift.find.neural.rcnn.assign import iou
 __all__ = ["costs", "matched"]
 
 _KIND, _SHARED, _MIDDLE = 2.0, 2.0, 1.0  # weights of the class, of what boxes share, and of their middles
+_NEVER = 1e6  # cost of what is not a number; the loss, that is none either, tells of it
 _FAR = 4.0  # sides; a middle that is farther away costs no more
 
 
@@ -55,7 +56,8 @@ def matched(cost: Tensor, wanted: Tensor) -> Tensor:
     wanted
         Which objects are to be found (n, object); where there are more than queries, some are left.
     """
-    table, which = cost.detach().float().cpu().numpy(), wanted.cpu().numpy()
+    table = torch.nan_to_num(cost.detach().float(), nan=_NEVER, posinf=_NEVER).cpu().numpy()
+    which = wanted.cpu().numpy()
     result = torch.full(cost.shape[:2], -1, dtype=torch.long)
     for one, (each, use) in enumerate(zip(table, which, strict=True)):
         columns = use.nonzero()[0]

@@ -122,7 +122,7 @@ class Decoder(nn.Module):
 
     def forward(
         self, looked: Looked, state: Tensor, boxes: Tensor, likely: Tensor, told: Tensor, image: Tensor,
-        groups: Sequence[int],
+        first: int,
     ) -> Asked:  # fmt: skip
         """
         What queries tell.
@@ -138,8 +138,8 @@ class Decoder(nn.Module):
             (n, condition).
         image
             (n, channel, y, x); boxes stay within.
-        groups
-            How many queries each group has; groups do not know of each other.
+        first
+            The first so many queries, and those after them, do not know of each other.
         """
         ny, nx = image.shape[2], image.shape[3]
         shapes = torch.tensor(looked.shapes)  # the layers only check them
@@ -163,21 +163,19 @@ class Decoder(nn.Module):
                 spatial_shapes=shapes,
                 spatial_shapes_list=looked.shapes,
                 encoder_hidden_states=looked.cells,
-                encoder_attention_mask=self._together(boxes, groups),
+                encoder_attention_mask=self._together(boxes, first),
             )
             kinds.append(self.kinds[number](state).float() + self.trust[number] * some)
             boxes = within(refined(boxes, self.changes[number](state).float()), image)
             all_boxes.append(boxes)
         return Asked(kinds, all_boxes, state)
 
-    def _together(self, boxes: Tensor, groups: Sequence[int]) -> Tensor:
+    def _together(self, boxes: Tensor, first: int) -> Tensor:
         """What is added to the attention of queries to each other (n, head, query, query)."""
         near: Tensor = self.near(relations(boxes)).permute(0, 3, 1, 2)
-        if len(groups) > 1:
-            group = torch.repeat_interleave(
-                torch.arange(len(groups), device=boxes.device), torch.tensor(groups, device=boxes.device)
-            )
-            near = near + _AWAY * (group[:, None] != group[None, :]).to(near.dtype)
+        if first < boxes.shape[1]:
+            one = torch.arange(boxes.shape[1], device=boxes.device) < first
+            near = near + _AWAY * (one[:, None] != one[None, :]).to(near.dtype)
         return near
 
 
@@ -286,7 +284,7 @@ class DetrNet(nn.Module):
         """Answers (n, part, query, 1) for images (n, channel, y, x) and beams (n, condition)."""
         looked = self.first(image, told)
         index, boxes, logits = self.proposed(looked, image, self.queries)
-        asked = self.decoder(looked, self.begun(looked, index), boxes, logits, told, image, (self.queries,))
+        asked = self.decoder(looked, self.begun(looked, index), boxes, logits, told, image, self.queries)
         boxes = asked.boxes[-1]
         masks = self.masks(looked, boxes, asked.state)
         parts = [
