@@ -1,13 +1,17 @@
 """Labels below the limits are ignored or as if nothing were there; those that are found all the same are put back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tests.fields import made_field
 from torch import nn
 
-from skysift.base.errors import DataError, OptionError
+from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.options import Options
+from skysift.find.neural.rcnn.model import RcnnLearner
+from skysift.find.neural.unet.unet import UnetLearner
 from skysift.find.neural.yolo.dense import DenseLearner
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.checkpoint import load_into, read_checkpoint
@@ -18,6 +22,7 @@ from skysift.learn.samples import cut, label_table
 from skysift.learn.selection import found_again, matched, selected, unselected
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
 
 CPU = torch.device("cpu")
 
@@ -77,6 +82,13 @@ def test_labels_below_the_limits_are_ignored_or_not_there():
     back = np.flatnonzero(low)[:3]
     assert selected(field, options, back).labels["use"][back].tolist() == [1.0, 1.0, 1.0]
     assert selected(field, SelectionOptions()) is field
+    raw = {**field.labels.raw, "snr_peak": np.where(np.arange(len(peak)) % 5, peak, -3.0)}
+    labels = field.labels
+    some = replace(field, labels=Detections(labels.boxes, labels.scores, labels.footprints, raw))
+    assert (
+        selected(some, SelectionOptions()) is some
+    )  # no limit leaves nothing out, however faint or negative
+    assert not unselected(some, SelectionOptions(flux=1e-3)).any()
 
 
 @pytest.mark.parametrize(("below", "wanted"), [("ignored", -1), ("negative", 0)])
@@ -109,6 +121,34 @@ def test_what_is_found_goes_to_labels_above_the_limits_first_then_to_the_brighte
     assert matched(labels, low, nobody, detections([10.4], [10.0]), 2.0).tolist() == [1]
     assert matched(labels, low, ~low, detections([10.4], [10.0]), 2.0).size == 0
     assert matched(labels, np.ones(5, bool), np.zeros(5, bool), found, 2.0).tolist() == [0, 3]
+
+
+def test_artefacts_and_what_has_no_place_put_nothing_back():
+    spurious, compact = float(CLASSES.index("spurious")), float(CLASSES.index("compact"))
+    labels = detections(
+        [10.0, 30.0, 50.0, np.nan, 70.0], [10.0] * 5, snr_int=np.full(5, 9.0),
+        **{"class": np.array([compact, spurious, compact, compact, compact])},
+    )  # fmt: skip
+    low = np.array([True, True, True, True, False])
+    found = detections(
+        [10.0, 30.0, 50.0, np.nan], [10.0] * 4, **{"class": np.array([spurious, spurious, compact, compact])}
+    )
+    assert matched(labels, low, ~low, found, 2.0).tolist() == [1, 2]
+    nowhere = np.array([False, False, False, True, False])
+    assert matched(labels, low & ~nowhere, nowhere, found, 2.0).tolist() == [1, 2]
+    assert matched(labels, nowhere, ~nowhere, found, 2.0).size == 0
+
+
+def test_what_a_model_does_not_tell_cannot_be_put_back(tmp_path):
+    low = SelectionOptions(peak=30.0, put_back=0.1)
+    learner = DenseLearner(DenseOptions(widths=(8,), depths=(1,)))
+    with pytest.raises(
+        UsageError, match=r"put_back is too low for this model: got 0.1; allowed: 0.15 or more"
+    ):
+        train(learner, fields(), HOW, tmp_path / "low", device=CPU, selection=low)
+    assert not (tmp_path / "low").exists()
+    assert learner.least == 0.15
+    assert UnetLearner.least == RcnnLearner.least == 0.3
 
 
 def test_a_trained_network_puts_faint_labels_back(weights):

@@ -33,11 +33,14 @@ class Learner(ABC, Generic[O]):
         Which number of `validate` says how good the model is; larger is better.
     masks
         Whether crops come with their masks.
+    least
+        Score from which on `look` tells what the network finds.
     """
 
     name: ClassVar[str] = ""
     better: ClassVar[str] = "score"
     masks: ClassVar[bool] = False
+    least: ClassVar[float] = 0.0
 
     def __init__(self, options: O) -> None:
         self.options = options

@@ -22,7 +22,7 @@ from skysift.learn.learner import Learner
 from skysift.learn.optim import Average, make_optimizer, rate
 from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.learn.samples import Samples
-from skysift.learn.selection import found_again, selected
+from skysift.learn.selection import found_again, refuse_idle, selected
 
 __all__ = ["LOG", "STATE", "Trained", "train"]
 
@@ -168,8 +168,10 @@ def train(
     DataError
         The loss is not a number; the last good weights are in the folder.
     UsageError
-        No crop fits, or the folder holds another training.
+        No crop fits, labels are to be put back that the model does not tell of, or the folder holds another training.
     """
+    limits = selection or SelectionOptions()
+    refuse_idle(learner, limits)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.random_seed)
     net = learner.net()
@@ -181,7 +183,6 @@ def train(
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
     kind = precision_on(device, options.precision)
-    limits = selection or SelectionOptions()
     log = _Log(folder / LOG, state.step)
     told = progress or _silent
     told("train", state.step, options.steps)

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import nn
 
+from skysift.base.errors import UsageError
 from skysift.learn.fields import Field
 from skysift.learn.learner import Learner
 from skysift.learn.options import SelectionOptions
 from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES, SPURIOUS
 
-__all__ = ["found_again", "matched", "selected", "unselected"]
+__all__ = ["found_again", "matched", "refuse_idle", "selected", "unselected"]
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -26,9 +28,12 @@ _RADIUS = 0.5  # beams: how far from a label what is found is the same object
 
 
 def unselected(field: Field, options: SelectionOptions) -> NDArray[np.bool_]:
-    """Which labels of a field are below the limits."""
+    """Which labels of a field are below the limits; none are where there is no limit."""
     raw = field.labels.raw
-    faint = ~(np.asarray(raw["snr_peak"]) >= options.peak) | ~(np.asarray(raw["snr_int"]) >= options.flux)
+    faint = np.zeros(len(field.labels), np.bool_)
+    for name, limit in (("snr_peak", options.peak), ("snr_int", options.flux)):
+        if limit > 0.0:
+            faint |= ~(np.asarray(raw[name]) >= limit)
     return np.asarray(faint & (np.asarray(raw["use"]) > 0.0), np.bool_)
 
 
@@ -55,6 +60,24 @@ def selected(field: Field, options: SelectionOptions, back: Ints | None = None) 
         return replace(field, labels=labels.select(~low))
     raw = {**labels.raw, "use": np.where(low, 0.0, labels.raw["use"])}
     return replace(field, labels=Detections(labels.boxes, labels.scores, labels.footprints, raw))
+
+
+def refuse_idle(learner: Learner[Any], options: SelectionOptions) -> None:
+    """
+    Refuse to put back what the network is not even asked for.
+
+    Raises
+    ------
+    UsageError
+        `put_back` is below the score from which on the model tells what it finds.
+    """
+    if options.put_back is not None and options.put_back < learner.least:
+        raise UsageError(
+            "put_back is too low for this model",
+            got=options.put_back,
+            allowed=f"{learner.least} or more, from which on {learner.name or 'it'} tells what it finds",
+            todo="give a higher put_back",
+        )
 
 
 def found_again(
@@ -103,6 +126,8 @@ def matched(
     """
     The labels below the limits that were found: the brightest near a find that is not that of a label above them.
 
+    What is found to be spurious is none but a spurious label, and no other find is one of these.
+
     Parameters
     ----------
     labels
@@ -118,14 +143,23 @@ def matched(
     """
     if not len(found) or not low.any():
         return np.empty(0, np.int64)
-    at = np.stack([found["x"], found["y"]], axis=1)
-    places = np.stack([labels["x"], labels["y"]], axis=1)
-    if above.any():
-        away, _ = cKDTree(places[above]).query(at)
-        at = at[away > radius]
-    rows = np.flatnonzero(low)
-    near = cKDTree(at).sparse_distance_matrix(cKDTree(places[rows]), radius, output_type="ndarray")
-    find, row = near["i"], rows[near["j"]]
+    at, places = (np.stack([each["x"], each["y"]], axis=1) for each in (found, labels))
+    placed = np.isfinite(places).all(axis=1)
+    free = np.isfinite(at).all(axis=1)
+    if (above & placed).any():
+        away, _ = cKDTree(places[above & placed]).query(at[free])
+        free[free] = away > radius
+    rows, finds = np.flatnonzero(low & placed), np.flatnonzero(free)
+    near = cKDTree(at[finds]).sparse_distance_matrix(cKDTree(places[rows]), radius, output_type="ndarray")
+    find, row = finds[near["i"]], rows[near["j"]]
+    alike = _spurious(found)[find] == _spurious(labels)[row]
+    find, row = find[alike], row[alike]
     order = np.lexsort((row, -np.asarray(labels["snr_int"])[row], find))
     _, first = np.unique(find[order], return_index=True)
     return np.unique(row[order][first]).astype(np.int64)
+
+
+def _spurious(objects: Detections) -> NDArray[np.bool_]:
+    """Which are of the class spurious; none where no class is told."""
+    kind = objects.raw.get("class", np.zeros(len(objects)) - 1.0)
+    return np.asarray(np.asarray(kind) == CLASSES.index(SPURIOUS), np.bool_)

@@ -1,6 +1,7 @@
 """Several finders as one: agreement is a probability, and what cannot be is told in a line."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.random import generator
 from skysift.find.neural.agreement import OF_SNR, fitted_agreement, read_agreement, usual_agreement
 from skysift.find.neural.ensemble import EnsembleFinder
+from skysift.find.neural.found import RAW
 from skysift.find.neural.members import image_of, score_of_snr
+from skysift.find.neural.orientations import joined_found
 from skysift.find.neural.shapes import beam_of
 from skysift.find.run import make_finder, search
 from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
 from skysift.learn.fields import write_field
 from skysift.sky.schema import TABLES
+from skysift.sky.truth import CLASSES
 
 BEAM = (4.0, 4.0, 0.0)
 BOTH = [{"finder": "yolo"}, {"finder": "classic", "seed": 4.0, "grow": 2.5}]
@@ -66,6 +70,53 @@ def test_the_usual_law_is_that_of_a_network_where_it_is_alone():
     )
 
 
+def said(rows, law, n_ways):
+    """What members say at one place: rows of (way, score, class, how sure); joined."""
+    n = len(rows)
+    raw = {name: np.ones(n) for name in RAW}
+    raw |= {
+        "x": np.full(n, 20.0),
+        "y": np.full(n, 30.0),
+        "reach": np.full(n, 4.0),
+        "class_score": np.full(n, 0.8),
+    }
+    raw["class"] = np.array([float(CLASSES.index(row[2])) for row in rows])
+    raw["major"] = np.array([1.0 + row[0] for row in rows])
+    scores, sure = (np.array([row[k] for row in rows]) for k in (1, 3))
+    return joined_found(
+        raw, scores, np.array([row[0] for row in rows]), n_ways, law.scores, near=1.0, sure=sure
+    )
+
+
+def test_who_takes_a_source_for_an_artefact_does_not_speak_for_it():
+    law = usual_agreement(("a", "b", "c"), (True, True, True))
+    alone, _ = said([(0, 0.8, "compact", 0.8)], law, 3)
+    for other in (0.6, 0.75):
+        joined, told = said([(0, 0.8, "compact", 0.8), (1, other, "spurious", other)], law, 3)
+        assert joined.scores == pytest.approx(alone.scores)
+        assert CLASSES[int(joined["class"][0])] == "compact"
+        assert np.isfinite(told).sum() == 1
+    agreed, _ = said([(0, 0.8, "compact", 0.8), (1, 0.6, "compact", 0.6)], law, 3)
+    assert agreed.scores[0] > alone.scores[0]
+    # two to one: an artefact, with the parameters of one that says so
+    joined, told = said(
+        [(0, 0.8, "compact", 0.8), (1, 0.7, "spurious", 0.7), (2, 0.75, "spurious", 0.75)], law, 3
+    )
+    assert CLASSES[int(joined["class"][0])] == "spurious"
+    assert joined["major"] == pytest.approx([3.0])
+    assert np.isfinite(told[0]).tolist() == [False, True, True]
+
+
+def test_the_surest_tells_what_a_source_looks_like_whatever_the_order():
+    law = usual_agreement(("a", "b", "c"), (True, True, True))
+    rows = [(0, 0.6, "compact", 0.6), (1, 0.9, "extended", 0.9), (2, 0.7, "compact", 0.7)]
+    wanted, _ = said(rows, law, 3)
+    assert wanted["major"] == pytest.approx([2.0])
+    for order in permutations(range(3)):
+        joined, _ = said([rows[k] for k in order], law, 3)
+        assert joined == wanted
+
+
 @pytest.fixture(scope="module")
 def image():
     sources = skies.population((260, 250), BEAM, n_points=30, snr=(4, 60), margin=12, seed=5)
@@ -88,6 +139,9 @@ def test_a_catalogue_tells_who_found_what_whatever_the_tiles(image, finder, weig
     assert one.facts["members"][0].startswith("yolo small ")
     assert one.facts["members"][1] == "classic grow=2.5 seed=4.0"
     assert one.catalogue.provenance.inputs[-1].name == weights.name
+    other = search(image, make_finder("ensemble", weights=str(weights), members=BOTH[::-1]))
+    for kind in TABLES:  # the order in which members are named changes nothing
+        assert one.catalogue.table(kind) == other.catalogue.table(kind)
     alone = search(image, make_finder("yolo", weights=str(weights))).catalogue.sources
     near = np.hypot(alone["x"][:, None] - sources["x"], alone["y"][:, None] - sources["y"]).min(axis=1)
     assert (near < 1.0).mean() > 0.9
@@ -108,6 +162,9 @@ def test_what_was_fitted_is_read_again_and_used(finder, image, weights, tmp_path
     told = np.array([[0.9, np.nan], [np.nan, 0.6], [0.3, 0.5]])
     assert np.array_equal(law.scores(told), made.agreement.scores(told))
     assert law.threshold == made.agreement.threshold
+    swapped = read_agreement(out, finder.names()[::-1])
+    assert swapped.members == finder.names()[::-1]
+    assert np.array_equal(swapped.scores(told[:, ::-1]), law.scores(told))
     first = next(iter(made.alone.values()))  # whose parameters are taken where it found a source
     assert made.together["points"] > 0.97 * first["points"]
     assert made.together["completeness"] > first["completeness"] - 0.02

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ class Agreement:
     """
     A logistic law: the logit of the probability is a sum over members.
 
-    A member that found the source adds its weight times the logit of its calibrated score; one that did not, a number of
-    its own.
+    A member that found the source adds its weight times the logit of its calibrated score; one that did not, or takes it
+    for an artefact, a number of its own.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ def fitted_agreement(
 
 def read_agreement(path: Path, members: Sequence[str]) -> Agreement:
     """
-    The law that `skysift calibrate` wrote.
+    The law that `skysift calibrate` wrote, for these members, in whatever order it names them.
 
     Raises
     ------
@@ -198,11 +198,16 @@ def read_agreement(path: Path, members: Sequence[str]) -> Agreement:
         raise DataError(
             "not a file of an ensemble", got=path.name, allowed="one that `skysift calibrate` wrote"
         ) from error
-    if told != tuple(members):
+    if sorted(told) != sorted(members):
         raise UsageError(
             f"{path.name} is of another ensemble",
             got=", ".join(members),
             allowed=", ".join(told),
-            todo="give the members in this order, or `skysift calibrate ensemble` anew",
+            todo="give these members, or `skysift calibrate ensemble` anew",
         )
-    return made
+    left = list(range(len(told)))
+    place = [left.pop(next(k for k, at in enumerate(left) if told[at] == name)) for name in members]
+    tables = tuple(made.tables[k] for k in place)
+    return replace(
+        made, members=tuple(members), tables=tables, weight=made.weight[place], missing=made.missing[place]
+    )

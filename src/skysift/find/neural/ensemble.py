@@ -48,13 +48,28 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
     Several finders as one: learned ones with weights of their own, and finders of islands.
 
     Each member looks at the whole map. Its detections, without doubles, are joined with those of the others source by
-    source; the score of a source is a logistic law of who found it and how sure each was. Its parameters are those of the
-    first member that found it; then everything is measured as with every learned finder.
+    source; the score of a source is a logistic law of who found it and how sure each was; a member that takes it for an
+    artefact speaks against it. Its parameters are those of the surest network that found it, else of the surest finder of
+    islands; then everything is measured as with every learned finder. In which order members are named changes nothing.
     """
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
-        """The finders; options that a member does not have of its own are the ensemble's."""
+        """The finders, networks first; options that a member does not have of its own are the ensemble's."""
+        return tuple(member for member, _ in self._named)
+
+    @cached_property
+    def _named(self) -> tuple[tuple[Member, str], ...]:
+        """The finders and what each is, in an order of their own."""
+        given = [
+            (member, _name(member, entry), repr(sorted(entry.items())))
+            for member, entry in zip(self._made(), self.options.members, strict=True)
+        ]
+        given.sort(key=lambda each: (not isinstance(each[0], NeuralFinder), each[1], each[2]))
+        return tuple((member, name) for member, name, _ in given)
+
+    def _made(self) -> list[Member]:
+        """The finders in the order in which they are given."""
         made: list[Member] = []
         registry = Registry[Any]("finder")
         for entry in self.options.members:
@@ -79,7 +94,7 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
                 )
             shared = {each: getattr(self.options, each) for each in _SHARED if each in menu.model_fields}
             made.append(kind(menu.parse({**shared, **({"threshold": _LEAST} if learned else {}), **own})))
-        return tuple(made)
+        return made
 
     @property
     def networks(self) -> tuple[bool, ...]:
@@ -88,19 +103,7 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
 
     def names(self) -> tuple[str, ...]:
         """What each member is: its finder, with the name and checksum of its weights or what decides its islands."""
-        names = []
-        for entry, member in zip(self.options.members, self.members, strict=True):
-            name = str(entry["finder"])
-            if isinstance(member, NeuralFinder):
-                weights = eye_of(member.options).weights
-                ways = member.flips(weights)
-                name += f" {weights.card.name} {weights.checksum.removeprefix('sha256:')[:12]}"
-                name += "" if ways == 1 else f" flips={ways}"
-            else:
-                told = {key: value for key, value in entry.items() if key != "finder"}
-                name += "".join(f" {key}={told[key]}" for key in sorted(told))
-            names.append(name)
-        return tuple(names)
+        return tuple(name for _, name in self._named)
 
     def agreement(self) -> Agreement:
         """The law by which members agree: what was fitted to them, or the usual one."""
@@ -142,7 +145,11 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         raw = {name: np.concatenate([part.detections[name] for part in parts]) for name in RAW}
         ways = np.repeat(np.arange(len(parts)), [len(part.detections) for part in parts])
         scores = np.concatenate([part.detections.scores for part in parts])
-        joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, first=True)
+        sure = np.concatenate([
+            network + table.scores(part.detections.scores)
+            for network, table, part in zip(self.networks, law.tables, parts, strict=True)
+        ])  # fmt: skip
+        joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, sure=sure)
         kept = np.zeros(len(joined), np.bool_)
         x, y, reach = (np.ascontiguousarray(joined[name]) for name in ("x", "y", "reach"))
         keep_best(x, y, reach, kept)
@@ -166,3 +173,15 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         if isinstance(member, NeuralFinder):
             return member.found(image, noise, crew)
         return Found(told_by_islands(image, noise, member, crew), (), {})
+
+
+def _name(member: Member, entry: Mapping[str, Any]) -> str:
+    """What a member is: its finder, with the name and checksum of its weights or what decides its islands."""
+    name = str(entry["finder"])
+    if isinstance(member, NeuralFinder):
+        weights = eye_of(member.options).weights
+        ways = member.flips(weights)
+        name += f" {weights.card.name} {weights.checksum.removeprefix('sha256:')[:12]}"
+        return name + ("" if ways == 1 else f" flips={ways}")
+    told = {key: value for key, value in entry.items() if key != "finder"}
+    return name + "".join(f" {key}={told[key]}" for key in sorted(told))

@@ -11,7 +11,7 @@ from skysift.base.compiled import kernel
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import RAW, as_detections, nothing_found, without_doubles
 from skysift.sky.detections import Detections
-from skysift.sky.truth import CLASSES
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = [
     "ORIENTATIONS",
@@ -122,12 +122,14 @@ def joined_found(
     law: Callable[[Floats], Floats] = mean_score,
     *,
     near: float = _NEAR,
-    first: bool = False,
+    sure: Floats | None = None,
 ) -> tuple[Detections, Floats]:
     """
     Detections of several who looked at the same map, joined source by source, and the scores ``(source, who)`` of each.
 
-    Parameters are means weighted by score, of flux and axes those of their logarithms; or those of the first who saw it.
+    Parameters are means weighted by score, of flux and axes those of their logarithms. Where those who looked differ,
+    parameters are those of the surest, and who takes the source for an artefact does not speak for it: its score is that
+    of those who do not, or that of those who do where this is higher, and then an artefact it is.
 
     Parameters
     ----------
@@ -141,8 +143,8 @@ def joined_found(
         The score of sources from those of each who looked, NaN of who saw nothing.
     near
         Of the reach of a source: detections that are so near to each other are of the same one.
-    first
-        Whether parameters are those of the first who saw the source, in place of means.
+    sure
+        How far each detection is to be believed, where those who looked differ.
     """
     if not scores.size:
         return nothing_found(), np.empty((0, n_ways))
@@ -157,10 +159,13 @@ def joined_found(
     told = np.full((n, n_ways), np.nan)
     told[group, ways] = scores
     weight = np.maximum(scores, 1e-6)
-    if first:
-        lead = np.full(n, n_ways)
-        np.minimum.at(lead, group, ways)
-        weight = (ways == lead[group]).astype(np.float64)
+    if sure is not None:
+        artefact = value["class"] == CLASSES.index(SPURIOUS)
+        told, spurious = _sides(told, group, ways, artefact, law)
+        other = artefact != spurious[group]
+        by_group = np.lexsort((ways, -sure[order], other, group))
+        weight = np.zeros(scores.size)
+        weight[by_group[np.searchsorted(group[by_group], np.arange(n))]] = 1.0
     total = np.bincount(group, weight, n)
 
     def mean(values: Floats) -> Floats:
@@ -178,6 +183,21 @@ def joined_found(
     final = law(told)
     order = np.lexsort((columns["x"], columns["y"], -final))  # as detections are kept
     return as_detections({name: each[order] for name, each in columns.items()}, final[order]), told[order]
+
+
+def _sides(
+    told: Floats, group: Ints, ways: Ints, artefact: NDArray[np.bool_], law: Callable[[Floats], Floats]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Scores ``(source, who)`` of the likelier side, those who see a source or an artefact; and which are artefacts."""
+    sides, chances = [], []
+    for kind in (False, True):
+        side = np.full(told.shape, np.nan)
+        of = artefact == kind
+        side[group[of], ways[of]] = told[group[of], ways[of]]
+        sides.append(side)
+        chances.append(np.where(np.isfinite(side).any(axis=1), law(side), -np.inf))
+    spurious = chances[1] > chances[0]
+    return np.where(spurious[:, None], sides[1], sides[0]), spurious
 
 
 @kernel

@@ -40,6 +40,7 @@ class RcnnLearner(Learner[RcnnModelOptions]):
 
     name: ClassVar[str] = "rcnn"
     masks: ClassVar[bool] = True
+    least: ClassVar[float] = LEAST
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""

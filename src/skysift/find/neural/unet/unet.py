@@ -38,6 +38,7 @@ class UnetLearner(Learner[UnetModelOptions]):
 
     name: ClassVar[str] = "unet"
     masks: ClassVar[bool] = True
+    least: ClassVar[float] = LEAST
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""

@@ -91,6 +91,7 @@ class DenseLearner(Learner[DenseOptions]):
     """The dense head as a model that can be trained; judged by the score of the first SKA data challenge."""
 
     name: ClassVar[str] = "yolo-dense"
+    least: ClassVar[float] = LEAST
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""

@@ -78,6 +78,7 @@ class GridLearner(Learner[GridOptions]):
     """The grid head as a model that can be trained; judged by the score of the first SKA data challenge."""
 
     name: ClassVar[str] = "yolo-grid"
+    least: ClassVar[float] = LEAST
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""
