@@ -100,14 +100,15 @@ def test_queries_on_what_is_left_out_are_neither_right_nor_wrong():
 
 def test_how_boxes_lie_is_that_of_a_slow_twin_and_does_not_know_where_they_are():
     boxes = boxes_by_chance(np.random.default_rng(3), 6)
-    got = relations(torch.from_numpy(boxes)[None])[0].numpy()
+    likely = torch.linspace(-2.0, 1.0, 6)
+    got = relations(torch.from_numpy(boxes)[None], likely[None])[0].numpy()
     for i, a in enumerate(boxes.astype(float)):
         for j, b in enumerate(boxes.astype(float)):
             side_a, side_b = a[2:] - a[:2], b[2:] - b[:2]
             apart = np.log1p(np.abs(a[:2] + a[2:] - b[:2] - b[2:]) / 2 / side_a)
-            wanted = [*apart, *np.log(side_a / side_b), slow_iou(a, b)]
+            wanted = [*apart, *np.log(side_a / side_b), slow_iou(a, b), np.tanh(0.6 * (j - i))]
             assert got[i, j] == pytest.approx(wanted, abs=1e-4)
-    moved = relations(torch.from_numpy(boxes)[None] + 100.0)[0].numpy()
+    moved = relations(torch.from_numpy(boxes)[None] + 100.0, likely[None])[0].numpy()
     assert moved == pytest.approx(got, abs=1e-4)
 
 

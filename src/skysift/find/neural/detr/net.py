@@ -43,7 +43,7 @@ __all__ = ["BOX", "KIND", "MASK", "OBJECT", "SIDE", "Asked", "DetrNet", "Looked"
 _SLOPE = 0.05  # of the leaky rectifier below zero
 _NOWHERE, _APART = -30.0, 1e-3  # logit where no place is, and less from cell to cell
 _BESIDE = 3.0  # less is the logit of a place beside a likelier one: it is asked when queries are left
-_RELATIONS = 5  # numbers that tell how one box lies to another
+_RELATIONS = 6  # numbers that tell how one box lies to another
 _PARTS = SIDE // 2  # that a box is sampled in for its mask
 _FEATURES, _INNER = 12, 8  # channels that a mask is told from, and between the two layers that tell it
 _LEAST = -6.0  # logit of a place that a query takes over
@@ -66,12 +66,12 @@ class Asked:
         self.kinds, self.boxes, self.state = kinds, boxes, state
 
 
-def relations(boxes: Tensor) -> Tensor:
+def relations(boxes: Tensor, likely: Tensor) -> Tensor:
     """
-    How boxes (n, box, 4) lie to each other (n, box, box, 5).
+    How boxes (n, box, 4) with logits (n, box) lie to each other (n, box, box, 6).
 
-    ln(1 + distance) of the middles along y and x in units of the first's sides, ln of the ratios of the sides, and what
-    both share over what both cover.
+    ln(1 + distance) of the middles along y and x in units of the first's sides, ln of the ratios of the sides, what both
+    share over what both cover, and how much likelier the second is, as the hyperbolic tangent of the difference.
     """
     sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
     middle = 0.5 * (boxes[..., 2:] + boxes[..., :2])
@@ -82,7 +82,8 @@ def relations(boxes: Tensor) -> Tensor:
     shared = (high - low).clamp(min=0.0).prod(dim=-1)
     area = sides.prod(dim=-1)
     share = shared / (area[:, :, None] + area[:, None] - shared).clamp(min=1.0)
-    return torch.cat([apart, ratio, share[..., None]], dim=-1)
+    more = torch.tanh(likely[:, None] - likely[:, :, None])
+    return torch.cat([apart, ratio, share[..., None], more[..., None]], dim=-1)
 
 
 class Decoder(nn.Module):
@@ -119,6 +120,7 @@ class Decoder(nn.Module):
             for _ in self.layers
         )
         self.trust = nn.Parameter(torch.full((options.layers,), 0.5))
+        self.rival = nn.Parameter(torch.full((options.layers,), 4.0))
 
     def forward(
         self, looked: Looked, state: Tensor, boxes: Tensor, likely: Tensor, told: Tensor, image: Tensor,
@@ -133,7 +135,7 @@ class Decoder(nn.Module):
             The windows.
         state, boxes, likely
             What each query begins with (n, query, hidden), (n, query, 4), and how likely its place is (n, query): a
-            logit, to which all layers add what they find.
+            logit, to which all layers add what they find; less where a likelier query tells the same box.
         told
             (n, condition).
         image
@@ -142,11 +144,11 @@ class Decoder(nn.Module):
             The first so many queries, and those after them, do not know of each other.
         """
         ny, nx = image.shape[2], image.shape[3]
+        likely = likely.detach().clamp(min=_LEAST)
         shapes = torch.tensor(looked.shapes)  # the layers only check them
         kinds, all_boxes = [], []
-        some = functional.pad(
-            likely.detach().clamp(min=_LEAST)[..., None].expand(-1, -1, N_KINDS - 1), (0, 1)
-        )
+        apart = _AWAY * self._strangers(boxes.shape[1], first, boxes.device)
+        lie = relations(boxes, likely)
         for number, layer in enumerate(self.layers):
             boxes = boxes.detach()
             sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1.0)
@@ -156,6 +158,7 @@ class Decoder(nn.Module):
             at = torch.stack(
                 [middle[..., 1] / nx, middle[..., 0] / ny, sides[..., 1] / nx, sides[..., 0] / ny], dim=-1
             )
+            near = self.near(lie).permute(0, 3, 1, 2)
             state = layer(
                 state,
                 object_queries_position_embeddings=size,
@@ -163,20 +166,22 @@ class Decoder(nn.Module):
                 spatial_shapes=shapes,
                 spatial_shapes_list=looked.shapes,
                 encoder_hidden_states=looked.cells,
-                encoder_attention_mask=self._together(boxes, first),
+                encoder_attention_mask=near + apart.to(near.dtype),
             )
-            kinds.append(self.kinds[number](state).float() + self.trust[number] * some)
             boxes = within(refined(boxes, self.changes[number](state).float()), image)
             all_boxes.append(boxes)
+            lie = relations(boxes.detach(), likely)
+            rival = (lie[..., -2] * lie[..., -1].clamp(min=0.0) + apart).amax(dim=2).clamp(min=0.0)
+            some = self.trust[number] * likely - self.rival[number] * rival
+            kinds.append(self.kinds[number](state).float() + functional.pad(
+                some[..., None].expand(-1, -1, N_KINDS - 1), (0, 1)
+            ))  # fmt: skip
         return Asked(kinds, all_boxes, state)
 
-    def _together(self, boxes: Tensor, first: int) -> Tensor:
-        """What is added to the attention of queries to each other (n, head, query, query)."""
-        near: Tensor = self.near(relations(boxes)).permute(0, 3, 1, 2)
-        if first < boxes.shape[1]:
-            one = torch.arange(boxes.shape[1], device=boxes.device) < first
-            near = near + _AWAY * (one[:, None] != one[None, :]).to(near.dtype)
-        return near
+    def _strangers(self, many: int, first: int, device: torch.device) -> Tensor:
+        """1 where one of two queries (query, query) is one of the first and the other is not."""
+        one = torch.arange(many, device=device) < first
+        return (one[:, None] != one[None, :]).float()
 
 
 def _silent(layer: nn.Linear) -> nn.Linear:
