@@ -1,17 +1,24 @@
 """A network judges the rows of any catalogue: sources score high, blank places low; nothing else changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tests import catalogues, skies
 from tests.commands import called
+from tests.fields import made_field
 
 import skysift
 from skysift.base.errors import UsageError
 from skysift.base.provenance import Provenance
+from skysift.find.neural.known import detector_of
 from skysift.find.neural.opinion import Opinion
+from skysift.find.neural.orientations import found_in_each
 from skysift.flow.steps.judge import Judged, _with_opinion
 from skysift.io.tables import load_table
+from skysift.learn.checkpoint import load_into, read_checkpoint, write_checkpoint
+from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import Table
 from skysift.sky.truth import CLASSES
@@ -174,3 +181,46 @@ def test_bad_requests_are_one_line(sky, rows, weights, tmp_path):
     told = called("judge", given, sky[1], "--out", tmp_path / "out.fits", "--set", "radius=0")
     assert "radius" in told.stderr
     assert told.returncode == 2
+
+
+def test_weights_that_were_calibrated_in_orientations_look_in_these(sky, rows, weights, judged, tmp_path):
+    """The opinion is the mean over orientations, and turns with the map; of weights of one orientation it does not."""
+    read = read_checkpoint(weights)
+    path = tmp_path / "eight.safetensors"
+    write_checkpoint(path, read.tensors, replace(read.card, settings={**read.card.settings, "flips": 8}))
+    said = skysift.judge(rows, sky[0], weights=str(path))
+    n = len(sky[2])
+    assert np.isfinite(said["score"][:-2]).all()
+    assert not np.allclose(said["score"][:-2], judged["score"][:-2], atol=1e-3)
+    assert np.corrcoef(said["score"][:-2], judged["score"][:-2])[0, 1] > 0.9
+    assert np.median(said["score"][:n]) > 0.8
+    assert np.median(said["score"][n : 2 * n]) < 0.2
+    kept = said["class"][:n] == judged["class"][:n]
+    assert kept.mean() > 0.9
+    assert said["class_score"][:n].max() <= 1.0
+
+
+def test_the_mean_of_orientations_is_that_of_each_alone(weights):
+    read = read_checkpoint(weights)
+    detector = detector_of(read)
+    net = detector.net()
+    load_into(net, read)
+    field = made_field(1, 128)
+
+    def run(inputs):
+        with torch.no_grad():
+            return net.eval()(*(torch.from_numpy(each) for each in inputs.values())).numpy()
+
+    beam = np.array(field.beam)
+    looks = found_in_each(detector, run, field.pixels, beam, 4)
+    assert len(looks) == 4
+    (plain,) = found_in_each(detector, run, field.pixels, beam, 1)
+    alone = detector.found(run(detector.inputs(field.pixels, beam))[0], field.pixels, beam, 0.0)
+    assert np.array_equal(plain.scores, alone.scores)
+    assert np.allclose(plain["x"], alone["x"])
+    bright = field.labels["snr_peak"] > 30
+    inside = bright & Box(20, 108, 20, 108).contains(field.labels["x"], field.labels["y"])
+    for each in looks:
+        for x, y in zip(field.labels["x"][inside], field.labels["y"][inside], strict=True):
+            near = np.hypot(each["x"] - x, each["y"] - y) < 2.0
+            assert near.any()

@@ -2,18 +2,24 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from astropy.io import fits
 from tests import skies
 from tests.commands import called
 
-from skysift.base.errors import OptionError
+from skysift.base.errors import OptionError, SkysiftWarning, UsageError
+from skysift.base.parallel import ALONE
+from skysift.cli.opening import opening_told
 from skysift.flow.steps.train import WORK
+from skysift.flow.training.labelled_fields import held_fields
 from skysift.flow.training.recipe import recipe_text
 from skysift.flow.training.tuning import own_data, tuning_recipe
 from skysift.learn.checkpoint import Card, read_checkpoint
 from skysift.learn.options import TrainOptions
+from skysift.sky.truth import CLASSES
 
 BEAM = (4.0, 4.0, 0.0)
 SIZE = 200
@@ -143,3 +149,45 @@ def test_bad_calls_are_told_in_a_line(folder, weights, args, match):
     last = done.stderr.strip().splitlines()[-1]
     assert match in last
     assert not (folder / "bad").exists() or list((folder / "bad").iterdir()) == [folder / "bad" / WORK]
+
+
+def test_a_map_whose_header_does_not_say_is_read_as_told(folder, tmp_path):
+    """A map in a later HDU, without a beam: the flags say, the recipe keeps it; the field is that of the whole map."""
+    with fits.open(folder / "map.fits") as opened:
+        data, header = opened[0].data, opened[0].header
+    for name in ("BMAJ", "BMIN", "BPA"):
+        del header[name]
+    path = tmp_path / "bare.fits"
+    fits.HDUList([fits.PrimaryHDU(np.zeros((9, 9))), fits.ImageHDU(data, header, name="SCI")]).writeto(path)
+    opening = opening_told(hdu="SCI", beam="8,8,0")
+    assert opening == {"hdu": "SCI", "beam": [8.0, 8.0, 0.0]}
+    written = own_data(path, folder / "labels.reg", opening=opening)
+    assert json.loads(json.dumps(written)) == written
+    recipe = tuning_recipe(Card("yolo-dense", "base"), written, folder, "bare.fits")
+    (plan,) = recipe.plans
+    assert plan.to_dict()["opening"] == {"hdu": "SCI", "beam": (8.0, 8.0, 0.0)}
+    assert recipe.train.crop == 160  # what fits below the part that is kept
+    (field,) = held_fields(path, tmp_path / "work", ALONE, labels=folder / "labels.reg", opening=opening)
+    (whole,) = held_fields(folder / "map.fits", tmp_path / "work", ALONE, labels=folder / "labels.reg")
+    assert np.array_equal(field.pixels, whole.pixels, equal_nan=True)
+    assert field.beam == pytest.approx(whole.beam)
+    with pytest.raises(OptionError, match=r"fields\[0\].opening of the recipe: no such option: got 'hud'"):
+        tuning_recipe(
+            Card("yolo-dense", "base"), own_data(path, path, opening={"hud": 1}), folder, "bare.fits"
+        )
+    with pytest.raises(UsageError, match="--beam goes with a map"):
+        held_fields(tmp_path, tmp_path / "work", ALONE, opening={"beam": [8, 8, 0]})
+
+
+def test_classes_of_labels_are_told_to_known_fields(folder, tmp_path):
+    text = (folder / "labels.reg").read_text().replace("{compact}", "{blob}")
+    (tmp_path / "blobs.reg").write_text(text)
+    where = folder / "map.fits"
+    with pytest.warns(SkysiftWarning, match="name no class"):
+        held_fields(where, tmp_path / "work", ALONE, labels=tmp_path / "blobs.reg")
+    (field,) = held_fields(
+        where, tmp_path / "work", ALONE, labels=tmp_path / "blobs.reg", classes={"blob": "extended"}
+    )
+    assert set(field.labels["class"].tolist()) == {CLASSES.index("extended")}
+    with pytest.raises(UsageError, match="--class goes with --labels"):
+        held_fields(folder, tmp_path / "work", ALONE, classes={"blob": "extended"})

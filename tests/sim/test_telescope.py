@@ -235,6 +235,14 @@ def test_a_beam_that_the_array_cannot_make_is_refused(width):
     assert "stretch=true" in str(caught.value)
 
 
+def test_nothing_is_advised_that_was_given():
+    """Low in the sky an array that is stretched as a whole has too long a beam."""
+    options = InstrumentOptions(array="vla-b", stretch=True, **QUICK)
+    with pytest.raises(UsageError, match="cannot make this beam") as caught:
+        uv_coverage(options, Beam(6, 6), 1.5, -30.0, 1.4e9, size=512)
+    assert "stretch" not in str(caught.value)
+
+
 def test_a_field_that_does_not_rise_is_refused():
     with pytest.raises(UsageError, match="never high enough"):
         uv_coverage(InstrumentOptions(array="vla-b"), Beam(6, 6), 1.5, -60.0, 1.4e9)

@@ -22,6 +22,16 @@ from skysift.cli.learning import (
     needs_learn,
     warn,
 )
+from skysift.cli.opening import (
+    BeamFlag,
+    BeamPlaneFlag,
+    FrequencyFlag,
+    HduFlag,
+    PixelScaleFlag,
+    PlaneFlag,
+    UnitFlag,
+    opening_told,
+)
 from skysift.cli.progress import Watch
 from skysift.find.neural.options import EnsembleOptions
 from skysift.flow.training.options import CalibrateOptions
@@ -80,6 +90,13 @@ def calibrate(
     device: DeviceFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
+    hdu: HduFlag = None,
+    plane: PlaneFlag = None,
+    beam: BeamFlag = None,
+    beam_plane: BeamPlaneFlag = None,
+    pixel_scale: PixelScaleFlag = None,
+    unit: UnitFlag = None,
+    frequency: FrequencyFlag = None,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Make the scores of a network probabilities and choose its threshold, on known fields.
@@ -116,6 +133,15 @@ def calibrate(
     if not ensemble and out.suffix != _SUFFIX:
         raise OptionError("--out is no file of weights", got=out.name, allowed=f"FILE{_SUFFIX}")
     at_least("--workers", workers, 1)
+    opened = opening_told(
+        hdu=hdu,
+        plane=plane,
+        beam=beam,
+        beam_plane=beam_plane,
+        pixel_scale=pixel_scale,
+        unit=unit,
+        frequency=frequency,
+    )
     needs_learn("skysift calibrate")
     from skysift.find.neural.ensemble import EnsembleFinder  # late: it brings torch
     from skysift.flow.steps.calibrate import CalibrateStep
@@ -135,7 +161,7 @@ def calibrate(
 
         def known() -> Iterator[Field]:  # made when all else is known to be right
             yield from held_fields(
-                fields, Path(folder), crew, labels=labels, classes=meanings, changes=changes
+                fields, Path(folder), crew, labels=labels, classes=meanings, opening=opened, changes=changes
             )
 
         if ensemble:

@@ -21,6 +21,16 @@ from skysift.cli.learning import (
     needs_learn,
     warn,
 )
+from skysift.cli.opening import (
+    BeamFlag,
+    BeamPlaneFlag,
+    FrequencyFlag,
+    HduFlag,
+    PixelScaleFlag,
+    PlaneFlag,
+    UnitFlag,
+    opening_told,
+)
 from skysift.cli.progress import Watch
 from skysift.flow.training.options import EvaluateOptions
 
@@ -54,6 +64,13 @@ def evaluate(
     device: DeviceFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
+    hdu: HduFlag = None,
+    plane: PlaneFlag = None,
+    beam: BeamFlag = None,
+    beam_plane: BeamPlaneFlag = None,
+    pixel_scale: PixelScaleFlag = None,
+    unit: UnitFlag = None,
+    frequency: FrequencyFlag = None,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Say how good weights are on fields with known sources.
@@ -72,6 +89,15 @@ def evaluate(
     """
     at_least("--workers", workers, 1)
     options = EvaluateOptions.parse({"threshold": threshold, "device": device or "auto"})
+    opened = opening_told(
+        hdu=hdu,
+        plane=plane,
+        beam=beam,
+        beam_plane=beam_plane,
+        pixel_scale=pixel_scale,
+        unit=unit,
+        frequency=frequency,
+    )
     needs_learn("skysift evaluate")
     from skysift.flow.products import refuse_earlier  # late: it brings torch
     from skysift.flow.report_text import reports_text
@@ -91,7 +117,7 @@ def evaluate(
 
         def known() -> Iterator[Field]:  # made when all else is known to be right
             yield from held_fields(
-                where, Path(folder), crew, labels=labels, classes=meanings, changes=changes
+                where, Path(folder), crew, labels=labels, classes=meanings, opening=opened, changes=changes
             )
 
         made = EvaluateStep(options).evaluate(

@@ -19,6 +19,16 @@ from skysift.cli.flags import (
     read_pairs,
 )
 from skysift.cli.learning import CorrectionsFlag, DeviceFlag, MeaningFlag, ThreadsFlag, needs_learn
+from skysift.cli.opening import (
+    BeamFlag,
+    BeamPlaneFlag,
+    FrequencyFlag,
+    HduFlag,
+    PixelScaleFlag,
+    PlaneFlag,
+    UnitFlag,
+    opening_told,
+)
 from skysift.cli.progress import Watch
 from skysift.cli.train import summary, tell_warnings
 
@@ -69,6 +79,13 @@ def finetune(
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
     fresh: FreshFlag = False,
+    hdu: HduFlag = None,
+    plane: PlaneFlag = None,
+    beam: BeamFlag = None,
+    beam_plane: BeamPlaneFlag = None,
+    pixel_scale: PixelScaleFlag = None,
+    unit: UnitFlag = None,
+    frequency: FrequencyFlag = None,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Teach weights that there are a map of your own: gently, judged before and after on a part that is kept.
@@ -88,6 +105,15 @@ def finetune(
     folder = folder_of(out)
     at_least("--workers", workers, 1)
     at_least("--threads", threads, 1)
+    opened = opening_told(
+        hdu=hdu,
+        plane=plane,
+        beam=beam,
+        beam_plane=beam_plane,
+        pixel_scale=pixel_scale,
+        unit=unit,
+        frequency=frequency,
+    )
     if (recipe is None) == (image is None):
         raise OptionError(
             "finetune learns from a map or from a recipe",
@@ -101,6 +127,12 @@ def finetune(
             raise OptionError(
                 f"{flag} goes with --map", got="a recipe", todo="write it in the recipe, beside `map`"
             )
+    if recipe is not None and opened:
+        raise OptionError(
+            f"--{next(iter(opened)).replace('_', '-')} goes with --map",
+            got="a recipe",
+            todo="write it in the recipe, in `opening` beside `map`",
+        )
     for path in (image, labels, corrections):
         if path is not None and not path.exists():
             raise UsageError("there is no such file", got=path)
@@ -118,7 +150,9 @@ def finetune(
         assert image is not None
         assert labels is not None
         meanings = read_pairs(classes or (), "--class")
-        written = own_data(image, labels, held=held, classes=meanings, corrections=corrections)
+        written = own_data(
+            image, labels, held=held, classes=meanings, corrections=corrections, opening=opened
+        )
         read = tuning_recipe(begin.card, written, Path(), image.name, changes)
     with Watch(read.told.name, quiet=quiet) as watch:
         made = train_products(

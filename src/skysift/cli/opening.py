@@ -22,6 +22,7 @@ __all__ = [
     "UnitFlag",
     "frequencies_of",
     "opening",
+    "opening_told",
 ]
 
 
@@ -76,6 +77,14 @@ def opening(
         "unit": unit,
         "frequency": None if frequency is None else _frequency(frequency),
     }
+
+
+def opening_told(**flags: str | None) -> dict[str, Any]:
+    """What the flags that were given say, as JSON-safe values; see `opening`."""
+    told = {name: value for name, value in opening(**flags).items() if value is not None}
+    if "beam" in told:
+        told["beam"] = [told["beam"].major, told["beam"].minor, told["beam"].pa]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
 
 def frequencies_of(text: str, flag: str = "--frequency") -> list[float]:

@@ -178,11 +178,12 @@ def uv_coverage(
         factor = math.sqrt(math.sqrt(np.linalg.det(lobe) / np.linalg.det(wanted))) * 1.25
         antennas = antennas.stretch(factor)
     counts, samples = _gridded(options, antennas, hours, pixel_scale, dec, frequency, size, random_seed)
+    other = "" if options.stretch else ", or stretch=true"
     if not np.any(counts):
         raise UsageError(
             "all spacings of the array are finer than the pixels",
             got=f"array={options.array}",
-            todo="give a more compact array, smaller pixels, or stretch=true",
+            todo=f"give a more compact array or smaller pixels{other}",
         )
     weights, lobe = tapered(weighted(options, counts, wanted), wanted)
     made = _sky_beam(lobe, pixel_scale)
@@ -191,7 +192,7 @@ def uv_coverage(
             f"an array like {options.array} cannot make this beam at {frequency / 1e6:.6g} MHz",
             got=beam,
             allowed=f"the nearest is {made}",
-            todo="give another beam or array, weighting=uniform, or stretch=true",
+            todo=f"give another beam or array, or weighting=uniform{other}",
         )
     shortest = float(antennas.spacings.min()) * frequency / LIGHT
     return Coverage(counts, weights, made, pixel_scale, shortest, samples)

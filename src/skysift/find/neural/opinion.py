@@ -16,9 +16,10 @@ from skysift.find.neural.eye import eye_of
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.options import JudgeOptions
 from skysift.find.neural.shapes import beam_of, beam_width
-from skysift.find.neural.windows import WINDOW, seen_in
+from skysift.find.neural.windows import WINDOW, seen_in_each
 from skysift.find.noise import Noise
 from skysift.sky.box import Box
+from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
 from skysift.sky.truth import CLASSES, SPURIOUS
 
@@ -67,7 +68,9 @@ def opinion_of(
     What a network says of places: the surest of its answers whose source is within a radius of the place.
 
     All answers count, not only those that are the best of their source, so that a place beside another source has one
-    of its own. Windows are those of the finder, on a lattice that is anchored to the map.
+    of its own. Where the weights were calibrated with several orientations of the map the network looks at as many: the
+    score is the mean, that of an orientation without an answer being 0, and each votes for its class.
+    Windows are those of the finder, on a lattice that is anchored to the map.
 
     Parameters
     ----------
@@ -112,23 +115,34 @@ def _look(
     """Class, its probability and score of the places in the core of one window."""
     core, x, y = task
     eye = eye_of(options, checksum)
-    said = seen_in(core, eye.detector, eye.run, partial(significance, image, noise), image.shape, beam, 0.0)
+    settings = eye.weights.card.settings
+    ways = int(settings.get("flips", 1))  # as they were calibrated
+    read = partial(significance, image, noise)
+    looks = seen_in_each(core, eye.detector, eye.run, read, image.shape, beam, ways)
     inside = core.intersect(Box.of(image.shape))
-    known = np.isfinite(image.read(inside))
     row, column = (np.floor(each + 0.5).astype(np.int64) for each in (y, x))
-    known = known[row - inside.y0, column - inside.x0]
-    kind, score = np.where(known, CLASSES.index(SPURIOUS), -1), np.where(known, 0.0, np.nan)
-    class_score = np.full(x.shape, np.nan)
+    known = np.isfinite(image.read(inside))[row - inside.y0, column - inside.x0]
     radius = options.radius * beam_width(beam)
+    total, votes = np.zeros(x.shape), np.zeros((x.size, len(CLASSES)))
+    for said in looks:
+        place, best = _surest(x, y, said, radius)
+        total[place] += said.scores[best]
+        weight = np.maximum(said.scores[best], 1e-6) * said["class_score"][best]
+        votes[place, said["class"][best].astype(np.int64)] += weight
+    answered = votes.any(axis=1) & known
+    kind = np.where(answered, votes.argmax(axis=1), np.where(known, CLASSES.index(SPURIOUS), -1))
+    sure = np.maximum(total, 1e-6)
+    class_score = np.where(answered, votes.max(axis=1) / sure, np.nan)
+    score = np.where(answered, Calibration.of(settings).scores(total / ways), np.where(known, 0.0, np.nan))
+    return kind, class_score, score
+
+
+def _surest(x: Floats, y: Floats, said: Detections, radius: float) -> tuple[Ints, Ints]:
+    """The places near which a network has an answer, and the number of its surest one."""
     near = cKDTree(np.stack([x, y], axis=1)).sparse_distance_matrix(
         cKDTree(np.stack([said["x"], said["y"]], axis=1)), radius, output_type="ndarray"
     )
     place, answer = near["i"], near["j"]
     order = np.lexsort((answer, -said.scores[answer], place))
     place, at = np.unique(place[order], return_index=True)
-    best = answer[order][at]
-    place, best = place[known[place]], best[known[place]]
-    kind[place] = said["class"][best].astype(np.int64)
-    class_score[place] = said["class_score"][best]
-    score[place] = Calibration.of(eye.weights.card.settings).scores(said.scores[best])
-    return kind, class_score, score
+    return place, answer[order][at]

@@ -16,6 +16,7 @@ from skysift.sky.truth import CLASSES, SPURIOUS
 __all__ = [
     "ORIENTATIONS",
     "found_in_all",
+    "found_in_each",
     "joined_found",
     "mean_score",
     "turned",
@@ -107,6 +108,28 @@ def found_in_all(
     raw = {name: np.concatenate([each[name] for each in parts]) for name in RAW}
     joined, _ = joined_found(raw, np.concatenate(scores), np.concatenate(ways), flips)
     return joined.select(joined.scores >= least)
+
+
+def found_in_each(
+    detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], z: Pixels, beam: Floats, flips: int
+) -> list[Detections]:
+    """All that a network says of a window in each of several orientations, doubles among it, turned back.
+
+    Parameters
+    ----------
+    detector, run
+        What answers mean, and how they are got.
+    z, beam
+        The window ``(y, x)`` in units of the noise, and its beam ``(3,)``.
+    flips
+        How many orientations: 1, 2, 4 or 8.
+    """
+    made = []
+    for how in ORIENTATIONS[:flips]:
+        seen, its_beam = turned(z, how), turned_beam(beam, how)
+        found = detector.found(run(detector.inputs(seen, its_beam))[0], seen, its_beam, 0.0)
+        made.append(as_detections(turned_back(found, how, (z.shape[0], z.shape[1])), found.scores))
+    return made
 
 
 def mean_score(told: Floats) -> Floats:

@@ -77,7 +77,8 @@ def may_be_one(
     near_a, near_b, away = _near(
         np.flatnonzero((kind == COMPACT) | (not alike)), np.flatnonzero(truly == COMPACT), found, true, NEAR * width
     )  # fmt: skip
-    a, b, share = _shared(found, true)
+    a, b, shared = _shared(found, true)
+    share = shared / np.maximum(found.area[a] + true.area[b] - shared, 1)
     good = (share >= OVERLAP) & (truly[b] != COMPACT) & ((kind[a] == truly[b]) | (not alike))
     return (
         np.concatenate([near_a, a[good]]),
@@ -101,14 +102,13 @@ def _near(
     return here[told["i"]], there[told["j"]], np.asarray(told["v"], np.float64)
 
 
-def _shared(found: Detections, true: Detections) -> tuple[Ints, Ints, Floats]:
-    """Found and true objects that share pixels, and intersection over union of their masks."""
+def _shared(found: Detections, true: Detections) -> tuple[Ints, Ints, Ints]:
+    """Found and true objects that share pixels, and how many."""
     n = len(found)
     both = Detections.concat([Detections(each.boxes, each.scores, each.footprints) for each in (found, true)])
     pairs = overlaps(both)
     a, b, shared = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)].T
-    area = both.area
-    return a, b - n, shared / np.maximum(area[a] + area[b] - shared, 1)
+    return a, b - n, shared
 
 
 def one_to_one(scores: Floats, found: Ints, true: Ints, value: Floats) -> Ints:
@@ -252,7 +252,8 @@ def matched_objects(found: Detections, true: Detections, width: float) -> Matche
     found
         With ``x``, ``y`` and ``class``.
     true
-        With ``x``, ``y``, ``class``, ``snr_peak`` and ``use``; what is found of those with a `use` of 0 does not count.
+        With ``x``, ``y``, ``class``, ``snr_peak`` and ``use``. Those with a `use` of 0 are neither right nor wrong: what
+        is near the centre of such a one, or has more than half of its pixels there, counts only if it is right.
     width
         Of the beam (pixel).
     """
@@ -260,8 +261,7 @@ def matched_objects(found: Detections, true: Detections, width: float) -> Matche
     wanted, other = true.select(used), true.select(~used)
     whose = one_to_one(found.scores, *may_be_one(found, wanted, width))
     seen_as = one_to_one(found.scores, *may_be_one(found, wanted, width, alike=False))
-    beside = np.zeros(len(found), np.bool_)
-    beside[may_be_one(found, other, width, alike=False)[0]] = True
+    beside = _on(found, other, width)
     counts = np.flatnonzero((whose >= 0) | ~beside)
     whose, seen_as = whose[counts], seen_as[counts]
     kind, truly = found["class"][counts].astype(np.int64), wanted["class"].astype(np.int64)
@@ -269,6 +269,16 @@ def matched_objects(found: Detections, true: Detections, width: float) -> Matche
         found.scores[counts], kind, whose >= 0, np.append(truly, -1)[seen_as],
         truly, np.asarray(wanted["snr_peak"] >= BRIGHT), _turned(whose, len(wanted)), _turned(seen_as, len(wanted)),
     )  # fmt: skip
+
+
+def _on(found: Detections, other: Detections, width: float) -> Bools:
+    """Which of the found lie on other objects, of whatever class."""
+    result = np.zeros(len(found), np.bool_)
+    every = np.arange(len(other))
+    result[_near(np.arange(len(found)), every, found, other, NEAR * width)[0]] = True
+    a, _, shared = _shared(found, other)
+    result[a[shared > OVERLAP * found.area[a]]] = True
+    return result
 
 
 def _turned(whose: Ints, n: int) -> Ints:
@@ -279,9 +289,10 @@ def _turned(whose: Ints, n: int) -> Ints:
 
 
 def true_in(field: Field) -> Detections:
-    """The labels of the part of a field that is kept for validation."""
-    area = field.held or Box.of(field.shape)
-    return field.labels.select(area.contains(field.labels["x"], field.labels["y"]))
+    """The labels of a field; those that are not in the part that is kept for validation have a `use` of 0."""
+    area, labels = field.held or Box.of(field.shape), field.labels
+    use = np.where(area.contains(labels["x"], labels["y"]), labels["use"], 0.0)
+    return Detections(labels.boxes, labels.scores, labels.footprints, {**labels.raw, "use": use})
 
 
 def matched_in(found: Detections, field: Field) -> Matched:

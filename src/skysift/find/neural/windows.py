@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.find.neural.detector import Detector
-from skysift.find.neural.orientations import found_in_all
+from skysift.find.neural.orientations import found_in_all, found_in_each
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
@@ -105,17 +105,43 @@ def seen_in(
     shape: tuple[int, int], beam: Floats, least: float, flips: int = 1,
 ) -> Detections:  # fmt: skip
     """All that a network says in the window around a core, beyond it too; as `found_in` otherwise."""
-    window = core.expand(detector.margin)
-    inside = window.intersect(Box.of(shape))
-    z = np.full(window.shape, np.nan, np.float32)
-    at = np.s_[inside.y0 - window.y0 : inside.y1 - window.y0, inside.x0 - window.x0 : inside.x1 - window.x0]
-    z[at] = read(inside)
+    window, z = _window(core, detector, read, shape)
     if not np.isfinite(z).any():
         return detector.nothing()
     if flips == 1:
         found = detector.found(run(detector.inputs(z, beam))[0], z, beam, least)
     else:
         found = found_in_all(detector, run, z, beam, least, flips)
+    return _placed(found, window)
+
+
+def seen_in_each(
+    core: Box, detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], read: Callable[[Box], Pixels],
+    shape: tuple[int, int], beam: Floats, flips: int,
+) -> list[Detections]:  # fmt: skip
+    """All that a network says in the window around a core in each orientation, as it is in the window itself."""
+    window, z = _window(core, detector, read, shape)
+    if not np.isfinite(z).any():
+        return [detector.nothing()] * flips
+    if flips == 1:
+        return [_placed(detector.found(run(detector.inputs(z, beam))[0], z, beam, 0.0), window)]
+    return [_placed(found, window) for found in found_in_each(detector, run, z, beam, flips)]
+
+
+def _window(
+    core: Box, detector: Detector, read: Callable[[Box], Pixels], shape: tuple[int, int]
+) -> tuple[Box, Pixels]:
+    """The window around a core and its pixels, NaN off the map."""
+    window = core.expand(detector.margin)
+    inside = window.intersect(Box.of(shape))
+    z = np.full(window.shape, np.nan, np.float32)
+    at = np.s_[inside.y0 - window.y0 : inside.y1 - window.y0, inside.x0 - window.x0 : inside.x1 - window.x0]
+    z[at] = read(inside)
+    return window, z
+
+
+def _placed(found: Detections, window: Box) -> Detections:
+    """What was found in a window, in pixels of the map."""
     found = found.shift(window.y0, window.x0)
     raw = {**found.raw, "x": found["x"] + window.x0, "y": found["y"] + window.y0}
     return Detections(found.boxes, found.scores, found.footprints, raw)

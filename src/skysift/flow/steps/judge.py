@@ -136,7 +136,11 @@ class JudgeStep:
         made = Provenance(
             skysift.__version__,
             "judge",
-            {**options.to_dict(), "weights": weights.card.name},
+            {
+                **options.to_dict(),
+                "weights": weights.card.name,
+                "flips": int(weights.card.settings.get("flips", 1)),
+            },
             (*inputs, *(each.input_record() for each in (image, *noise.given)), *beam_files, record),
             (*image.notes, *notes),
             "step",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from skysift.base.errors import UsageError
 from skysift.base.parallel import Crew
 from skysift.flow.training.making import make_fields
+from skysift.flow.training.options import OpeningOptions
 from skysift.flow.training.recipe import FieldPlan, read_recipe
 from skysift.learn.fields import Field, read_field
 from skysift.measure.options import NoiseOptions
@@ -25,6 +27,7 @@ def held_fields(
     *,
     labels: Path | None = None,
     classes: Mapping[str, str] | None = None,
+    opening: Mapping[str, Any] | None = None,
     changes: Mapping[str, str] | None = None,
 ) -> list[Field]:
     """
@@ -42,6 +45,8 @@ def held_fields(
         What is on the map.
     classes
         What names of classes in the labels mean.
+    opening
+        How the map is read where its header does not say, as `OpeningOptions` has it.
     changes
         Of the recipe, such as ``train.random_seed`` -> "2", which draws other skies.
 
@@ -57,6 +62,10 @@ def held_fields(
         raise UsageError("--labels goes with a map", got=path, todo="leave it out: the fields have labels")
     if classes and labels is None:
         raise UsageError("--class goes with --labels", got=path, todo="write it in the recipe, beside `map`")
+    if opening and (recipe or path.is_dir()):
+        raise UsageError(
+            f"--{next(iter(opening)).replace('_', '-')} goes with a map", got=path, todo="leave it out"
+        )
     if changes and not recipe:
         raise UsageError("--set goes with a recipe", got=path, allowed="RECIPE.yaml")
     if recipe:
@@ -82,5 +91,8 @@ def held_fields(
         )
     if not labels.exists():
         raise UsageError("there are no such labels", got=labels)
-    plan = FieldPlan(path.name, map=str(path), labels=str(labels), classes=classes or {}, held=1.0)
+    read = OpeningOptions.parse(opening or {}).told
+    plan = FieldPlan(
+        path.name, map=str(path), labels=str(labels), classes=classes or {}, held=1.0, opening=read
+    )
     return make_fields((plan,), NoiseOptions(), work, crew)

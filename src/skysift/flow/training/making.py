@@ -73,10 +73,12 @@ def _make(noise: NoiseOptions, folder: Path, plan: FieldPlan) -> Path:
         ((image, truth), *_) = simulator.simulate()
         measured = measure_noise(image, noise)
     elif plan.inject is not None:
-        image, truth, beside = on_real_map(open_image(plan.map), plan.inject, plan.real, noise)
+        image, truth, beside = on_real_map(
+            open_image(plan.map, **plan.opening), plan.inject, plan.real, noise
+        )
         measured = measure_noise(image, noise)
     else:
-        image = open_image(plan.map)
+        image = open_image(plan.map, **plan.opening)
         measured = measure_noise(image, noise)
         truth, notes = open_labels(Path(plan.labels), image, measured, plan.classes)
     held = _held(image.shape, plan.held)

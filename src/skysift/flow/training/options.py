@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -11,7 +11,14 @@ from skysift.find.neural.options import EyeOptions, Flips
 from skysift.flow.training.goals import goal_of
 from skysift.measure.options import NoiseOptions
 
-__all__ = ["CalibrateOptions", "CandidatesOptions", "EvaluateOptions", "FieldsOptions", "RecipeOptions"]
+__all__ = [
+    "CalibrateOptions",
+    "CandidatesOptions",
+    "EvaluateOptions",
+    "FieldsOptions",
+    "OpeningOptions",
+    "RecipeOptions",
+]
 
 
 class FieldsOptions(Options):
@@ -38,6 +45,11 @@ class FieldsOptions(Options):
         None,
         doc="A FITS image, with `labels` or `inject`; a path from the folder of the recipe, in which "
         "variables of the environment such as $DATA are put in.",
+    )
+    opening: dict[str, Any] = option(
+        {},
+        doc="How `map` is read where its header does not say: {hdu: SCI, plane: [0, 3], beam: [45, 40, 10], unit: "
+        "mJy/beam, frequency: 1.4e9, pixel_scale: [2, 2]}.",
     )
     inject: dict[str, Any] | None = option(
         None,
@@ -77,7 +89,7 @@ class FieldsOptions(Options):
         if self.map is None and (self.labels is not None or self.inject is not None):
             raise ValueError("labels and inject go with a map")
         idle = {
-            "made": ("held", "classes", "corrections", "real"),
+            "made": ("held", "classes", "corrections", "real", "opening"),
             "labelled": ("number", "validation", "options", "vary", "sampling", "real"),
             "injected": ("validation", "options", "vary", "sampling", "classes", "corrections"),
         }
@@ -93,6 +105,27 @@ _KINDS = {
     "labelled": "a map with labels",
     "injected": "a map with made sources",
 }
+
+
+class OpeningOptions(Options):
+    """How a map is read where its header does not say."""
+
+    hdu: int | str | None = option(None, doc="Number or name of the HDU; null: the first image.")
+    plane: tuple[int, ...] | None = option(
+        None, doc="Which plane of further axes, 0-based, in array order; null: the first."
+    )
+    beam: tuple[float, float, float] | None = option(
+        None, doc="Axes (FWHM, arcsec) and angle (degrees); null: those of the header."
+    )
+    beam_plane: Literal["image", "sky"] | None = option(None, doc="Where the beam keeps its shape.")
+    pixel_scale: tuple[float, float] | None = option(None, doc="Size of a pixel along y and x (arcsec).")
+    unit: str | None = option(None, doc="Unit of the pixels, such as mJy/beam.")
+    frequency: float | None = option(None, unit="Hz", above=0.0, doc="Of the observation.")
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What was said, as `skysift.io.open.open_image` takes it."""
+        return {name: value for name, value in self if value is not None}
 
 
 class RecipeOptions(Options):

@@ -18,7 +18,7 @@ from skysift.base.options import Options
 from skysift.base.random import generator
 from skysift.base.registry import Registry
 from skysift.flow.options import InjectMapOptions
-from skysift.flow.training.options import FieldsOptions, RecipeOptions
+from skysift.flow.training.options import FieldsOptions, OpeningOptions, RecipeOptions
 from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.measure.options import NoiseOptions
 
@@ -44,6 +44,8 @@ class FieldPlan:
         a map, the options of the sources that are put into it, and how reliable what is left as real is.
     held
         Part that is kept for validation: 1 for a field that is not trained on.
+    opening
+        How the map is read where its header does not say, as `skysift.io.open.open_image` takes it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FieldPlan:
     inject: Mapping[str, Any] | None = None
     real: float = 0.0
     corrections: str = ""
+    opening: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def named_files(self) -> dict[str, Path]:
@@ -70,6 +73,7 @@ class FieldPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """What decides the field, JSON-safe."""
+        opened: dict[str, Any] = {"opening": dict(self.opening)} if self.opening else {}
         if self.simulator:
             return {
                 "name": self.name,
@@ -81,6 +85,7 @@ class FieldPlan:
             return {
                 "name": self.name,
                 "map": Path(self.map).name,
+                **opened,
                 "inject": dict(self.inject),
                 "real": self.real,
                 "held": self.held,
@@ -88,6 +93,7 @@ class FieldPlan:
         return {
             "name": self.name,
             "map": Path(self.map).name,
+            **opened,
             "labels": Path(self.labels).name,
             **({"classes": dict(self.classes)} if self.classes else {}),
             **({"corrections": Path(self.corrections).name} if self.corrections else {}),
@@ -253,8 +259,9 @@ def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[Fi
     """The fields of one entry."""
     if kind.map is not None:
         place = _there("map", kind.map, folder)
+        opening = _in(f"fields[{number}].opening", OpeningOptions, kind.opening).told
         if kind.inject is not None:
-            return _injected(kind, place, number, seed)
+            return _injected(kind, place, number, seed, opening)
         labels = _there("labels", str(kind.labels), folder)
         decided = "" if kind.corrections is None else _there("corrections", kind.corrections, folder)
         return [
@@ -265,6 +272,7 @@ def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[Fi
                 classes=kind.classes,
                 held=kind.held,
                 corrections=decided,
+                opening=opening,
             )
         ]
     simulator = str(kind.simulator)
@@ -295,7 +303,9 @@ def _there(what: str, written: str, folder: Path) -> str:
     return str(path)
 
 
-def _injected(kind: FieldsOptions, place: str, number: int, seed: int) -> list[FieldPlan]:
+def _injected(
+    kind: FieldsOptions, place: str, number: int, seed: int, opening: Mapping[str, Any]
+) -> list[FieldPlan]:
     """A map with made sources, again and again."""
     plans = []
     for k in range(kind.number):
@@ -303,7 +313,14 @@ def _injected(kind: FieldsOptions, place: str, number: int, seed: int) -> list[F
         chosen = {**(kind.inject or {}), "random_seed": int(rng.integers(1, 2**31))}
         made = _in(f"fields[{number}].inject", InjectMapOptions, chosen)
         plans.append(
-            FieldPlan(f"map-{number}-{k}", map=place, inject=made.to_dict(), real=kind.real, held=kind.held)
+            FieldPlan(
+                f"map-{number}-{k}",
+                map=place,
+                inject=made.to_dict(),
+                real=kind.real,
+                held=kind.held,
+                opening=opening,
+            )
         )
     return plans
 

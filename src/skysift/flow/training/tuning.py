@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skysift.base.errors import OptionError
-from skysift.flow.training.recipe import Recipe, recipe_of
+from skysift.flow.training.recipe import FieldPlan, Recipe, recipe_of
 from skysift.io.open import open_image
 from skysift.learn.checkpoint import Card
 from skysift.learn.options import TrainOptions
@@ -26,6 +26,7 @@ def own_data(
     held: float | None = None,
     classes: Mapping[str, str] | None = None,
     corrections: Path | None = None,
+    opening: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a recipe says of one map with its labels.
 
@@ -39,11 +40,14 @@ def own_data(
         What names of classes in the labels mean.
     corrections
         Candidates with their verdicts.
+    opening
+        How the map is read where its header does not say, as `OpeningOptions` has it.
     """
     entry: dict[str, Any] = {"map": str(image.resolve()), "labels": str(labels.resolve())}
     told = {
         "held": held,
         "classes": dict(classes or {}) or None,
+        "opening": dict(opening or {}) or None,
         "corrections": None if corrections is None else str(corrections.resolve()),
     }
     return {"fields": [{**entry, **{name: value for name, value in told.items() if value is not None}}]}
@@ -109,9 +113,7 @@ def tuning_recipe(
     made = recipe_of(recipe, folder, where, changes)
     if "crop" in said:
         return made
-    widest = min(
-        (_fits(Path(plan.map), plan.held) for plan in made.plans if plan.map), default=made.train.crop
-    )
+    widest = min((_fits(plan) for plan in made.plans if plan.map), default=made.train.crop)
     if widest >= made.train.crop or widest < 32:
         return made
     return recipe_of({**recipe, "train": {**recipe["train"], "crop": widest}}, folder, where, changes)
@@ -148,10 +150,10 @@ def _section(name: str, changes: Mapping[str, str] | None) -> dict[str, str]:
     return {key.removeprefix(begin): value for key, value in (changes or {}).items() if key.startswith(begin)}
 
 
-def _fits(path: Path, held: float) -> int:
+def _fits(plan: FieldPlan) -> int:
     """Side of the largest crop that fits on the part of a map that is trained on, a multiple of 32."""
-    ny, nx = open_image(str(path)).shape
-    return min(ny - round(held * ny), nx) // 32 * 32
+    ny, nx = open_image(plan.map, **plan.opening).shape
+    return min(ny - round(plan.held * ny), nx) // 32 * 32
 
 
 def _names(files: list[str]) -> str:
