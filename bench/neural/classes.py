@@ -134,7 +134,7 @@ def judge(made: list[Scene], one: Network) -> tuple[dict[str, Counts], dict[str,
         width = float(np.sqrt(np.prod(scene.truth.frame.beam_pixels(scene.truth.beam))))
         told.append(matched_objects(found, true, width))
         parts.append((found, true, scene.truth.frame.shape[1]))
-    return Matched.concat(told).counts(-np.inf), ap50(parts, masks=True)
+    return Matched.concat(told).counts(0.0), ap50(parts, masks=True)
 
 
 def classes_section(made: list[Scene], networks: list[Network]) -> str:

@@ -112,8 +112,8 @@ def calibrate(
     sdc1      the most points of the first SKA data challenge
     f1        the best mean of purity and completeness (of objects above 3 sigma)
     purity=X  the most sources of which the part X is true
-    Networks that tell objects by their pixels (unet, rcnn) have f1, the mean over the classes of that of completeness
-    (of objects above 7 sigma) and reliability, and purity.
+    Networks that tell objects by their pixels (unet, rcnn, detr) have f1, the mean over the classes of that of
+    completeness (of objects above 7 sigma) and reliability, and purity.
     FILE holds the same weights with thresholds and a table of probabilities in the card. A finder takes the threshold
     of the first goal, or that of another by `--set setting=purity=0.99`; the column score is the probability that a
     source is true. Give fields that the training has not seen. Of an ensemble FILE holds how much each member is to be

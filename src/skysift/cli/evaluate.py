@@ -85,7 +85,7 @@ def evaluate(
     precision and recall of each class, the score of the first SKA data challenge, and the calibration: how many
     of the sources of each score are real. Numbers are those of the network itself, before anything is measured on
     the map; fluxes are in units of the noise, and a beam is 0.6 arcsec wide. Networks that tell objects by their pixels
-    (unet, rcnn) get completeness, reliability and the average precision of boxes and masks (AP50) of each class.
+    (unet, rcnn, detr) get completeness, reliability and the average precision of boxes and masks (AP50) of each class.
     """
     at_least("--workers", workers, 1)
     options = EvaluateOptions.parse({"threshold": threshold, "device": device or "auto"})
