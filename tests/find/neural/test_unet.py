@@ -271,6 +271,21 @@ def with_use(field, use, **more):
     return replace(field, labels=Detections(labels.boxes, labels.scores, labels.footprints, raw))
 
 
+def test_threads_change_nothing_of_what_is_found_in_a_field():
+    torch.manual_seed(4)
+    field, detector = made_field(5, 700, held=True), UnetDetector(OPTIONS)
+    net = detector.net().eval()
+    with torch.no_grad():
+        net.head.bias[:4] = -1.0
+        torch.nn.init.normal_(net.head.weight, std=0.2)
+    one, many = (
+        maskjudge.objects_of_field(detector, net, field, torch.device("cpu"), 0.3, threads)
+        for threads in (1, 4)
+    )
+    assert len(one) > 8
+    assert one == many
+
+
 def test_what_is_left_out_of_both_sides_counts_neither_right_nor_wrong(monkeypatch):
     field = made_field(3, 128, held=True)
     found = found_as(field)

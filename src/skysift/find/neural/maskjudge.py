@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -46,6 +47,7 @@ OVERLAP = 0.5  # intersection over union of masks that are those of one object
 NEAR = 0.5  # beams between the centres of a compact object and what is found of it
 COMPACT = CLASSES.index("compact")
 SHORT = ("spurious", "compact", "extended", "multi", "flagged")
+_THREADS = 8  # that prepare windows for a GPU, and make objects of its answers
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
@@ -130,9 +132,18 @@ class Agreement:
 
 
 def objects_of_field(
-    detector: MaskDetector, net: nn.Module, field: Field, device: torch.device, least: float
+    detector: MaskDetector,
+    net: nn.Module,
+    field: Field,
+    device: torch.device,
+    least: float,
+    threads: int | None = None,
 ) -> Detections:
-    """The objects that a network finds in the part of a field that is kept, without doubles, in pixels of the field."""
+    """
+    The objects that a network finds in the part of a field that is kept, without doubles, in pixels of the field.
+
+    Windows are looked at by so many threads; None for several where a GPU waits for them, else one.
+    """
     area = field.held or Box.of(field.shape)
     beam = np.array(field.beam)
 
@@ -144,12 +155,19 @@ def objects_of_field(
     def read(box: Box) -> Pixels:
         return np.array(field.pixels[box.slices()], np.float32)
 
-    parts = []
+    def seen(task: tuple[Level, Box]) -> Detections:
+        level, core = task
+        return objects_in(core, level, detector, run, read, field.shape, beam, least)
+
+    tasks = []
     for level in _levels(detector, field):
         for core in windows_on(level, field.shape, detector.margin):
             wide = Box(*(level.factor * each for each in (core.y0, core.y1, core.x0, core.x1)))
             if wide.intersect(area).size:
-                parts.append(objects_in(core, level, detector, run, read, field.shape, beam, least))
+                tasks.append((level, core))
+    n_threads = threads or (_THREADS if device.type == "cuda" else 1)
+    with ThreadPoolExecutor(n_threads) as pool:
+        parts = list(pool.map(seen, tasks) if n_threads > 1 else map(seen, tasks))
     found = without_double_masks(mended(Detections.concat(parts or [nothing_seen(detector)])))
     return found.select(area.contains(found["x"], found["y"]))
 

@@ -44,21 +44,20 @@ def objects_of(answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detecti
     least
         Score of an object at least.
     """
-    logits = answer[:N_KINDS].astype(np.float64)
-    share = np.exp(logits - logits.max(axis=0))
+    share = np.exp(answer[:N_KINDS] - answer[:N_KINDS].max(axis=0))
     share /= share.sum(axis=0)
     some = (1.0 - share[0] >= OBJECT) & np.isfinite(z)
     if not some.any():
         return no_masks()
-    with np.errstate(over="ignore"):
-        core = 1.0 / (1.0 + np.exp(-answer[N_KINDS].astype(np.float64)))
+    core = np.zeros(z.shape)
+    core[some] = 1.0 / (1.0 + np.exp(-np.clip(answer[N_KINDS][some].astype(np.float64), -100.0, 100.0)))
     pieces = pieces_of(core, some)
     y, x = np.nonzero(pieces)
     who = pieces[y, x] - 1
     n = int(who.max()) + 1
     area = np.bincount(who, minlength=n).astype(np.float64)
 
-    def mean(values: Floats) -> Floats:
+    def mean(values: Pixels | Floats) -> Floats:
         return np.asarray(np.bincount(who, values, n) / area)
 
     way = UNIT * np.sinh(np.clip(answer[N_KINDS + 1 :, y, x].astype(np.float64), -6.0, 6.0))
@@ -147,7 +146,7 @@ def _join(middle: Floats, centre: Floats, here: NDArray[np.int64], root: NDArray
 
 def _objects(
     owner: Labels,
-    share: Floats,
+    share: Pixels,
     core: Floats,
     z: Pixels,
     centre: Floats,
