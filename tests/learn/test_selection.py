@@ -10,6 +10,7 @@ from torch import nn
 
 from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.options import Options
+from skysift.find.neural.detr.model import DetrLearner
 from skysift.find.neural.rcnn.model import RcnnLearner
 from skysift.find.neural.unet.unet import UnetLearner
 from skysift.find.neural.yolo.dense import DenseLearner
@@ -148,7 +149,7 @@ def test_what_a_model_does_not_tell_cannot_be_put_back(tmp_path):
         train(learner, fields(), HOW, tmp_path / "low", device=CPU, selection=low)
     assert not (tmp_path / "low").exists()
     assert learner.least == 0.15
-    assert UnetLearner.least == RcnnLearner.least == 0.3
+    assert UnetLearner.least == RcnnLearner.least == DetrLearner.least == 0.3
 
 
 def test_a_trained_network_puts_faint_labels_back(weights):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from tests import skies
 from tests.fields import made_field
 
 from skysift.base.errors import OptionError
@@ -192,6 +193,23 @@ def test_batches_are_shown_on_all_levels_by_their_number_alone():
     assert small.labels[at, :2] == pytest.approx((crop.labels[at, :2] - 0.5) / 2)
     x, y = np.round(small.labels[at, :2]).astype(int)
     assert small.mask[y, x] > 0
+
+
+def test_what_is_learnt_of_a_binned_crop_goes_by_its_own_noise():
+    beam, size = (4.0, 4.0, 0.0), 256
+    sigma = beam[0] / skies.FWHM
+    noise = skies.correlated_noise((size, size), beam, "convolved", np.random.default_rng(3))
+    flat = 3.8 * (np.hypot(*(np.mgrid[:size, :size] - 80.0)) < 40)
+    labels = np.array([[80.0, 80.0, 400.0, 0.0, 400.0, 3.8, 900.0, np.nan, EXTENDED, 1.0]])
+    pixels = (flat + noise / noise.std()).astype(np.float32)
+    crop = Crop(
+        pixels, labels, np.arange(1), np.array([sigma**2, 0.0, sigma**2]), (flat > 0).astype(np.int32)
+    )
+    assert set(np.unique(targets_of(crop, OPTIONS).kind[crop.mask == 1])) == {IGNORED}
+    small = coarser(crop, 4)
+    assert small.labels[0, 5] == pytest.approx(small.pixels[15:25, 15:25].mean(), rel=0.08)
+    assert small.pixels[small.mask == 0].std() == pytest.approx(1.0, rel=0.1)
+    assert set(np.unique(targets_of(small, OPTIONS).kind[small.mask == 1])) == {EXTENDED + 1}
 
 
 def test_it_learns_one_crop_by_heart():

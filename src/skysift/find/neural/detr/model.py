@@ -44,6 +44,7 @@ class DetrLearner(Learner[DetrModelOptions]):
 
     name: ClassVar[str] = "detr"
     masks: ClassVar[bool] = True
+    least: ClassVar[float] = LEAST
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""
