@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import nn
 
 from skysift.find.neural.levels import (
@@ -23,7 +22,7 @@ from skysift.find.neural.levels import (
     windows_on,
 )
 from skysift.find.neural.masks import MaskDetector
-from skysift.find.neural.overlaps import mended, overlaps, without_double_masks
+from skysift.find.neural.overlaps import mended, near_pairs, shared_pixels, without_double_masks
 from skysift.find.neural.shapes import beam_width
 from skysift.learn.fields import Field
 from skysift.sky.box import Box
@@ -192,7 +191,7 @@ def compared(found: Detections, field: Field) -> Compared:
     neither = np.zeros(len(found), np.bool_)
     most = ~wanted[b] & (shared > OVERLAP * found.area[a])
     neither[a[most]] = True
-    neither[close_pairs(found, field.labels.select(~wanted), near)[0]] = True
+    neither[near_pairs(np.arange(len(found)), np.flatnonzero(~wanted), found, field.labels, near)[0]] = True
     pairs = np.stack([a, b], axis=1)
     return Compared(found, field.labels, near, wanted, neither, pairs, shared / np.maximum(union, 1))
 
@@ -203,8 +202,8 @@ def agreement(one: Compared, kind: int) -> Agreement:
     seen, use = found["class"] == kind, one.wanted & (true["class"] == kind)
     of_seen, of_use = np.cumsum(seen) - 1, np.cumsum(use) - 1
     if kind == COMPACT:
-        a, b, away = close_pairs(found.select(seen), true.select(use), one.near)
-        value = -away
+        a, b, away = near_pairs(np.flatnonzero(seen), np.flatnonzero(use), found, true, one.near)
+        a, b, value = of_seen[a], of_use[b], -away
     else:
         a, b = one.pairs.T
         good = seen[a] & use[b] & (one.iou >= OVERLAP)
@@ -218,28 +217,6 @@ def agreement(one: Compared, kind: int) -> Agreement:
         pairs,
         true["snr_peak"][use] >= BRIGHT,
     )
-
-
-def shared_pixels(found: Detections, true: Detections) -> tuple[Ints, Ints, Ints]:
-    """Found and true objects that share pixels, and how many."""
-    n = len(found)
-    both = Detections.concat([Detections(each.boxes, each.scores, each.footprints) for each in (found, true)])
-    pairs = overlaps(both)
-    a, b, shared = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)].T
-    return a, b - n, shared
-
-
-def close_pairs(found: Detections, true: Detections, radius: float) -> tuple[Ints, Ints, Floats]:
-    """Found and true objects whose centres are nearer than a radius (pixel), and how far apart they are."""
-    here, there = (np.flatnonzero(np.isfinite(each["x"] + each["y"])) for each in (found, true))
-    trees = [
-        cKDTree(np.stack([each["x"][rows], each["y"][rows]], axis=1))
-        for each, rows in ((found, here), (true, there))
-    ]
-    pairs = trees[0].sparse_distance_matrix(trees[1], radius, output_type="ndarray")
-    near = pairs[pairs["v"] < radius]
-    order = np.lexsort((near["j"], near["i"]))
-    return here[near["i"][order]], there[near["j"][order]], near["v"][order]
 
 
 def average_precision(fields: Sequence[Compared]) -> float:

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from skysift.base.compiled import kernel
 from skysift.find.extended.runs import boxes_of
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
-__all__ = ["lying_on", "mended", "overlaps", "paint_runs", "without_double_masks"]
+__all__ = [
+    "lying_on", "mended", "near_pairs", "overlaps", "paint_runs", "shared_pixels", "without_double_masks",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,6 +78,31 @@ def overlaps(found: Detections) -> Ints:
     pairs, at = np.unique(out[:, :2], axis=0, return_inverse=True)
     pixels = np.bincount(at.ravel(), out[:, 2], len(pairs)).astype(np.int64)
     return np.concatenate([pairs, pixels[:, None]], axis=1)
+
+
+def shared_pixels(found: Detections, true: Detections) -> tuple[Ints, Ints, Ints]:
+    """Found and true objects that share pixels, and how many."""
+    n = len(found)
+    both = Detections.concat([Detections(each.boxes, each.scores, each.footprints) for each in (found, true)])
+    pairs = overlaps(both)
+    a, b, shared = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)].T
+    return a, b - n, shared
+
+
+def near_pairs(
+    here: Ints, there: Ints, found: Detections, true: Detections, radius: float
+) -> tuple[Ints, Ints, Floats]:
+    """Those of some found and some true objects whose centres are near, and how far they are apart (pixel)."""
+    at, to = (
+        np.stack([each["x"][some], each["y"][some]], axis=1) for each, some in ((found, here), (true, there))
+    )
+    seen, known = np.isfinite(at).all(axis=1), np.isfinite(to).all(axis=1)
+    here, at, there, to = here[seen], at[seen], there[known], to[known]
+    if not here.size or not there.size:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    told = cKDTree(at).sparse_distance_matrix(cKDTree(to), radius, output_type="ndarray")
+    order = np.lexsort((told["j"], told["i"]))
+    return here[told["i"][order]], there[told["j"][order]], np.asarray(told["v"][order], np.float64)
 
 
 def mended(found: Detections) -> Detections:

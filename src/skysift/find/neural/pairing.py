@@ -14,9 +14,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from skysift.find.neural.overlaps import overlaps
+from skysift.find.neural.overlaps import near_pairs, shared_pixels
 from skysift.find.neural.shapes import beam_width
 from skysift.learn.fields import Field
 from skysift.score.precision import EVER, evaluate
@@ -74,10 +73,10 @@ def may_be_one(
         Whether both are of one class; if not, the class of the true one says which rule holds.
     """
     kind, truly = found["class"], true["class"]
-    near_a, near_b, away = _near(
+    near_a, near_b, away = near_pairs(
         np.flatnonzero((kind == COMPACT) | (not alike)), np.flatnonzero(truly == COMPACT), found, true, NEAR * width
     )  # fmt: skip
-    a, b, shared = _shared(found, true)
+    a, b, shared = shared_pixels(found, true)
     share = shared / np.maximum(found.area[a] + true.area[b] - shared, 1)
     good = (share >= OVERLAP) & (truly[b] != COMPACT) & ((kind[a] == truly[b]) | (not alike))
     return (
@@ -85,30 +84,6 @@ def may_be_one(
         np.concatenate([near_b, b[good]]),
         np.concatenate([1.0 - away / max(width, 1e-9), share[good]]),
     )
-
-
-def _near(
-    here: Ints, there: Ints, found: Detections, true: Detections, radius: float
-) -> tuple[Ints, Ints, Floats]:
-    """Those of some found and some true objects whose centres are near, and how far they are apart (pixel)."""
-    at, to = (
-        np.stack([each["x"][some], each["y"][some]], axis=1) for each, some in ((found, here), (true, there))
-    )
-    known = np.isfinite(to).all(axis=1)
-    there, to = there[known], to[known]
-    if not here.size or not there.size:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    told = cKDTree(at).sparse_distance_matrix(cKDTree(to), radius, output_type="ndarray")
-    return here[told["i"]], there[told["j"]], np.asarray(told["v"], np.float64)
-
-
-def _shared(found: Detections, true: Detections) -> tuple[Ints, Ints, Ints]:
-    """Found and true objects that share pixels, and how many."""
-    n = len(found)
-    both = Detections.concat([Detections(each.boxes, each.scores, each.footprints) for each in (found, true)])
-    pairs = overlaps(both)
-    a, b, shared = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)].T
-    return a, b - n, shared
 
 
 def one_to_one(scores: Floats, found: Ints, true: Ints, value: Floats) -> Ints:
@@ -275,8 +250,8 @@ def _on(found: Detections, other: Detections, width: float) -> Bools:
     """Which of the found lie on other objects, of whatever class."""
     result = np.zeros(len(found), np.bool_)
     every = np.arange(len(other))
-    result[_near(np.arange(len(found)), every, found, other, NEAR * width)[0]] = True
-    a, _, shared = _shared(found, other)
+    result[near_pairs(np.arange(len(found)), every, found, other, NEAR * width)[0]] = True
+    a, _, shared = shared_pixels(found, other)
     result[a[shared > OVERLAP * found.area[a]]] = True
     return result
 
