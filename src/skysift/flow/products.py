@@ -17,10 +17,11 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -466,9 +467,9 @@ def _stem(name: str) -> str:
     return stem.lstrip(".") or "map"
 
 
-def write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
-    """Write the manifest of a run whose other products are written, with the size and checksum of each."""
-    content = manifest.to_dict()
+def write_manifest(manifest: Manifest, folder: ProductFolder, more: Mapping[str, Any] | None = None) -> None:
+    """Write the manifest of a run whose other products are written, with the size and checksum of each, and `more`."""
+    content = {**manifest.to_dict(), **(more or {})}
     content["outputs"] = [
         {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
         for name in manifest.outputs

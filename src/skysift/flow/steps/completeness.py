@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ from skysift.find.noise import Noise, measure_noise
 from skysift.find.response import with_pointing
 from skysift.find.run import search
 from skysift.flow.completeness_page import chart_bytes, completeness_page
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.steps.inject import rms_reader
 from skysift.match.sky import Pairs, one_to_one_of, within
 from skysift.score.recovery import Recovery, Searches, recovery_report
@@ -203,6 +202,7 @@ class CompletenessStep:
             )
             manifest = Manifest(
                 told,
+                PRODUCTS[:-1],
                 tile=tile,
                 workers=workers,
                 started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -223,18 +223,7 @@ class CompletenessStep:
                 for each, text in texts.items():
                     folder.path(each).write_text(text, encoding="utf-8")
                 folder.path("completeness.png").write_bytes(chart_bytes(done.report))
-                content = manifest.to_dict()
-                content["outputs"] = [
-                    {
-                        "name": each,
-                        "size": folder.path(each).stat().st_size,
-                        "checksum": checksum(folder.path(each)),
-                    }
-                    for each in PRODUCTS[:-1]
-                ]
-                folder.path(MANIFEST).write_text(
-                    json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-                )
+                write_manifest(manifest, folder)
             folder.commit()
         return done
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from skysift.find.stokes import V_TABLE
 from skysift.flow.extended import EXTENDED_MOC, SPINES, drawn_sources, spine_table, write_area
 from skysift.flow.maps import MAPS, file_of, write_maps
 from skysift.flow.page import report as report_page
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.io.format import FileFormat
 from skysift.io.regions import component_classes, write_crtf, write_ds9
 from skysift.measure.characterise import counts
@@ -342,14 +341,7 @@ def write_products(
                 _tell(progress, "report", 1, 1)
         written = [name for name in folder.names if name != MANIFEST]
         done = manifest(outputs=tuple(written), seconds=seconds)
-        content = done.to_dict()
-        content["outputs"] = [
-            {"name": name, "size": folder.path(name).stat().st_size, "checksum": checksum(folder.path(name))}
-            for name in written
-        ]
-        folder.path(MANIFEST).write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        write_manifest(done, folder)
     return Products(folder.directory, done, catalogue, finding.facts)
 
 

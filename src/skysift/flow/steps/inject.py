@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from skysift.find.beams import as_seen
 from skysift.find.noise import Noise, measure_noise
 from skysift.find.response import pointing_cards, with_pointing
 from skysift.flow.options import InjectMapOptions
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.io.fits import write_image
 from skysift.io.truth import write_truth
 from skysift.measure.options import NoiseOptions, ResponseOptions
@@ -161,14 +160,7 @@ class InjectStep:
                     versions=library_versions(),
                     warnings=told.notes,
                 )
-                content = manifest.to_dict()
-                content["outputs"] = [
-                    {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-                    for name in manifest.outputs
-                ]
-                folder.path(MANIFEST).write_text(
-                    json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-                )
+                write_manifest(manifest, folder)
             folder.commit()
         return Injected(Path(out), manifest, full, truth)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ from skysift.find.noise import measure_noise
 from skysift.flow.measured_columns import FOOTPRINT, aperture
 from skysift.flow.measured_page import measured_page
 from skysift.flow.measurements import Measurements, OnMap, measurements
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, writing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.steps.match import records
 from skysift.io.epochs import map_epoch
 from skysift.io.format import FileFormat
@@ -259,18 +258,7 @@ class MeasureStep:
                 if report:
                     page = measured_page(done, manifest, self.options)
                     folder.path(REPORT).write_text(page, encoding="utf-8")
-                content = manifest.to_dict()
-                content["outputs"] = [
-                    {
-                        "name": each,
-                        "size": folder.path(each).stat().st_size,
-                        "checksum": checksum(folder.path(each)),
-                    }
-                    for each in names[:-1]
-                ]
-                folder.path(MANIFEST).write_text(
-                    json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-                )
+                write_manifest(manifest, folder)
             folder.commit()
         return done, manifest
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from skysift.base.errors import UnknownName
 from skysift.base.parallel import map_tasks
 from skysift.base.provenance import Manifest, library_versions
 from skysift.base.settings import settings
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.simulated_page import simulated_page
 from skysift.io.fits import write_image
 from skysift.io.open import open_image
@@ -148,7 +147,7 @@ def simulate_products(
                     folder.path(REPORT).write_text(page, encoding="utf-8")
                     told("report", 1, 1)
             done = manifest(outputs=tuple(name for name in names if name != MANIFEST), seconds=seconds)
-            _write_manifest(done, folder)
+            write_manifest(done, folder)
         folder.commit()
     return Simulated(
         Path(out),
@@ -234,17 +233,6 @@ def _counts(made: Sequence[tuple[SkyImage, Truth]]) -> dict[str, int]:
         for kind in CLASSES:
             counts[f"{kind} {name}"] = int(np.sum(truth.sources["class"] == kind))
     return counts
-
-
-def _write_manifest(manifest: Manifest, folder: ProductFolder) -> None:
-    content = manifest.to_dict()
-    content["outputs"] = [
-        {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-        for name in manifest.outputs
-    ]
-    folder.path(MANIFEST).write_text(
-        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
 
 
 @contextmanager

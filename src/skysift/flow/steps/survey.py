@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
 from skysift.flow.options import SurveyOptions
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, writing
+from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write_manifest, writing
 from skysift.flow.steps.find import REGIONS
 from skysift.flow.survey_catalogue import Merged, merge_fields
 from skysift.flow.survey_checks import (
@@ -343,13 +342,10 @@ class _Run:
         with self._timed("page"):
             folder.path(PAGE).write_text(survey_page(survey), encoding="utf-8")
         self._tell("products", 1, 1)
-        manifest = self._manifest(survey, told, folder)
-        folder.path(MANIFEST).write_text(
-            json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        self._write_manifest(survey, told, folder)
 
-    def _manifest(self, survey: Survey, told: Provenance, folder: ProductFolder) -> dict[str, Any]:
-        """The manifest: as that of a field, with all fields and their checksums."""
+    def _write_manifest(self, survey: Survey, told: Provenance, folder: ProductFolder) -> None:
+        """Write the manifest: as that of a field, with all fields and their checksums."""
         catalogue, coverage = survey.merged.catalogue, survey.coverage
         written = [name for name in folder.names if name != MANIFEST]
         facts = {
@@ -358,7 +354,7 @@ class _Run:
             "holes": moc_area(survey.holes),
             "rms_median": float(np.median(coverage.rms)) if len(coverage.rms) else None,
         }
-        content = Manifest(
+        manifest = Manifest(
             told,
             tuple(written),
             tile=self.crew.tile,
@@ -372,17 +368,13 @@ class _Run:
             },
             versions=library_versions(),
             warnings=survey.notes,
-        ).to_dict()
-        content["outputs"] = [
-            {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-            for name in written
-        ]
-        content["fields"] = [self._field_entry(each) for each in survey.fields]
-        content["failed"] = [
+        )
+        failed = [
             {"name": each.name, "map": Path(each.path).name, "error": str(each.error)}
             for each in survey.failed
         ]
-        return content
+        fields = [self._field_entry(each) for each in survey.fields]
+        write_manifest(manifest, folder, {"fields": fields, "failed": failed})
 
     def _field_entry(self, field: FieldDone) -> dict[str, Any]:
         """What the manifest tells of one field."""

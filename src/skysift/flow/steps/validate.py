@@ -17,7 +17,13 @@ import skysift
 from skysift.base.errors import FormatError, UsageError
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.flow.match_text import match_lines
-from skysift.flow.products import MANIFEST, ProductFolder, checksum, refuse_earlier, size, writing
+from skysift.flow.products import (
+    MANIFEST,
+    ProductFolder,
+    refuse_earlier,
+    write_manifest,
+    writing,
+)
 from skysift.flow.steps.match import entries_of, read_entries, records
 from skysift.flow.validation import in_field, match_page, reach_of
 from skysift.io.layouts.reading import read_any
@@ -109,14 +115,7 @@ def validate_field(
             json.dumps(match.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8"
         )
         FitsFormat().write_table(match.table, folder.path(TABLE), told)
-        content = manifest.to_dict()
-        content["outputs"] = [
-            {"name": name, "size": size(folder.path(name)), "checksum": checksum(folder.path(name))}
-            for name in names[:-1]
-        ]
-        folder.path(MANIFEST).write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        write_manifest(manifest, folder)
         folder.commit()
     return match
 
