@@ -1,5 +1,6 @@
 """Parts of the model detr against slow twins: costs and matches, goals, how boxes lie, masks, the attention of groups."""
 
+import importlib.util
 from itertools import permutations
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from tests.find.neural.objects import crop_of
 from tests.find.neural.test_rcnn_parts import area, boxes_by_chance, slow_iou
 
-from skysift.base.errors import OptionError
+from skysift.base.errors import OptionError, UsageError
 from skysift.find.neural.detr.loss import cells_of, detr_loss, goals
 from skysift.find.neural.detr.matching import costs, matched
 from skysift.find.neural.detr.model import DetrLearner
@@ -45,11 +46,10 @@ def test_costs_are_those_of_a_slow_twin():
                 union = (area(a) + area(b)) / (1.0 + share)
                 around = area([*np.minimum(a[:2], b[:2]), *np.maximum(a[2:], b[2:])])
                 overlap = share - (around - union) / around
-                away = sum(
-                    min(abs(a[d] + a[d + 2] - b[d] - b[d + 2]) / 2 / (b[d + 2] - b[d]), 4.0) for d in (0, 1)
-                )
-                wanted = 2 * (1 - p[kind[n, k]]) + 2 * (1 - overlap) + away
-                assert got[n, q, k] == pytest.approx(wanted, rel=1e-4)
+                away = [abs(a[d] + a[d + 2] - b[d] - b[d + 2]) / 2 / (b[d + 2] - b[d]) for d in (0, 1)]
+                wanted = 2 * (1 - p[kind[n, k]]) + 2 * (1 - overlap) + sum(away)
+                assert got[n, q, k] == pytest.approx(wanted + 1000 * (max(away) > 2), rel=1e-4)
+    assert 0 < (got < 1000).sum() < got.size
 
 
 def test_the_match_is_the_cheapest_of_all_and_leaves_out_what_is_not_to_be_found():
@@ -77,6 +77,14 @@ def test_the_match_is_the_cheapest_of_all_and_leaves_out_what_is_not_to_be_found
             )
         )
         assert sum(cost[n, q, k] for q, k in told) == pytest.approx(best)
+
+
+def test_a_query_far_from_all_objects_answers_for_none():
+    boxes = torch.tensor([[[0.0, 0.0, 8.0, 8.0], [60.0, 60.0, 68.0, 68.0]]])
+    objects = torch.tensor([[[1.0, 1.0, 9.0, 9.0], [30.0, 0.0, 38.0, 8.0]]])
+    cost = costs(torch.zeros(1, 2, N_KINDS), boxes, torch.ones(1, 2, dtype=torch.long), objects)
+    assert matched(cost, torch.ones(1, 2, dtype=torch.bool)).tolist() == [[0, -1]]
+    assert matched(cost * torch.nan, torch.ones(1, 2, dtype=torch.bool)).tolist() == [[-1, -1]]
 
 
 def test_queries_on_what_is_left_out_are_neither_right_nor_wrong():
@@ -214,3 +222,12 @@ def test_all_weights_learn_and_what_is_left_out_changes_no_target_of_others():
 def test_options_that_make_no_network_are_refused(given, said):
     with pytest.raises(OptionError, match=said):
         DetrModelOptions.parse(given)
+
+
+def test_without_the_library_it_says_which_extra_brings_it(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "skysift.base.extras.find_spec", lambda name: None if name == "transformers" else found(name)
+    )
+    with pytest.raises(UsageError, match="the model detr needs the extra learn"):
+        small_net()

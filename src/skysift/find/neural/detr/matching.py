@@ -11,8 +11,8 @@ from skysift.find.neural.rcnn.assign import iou
 __all__ = ["costs", "matched"]
 
 _KIND, _SHARED, _MIDDLE = 2.0, 2.0, 1.0  # weights of the class, of what boxes share, and of their middles
-_NEVER = 1e6  # cost of what is not a number; the loss, that is none either, tells of it
-_FAR = 4.0  # sides; a middle that is farther away costs no more
+_FAR = 2.0  # sides of an object, within which the middle of a query lies that answers for it
+_NEVER = 1e3  # cost of a query farther away, and of what is not a number: the loss, that is none either, tells of it
 
 
 def costs(kinds: Tensor, boxes: Tensor, kind: Tensor, objects: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def costs(kinds: Tensor, boxes: Tensor, kind: Tensor, objects: Tensor) -> Tensor
     What it costs that queries answer for objects (n, query, object).
 
     That is 2 (1 - p), p the probability of the object's class; 2 (1 - GIoU) of the boxes; and how far the middles are
-    apart along y and x, in units of the object's sides.
+    apart along y and x, in units of the object's sides; 1000 more where that is above 2.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def costs(kinds: Tensor, boxes: Tensor, kind: Tensor, objects: Tensor) -> Tensor
     giou = share - (whole - covered) / whole
     sides = (b[..., 2:] - b[..., :2]).clamp(min=1.0)
     away = 0.5 * (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]).abs() / sides
-    return _KIND * (1.0 - right) + _SHARED * (1.0 - giou) + _MIDDLE * away.clamp(max=_FAR).sum(dim=-1)
+    never = _NEVER * (away.amax(dim=-1) > _FAR)
+    return _KIND * (1.0 - right) + _SHARED * (1.0 - giou) + _MIDDLE * away.sum(dim=-1) + never
 
 
 def matched(cost: Tensor, wanted: Tensor) -> Tensor:
@@ -54,13 +55,14 @@ def matched(cost: Tensor, wanted: Tensor) -> Tensor:
     cost
         (n, query, object).
     wanted
-        Which objects are to be found (n, object); where there are more than queries, some are left.
+        Which objects are to be found (n, object); where there are more than queries near them, some are left.
     """
-    table = torch.nan_to_num(cost.detach().float(), nan=_NEVER, posinf=_NEVER).cpu().numpy()
+    table = torch.nan_to_num(cost.detach().float(), nan=_NEVER).cpu().numpy()
     which = wanted.cpu().numpy()
     result = torch.full(cost.shape[:2], -1, dtype=torch.long)
     for one, (each, use) in enumerate(zip(table, which, strict=True)):
         columns = use.nonzero()[0]
         query, place = linear_sum_assignment(each[:, columns])
-        result[one, torch.from_numpy(query)] = torch.from_numpy(columns[place])
+        good = each[query, columns[place]] < _NEVER
+        result[one, torch.from_numpy(query[good])] = torch.from_numpy(columns[place[good]])
     return result.to(cost.device)
