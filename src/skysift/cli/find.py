@@ -157,6 +157,8 @@ def find(
       extended  what is not compact, and the compact sources on top of it; no others
       yolo      what a network finds that was trained with `skysift train` (needs the extra learn)
       unet      objects of any shape and their pixels, by a network that tells masks (needs the extra learn)
+      rcnn      objects of five classes and their pixels, by a network that looks twice (needs the extra learn)
+      detr      the same, by a transformer that tells each object once (needs the extra learn)
       ensemble  what several finders find together (needs the extra learn)
 
     \b

@@ -84,11 +84,10 @@ def detr_loss(net: DetrNet, batch: Batch, options: DetrModelOptions) -> dict[str
         nothing = torch.full_like(batch["of"], -1)
         owner = torch.cat([matched(cost, state == 1), batch["of"], nothing], dim=1)
         goal = goals(owner, last, kind, objects, state)
-        goal[:, many : many + tried] = torch.where(
-            batch["of"] >= 0, goal[:, many : many + tried], -1
-        )  # places in a table
-        what = whose(boxes[:, many + tried :], objects, state)[1]
-        goal[:, many + tried :] = torch.where(what == 0, N_KINDS - 1, -1)
+        there = batch["of"] >= 0  # the others are places in a table
+        goal[:, many : many + tried] = torch.where(there, goal[:, many : many + tried], -1)
+        empty = whose(boxes[:, many + tried :], objects, state)[1] == 0
+        goal[:, many + tried :] = torch.where(there & empty, N_KINDS - 1, -1)
     classes, refined = _layers(asked, owner, goal, objects, options)
     return {
         "places": options.places * places,
