@@ -112,7 +112,7 @@ def test_blas_threads_are_pinned_before_numpy_loads(verb, capsys):
         (
             ["options", "--kind", "finder", "clasic"],
             (
-                "no finder has this name: got 'clasic'; allowed: classic, detr, extended, full, rcnn, unet, yolo, "
+                "no finder has this name: got 'clasic'; allowed: classic, extended, full, detr, rcnn, unet, yolo, "
                 "ensemble; did you mean 'classic'?"
             ),
         ),
