@@ -8,9 +8,9 @@ import yaml
 from skysift.base.errors import DataError, FormatError, OptionError, OutputError, UsageError
 from skysift.flow.steps.train import WORK, train_products
 from skysift.flow.training.recipe import read_recipe
-from skysift.learn import loop
 from skysift.learn.checkpoint import read_checkpoint
 from skysift.learn.hub import weights_of
+from skysift.learn.step import Stepper
 
 SKY = {"n_pixels": 160, "frequency": 5.6e8, "hours": 100, "array": "none", "artefacts": False, "cell": 100}
 RECIPE = {
@@ -188,19 +188,19 @@ def test_a_selection_is_part_of_the_recipe_and_the_card_tells_what_was_put_back(
 
 def test_a_broken_training_goes_on_with_its_fields(made, tmp_path, monkeypatch):
     done, recipe = made
-    taken = loop._tried_step
+    taken = Stepper.step
 
-    def broken(learner, state, batch, *rest):
-        terms = taken(learner, state, batch, *rest)
-        return {**terms, "shapes": float("nan")} if state.step == 4 else terms
+    def broken(self, number, batches):
+        terms = taken(self, number, batches)
+        return {**terms, "shapes": float("nan")} if number == 4 else terms
 
-    monkeypatch.setattr(loop, "_tried_step", broken)
+    monkeypatch.setattr(Stepper, "step", broken)
     with pytest.raises(DataError, match="the loss is not a number at step 5") as error:
         train_products(recipe, tmp_path / "out", device="cpu", threads=1)
     good = tmp_path / "out" / WORK / "mini.safetensors"
     assert str(good) in error.value.__notes__[0]
     assert read_checkpoint(good).card.training["step"] == 3
-    monkeypatch.setattr(loop, "_tried_step", taken)
+    monkeypatch.setattr(Stepper, "step", taken)
     fields = sorted((tmp_path / "out" / WORK / "fields").iterdir())
     stamps = [each.stat().st_mtime_ns for each in fields]
     assert len(fields) == 3

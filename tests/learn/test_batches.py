@@ -9,7 +9,7 @@ from skysift.learn.samples import Samples
 
 
 def images(samples, step, until, n_processes=0):
-    made = batches_from(Mean(), samples, step, until, n_processes)
+    made = batches_from(Mean(), samples, range(step, until), n_processes)
     return [each["image"] for each in made]
 
 

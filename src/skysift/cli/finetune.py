@@ -18,7 +18,7 @@ from skysift.cli.flags import (
     folder_of,
     read_pairs,
 )
-from skysift.cli.learning import CorrectionsFlag, DeviceFlag, MeaningFlag, ThreadsFlag, needs_learn
+from skysift.cli.learning import CorrectionsFlag, DevicesFlag, MeaningFlag, ThreadsFlag, needs_learn
 from skysift.cli.opening import (
     BeamFlag,
     BeamPlaneFlag,
@@ -74,7 +74,7 @@ def finetune(
             help="Change how it learns: train.steps=500, train.learning_rate=1e-4, name=mine; may be given again.",
         ),
     ] = None,
-    device: DeviceFlag = None,
+    device: DevicesFlag = None,
     threads: ThreadsFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,

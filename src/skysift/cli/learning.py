@@ -14,6 +14,7 @@ from skysift.base.extras import require
 __all__ = [
     "CorrectionsFlag",
     "DeviceFlag",
+    "DevicesFlag",
     "FieldsArgument",
     "LabelsFlag",
     "MeaningFlag",
@@ -29,7 +30,15 @@ DeviceFlag: TypeAlias = Annotated[
         "--device", metavar="DEVICE", help="Where networks run: cpu, cuda or cuda:N; a GPU if there is one."
     ),
 ]
-
+DevicesFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Where the network runs: cpu, cuda or cuda:N; several, such as cuda:0,cuda:1, share the batches of a step "
+        "(train.accumulate). A GPU if there is one.",
+    ),
+]
 ThreadsFlag: TypeAlias = Annotated[
     int | None, typer.Option("--threads", metavar="N", help="Threads of the network; all cores by default.")
 ]

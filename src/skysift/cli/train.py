@@ -18,7 +18,7 @@ from skysift.cli.flags import (
     folder_of,
     read_pairs,
 )
-from skysift.cli.learning import DeviceFlag, ThreadsFlag, needs_learn
+from skysift.cli.learning import DevicesFlag, ThreadsFlag, needs_learn
 from skysift.cli.progress import Watch
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def train(
         str | None,
         typer.Option("--start", metavar="WEIGHTS", help="Begin with these weights: a name or a file."),
     ] = None,
-    device: DeviceFlag = None,
+    device: DevicesFlag = None,
     threads: ThreadsFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
@@ -61,6 +61,8 @@ def train(
     DIR gets NAME.safetensors (weights with their card), log.csv, report.html (curves, and what the model sees in
     fields that it was not trained on) and manifest.json.
     `skysift find MAP --out DIR --finder yolo --set weights=DIR/NAME.safetensors` uses them.
+    Several devices share the batches of each step, accumulate=N of them, and give the weights of one:
+      skysift train mine.yaml --out mine --device cuda:0,cuda:1 --set train.accumulate=2 --set train.batch=8
     A run that is broken off keeps its work in DIR/.training: the same command goes on from there, and another
     one is refused until --fresh discards it.
     """

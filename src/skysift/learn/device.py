@@ -6,7 +6,7 @@ import torch
 
 from skysift.base.errors import UsageError
 
-__all__ = ["device_named", "out_of_memory", "precision_on"]
+__all__ = ["device_named", "devices_named", "out_of_memory", "precision_on"]
 
 
 def device_named(name: str) -> torch.device:
@@ -33,6 +33,29 @@ def device_named(name: str) -> torch.device:
             todo="give --device cpu",
         )
     return torch.device(name)
+
+
+def devices_named(names: str) -> tuple[torch.device, ...]:
+    """The devices of a list such as ``cuda:0,cuda:1``, or of one name.
+
+    Raises
+    ------
+    UsageError
+        There is no such device on this machine, a GPU is named twice, or GPUs beside the CPU.
+    """
+    made = tuple(device_named(each.strip()) for each in names.split(","))
+    gpus = [each for each in made if each.type == "cuda"]
+    if (
+        len(made) > 1
+        and gpus
+        and (len(gpus) < len(made) or len({each.index or 0 for each in gpus}) < len(gpus))
+    ):
+        raise UsageError(
+            "these devices cannot share a training",
+            got=names,
+            allowed="several GPUs, each once, such as cuda:0,cuda:1; or cpu,cpu",
+        )
+    return made
 
 
 def precision_on(device: torch.device, name: str) -> torch.dtype | None:

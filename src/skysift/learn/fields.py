@@ -66,8 +66,28 @@ class Field:
         """Rows and columns."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pixels that lie on disk stay there: another process opens them anew."""
+        pixels: object = self.pixels
+        if isinstance(self.pixels, np.memmap) and str(self.pixels.filename).endswith(_PIXELS):
+            pixels = str(self.pixels.filename)
+        return _reopened, (self.name, pixels, self.labels, self.beam, self.held, dict(self.facts))
+
     def __repr__(self) -> str:
         return f"Field({self.name!r}, {self.shape[0]} x {self.shape[1]} (y, x) px, {len(self.labels)} labels)"
+
+
+def _reopened(
+    name: str,
+    pixels: Any,
+    labels: Detections,
+    beam: tuple[float, float, float],
+    held: Box | None,
+    facts: dict[str, Any],
+) -> Field:
+    """A field that was sent to another process."""
+    read = np.load(pixels, mmap_mode="r") if isinstance(pixels, str) else pixels
+    return Field(name, read, labels, beam, held, facts)
 
 
 def write_field(folder: Path, one: Field) -> None:

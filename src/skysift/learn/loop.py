@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from skysift.base.errors import DataError, UsageError
 from skysift.learn.batches import batches_from
-from skysift.learn.device import out_of_memory, precision_on
 from skysift.learn.fields import Field
 from skysift.learn.learner import Learner
 from skysift.learn.optim import Average, make_optimizer, rate
 from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.learn.samples import Samples
 from skysift.learn.selection import found_again, refuse_idle, selected
+from skysift.learn.step import Stepper
+from skysift.learn.together import Shared, refuse_unshared, together
 
 __all__ = ["LOG", "STATE", "Trained", "train"]
 
@@ -67,7 +68,7 @@ class _State:
     net: nn.Module
     optimizer: torch.optim.Optimizer
     average: Average
-    split: int  # parts that a batch is run in; grows where memory does not suffice
+    split: int = 1  # parts that a batch is run in; grows where memory does not suffice
     step: int = 0
     best: float = -math.inf
     best_step: int = 0
@@ -128,6 +129,7 @@ def train(
     folder: Path,
     *,
     device: torch.device,
+    others: Sequence[torch.device] = (),
     start: Mapping[str, Tensor] | None = None,
     selection: SelectionOptions | None = None,
     key: str = "",
@@ -151,7 +153,9 @@ def train(
     folder
         Where state and log are.
     device
-        Where the network runs.
+        Where the network runs, and is judged.
+    others
+        Further devices that share the batches of a step, each by a process of its own.
     start
         Weights to begin with, for fine-tuning; None for fresh ones.
     selection
@@ -168,8 +172,11 @@ def train(
     DataError
         The loss is not a number; the last good weights are in the folder.
     UsageError
-        No crop fits, labels are to be put back that the model does not tell of, or the folder holds another training.
+        No crop fits, labels are to be put back that the model does not tell of, the batches of a step cannot be shared
+        among the devices, or the folder holds another training.
     """
+    devices = (device, *others)
+    refuse_unshared(options, devices)
     limits = selection or SelectionOptions()
     refuse_idle(learner, limits)
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,10 +186,9 @@ def train(
         net.load_state_dict(dict(start))
     net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.backends.cudnn.benchmark = True  # all batches have one shape
-    state = _State(net, make_optimizer(net, options), Average(net, options.average), options.accumulate)
+    state = _State(net, make_optimizer(net, options), Average(net, options.average))
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
-    kind = precision_on(device, options.precision)
     log = _Log(folder / LOG, state.step)
     told = progress or _silent
     told("train", state.step, options.steps)
@@ -200,13 +206,18 @@ def train(
             told("put back", 1, 1)
         until = turn if state.back is None else options.steps
         samples = _samples(learner, fields, options, limits, state.back)
-        n_processes = workers if device.type == "cuda" else 0
-        with contextlib.closing(batches_from(learner, samples, state.step, until, n_processes)) as batches:
-            while state.step < until and not stopped:
-                batch = next(batches)
-                for group in state.optimizer.param_groups:
-                    group["lr"] = rate(state.step, options)
-                terms = _step(learner, state, batch, device, kind, options)
+        n_processes = max(1, workers // len(devices)) if device.type == "cuda" else 0
+        shared = _shared(learner, samples, options, state, until, n_processes, len(devices))
+        with contextlib.ExitStack() as open_until:
+            group = open_until.enter_context(together(shared, devices))
+            mine = group.batches(state.step, until, options.accumulate)
+            batches = batches_from(learner, samples, mine, n_processes, options.accumulate)
+            open_until.enter_context(contextlib.closing(batches))
+            stepper = Stepper(learner, state.net, state.optimizer, options, device, group, state.split)
+            while state.step < until and not stopped and group.go():
+                parts = [next(batches) for _ in range(options.accumulate // group.size)]
+                terms = stepper.step(state.step, parts)
+                state.split = stepper.split
                 if not math.isfinite(sum(terms.values())):
                     raise DataError(
                         f"the loss is not a number at step {state.step + 1}",
@@ -244,6 +255,32 @@ def _samples(
     return Samples(chosen, options.crop, n, options.random_seed, masks=learner.masks)
 
 
+def _shared(
+    learner: Learner[Any],
+    samples: Samples,
+    options: TrainOptions,
+    state: _State,
+    until: int,
+    workers: int,
+    n: int,
+) -> Shared:
+    """What the processes of each device begin with."""
+    if n == 1:
+        return Shared(learner, samples, options, {}, {}, state.step, until, state.split, workers, 1)
+    net, optimizer = (_on_cpu(dict(each.state_dict())) for each in (state.net, state.optimizer))
+    threads = max(1, torch.get_num_threads() // n)
+    return Shared(learner, samples, options, net, optimizer, state.step, until, state.split, workers, threads)
+
+
+def _on_cpu(value: Any) -> Any:
+    """A state with copies of its tensors on the CPU: processes are sent the memory itself."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().clone()
+    if isinstance(value, dict):
+        return {name: _on_cpu(each) for name, each in value.items()}
+    return [_on_cpu(each) for each in value] if isinstance(value, list) else value
+
+
 @contextlib.contextmanager
 def _averaged(state: _State) -> Generator[None]:
     """The network with the running mean of its weights, as it is judged; its own come back."""
@@ -259,64 +296,6 @@ def _stopped(state: _State, options: TrainOptions) -> str:
     """Why training ends before its last step; empty where it does not."""
     worse = bool(options.patience) and state.worse >= options.patience
     return f"no better score in {state.worse} validations" if worse else ""
-
-
-def _step(
-    learner: Learner[Any],
-    state: _State,
-    batch: dict[str, Tensor],
-    device: torch.device,
-    kind: torch.dtype | None,
-    options: TrainOptions,
-) -> dict[str, float]:
-    """One step of the optimiser; the terms of the loss. Where memory does not suffice the batch is run in halves."""
-    while True:
-        try:
-            return _tried_step(learner, state, batch, device, kind, options)
-        except RuntimeError as error:
-            n = len(next(iter(batch.values())))
-            if not out_of_memory(error) or state.split >= n:
-                raise
-        state.split = min(2 * state.split, n)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()  # here: the error that is gone by now held what was in it
-
-
-def _tried_step(
-    learner: Learner[Any],
-    state: _State,
-    batch: dict[str, Tensor],
-    device: torch.device,
-    kind: torch.dtype | None,
-    options: TrainOptions,
-) -> dict[str, float]:
-    state.net.train()
-    state.optimizer.zero_grad(set_to_none=True)
-    totals: dict[str, Tensor] = {}
-    n = len(next(iter(batch.values())))
-    for rows in torch.arange(n).chunk(min(state.split, n)):
-        whole = len(rows) == n
-        part = {
-            name: (value if whole else value[rows]).to(device, non_blocking=True)
-            for name, value in batch.items()
-        }
-        with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None):
-            terms = learner.loss(state.net, part)
-        share = len(rows) / n
-        loss = share * torch.stack([each.float() for each in terms.values()]).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for name, each in terms.items():
-            totals[name] = totals.get(name, 0.0) + share * each.detach().float()
-    length = nn.utils.clip_grad_norm_(state.net.parameters(), options.clip)
-    *values, norm = torch.stack(
-        [*totals.values(), length]
-    ).tolist()  # all at once: a GPU is waited for here alone
-    if not math.isfinite(sum(values)):
-        return dict(zip(totals, values, strict=True))
-    if not math.isfinite(norm):
-        return {"gradient": norm}
-    state.optimizer.step()
-    return dict(zip(totals, values, strict=True))
 
 
 def _validate(learner: Learner[Any], state: _State, fields: Sequence[Field], device: torch.device) -> None:

@@ -18,7 +18,9 @@ class TrainOptions(Options):
     batch: int = option(
         4, at_least=1, doc="Crops that the network sees at once; halved where memory is short."
     )
-    accumulate: int = option(1, at_least=1, doc="Batches whose gradients make one step.")
+    accumulate: int = option(
+        1, at_least=1, doc="Batches whose gradients make one step; several devices share them."
+    )
     crop: int = option(256, unit="pixel", at_least=32, at_most=2048, doc="Side of a crop, a multiple of 32.")
     optimizer: Literal["adamw", "sgd"] = option(
         "adamw", doc="AdamW (Loshchilov & Hutter 2019), or gradient descent with momentum 0.9."

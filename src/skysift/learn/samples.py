@@ -151,12 +151,17 @@ class Samples:
         self._share = size / size.sum()
         self._tables = [label_table(field) for field in large]
 
-    def at(self, number: int) -> list[Crop]:
-        """The batch with this number."""
+    def at(self, number: int, rows: slice = slice(None)) -> list[Crop]:
+        """The batch with this number, or some of its crops."""
         rng = generator(self.seed, "crops", str(number))
-        return [self._one(rng) for _ in range(self.batch)]
+        drawn = [self._one(rng) for _ in range(self.batch)]
+        return [
+            turned(cut(self.fields[which], box, self._tables[which], masks=self.masks), kind)
+            for which, box, kind in drawn[rows]
+        ]
 
-    def _one(self, rng: np.random.Generator) -> Crop:
+    def _one(self, rng: np.random.Generator) -> tuple[int, Box, int]:
+        """A crop by chance: the number of its field, its place, and how it is turned."""
         for _ in range(_TRIES):
             which = int(rng.choice(len(self.fields), p=self._share))
             field = self.fields[which]
@@ -165,9 +170,8 @@ class Samples:
             box = Box(y, y + self.crop, x, x + self.crop)
             if field.held is not None and box.intersect(field.held).size:
                 continue
-            made = cut(field, box, self._tables[which], masks=self.masks)
-            if np.isfinite(made.pixels).mean() > 0.2:
-                return turned(made, kind)
+            if np.isfinite(field.pixels[box.slices()]).mean() > 0.2:
+                return which, box, kind
         raise UsageError(
             "no crop was found that is not blank and does not touch what is kept for validation",
             got=f"{len(self.fields)} fields",

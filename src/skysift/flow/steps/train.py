@@ -26,13 +26,14 @@ from skysift.flow.training.making import make_fields
 from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
-from skysift.learn.device import device_named
+from skysift.learn.device import devices_named
 from skysift.learn.fields import Field
 from skysift.learn.hub import SUFFIX
 from skysift.learn.learner import Learner
 from skysift.learn.loop import LOG, STATE, Trained, train
 from skysift.learn.options import SelectionOptions
 from skysift.learn.selection import unselected
+from skysift.learn.together import refuse_unshared
 from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["REPORT", "WORK", "TrainedModel", "train_products"]
@@ -89,7 +90,7 @@ def train_products(
     out
         The folder. What a broken-off run has done stays in ``DIR/.training``; the same call goes on from there.
     device
-        Where the network runs.
+        Where the network runs; several, such as ``cuda:0,cuda:1``, share the batches of each step.
     workers
         How many fields are made at once; and how many processes prepare crops for a GPU.
     threads
@@ -111,7 +112,8 @@ def train_products(
         The loss is not a number.
     """
     begun, clock = datetime.now(UTC), time.perf_counter()
-    place = device_named(device)
+    place, *others = devices_named(device)
+    refuse_unshared(recipe.train, (place, *others))
     if start is not None and start.card.model != recipe.told.model:
         raise OptionError(
             "the weights to begin with are of another model", got=start.card.model, allowed=recipe.told.model
@@ -142,6 +144,7 @@ def train_products(
                 recipe.train,
                 work,
                 device=place,
+                others=others,
                 start=first,
                 selection=recipe.selection,
                 key=key,
