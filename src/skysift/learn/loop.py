@@ -185,7 +185,6 @@ def train(
     if start is not None:
         net.load_state_dict(dict(start))
     net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    torch.backends.cudnn.benchmark = True  # all batches have one shape
     state = _State(net, make_optimizer(net, options), Average(net, options.average))
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
