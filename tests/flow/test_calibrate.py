@@ -163,6 +163,14 @@ def test_a_command_calibrates_on_a_folder_of_fields_and_a_recipe(weights, tmp_pa
     assert read_checkpoint(out).card.settings["calibrated_on"]["goal"] == "f1"
     told = called("calibrate", weights, tmp_path / "fields", "--out", out, "--device", "cpu")
     assert "the file exists" in told.stderr
+    small = tmp_path / "half.safetensors"
+    done = called(
+        "calibrate", weights, tmp_path / "fields", "--out", small, "--goal", "f1", "--half", "--device", "cpu"
+    )
+    assert done.returncode == 0, done.stderr
+    assert small.stat().st_size < 0.7 * out.stat().st_size
+    both = [read_checkpoint(path).card.settings["calibrated_on"]["detections"] for path in (small, out)]
+    assert both[0] == pytest.approx(both[1], rel=0.02)
     write_field(tmp_path / "trained" / "one", made_field(310))
     (tmp_path / "mini.yaml").write_text(yaml.safe_dump(RECIPE))
     for args, match in (

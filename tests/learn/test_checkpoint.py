@@ -8,7 +8,7 @@ from torch import nn
 
 from skysift.base.errors import DataError, UnknownName, UsageError
 from skysift.learn import hub
-from skysift.learn.checkpoint import Card, load_into, read_card, read_checkpoint, write_checkpoint
+from skysift.learn.checkpoint import Card, halved, load_into, read_card, read_checkpoint, write_checkpoint
 from skysift.learn.device import device_named, out_of_memory, precision_on
 
 CARD = Card(
@@ -33,6 +33,25 @@ def test_weights_and_card_come_back(tmp_path):
     for name, value in made.state_dict().items():
         assert torch.equal(other.state_dict()[name], value)
     assert [each.name for each in tmp_path.iterdir()] == ["try.safetensors"]
+
+
+def test_numbers_of_sixteen_bits_take_half_the_room_and_are_refused_where_they_do_not_fit(tmp_path):
+    wide = nn.Conv2d(16, 32, 3)
+    write_checkpoint(tmp_path / "whole.safetensors", wide.state_dict(), CARD)
+    half = halved(read_checkpoint(tmp_path / "whole.safetensors"))
+    write_checkpoint(tmp_path / "half.safetensors", half.tensors, CARD)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.55 * sizes[1]
+    other = nn.Conv2d(16, 32, 3)
+    load_into(other, read_checkpoint(tmp_path / "half.safetensors"))
+    assert other.weight.dtype == torch.float32
+    assert torch.allclose(other.weight, wide.weight, rtol=1e-3, atol=1e-7)
+    assert not torch.equal(other.weight, wide.weight)
+    with torch.no_grad():
+        wide.bias[3] = 7e4
+    write_checkpoint(tmp_path / "far.safetensors", wide.state_dict(), CARD)
+    with pytest.raises(DataError, match="do not fit numbers of 16 bits: got 'bias'"):
+        halved(read_checkpoint(tmp_path / "far.safetensors"))
 
 
 def test_a_wrong_checksum_is_refused(tmp_path):

@@ -87,6 +87,9 @@ def calibrate(
             "--flips", metavar="N", help="Orientations that are averaged, then and later: 1, 2, 4 or 8."
         ),
     ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Write the weights in numbers of 16 bits: half the size.")
+    ] = False,
     device: DeviceFlag = None,
     workers: WorkersFlag = None,
     overwrite: OverwriteFlag = False,
@@ -126,9 +129,9 @@ def calibrate(
         raise OptionError(
             "--members is of an ensemble", got=weights, todo=f"write {_ENSEMBLE} in place of it"
         )
-    if ensemble and (flips is not None or (goals is not None and len(goals) > 1)):
+    if ensemble and (flips is not None or half or (goals is not None and len(goals) > 1)):
         raise OptionError(
-            "an ensemble has one goal, and flips are of its members", todo="write {flips: 8} there"
+            "an ensemble has one goal; flips and half are of its members", todo="write {flips: 8} there"
         )
     if not ensemble and out.suffix != _SUFFIX:
         raise OptionError("--out is no file of weights", got=out.name, allowed=f"FILE{_SUFFIX}")
@@ -150,7 +153,7 @@ def calibrate(
     from skysift.learn.hub import weights_of
 
     options = CalibrateOptions.parse(
-        {"goals": tuple(goals or ()), "flips": flips, "device": device or "auto"}
+        {"goals": tuple(goals or ()), "flips": flips, "half": half, "device": device or "auto"}
     )
     if out.exists() and not overwrite:
         raise OutputError("the file exists", got=str(out), todo="choose another name, or give --overwrite")

@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from skysift.base.errors import DataError, UsageError
 
-__all__ = ["FORMAT", "Card", "Checkpoint", "load_into", "read_card", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "FORMAT",
+    "Card",
+    "Checkpoint",
+    "halved",
+    "load_into",
+    "read_card",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 FORMAT = 1  # of the card; a file with a higher number is of a newer skysift
 
@@ -129,6 +139,28 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Card) -> s
     part.write_bytes(content)
     part.replace(path)
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def halved(weights: Checkpoint) -> Checkpoint:
+    """Weights as they are when they are kept in numbers of 16 bits (IEEE half precision): half the size on disk.
+
+    Raises
+    ------
+    DataError
+        One of them is beyond the largest such number, 65504.
+    """
+    tensors = {
+        name: value.half() if value.is_floating_point() else value for name, value in weights.tensors.items()
+    }
+    beyond = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if beyond:
+        raise DataError(
+            f"weights of {weights.path.name} do not fit numbers of 16 bits",
+            got=beyond[0],
+            allowed="numbers up to 65504",
+            todo="keep them in 32 bits",
+        )
+    return replace(weights, tensors=tensors)
 
 
 def read_card(path: Path) -> Card:

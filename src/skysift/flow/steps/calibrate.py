@@ -25,7 +25,7 @@ from skysift.flow.training.learnt import learnt_from, told_of
 from skysift.flow.training.options import CalibrateOptions
 from skysift.flow.training.thresholds import Known, KnownMasks, KnownPoints
 from skysift.io.output import whole_file
-from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
+from skysift.learn.checkpoint import Card, Checkpoint, halved, load_into, write_checkpoint
 from skysift.learn.device import device_named
 from skysift.learn.fields import Field
 
@@ -124,14 +124,15 @@ class CalibrateStep:
         goals = self.options.goals or kind.goals[:1]
         _refuse(weights.card, kind, goals, self.options.flips)
         ways = 1 if kind is KnownMasks else self.options.flips or int(weights.card.settings.get("flips", 1))
+        kept = halved(weights) if self.options.half else weights
         net = detector.net()
-        load_into(net, weights)
+        load_into(net, kept)
         net = net.to(place).eval()
         with whole_file(out, overwrite=overwrite) as part:  # told before the work that it cannot be written
             looked = list(fields)
             known = _found(detector, net, looked, place, ways, progress)
             made = _chosen(weights, known, looked, goals, ways)
-            write_checkpoint(part, weights.tensors, made.card)
+            write_checkpoint(part, kept.tensors, made.card)
         return made
 
 

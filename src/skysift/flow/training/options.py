@@ -204,6 +204,11 @@ class CalibrateOptions(Options):
         None,
         doc="Orientations of the fields that the network looks at, then and later; null: as the weights say, usually 1.",
     )
+    half: bool = option(
+        False,
+        doc="Whether the weights are written, and calibrated, in numbers of 16 bits: half the size, the same finds "
+        "but for rounding.",
+    )
     device: str = option("auto", doc=_DEVICE)
 
     @field_validator("goals")
