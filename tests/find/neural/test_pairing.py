@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skysift.find.neural.pairing import Matched, ap50, matched_objects, may_be_one, one_to_one
+from skysift.find.neural.pairing import Matched, ap50, mask_ap50, matched_objects, may_be_one, one_to_one
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
@@ -138,3 +138,32 @@ def test_several_fields_are_told_as_one():
     assert box["extended"] == pytest.approx(0.5 * 34 / 101)
     assert box["compact"] == pytest.approx(34 / 101)
     assert [name for name in CLASSES if not np.isnan(box[name])] == ["compact", "extended"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_average_precision_of_arrays_is_that_of_the_library(seed):
+    """Two maps of squares that overlap by chance, faint ones and such of no account among them."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for _ in range(2):
+        rows = [
+            (int(x), int(y), int(side), int(kind), float(snr), int(use))
+            for x, y, side, kind, snr, use in zip(
+                rng.integers(0, 150, 30), rng.integers(0, 60, 30), rng.integers(4, 12, 30),
+                rng.choice([COMPACT, EXTENDED], 30), rng.uniform(4.0, 20.0, 30), rng.random(30) < 0.8, strict=True,
+            )
+        ]  # fmt: skip
+        near = [
+            (
+                max(0, x + int(rng.integers(-2, 3))),
+                y,
+                side,
+                kind if rng.random() < 0.8 else MULTI,
+                rng.random(),
+            )
+            for x, y, side, kind, *_ in rows + rows[:10]
+        ]
+        parts.append((objects(near), objects(rows, true=True)))
+    library = ap50([(*part, 200) for part in parts], masks=True)
+    assert mask_ap50(parts) == pytest.approx(library, nan_ok=True, abs=1e-9)
+    assert 0.0 < library["compact"] < 1.0

@@ -12,7 +12,8 @@ from tests.fields import made_field
 from skysift.base.errors import OptionError
 from skysift.find.neural import maskjudge
 from skysift.find.neural.coarser import coarser, on_some_level
-from skysift.find.neural.maskjudge import agreement, average_precision, compared, judged_masks
+from skysift.find.neural.maskjudge import judged_masks
+from skysift.find.neural.pairing import mask_ap50, matched_in, true_in
 from skysift.find.neural.unet.bodies import N_ANSWERS, N_KINDS, UnetNet
 from skysift.find.neural.unet.decode import objects_of, pieces_of, together
 from skysift.find.neural.unet.options import UnetModelOptions
@@ -257,14 +258,13 @@ def test_masks_are_judged_by_class(monkeypatch):
     n = len(labels)
     same = found_as(field)
     bright = int((labels["snr_peak"] >= 7.0).sum())
-    agreed = agreement(compared(same, field), COMPACT)
-    found, true = agreed.matched(0.0)
-    assert found.all()
-    assert (true & agreed.true_bright).sum() == bright
-    assert average_precision([compared(same, field)]) == pytest.approx(1.0)
+    matched = matched_in(same, field)
+    assert matched.right.all()
+    assert (matched.bright & (matched.by >= 0)).sum() == bright
+    assert mask_ap50([(same, true_in(field))])["compact"] == pytest.approx(1.0)
     half = same.select(np.arange(n) % 2 == 0)
     met = int((labels["snr_peak"][::2] >= 7.0).sum())
-    assert average_precision([compared(half, field)]) == pytest.approx(met / bright, abs=0.02)
+    assert mask_ap50([(half, true_in(field))])["compact"] == pytest.approx(met / bright, abs=0.02)
     monkeypatch.setattr(maskjudge, "objects_of_field", lambda *_: same)
     numbers = judged_masks(UnetDetector(OPTIONS), None, [field, made_field(4)], torch.device("cpu"))
     assert numbers["score"] == numbers["completeness_compact"] == numbers["reliability_compact"] == 1.0
@@ -337,27 +337,11 @@ def test_masks_of_a_crowd_are_compared_without_a_table_of_all_pairs():
     field = Field(
         "crowd", np.broadcast_to(np.float32(0), (size, size)), labels, (3.0, 0.0, 3.0), Box.of((size, size))
     )
-    one = compared(found_as(field), field)
-    for kind in (COMPACT, EXTENDED):
-        found, true = agreement(one, kind).matched(0.0)
-        assert found.all()
-        assert true.all()
-    assert average_precision([one]) == pytest.approx(1.0)
-
-
-def test_matches_at_a_threshold_are_those_of_what_is_above_it():
-    rng = np.random.default_rng(2)
-    pairs = np.unique(rng.integers(0, 30, (90, 2)), axis=0)
-    scores = rng.random(30)
-    whole = maskjudge.Agreement(scores, np.ones(30, bool), np.zeros(30, bool), pairs, np.ones(30, bool))
-    for threshold in (0.0, 0.3, 0.7):
-        found, true = np.zeros(30, bool), np.zeros(30, bool)
-        for one, other in sorted(pairs.tolist(), key=lambda pair: -scores[pair[0]]):
-            if scores[one] >= threshold and not found[one] and not true[other]:
-                found[one] = true[other] = True
-        got = whole.matched(threshold)
-        assert np.array_equal(got[0], found)
-        assert np.array_equal(got[1], true)
+    one = matched_in(found_as(field), field)
+    assert one.right.all()
+    assert (one.by >= 0).all()
+    precision = mask_ap50([(found_as(field), true_in(field))])
+    assert precision["compact"] == precision["extended"] == pytest.approx(1.0)
 
 
 def test_pieces_of_one_object_are_those_of_a_slow_twin():
