@@ -109,6 +109,10 @@ def test_what_labels_lack_and_what_is_not_there_are_candidates(made, truth):
     first = int(np.argmin(np.hypot(told.numbers["x"] - truth["x"][0], told.numbers["y"] - truth["y"][0])))
     assert told.numbers["snr"][first] == pytest.approx(truth["snr"][0], rel=0.4)
     assert made.manifest.facts["labels"] == len(truth) - MISSING + FALSE
+    manifest = made.manifest.to_dict()
+    assert [each["name"] for each in manifest["inputs"]] == ["map.fits", "small.safetensors", "labels.reg"]
+    assert all(each["checksum"] for each in manifest["inputs"])
+    assert (manifest["options"]["flips"], manifest["options"]["classes"]) == (1, {})
 
 
 def test_products_are_a_table_regions_and_a_page(made, folder):

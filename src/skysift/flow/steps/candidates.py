@@ -172,11 +172,14 @@ def candidates_products(
         one = listed.compared
         inputs = [
             image.input_record(),
+            *(each.input_record() for each in listed.noise.given),
             InputRecord(weights.path.name, weights.checksum, size=size(weights.path)),
+            InputRecord(labels.name, checksum(labels), size=size(labels)),
         ]
-        if labels.is_file():
-            inputs.append(InputRecord(labels.name, checksum(labels), size=size(labels)))
-        told = {**options.to_dict(), "weights": weights.card.name, "labels": labels.name}
+        told = {
+            **options.to_dict(), "weights": weights.card.name, "labels": labels.name, "classes": dict(classes or {}),
+            "flips": int(weights.card.settings.get("flips", 1)),
+        }  # fmt: skip
         manifest = Manifest(
             Provenance(skysift.__version__, "candidates", told, tuple(inputs), kind="step"),
             outputs=names[:-1],
