@@ -10,6 +10,7 @@ from skysift.find.neural.levels import quiet_of
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import found_in, windows_of
+from skysift.find.neural.yolo.finder import YoloFinder
 from skysift.learn.samples import Crop
 from skysift.measure.ellipse import FWHM
 from skysift.sky.box import Box
@@ -42,6 +43,14 @@ def test_labels_of_a_binned_crop_tell_what_its_bins_hold():
     area = 2.0 * np.pi * np.sqrt(np.prod(made.beam[[0, 2]]))
     assert made.pixels.sum() / area == pytest.approx(total, rel=0.02)
     assert quiet_of(made.pixels, 1) == 1.0
+
+
+@pytest.mark.parametrize("model", ["yolo-dense", "yolo-grid"])
+def test_weights_that_never_saw_a_binned_map_do_not_look_at_one(model):
+    made = YoloFinder.models[model]
+    assert not made({}).wide
+    assert not made({"coarse": 0.0}).wide
+    assert made({"coarse": 0.1}).wide
 
 
 class Bright(Detector):

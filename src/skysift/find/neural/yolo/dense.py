@@ -7,7 +7,7 @@ near a source's centre are to find it; the best of them is kept.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -235,8 +235,3 @@ class DenseDetector(Detector):
             mean[2] + local_peaks(z)[j, i], mean[3:], scale, values[1 + 2 * _N :], UNIT, width,
         )  # fmt: skip
         return as_detections(columns, chance[j, i])
-
-
-def options_of(card: Mapping[str, object]) -> DenseOptions:
-    """The options that a card tells of."""
-    return DenseOptions.parse(dict(card))
