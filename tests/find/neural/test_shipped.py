@@ -10,7 +10,9 @@ import skysift
 from skysift.base.registry import Registry
 from skysift.find.run import find
 from skysift.learn.hub import shipped, weights_of
+from skysift.measure.ellipse import FWHM
 
+BEAM = (4.0, 4.0, 0.0)
 MOST, ALL = 8e6, 24e6  # bytes: of a file of weights, of all of them
 
 
@@ -58,6 +60,30 @@ def test_yolo_earns_more_than_the_classic_finder_whatever_the_colour_of_the_nois
     ]
     assert ours["M_s"] > 1.03 * max(each["M_s"] for each in theirs)
     assert ours["purity"] > 0.9
+
+
+def disc(peak, fwhm):
+    """A map of 400 pixels with a smooth source in its middle and twelve points around it, in noise."""
+    points = skies.population(
+        (400, 400), BEAM, n_points=12, rms=1e-5, snr=(15, 60), lattice=90, margin=30, seed=4
+    )
+    data, truth = skies.paint((400, 400), BEAM, rms=1e-5, sources=points, noise="convolved", seed=4)
+    v, u = np.mgrid[:400, :400]
+    wide = peak * 1e-5 * np.exp(-0.5 * ((u - 200) ** 2 + (v - 200) ** 2) / (fwhm / FWHM) ** 2)
+    return images.image(np.asarray(data + wide, np.float32), BEAM), truth
+
+
+@pytest.mark.parametrize("finder", ["yolo", "unet", "rcnn"])
+def test_every_network_finds_points_and_what_is_not_one(finder):
+    image, truth = disc(25, 12.0)
+    sources = find(image, finder).sources
+    away = np.hypot(sources["x"][:, None] - truth["x"], sources["y"][:, None] - truth["y"])
+    assert (away.min(axis=0) < 2.0).mean() > 0.8
+    wide = np.hypot(sources["x"] - 200.0, sources["y"] - 200.0) < 4.0
+    assert wide.sum() == 1
+    assert sources["class"][wide][0] == "extended"
+    flux = 25e-5 * (12.0 / 4.0) ** 2
+    assert sources["flux"][wide][0] == pytest.approx(flux, rel=0.25)
 
 
 def test_yolo_finds_next_to_nothing_in_noise_alone():
