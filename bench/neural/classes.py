@@ -103,16 +103,16 @@ def true_objects(scene: Scene) -> Detections:
 
 def found_objects(scene: Scene, one: Network) -> Detections:
     """What a network found, of all classes, with the pixels of its islands."""
+    from skysift.find.reliability import islands_of
     from skysift.find.run import make_finder, search
     from skysift.io.open import open_image
 
     image = open_image(str(scene.path))
     options = one.with_(classes=CLASSES, engine="openvino", precision="bfloat16")
     finding = search(image, make_finder(one.finder, **options))
-    s, c = finding.catalogue.sources, finding.catalogue.components
+    s = finding.catalogue.sources
     every = Detections.from_mask(finding.mask)
-    island = dict(zip(c["source_id"].tolist(), c["island_id"].tolist(), strict=True))
-    label = np.array([island[k] for k in s["source_id"].tolist()], np.int64) - 1
+    label = finding.catalogue.islands.ids[islands_of(finding)] - 1
     kind = s["class"] if "class" in s else np.full(len(s), "compact")
     score = np.asarray(s["score"] if "score" in s else s["snr"])
     shapes = every.select(label)

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 _BEYOND = 1e9  # pixels
 _LARGEST = 128.0  # pixels: an axis (FWHM) that a network tells is no longer, it sees no farther
+_BRIGHTEST = 25.0  # ln of flux over noise: what weights without sense tell ends here
 _SAME = 0.5  # FWHM along the minor axis: nearer than this, two wide detections are the same source
 
 RAW = ("x", "y", "snr", "major", "minor", "cos", "sin", "core", "x_err", "snr_err", "major_err", "minor_err", "pa_err",
@@ -79,7 +80,7 @@ def raw_columns(
     columns = {
         "x": x,
         "y": y,
-        "snr": np.exp(flux),
+        "snr": np.exp(np.minimum(flux, _BRIGHTEST)),
         "major": np.maximum(major, minor),
         "minor": np.minimum(major, minor),
         "cos": mean[2] / length,
