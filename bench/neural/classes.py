@@ -108,7 +108,7 @@ def found_objects(scene: Scene, one: Network) -> Detections:
     from skysift.io.open import open_image
 
     image = open_image(str(scene.path))
-    options = one.with_(classes=CLASSES, engine="openvino", precision="bfloat16")
+    options = one.fast(classes=CLASSES)
     finding = search(image, make_finder(one.finder, **options))
     s = finding.catalogue.sources
     every = Detections.from_mask(finding.mask)

@@ -55,7 +55,7 @@ def seen(image: Any, one: Network | None) -> Seen:
     if one is None:
         finder = make_finder("classic", seed=5)
     else:
-        finder = make_finder(one.finder, **one.with_(engine="openvino", precision="bfloat16"))
+        finder = make_finder(one.finder, **one.fast())
     s = search(image, finder).catalogue.sources
     return Seen(s["x"], s["y"], s["class"].astype(str) if "class" in s else np.full(len(s), "compact"))
 

@@ -7,6 +7,7 @@ import pytest
 from tests import images, skies
 
 import skysift
+from skysift.base.errors import UsageError
 from skysift.base.registry import Registry
 from skysift.find.run import find
 from skysift.learn.hub import shipped, weights_of
@@ -84,6 +85,17 @@ def test_every_network_finds_points_and_what_is_not_one(finder):
     assert sources["class"][wide][0] == "extended"
     flux = 25e-5 * (12.0 / 4.0) ** 2
     assert sources["flux"][wide][0] == pytest.approx(flux, rel=0.25)
+
+
+def test_a_network_that_reckons_with_places_is_not_given_numbers_that_round_them():
+    image, truth = disc(25, 12.0)
+    with pytest.raises(UsageError, match="rcnn reckons with places in pixels"):
+        find(image, "rcnn", engine="openvino", precision="bfloat16")
+    found = find(image, "rcnn", engine="openvino", precision="auto").sources
+    torch_found = find(image, "rcnn", engine="torch").sources
+    assert abs(len(found) - len(torch_found)) <= 1
+    away = np.hypot(found["x"][:, None] - truth["x"], found["y"][:, None] - truth["y"])
+    assert (away.min(axis=0) < 2.0).mean() > 0.8
 
 
 def test_yolo_finds_next_to_nothing_in_noise_alone():

@@ -31,12 +31,15 @@ class Detector(ABC):
         Pixels at the border of a window whose answers are not used: as far as the network looks, nearly.
     wide
         Whether wide sources are looked for on the binned map; see `skysift.find.neural.wide`.
+    exact
+        Whether the network reckons with places in pixels, which numbers of 16 bits cannot hold.
     """
 
     stride: int = 2
     multiple: int = 8
     margin: int = 32
     wide: bool = False
+    exact: bool = False
 
     @abstractmethod
     def net(self) -> nn.Module:

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 import skysift
-from skysift.base.errors import DataError
+from skysift.base.errors import DataError, UsageError
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.known import detector_of
 from skysift.find.neural.options import EyeOptions
@@ -61,7 +61,7 @@ def eye_of(options: EyeOptions, checksum: str | None = None) -> Eye:
     DataError
         The weights are broken, of another network, or not those of the checksum.
     UsageError
-        The device or the engine cannot be had.
+        The device or the engine cannot be had, or the engine has no numbers that the network can reckon with.
     """
     with _MAKING:
         found = checksum or weights_of(options.weights).checksum
@@ -80,6 +80,14 @@ def _made(name: str, checksum: str, engine: str, device: str, precision: str) ->
             todo="give all workers the same file, and leave it as it is while they run",
         )
     detector = detector_of(weights)
+    if detector.exact and engine == "openvino":
+        if precision == "bfloat16":
+            raise UsageError(
+                f"{weights.card.model} reckons with places in pixels, which this engine would round",
+                got="precision=bfloat16",
+                todo="give precision=float32, or engine=torch",
+            )
+        precision = "float32"
     net = detector.net()
     load_into(net, weights)
     example = detector.inputs(np.zeros((WINDOW, WINDOW), np.float32), np.array([1.0, 0.0, 1.0]))

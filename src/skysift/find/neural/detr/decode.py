@@ -29,6 +29,7 @@ class DetrDetector(MaskDetector):
     stride = STRIDES[0]
     multiple = STRIDES[-1]
     margin = 64
+    exact = True
 
     def __init__(self, options: DetrModelOptions) -> None:
         self.options = options

@@ -89,6 +89,7 @@ class RcnnDetector(MaskDetector):
     stride = STRIDES[0]
     multiple = STRIDES[-1]
     margin = 64
+    exact = True
 
     def __init__(self, options: RcnnModelOptions) -> None:
         self.options = options
