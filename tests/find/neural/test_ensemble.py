@@ -1,6 +1,7 @@
 """Several finders as one: agreement is a probability, and what cannot be is told in a line."""
 
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -13,13 +14,15 @@ from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.random import generator
 from skysift.find.neural.agreement import OF_SNR, fitted_agreement, read_agreement, usual_agreement
 from skysift.find.neural.ensemble import EnsembleFinder
-from skysift.find.neural.found import RAW
+from skysift.find.neural.finder import Found
+from skysift.find.neural.found import RAW, as_detections
 from skysift.find.neural.members import image_of, score_of_snr
 from skysift.find.neural.orientations import joined_found
 from skysift.find.neural.shapes import beam_of
 from skysift.find.run import make_finder, search
-from skysift.flow.steps.calibrate_ensemble import calibrate_ensemble
+from skysift.flow.steps.calibrate_ensemble import _inside, calibrate_ensemble
 from skysift.learn.fields import write_field
+from skysift.sky.detections import Detections
 from skysift.sky.schema import TABLES
 from skysift.sky.truth import CLASSES
 
@@ -117,6 +120,33 @@ def test_the_surest_tells_what_a_source_looks_like_whatever_the_order():
         assert joined == wanted
 
 
+def wide_at(x, score):
+    """One detection of a source that is 80 pixels wide."""
+    values = dict.fromkeys(RAW, 1.0) | {"x": x, "y": 120.0, "reach": 4.0, "major": 90.0, "minor": 80.0}
+    return as_detections({name: np.array([values[name]]) for name in RAW}, np.array([score]))
+
+
+def test_a_wide_source_that_two_members_see_is_one(finder, monkeypatch):
+    seen = iter([wide_at(100.0, 0.9), wide_at(118.0, 0.8), wide_at(100.0, 0.9), wide_at(190.0, 0.8)])
+    monkeypatch.setattr(finder, "_seen", lambda *_: Found(next(seen), (), {}))
+    law = finder.agreement()
+    joined, told, parts = finder.joined(None, None, None, law)
+    assert len(parts) == 2
+    assert told.tolist() == [[0.9, 0.8]]
+    assert joined.scores == pytest.approx(law.scores(told))
+    assert joined["x"] == pytest.approx([100.0])  # as the surer network tells it
+    assert len(finder.joined(None, None, None, law)[0]) == 2  # farther apart than half of its width
+
+
+def test_of_wide_sources_that_one_member_tells_twice_the_better_stays(finder, monkeypatch):
+    twice = Detections.concat([wide_at(100.0, 0.9), wide_at(110.0, 0.7)])
+    seen = iter([twice, twice.select(np.zeros(2, np.bool_))])
+    monkeypatch.setattr(finder, "_seen", lambda *_: Found(next(seen), (), {}))
+    joined, told, _ = finder.joined(None, None, None, finder.agreement())
+    assert joined["x"] == pytest.approx([100.0])
+    assert np.array_equal(told, [[0.9, np.nan]], equal_nan=True)
+
+
 @pytest.fixture(scope="module")
 def image():
     sources = skies.population((260, 250), BEAM, n_points=30, snr=(4, 60), margin=12, seed=5)
@@ -180,6 +210,42 @@ def test_what_was_fitted_is_read_again_and_used(finder, image, weights, tmp_path
     broken.write_text(json.dumps({"members": []}))
     with pytest.raises(DataError, match=r"not a file of an ensemble: got 'broken.json'"):
         read_agreement(broken, ())
+
+
+def test_finds_of_labels_of_no_account_are_neither_true_nor_false():
+    field = made_field(500, 128, held=True)
+    raw = {name: np.array(values) for name, values in field.labels.raw.items()}
+    raw["use"][::2] = 0.0
+    labels = Detections(field.labels.boxes, field.labels.scores, field.labels.footprints, raw)
+    field = replace(field, labels=labels)
+    values = dict.fromkeys(RAW, np.ones(len(labels))) | {"x": raw["x"], "y": raw["y"]}
+    found = as_detections({name: np.asarray(values[name], float) for name in RAW}, np.ones(len(labels)))
+    inside = field.held.contains(raw["x"], raw["y"])
+    wanted = inside & (raw["use"] > 0.0)
+    assert 0 < wanted.sum() < inside.sum()
+    kept = found.select(_inside(found, field))
+    assert sorted(kept["x"].tolist()) == sorted(raw["x"][wanted].tolist())
+
+
+def test_a_file_of_an_ensemble_that_does_not_fit_together_is_told_in_a_line(tmp_path):
+    whole = usual_agreement(("a", "b"), (True, False)).to_dict()
+    path = tmp_path / "law.json"
+    path.write_text(json.dumps(whole))
+    assert read_agreement(path, ("b", "a")).members == ("b", "a")
+    for change, match in (
+        ({"format": 2}, "law.json has another format: got 2; allowed: 1"),
+        ({"tables": whole["tables"][:1]}, "law.json is broken: got 'tables of shape 1 for 2 members'"),
+        ({"weight": [1.0]}, r"got 'weight of shape \(1,\) for 2 members'"),
+        ({"missing": [0.0, 1.0, 2.0]}, r"got 'missing of shape \(3,\) for 2 members'"),
+        ({"bias": float("nan")}, "got 'a number that is not finite'"),
+        ({"tables": [{"raw": [0.0, 1.0], "score": [0.0]}] * 2}, "got 'a table whose scores do not grow'"),
+        ({"weight": "much"}, "not a file of an ensemble"),
+        ({"facts": None}, "not a file of an ensemble"),
+    ):
+        path.write_text(json.dumps({**whole, **change}))
+        with pytest.raises(DataError, match=match) as told:
+            read_agreement(path, ("a", "b"))
+        assert "\n" not in str(told.value)
 
 
 def test_members_that_cannot_be_are_told_in_a_line(weights):

@@ -96,6 +96,26 @@ def test_the_score_is_the_mean_over_all_who_looked():
     assert surest.scores == pytest.approx([0.9, 0.8, 0.3])
 
 
+def test_a_wide_source_keeps_its_score_where_its_centres_differ_and_what_lies_on_it_stays():
+    n = 4
+    wide = {"x": 200.0 + 3.0 * np.arange(n), "y": np.full(n, 150.0), "major": 90.0, "minor": 80.0}
+    scores, ways = np.array([0.9, 0.8, 0.85, 0.95]), np.arange(n)
+    found, told = joined_found(columns(**wide), scores, ways, n)
+    assert len(found) == 1
+    assert found.scores == pytest.approx([scores.mean()])
+    assert told[0].tolist() == scores.tolist()
+    # a narrow one on it, 8 pixels from all centres, stays one of its own
+    x, y = np.append(wide["x"], 204.5), np.append(wide["y"], 160.0)
+    narrow = np.append(np.zeros(n, bool), True)
+    raw = columns(x=x, y=y, major=np.where(narrow, 1.0, 90.0), minor=np.where(narrow, 0.5, 80.0))
+    found, told = joined_found(raw, np.append(scores, 0.99), np.append(ways, 0), n)
+    assert len(found) == 2
+    assert np.isfinite(told).sum(axis=1).tolist() == [4, 1]
+    # wide ones that are farther from each other than half of the smaller minor axis are two
+    apart = columns(x=[200.0, 245.0], y=[150.0, 150.0], major=90.0, minor=[120.0, 80.0])
+    assert len(joined_found(apart, np.array([0.9, 0.8]), np.arange(2), 2)[0]) == 2
+
+
 def test_each_who_looked_gives_one_detection_to_a_source_as_a_slow_twin_does():
     rng = generator(1, "join")
     n = 400

@@ -185,6 +185,7 @@ def read_agreement(path: Path, members: Sequence[str]) -> Agreement:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         told = tuple(read["members"])
+        written = read["format"]
         made = Agreement(
             told,
             tuple(Calibration.of({"calibration": each}) for each in read["tables"]),
@@ -192,12 +193,22 @@ def read_agreement(path: Path, members: Sequence[str]) -> Agreement:
             np.array(read["weight"], np.float64),
             np.array(read["missing"], np.float64),
             float(read["threshold"]),
-            read["facts"],
+            dict(read["facts"]),
         )
+        fault = _fault(made)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             "not a file of an ensemble", got=path.name, allowed="one that `skysift calibrate` wrote"
         ) from error
+    if written != FORMAT:
+        raise DataError(
+            f"{path.name} has another format",
+            got=written,
+            allowed=str(FORMAT),
+            todo="give one that `skysift calibrate ensemble` of this version wrote",
+        )
+    if fault:
+        raise DataError(f"{path.name} is broken", got=fault, allowed="a file as `skysift calibrate` wrote it")
     if sorted(told) != sorted(members):
         raise UsageError(
             f"{path.name} is of another ensemble",
@@ -211,3 +222,22 @@ def read_agreement(path: Path, members: Sequence[str]) -> Agreement:
     return replace(
         made, members=tuple(members), tables=tables, weight=made.weight[place], missing=made.missing[place]
     )
+
+
+def _fault(law: Agreement) -> str:
+    """What is wrong with the numbers of a law; nothing where they are right."""
+    n = len(law.members)
+    for name, size in (
+        ("tables", len(law.tables)),
+        ("weight", law.weight.shape),
+        ("missing", law.missing.shape),
+    ):
+        if size not in (n, (n,)):
+            return f"{name} of shape {size} for {n} members"
+    if not np.isfinite([law.bias, law.threshold, *law.weight, *law.missing]).all():
+        return "a number that is not finite"
+    for table in law.tables:
+        grows = all(each.ndim == 1 and (np.diff(each) >= 0.0).all() for each in (table.raw, table.score))
+        if not (grows and table.raw.size == table.score.size > 1):
+            return "a table whose scores do not grow"
+    return ""

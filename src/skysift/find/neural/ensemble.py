@@ -19,7 +19,7 @@ from skysift.find.finder import IslandFinder
 from skysift.find.neural.agreement import Agreement, read_agreement, usual_agreement
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.finder import Found, NeuralFinder
-from skysift.find.neural.found import RAW, keep_best
+from skysift.find.neural.found import RAW, best_of_each
 from skysift.find.neural.members import told_by_islands
 from skysift.find.neural.options import EnsembleOptions, EyeOptions, MaskOptions
 from skysift.find.neural.orientations import joined_found
@@ -150,9 +150,7 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
             for network, table, part in zip(self.networks, law.tables, parts, strict=True)
         ])  # fmt: skip
         joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, sure=sure)
-        kept = np.zeros(len(joined), np.bool_)
-        x, y, reach = (np.ascontiguousarray(joined[name]) for name in ("x", "y", "reach"))
-        keep_best(x, y, reach, kept)
+        kept = best_of_each(joined)
         return joined.select(kept), told[kept], parts
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from skysift.base.compiled import kernel
 from skysift.sky.detections import Detections
 
-__all__ = ["RAW", "as_detections", "keep_best", "nothing_found", "raw_columns", "without_doubles"]
+__all__ = ["RAW", "as_detections", "best_of_each", "half_width", "keep_best", "nothing_found", "raw_columns",
+           "without_doubles"]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -145,12 +146,21 @@ def without_doubles(found: Detections) -> Detections:
     """
     order = np.lexsort((found["x"], found["y"], -found.scores))
     best = found.select(order)
-    best = best.select(_kept(best, best["reach"]))
-    half = _SAME * best["minor"]
-    wide = half > best["reach"]
-    kept = np.ones(len(best), np.bool_)
-    kept[wide] = _kept(best.select(wide), half[wide])
-    return best.select(kept)
+    return best.select(best_of_each(best))
+
+
+def best_of_each(found: Detections) -> NDArray[np.bool_]:
+    """Which of detections, the best first, `without_doubles` keeps."""
+    kept = _kept(found, found["reach"])
+    half = half_width(found["minor"])
+    wide = kept & (half > found["reach"])
+    kept[wide] = _kept(found.select(wide), half[wide])
+    return kept
+
+
+def half_width(minor: Floats) -> Floats:
+    """How near (pixel) detections of these minor axes are the same source, where this is more than their reach."""
+    return np.asarray(_SAME * minor)
 
 
 def _kept(found: Detections, reach: Floats) -> NDArray[np.bool_]:

@@ -33,6 +33,7 @@ __all__ = [
     "find_in_field",
     "judged",
     "numbers_at",
+    "of_no_account",
     "rows_of_field",
     "rows_of_found",
 ]
@@ -161,10 +162,10 @@ def find_in_field(
     found = without_doubles(detector.single(found, beam))
     real = found["class"] != CLASSES.index(SPURIOUS)
     found = found.select(area.contains(found["x"], found["y"]) & (real | spurious))
-    return found.select(~_of_no_account(found, field))
+    return found.select(~of_no_account(found, field))
 
 
-def _of_no_account(found: Detections, field: Field) -> NDArray[np.bool_]:
+def of_no_account(found: Detections, field: Field) -> NDArray[np.bool_]:
     """Which finds are of labels that are neither right nor wrong: the nearest label within half a beam is such a one."""
     raw = field.labels.raw
     places = np.stack([raw["x"], raw["y"]], axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
 from skysift.find.neural.detector import Detector
-from skysift.find.neural.found import RAW, as_detections, nothing_found, without_doubles
+from skysift.find.neural.found import RAW, as_detections, half_width, nothing_found, without_doubles
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES, SPURIOUS
 
@@ -165,7 +165,8 @@ def joined_found(
     law
         The score of sources from those of each who looked, NaN of who saw nothing.
     near
-        Of the reach of a source: detections that are so near to each other are of the same one.
+        Of the reach of a source: detections that are so near to each other are of the same one; and those that are
+        nearer than half of the smaller minor axis, as for `skysift.find.neural.found.without_doubles`.
     sure
         How far each detection is to be believed, where those who looked differ.
     """
@@ -177,7 +178,7 @@ def joined_found(
     group = np.full(scores.size, -1, np.int64)
     n = join_nearest(
         np.ascontiguousarray(value["x"]), np.ascontiguousarray(value["y"]),
-        np.ascontiguousarray(near * value["reach"]), ways.astype(np.int64), n_ways, group,
+        np.ascontiguousarray(near * value["reach"]), half_width(value["minor"]), ways.astype(np.int64), n_ways, group,
     )  # fmt: skip
     told = np.full((n, n_ways), np.nan)
     told[group, ways] = scores
@@ -224,12 +225,15 @@ def _sides(
 
 
 @kernel
-def join_nearest(x: Floats, y: Floats, near: Floats, ways: Ints, n_ways: int, group: Ints) -> int:
+def join_nearest(
+    x: Floats, y: Floats, near: Floats, half: Floats, ways: Ints, n_ways: int, group: Ints
+) -> int:
     """
     Give each detection the number of its source, and return how many there are.
 
     Detections come the best first. One that belongs to none begins a source, to which the nearest free detection of
-    each of the others who looked belongs, if it is near. Candidates are looked up in a grid.
+    each of the others who looked belongs, if it is near: nearer than `near` of the first, or than the smaller `half` of
+    both. Candidates are looked up in a grid.
     """
     n = x.shape[0]
     wide = max(1.0, near.max())
@@ -249,16 +253,19 @@ def join_nearest(x: Floats, y: Floats, near: Floats, ways: Ints, n_ways: int, gr
             continue
         group[k] = count
         best[:] = -1
-        away[:] = near[k] * near[k]
-        i, j = int((x[k] - x0) / wide), int((y[k] - y0) / wide)
-        for b in range(max(0, j - 1), min(ny, j + 2)):
-            for a in range(max(0, i - 1), min(nx, i + 2)):
+        away[:] = np.inf
+        far = max(near[k], half[k])
+        low_i, low_j = int(max(x[k] - far - x0, 0.0) / wide), int(max(y[k] - far - y0, 0.0) / wide)
+        high_i, high_j = int((x[k] + far - x0) / wide), int((y[k] + far - y0) / wide)
+        for b in range(low_j, min(ny, high_j + 1)):
+            for a in range(low_i, min(nx, high_i + 1)):
                 other = head[b * nx + a]
                 while other >= 0:
                     way = ways[other]
                     if group[other] < 0 and way != ways[k]:
                         d = (x[k] - x[other]) ** 2 + (y[k] - y[other]) ** 2
-                        if d < away[way]:
+                        limit = max(near[k], min(half[k], half[other]))
+                        if d < limit * limit and d < away[way]:
                             away[way] = d
                             best[way] = other
                     other = after[other]

@@ -18,7 +18,7 @@ from skysift.find.neural.agreement import Agreement, fitted_agreement
 from skysift.find.neural.ensemble import EnsembleFinder
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.finder import NeuralFinder
-from skysift.find.neural.judge import Answers, numbers_at
+from skysift.find.neural.judge import Answers, numbers_at, of_no_account
 from skysift.find.neural.members import image_of
 from skysift.find.noise import measure_noise
 from skysift.flow.steps.calibrate import FEWEST
@@ -149,9 +149,10 @@ def calibrate_ensemble(
 
 
 def _inside(found: Detections, field: Field) -> NDArray[np.bool_]:
-    """What lies in the part of a field that is kept, and is not an artefact."""
+    """What lies in the part of a field that is kept, and is neither an artefact nor of a label of no account."""
     area = field.held or Box.of(field.shape)
-    return np.asarray(area.contains(found["x"], found["y"]) & (found["class"] != CLASSES.index(SPURIOUS)))
+    real = found["class"] != CLASSES.index(SPURIOUS)
+    return np.asarray(area.contains(found["x"], found["y"]) & real & ~of_no_account(found, field))
 
 
 def _alone(goal: str, lists: Sequence[Answers]) -> dict[str, float]:
