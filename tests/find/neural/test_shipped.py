@@ -74,7 +74,7 @@ def disc(peak, fwhm):
     return images.image(np.asarray(data + wide, np.float32), BEAM), truth
 
 
-@pytest.mark.parametrize("finder", ["yolo", "unet", "rcnn"])
+@pytest.mark.parametrize("finder", ["yolo", "unet", "rcnn", "detr"])
 def test_every_network_finds_points_and_what_is_not_one(finder):
     image, truth = disc(25, 12.0)
     sources = find(image, finder).sources
