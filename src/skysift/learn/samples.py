@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.compiled import kernel
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
 from skysift.learn.fields import LABELS, Field
 from skysift.sky.box import Box
+from skysift.sky.runs import paint_runs
 
 __all__ = ["Crop", "Samples", "cut", "label_table", "turned"]
 
@@ -200,24 +200,5 @@ def _painted(field: Field, rows: NDArray[np.int64], box: Box) -> NDArray[np.int3
     peak, flux = (np.asarray(field.labels[name], np.float64)[rows] for name in ("snr_peak", "snr_int"))
     order = np.lexsort((-flux, peak >= _HIDDEN))
     chosen = field.labels.footprints.select(rows[order])
-    _paint(chosen.row, chosen.start, chosen.stop, order[chosen.index] + 1, box.y0, box.x0, mask)
+    paint_runs(chosen.row, chosen.start, chosen.stop, order[chosen.index] + 1, box.y0, box.x0, mask)
     return mask
-
-
-@kernel
-def _paint(
-    row: NDArray[np.int64],
-    start: NDArray[np.int64],
-    stop: NDArray[np.int64],
-    number: NDArray[np.int64],
-    y0: int,
-    x0: int,
-    mask: NDArray[np.int32],
-) -> None:
-    """Fill the numbers of runs, one after the other, into a mask that begins at (y0, x0)."""
-    ny, nx = mask.shape
-    for k in range(row.shape[0]):
-        y = row[k] - y0
-        if 0 <= y < ny:
-            for x in range(max(start[k] - x0, 0), min(stop[k] - x0, nx)):
-                mask[y, x] = number[k]

@@ -1,4 +1,4 @@
-"""Kernels that join: runs of pixels that touch, by union-find; used wherever labels are made or merged."""
+"""Kernels of runs of pixels: joined where they touch, by union-find, and painted; used wherever labels are made."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,6 +6,7 @@ import numpy.typing as npt
 from skysift.base.compiled import kernel
 
 Ints = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int32]
 
 
 @kernel
@@ -46,3 +47,14 @@ def touching_runs(runs: Ints, reach: int) -> Ints:
     for i in range(n):
         parent[i] = root(parent, i)
     return parent
+
+
+@kernel
+def paint_runs(row: Ints, start: Ints, stop: Ints, number: Ints, y0: int, x0: int, owner: Labels) -> None:
+    """Paint the numbers of runs over a box that begins at (y0, x0), one after the other; the last has the pixel."""
+    ny, nx = owner.shape
+    for k in range(row.shape[0]):
+        j = row[k] - y0
+        if 0 <= j < ny:
+            for i in range(max(start[k] - x0, 0), min(stop[k] - x0, nx)):
+                owner[j, i] = number[k]

@@ -256,7 +256,10 @@ def test_members_that_cannot_be_are_told_in_a_line(weights):
         with pytest.raises(OptionError, match=match):
             make_finder("ensemble", members=members)
     for entry, match in (
-        ({"finder": "full"}, "this finder cannot be a member of an ensemble: got 'full'"),
+        (
+            {"finder": "full"},
+            "this finder cannot be a member of an ensemble: got 'full'; allowed: .*classic.*detr",
+        ),
         ({"finder": "ensemble"}, "this finder cannot be a member of an ensemble: got 'ensemble'"),
         (
             {"finder": "classic", "mesh": 12.0},

@@ -23,6 +23,7 @@ from skysift.find.neural.inputs import (
     largest_near,
     noise_colour,
 )
+from skysift.find.neural.orientations import join_nearest
 from skysift.find.neural.targets import nearest_sources, source_parameters
 
 rng = np.random.default_rng(3)
@@ -127,6 +128,24 @@ def test_of_doubles_the_best_stays():
     assert without_doubles(found_at(x[mixed], y[mixed], scores[mixed], reach[mixed])) == kept
     assert len(without_doubles(nothing_found())) == 0
     keep_best(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.bool_))
+
+
+def test_how_far_sources_are_apart_changes_no_double():
+    """Two on opposite ends of a map beyond all maps, each seen twice, need no grid of all its pixels."""
+    x, y = np.array([0.0, 1e6, 1e6 - 0.5, 0.5]), np.array([0.0, 1e6, 1e6 + 0.5, 0.5])
+    kept = np.zeros(4, np.bool_)
+    keep_best(x, y, np.ones(4), kept)
+    assert kept.tolist() == [True, True, False, False]
+    group = np.full(4, -1, np.int64)
+    assert join_nearest(x, y, np.ones(4), np.zeros(4), np.array([0, 1, 0, 1]), 2, group) == 2
+    assert group.tolist() == [0, 1, 1, 0]
+
+
+def test_where_two_are_as_near_the_better_is_joined():
+    x, y = np.array([5.0, 3.0, 7.0]), np.zeros(3)
+    group = np.full(3, -1, np.int64)
+    assert join_nearest(x, y, np.full(3, 3.0), np.zeros(3), np.array([0, 1, 1]), 2, group) == 2
+    assert group.tolist() == [0, 0, 1]
 
 
 def test_a_wide_source_that_is_seen_twice_is_found_once_and_what_lies_on_it_stays():

@@ -77,14 +77,13 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
             name = str(entry["finder"])
             kind, menu = registry.load(name), registry.options(name)
             learned = issubclass(kind, NeuralFinder)
-            if (
-                issubclass(menu, EnsembleOptions | MaskOptions)
-                or kind.segments
-                or not (learned or issubclass(kind, IslandFinder))
-            ):
-                raise OptionError(
-                    "this finder cannot be a member of an ensemble", got=name, allowed="classic, yolo"
-                )
+            if not _can_join(kind, menu):
+                able = [
+                    each
+                    for each in registry.names()
+                    if registry.has_options(each) and _can_join(registry.load(each), registry.options(each))
+                ]
+                raise OptionError("this finder cannot be a member of an ensemble", got=name, allowed=able)
             common = sorted(_COMMON & own.keys())
             if common:
                 raise OptionError(
@@ -171,6 +170,12 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         if isinstance(member, NeuralFinder):
             return member.found(image, noise, crew)
         return Found(told_by_islands(image, noise, member, crew), (), {})
+
+
+def _can_join(kind: type[Any], menu: type[Any]) -> bool:
+    """Whether a finder with these options can be a member: it tells sources by place and shape, and is no ensemble."""
+    alone = not issubclass(menu, EnsembleOptions | MaskOptions) and not kind.segments
+    return alone and issubclass(kind, NeuralFinder | IslandFinder)
 
 
 def _name(member: Member, entry: Mapping[str, Any]) -> str:

@@ -117,14 +117,14 @@ def keep_best(x: Floats, y: Floats, reach: Floats, kept: NDArray[np.bool_]) -> N
     wide = max(1.0, reach.max())
     x0, y0 = x.min(), y.min()
     nx, ny = int((x.max() - x0) / wide) + 1, int((y.max() - y0) / wide) + 1
-    head = np.full(nx * ny, -1, np.int64)
+    head = np.full(min(nx * ny, 4 * n + 17), -1, np.int64)  # cells share places, whatever the map's size
     after = np.full(n, -1, np.int64)
     for k in range(n):
         i, j = int((x[k] - x0) / wide), int((y[k] - y0) / wide)
         good = True
         for b in range(max(0, j - 1), min(ny, j + 2)):
             for a in range(max(0, i - 1), min(nx, i + 2)):
-                other = head[b * nx + a]
+                other = head[(b * nx + a) % head.size]
                 while other >= 0 and good:
                     limit = min(reach[k], reach[other])
                     if (x[k] - x[other]) ** 2 + (y[k] - y[other]) ** 2 < limit * limit:
@@ -132,7 +132,7 @@ def keep_best(x: Floats, y: Floats, reach: Floats, kept: NDArray[np.bool_]) -> N
                     other = after[other]
         kept[k] = good
         if good:
-            cell = j * nx + i
+            cell = (j * nx + i) % head.size
             after[k] = head[cell]
             head[cell] = k
 

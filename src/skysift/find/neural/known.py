@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from skysift.base.errors import DataError, UsageError
 from skysift.base.registry import Registry
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.masks import MaskDetector
-from skysift.find.neural.options import NeuralOptions
+from skysift.find.neural.options import MaskOptions, NeuralOptions
 from skysift.learn.checkpoint import Checkpoint
 
 __all__ = ["detector_of", "point_detector_of"]
@@ -22,12 +23,8 @@ def detector_of(weights: Checkpoint) -> Detector:
     DataError
         No learned finder looks through this model.
     """
-    registry = Registry[Any]("finder")
     known: list[str] = []
-    for name in registry.names():
-        if not (registry.has_options(name) and issubclass(registry.options(name), NeuralOptions)):
-            continue
-        models = getattr(registry.load(name), "models", {})
+    for models in _models(NeuralOptions):
         if weights.card.model in models:
             made: Detector = models[weights.card.model](weights.card.options)
             return made
@@ -55,7 +52,20 @@ def point_detector_of(weights: Checkpoint, what: str) -> Detector:
         raise UsageError(
             f"{what} does not take weights of networks that tell objects by their pixels",
             got=f"{weights.card.name}, model {weights.card.model}",
-            allowed="yolo-dense, yolo-grid",
-            todo="the log and the page of `skysift train` tell completeness and reliability of each class",
+            allowed=[
+                name
+                for models in _models(NeuralOptions)
+                for name in models
+                if not any(name in others for others in _models(MaskOptions))
+            ],
+            todo="`skysift evaluate` tells completeness and reliability of each class",
         )
     return found
+
+
+def _models(menu: type[NeuralOptions]) -> Iterator[Mapping[str, Any]]:
+    """The models, with what makes their detectors, of each finder whose options are of this kind."""
+    registry = Registry[Any]("finder")
+    for name in registry.names():
+        if registry.has_options(name) and issubclass(registry.options(name), menu):
+            yield getattr(registry.load(name), "models", {})

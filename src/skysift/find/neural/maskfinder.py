@@ -31,7 +31,7 @@ from skysift.find.neural.levels import Level, levels_of, nothing_seen, objects_i
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_found, summed
 from skysift.find.neural.options import MaskOptions
-from skysift.find.neural.overlaps import lying_on, mended, paint_runs, without_double_masks
+from skysift.find.neural.overlaps import lying_on, mended, without_double_masks
 from skysift.find.neural.shapes import beam_of, beam_width
 from skysift.find.neural.windows import windows_of
 from skysift.find.noise import Noise
@@ -42,6 +42,7 @@ from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
+from skysift.sky.runs import paint_runs
 from skysift.sky.schema import TableName
 from skysift.sky.truth import CLASSES
 

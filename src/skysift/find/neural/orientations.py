@@ -239,10 +239,10 @@ def join_nearest(
     wide = max(1.0, near.max())
     x0, y0 = x.min(), y.min()
     nx, ny = int((x.max() - x0) / wide) + 1, int((y.max() - y0) / wide) + 1
-    head = np.full(nx * ny, -1, np.int64)
+    head = np.full(min(nx * ny, 4 * n + 17), -1, np.int64)  # cells share places, whatever the map's size
     after = np.full(n, -1, np.int64)
     for k in range(n):
-        cell = int((y[k] - y0) / wide) * nx + int((x[k] - x0) / wide)
+        cell = (int((y[k] - y0) / wide) * nx + int((x[k] - x0) / wide)) % head.size
         after[k] = head[cell]
         head[cell] = k
     best = np.empty(n_ways, np.int64)
@@ -259,13 +259,14 @@ def join_nearest(
         high_i, high_j = int((x[k] + far - x0) / wide), int((y[k] + far - y0) / wide)
         for b in range(low_j, min(ny, high_j + 1)):
             for a in range(low_i, min(nx, high_i + 1)):
-                other = head[b * nx + a]
+                other = head[(b * nx + a) % head.size]
                 while other >= 0:
                     way = ways[other]
                     if group[other] < 0 and way != ways[k]:
                         d = (x[k] - x[other]) ** 2 + (y[k] - y[other]) ** 2
                         limit = max(near[k], min(half[k], half[other]))
-                        if d < limit * limit and d < away[way]:
+                        nearer = d < away[way] or (d == away[way] and other < best[way])
+                        if d < limit * limit and nearer:
                             away[way] = d
                             best[way] = other
                     other = after[other]

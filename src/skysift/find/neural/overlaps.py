@@ -14,7 +14,7 @@ from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
 __all__ = [
-    "lying_on", "mended", "near_pairs", "overlaps", "paint_runs", "shared_pixels", "without_double_masks",
+    "lying_on", "mended", "near_pairs", "overlaps", "shared_pixels", "without_double_masks",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -51,19 +51,6 @@ def keep_best_masks(first: Ints, other: Ints, kept: NDArray[np.bool_]) -> None:
         for i in range(first[k], first[k + 1]):
             if other[i] < k and kept[other[i]]:
                 kept[k] = False
-
-
-@kernel
-def paint_runs(
-    row: Ints, start: Ints, stop: Ints, number: Ints, y0: int, x0: int, owner: NDArray[np.int32]
-) -> None:
-    """Paint runs over a box that begins at (y0, x0), one after the other; the last has the pixel."""
-    ny, nx = owner.shape
-    for k in range(row.shape[0]):
-        j = row[k] - y0
-        if 0 <= j < ny:
-            for i in range(max(start[k] - x0, 0), min(stop[k] - x0, nx)):
-                owner[j, i] = number[k]
 
 
 def overlaps(found: Detections) -> Ints:
