@@ -7,6 +7,7 @@ from skysift.find.neural.coarser import coarser
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import RAW, as_detections, without_doubles
 from skysift.find.neural.levels import quiet_of
+from skysift.find.neural.measuring import alone_among
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import found_in, windows_of
@@ -117,3 +118,12 @@ def test_without_such_windows_everything_is_taken_from_the_map():
     assert wide_windows(Box(0, 900, 0, 900), plain) == []
     assert len(not_too_wide(found, plain, BEAM)) == 2
     assert len(not_too_wide(found, Bright(), BEAM)) == 0
+
+
+def test_sources_on_a_wide_one_or_in_a_crowd_keep_the_place_that_the_network_told():
+    x = np.array([50.0, 54.0, 300.0, 400.0, *np.linspace(600.0, 601.0, 12)])
+    y = np.full(x.size, 50.0)
+    shape = np.tile(BEAM, (x.size, 1)) * 1.2
+    shape[0] = (900.0, 0.0, 900.0)  # a wide one, with another on it
+    alone = alone_among(x, y, shape, np.tile(BEAM, (x.size, 1)))
+    assert alone.tolist() == [False, False, True, True] + [False] * 12

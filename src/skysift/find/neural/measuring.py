@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from skysift.base.parallel import Crew
 from skysift.find.forced import measure_at
@@ -42,6 +43,8 @@ Ints = NDArray[np.int64]
 FOOTPRINT_STEP = (
     512  # pixels of a lattice anchored to the first pixel: sums are made part by part in its order
 )
+_WIDE = 5.0  # beams: wider sources, seldom Gaussians, keep the place and shape that the network told
+_CROWD = 8  # others within its own FWHM: such sources do, too, for all of them would be fitted together
 _POINT = 0.4  # beams: what the network takes for sharper than this is fitted as a point while it is faint
 _SUMS = 7  # of a part: pixels, sum, moments, brightest pixel with its place
 
@@ -188,18 +191,34 @@ def measure_found(
     shape, point = shapes_of(objects, beam)
     x, y = objects["x"], objects["y"]
     menu = ForcedOptions(fit="shape", free_snr=options.free_snr)
-    forced = measure_at(image, noise, Places(x, y, shape, beam), menu, crew)
+    asked = np.where(alone_among(x, y, shape, beam), 6, 1)
+    forced = measure_at(image, noise, Places(x, y, shape, beam), menu, crew, free=asked)
     free = forced.shape_cov[:, 0, 0] > 0.0
     sharp = free & ~(_resolution(forced, beam) > options.resolved_sigma)
     if sharp.any():  # once more, as points
         shape = np.where(sharp[:, None], beam, np.where(free[:, None], forced.shape, shape))
         at = np.where(free, forced.x, x), np.where(free, forced.y, y)
-        n_free = np.where(sharp, 3, np.where(free, 6, 1))
+        n_free = np.where(sharp, 3, np.where(free, asked, 1))
         places = Places(*at, np.ascontiguousarray(shape), beam)
         forced = measure_at(image, noise, places, menu, crew, free=n_free)
         free = forced.shape_cov[:, 0, 0] > 0.0
     point = sharp | (point & ~free)
     return _measured(objects, sums, forced, point, beam, image)
+
+
+def alone_among(x: Floats, y: Floats, shape: Floats, beam: Floats) -> NDArray[np.bool_]:
+    """Which sources a Gaussian can be fitted to: they are narrow, not on a wide one, and few others are near."""
+    tree = cKDTree(np.stack([x, y], axis=1))
+    few = (
+        tree.query_ball_point(tree.data, FWHM * determinants(shape) ** 0.25, return_length=True) <= _CROWD + 1
+    )
+    wide = determinants(shape) >= _WIDE**4 * determinants(beam)
+    longest = 0.5 * (shape[:, 0] + shape[:, 2]) + np.hypot(0.5 * (shape[:, 0] - shape[:, 2]), shape[:, 1])
+    covered = tree.query_ball_point(tree.data[wide], FWHM * np.sqrt(longest[wide]))
+    alone = few & ~wide
+    for rows in covered:
+        alone[rows] = False
+    return np.asarray(alone)
 
 
 def _resolution(forced: Forced, beam: Floats) -> Floats:
