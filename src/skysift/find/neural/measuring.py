@@ -35,7 +35,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.shapes import determinants
 from skysift.sky.tiling import NoisyTile
 
-__all__ = ["FOOTPRINT_STEP", "in_map_order", "measure_found", "summed", "with_footprints"]
+__all__ = ["FOOTPRINT_STEP", "alone_among", "in_map_order", "measure_found", "summed", "with_footprints"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
