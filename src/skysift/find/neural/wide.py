@@ -11,11 +11,11 @@ from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections
 from skysift.find.neural.levels import binned
 from skysift.find.neural.shapes import beam_width
-from skysift.find.neural.windows import WINDOW, found_in, windows_of
+from skysift.find.neural.windows import WINDOW, found_in, seen_in_each, windows_of
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 
-__all__ = ["FACTOR", "not_too_wide", "wide_in", "wide_windows"]
+__all__ = ["FACTOR", "not_too_wide", "wide_in", "wide_in_each", "wide_windows"]
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -56,14 +56,36 @@ def wide_in(
     quiet
         Noise of the mean of a bin in units of that of a pixel.
     """
+    coarse, small = _coarse(read, shape, quiet)
+    found = found_in(core, detector, run, coarse, small, beam / FACTOR**2, least, flips)
+    return _on_the_map(found, shape, beam, quiet)
+
+
+def wide_in_each(
+    core: Box, detector: Detector, run: Callable[[dict[str, Pixels]], Pixels], read: Callable[[Box], Pixels],
+    shape: tuple[int, int], beam: Floats, flips: int, quiet: float,
+) -> list[Detections]:  # fmt: skip
+    """All wide sources that a network says of in the window around a core in each orientation; as `wide_in` otherwise."""
+    coarse, small = _coarse(read, shape, quiet)
+    looks = seen_in_each(core, detector, run, coarse, small, beam / FACTOR**2, flips)
+    return [_on_the_map(found, shape, beam, quiet) for found in looks]
+
+
+def _coarse(
+    read: Callable[[Box], Pixels], shape: tuple[int, int], quiet: float
+) -> tuple[Callable[[Box], Pixels], tuple[int, int]]:
+    """What reads boxes of the binned map, in bins, and its shape."""
     whole = Box.of(shape)
 
     def coarse(box: Box) -> Pixels:
         pixels = Box(*(FACTOR * each for each in (box.y0, box.y1, box.x0, box.x1))).intersect(whole)
         return binned(read(pixels), FACTOR, quiet)
 
-    small = (-(-shape[0] // FACTOR), -(-shape[1] // FACTOR))
-    found = found_in(core, detector, run, coarse, small, beam / FACTOR**2, least, flips)
+    return coarse, (-(-shape[0] // FACTOR), -(-shape[1] // FACTOR))
+
+
+def _on_the_map(found: Detections, shape: tuple[int, int], beam: Floats, quiet: float) -> Detections:
+    """What was found on the binned map, in pixels of the map itself, where it is wide enough."""
     raw = dict(found.raw)
     for name in ("x", "y"):
         raw[name] = FACTOR * (raw[name] + 0.5) - 0.5
