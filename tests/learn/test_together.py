@@ -1,6 +1,9 @@
 """Several devices give the weights of one: two processes on the CPU against one, whatever ends or breaks them."""
 
+import os
 import pickle
+import time
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from skysift.learn.loop import train
 from skysift.learn.options import SelectionOptions, TrainOptions
 from skysift.learn.samples import Samples
 from skysift.learn.step import Group
+from skysift.learn.together import _MEETING
 
 CPU = torch.device("cpu")
 FIELDS = [made_field(0, 96), made_field(1, 96, held=True)]
@@ -91,6 +95,41 @@ def test_a_process_that_ends_is_told(tmp_path):
     with pytest.raises(DataError, match="a process that shares the training ended: got 'cpu, cpu'"):
         train(Falls(), FIELDS, options(accumulate=2), tmp_path, device=CPU, others=(CPU,))
     assert not torch.distributed.is_initialized()
+
+
+def only_in(process):
+    """A model for one process; another that reads it ends."""
+    if os.getpid() != process:
+        raise SystemExit(1)
+    return Mean()
+
+
+class Absent(Mean):
+    """A model whose second process ends before it is there."""
+
+    def __reduce__(self):
+        return only_in, (os.getpid(),)
+
+
+class Late(Mean):
+    """A model that is long in coming."""
+
+    def __reduce__(self):
+        return time.sleep, (600.0,)
+
+
+def test_a_process_that_ends_before_it_is_there_is_told_at_once(tmp_path):
+    begin = time.monotonic()
+    with pytest.raises(DataError, match="a process that shares the training ended: got 'cpu, cpu'"):
+        train(Absent(), FIELDS, options(accumulate=2), tmp_path, device=CPU, others=(CPU,))
+    assert time.monotonic() - begin < 0.5 * _MEETING.total_seconds()
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_does_not_come_is_not_awaited_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("skysift.learn.together._MEETING", timedelta(seconds=0.2))
+    with pytest.raises(DataError, match=r"are not all there: got '1 of 2 after 0\.2 s'; give fewer"):
+        train(Late(), FIELDS, options(accumulate=2), tmp_path, device=CPU, others=(CPU,))
 
 
 def test_memory_that_does_not_suffice_in_one_process_halves_the_batches_of_all(tmp_path):

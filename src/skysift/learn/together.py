@@ -12,9 +12,11 @@ import contextlib
 import multiprocessing
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from skysift.learn.step import Group, Stepper
 __all__ = ["Shared", "refuse_unshared", "together"]
 
 _PATIENCE = timedelta(hours=12)  # for the first process, while it validates
+_MEETING = timedelta(minutes=5)  # for all to be there
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def together(shared: Shared, devices: Sequence[torch.device]) -> Iterator[Group]
     Raises
     ------
     DataError
-        One of them ended.
+        One of them ended, or is not there after some minutes.
     """
     if len(devices) == 1:
         yield Group()
@@ -106,13 +109,16 @@ def together(shared: Shared, devices: Sequence[torch.device]) -> Iterator[Group]
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "meeting"
-        helpers = [
-            context.Process(target=_help, args=(shared, list(devices), rank, place))
-            for rank in range(1, len(devices))
-        ]
-        for each in helpers:
-            each.start()
+        heard, helpers = [], []
+        for rank in range(1, len(devices)):
+            ear, mouth = context.Pipe(duplex=False)
+            helper = context.Process(target=_help, args=(shared, list(devices), rank, place, mouth))
+            heard.append(ear)
+            helpers.append(helper)
+            helper.start()
+            mouth.close()
         try:
+            _await(heard, helpers, devices)
             group = _meet(devices, 0, place)
             yield group
             group.go(going=False)
@@ -122,12 +128,10 @@ def together(shared: Shared, devices: Sequence[torch.device]) -> Iterator[Group]
         except RuntimeError as error:
             if all(_alive(each) for each in helpers):
                 raise
-            raise DataError(
-                "a process that shares the training ended",
-                got=", ".join(str(each) for each in devices),
-                todo="what it said before tells why",
-            ) from error
+            raise _ended(devices) from error
         finally:
+            for ear in heard:
+                ear.close()
             for each in helpers:
                 each.kill()
                 each.join()
@@ -141,6 +145,38 @@ def _alive(process: BaseProcess) -> bool:
     return process.is_alive()
 
 
+def _ended(devices: Sequence[torch.device]) -> DataError:
+    return DataError(
+        "a process that shares the training ended",
+        got=", ".join(str(each) for each in devices),
+        todo="what it said before tells why",
+    )
+
+
+def _await(
+    heard: Sequence[Connection], helpers: Sequence[BaseProcess], devices: Sequence[torch.device]
+) -> None:
+    """Wait until every helper has told that it is there; none may end before that, nor be late."""
+    until = time.monotonic() + _MEETING.total_seconds()
+    missing = list(heard)
+    while missing:
+        ready = wait([*missing, *(each.sentinel for each in helpers)], max(0.0, until - time.monotonic()))
+        if not ready:
+            raise DataError(
+                "the processes that share the training are not all there",
+                got=f"{len(devices) - len(missing)} of {len(devices)} after {_MEETING.total_seconds():g} s",
+                todo="give fewer devices, or free the machine of other work",
+            )
+        for ear in [each for each in missing if each in ready]:
+            try:
+                ear.recv()
+            except (EOFError, OSError) as error:
+                raise _ended(devices) from error
+            missing.remove(ear)
+        if any(not each.is_alive() for each in helpers):
+            raise _ended(devices)
+
+
 def _meet(devices: Sequence[torch.device], rank: int, place: Path) -> Group:
     """The group, when all processes are there."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # they are all on this machine
@@ -152,14 +188,18 @@ def _meet(devices: Sequence[torch.device], rank: int, place: Path) -> Group:
         init_method=f"file://{place}",
         rank=rank,
         world_size=len(devices),
-        timeout=_PATIENCE,
+        timeout=_MEETING,
     )
+    distributed.barrier()  # what links them to each other is made with the first exchange
+    distributed.distributed_c10d._set_pg_timeout(_PATIENCE)
     return Group(rank, len(devices), device)
 
 
-def _help(shared: Shared, devices: Sequence[torch.device], rank: int, place: Path) -> None:
+def _help(shared: Shared, devices: Sequence[torch.device], rank: int, place: Path, here: Connection) -> None:
     """Make the steps of a training with the first process, as long as there is one more."""
     torch.set_num_threads(shared.threads)
+    here.send(rank)
+    here.close()
     group, options, device = _meet(devices, rank, place), shared.options, devices[rank]
     net: nn.Module = shared.learner.net()
     net.load_state_dict(dict(shared.net))

@@ -207,6 +207,18 @@ def test_binned_maps_are_in_units_of_their_noise():
     assert np.isnan(small[2]).all()
 
 
+@pytest.mark.parametrize(("beam", "kind"), [((4.0, 4.0, 0.0), "white"), ((6.0, 4.0, 30.0), "beam")])
+def test_the_noise_of_bins_is_the_same_in_training_as_on_a_map(beam, kind):
+    """That of the negative means, and that which follows from the correlation of the noise."""
+    data = skies.correlated_noise((768, 768), beam, kind, np.random.default_rng(1))
+    data = (data / data.std()).astype(np.float32)
+    lag = range(-14, 15)
+    correlation = np.array([[np.mean(data * np.roll(data, (j, i), (0, 1))) for i in lag] for j in lag])
+    for factor in (2, 4):
+        on_a_map = block_noise(correlation, factor)[0]
+        assert quiet_of(binned(data, factor), factor) == pytest.approx(on_a_map, rel=0.04)
+
+
 def test_levels_share_what_they_are_trusted_with():
     fine, middle, last = levels_of((1, 2, 4), 64, np.ones((1, 1)))
     assert fine.widest == 96.0
