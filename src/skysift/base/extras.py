@@ -9,9 +9,12 @@ from skysift.base.errors import UsageError
 
 __all__ = ["EXTRAS", "missing", "require"]
 
-EXTRAS: Mapping[str, str] = dict.fromkeys(
-    ("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"
-)
+EXTRAS: Mapping[str, str] = {
+    **dict.fromkeys(("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"),
+    **dict.fromkeys(
+        ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx"), "serve"
+    ),
+}
 """Library -> the extra that installs it."""
 
 

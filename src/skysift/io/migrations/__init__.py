@@ -1,0 +1,1 @@
+"""How the tables of a database came to be: scripts of alembic, one branch a room; run by `skysift.io.sql.migrate`."""

@@ -1,0 +1,142 @@
+"""The door to any database: SQLite in a file for a laptop, PostgreSQL for a data centre.
+
+Tables are described by the rooms that own them (SQLAlchemy Core) and made by their migrations, one branch of
+alembic scripts a room in ``io/migrations/versions``: what a migration has once made, the next one changes, and
+nothing is lost when skysift is brought up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from skysift.base.errors import BusyError, FatalError, SkysiftError, StorageError, TransientError, UsageError
+
+__all__ = ["DIALECTS", "connect", "database_error", "database_url", "migrate", "told"]
+
+DIALECTS = ("sqlite", "postgresql")
+FILE = "skysift.db"
+PATIENCE = 30.0  # seconds that a writer waits for another one
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def database_url(folder: str | Path) -> str:
+    """The URL of the SQLite database in a data folder."""
+    return f"sqlite:///{Path(folder).resolve() / FILE}"
+
+
+def connect(url: str, *, echo: bool = False) -> Engine:
+    """An engine on the database of a URL: ``sqlite:///FILE`` or ``postgresql+psycopg://USER@HOST/NAME``.
+
+    A SQLite file writes ahead (WAL: readers never wait for the writer), waits for another writer, and keeps
+    foreign keys. Close it by ``engine.dispose()``.
+
+    Raises
+    ------
+    UsageError
+        The URL cannot be read, or names a database that is not known.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise UsageError("the address of the database cannot be read", got=url, allowed=_ALLOWED) from error
+    if parsed.get_backend_name() not in DIALECTS:
+        raise UsageError("no such kind of database", got=parsed.get_backend_name(), allowed=_ALLOWED)
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        try:
+            return sqlalchemy.create_engine(
+                parsed, echo=echo, pool_pre_ping=True, pool_size=10, max_overflow=20
+            )
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise UsageError(
+                "the driver of PostgreSQL is missing", todo="pip install 'skysift[postgres]'"
+            ) from error
+    engine = sqlalchemy.create_engine(parsed, echo=echo, connect_args={"timeout": PATIENCE}, pool_size=10)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+_ALLOWED = "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    """What every connection to SQLite is told."""
+    cursor = connection.cursor()
+    for line in (
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA foreign_keys = ON",
+        f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}",
+    ):
+        cursor.execute(line)
+    cursor.close()
+
+
+def migrate(engine: Engine, branch: str) -> None:
+    """Bring the tables of one room to the newest form; nothing is done where they are.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    branch
+        The room: the label of its branch of migrations.
+
+    Raises
+    ------
+    UsageError
+        The database was made by a newer skysift.
+    TransientError
+        The database does not answer, or is locked.
+    """
+    with told(), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # of several servers that start at once, one makes the tables
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7238610)"))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, f"{branch}@head")
+        except CommandError as error:
+            raise UsageError(
+                "the tables of the database do not fit this version of skysift",
+                got=str(error),
+                todo="use the version that made it, or a newer one",
+            ) from error
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a database cannot do, as one of our errors."""
+    try:
+        yield
+    except SkysiftError:
+        raise
+    except DBAPIError as error:
+        raise database_error(error) from error
+
+
+def database_error(error: DBAPIError) -> SkysiftError:
+    """The error of ours that an error of the database is: locked, full, silent, or our fault."""
+    text = " ".join(str(error.orig).split())
+    if "locked" in text or "busy" in text or "deadlock" in text:
+        return BusyError("the database is held by somebody else", got=text, todo="try again")
+    if "full" in text or "No space" in text or "disk I/O" in text:
+        return StorageError("the disk of the database is full or gave up", got=text)
+    if isinstance(error, OperationalError):
+        return TransientError("the database does not answer", got=text, todo="try again")
+    return FatalError("the database refused what was asked", got=text)
