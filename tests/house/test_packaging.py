@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "distributed": "dask",
     "faster_coco_eval": "faster-coco-eval",
     "PIL": "pillow",
+    "prometheus_client": "prometheus-client",
     "radio_beam": "radio-beam",
     "skimage": "scikit-image",
 }
@@ -55,7 +56,8 @@ def tracked() -> list[Path]:
 
 def test_dependencies_are_what_is_imported():
     base = {plain(each) for each in PROJECT["dependencies"]}
-    extras = {plain(each) for each in PROJECT["optional-dependencies"]["learn"]}
+    optional = PROJECT["optional-dependencies"]
+    extras = {plain(each) for name in ("learn", "serve") for each in optional[name]}
     imported = third_party(CHECKOUT / "src")
     assert base <= imported <= base | extras
     assert not base & extras
