@@ -81,6 +81,11 @@ def test_parts_of_a_recipe_can_be_set(tmp_path):
         ({"fields": [{"simulator": "moon"}]}, UsageError, "no such simulator: got 'moon'"),
         ({"fields": [{"simulator": "continuum"}]}, OptionError, "no field is kept for validation"),
         (
+            {"fields": [{"simulator": "continuum", "validation": 1, "options": {"random_seed": 3}}]},
+            OptionError,
+            "every field has a seed of its own: got 'random_seed'; leave it out",
+        ),
+        (
             {"fields": [{"simulator": "continuum", "number": 0, "validation": 1}]},
             OptionError,
             "all fields are kept",

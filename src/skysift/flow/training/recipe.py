@@ -257,6 +257,13 @@ def _in(where: str, menu: type[Any], values: Mapping[str, Any]) -> Any:
 
 def _plans(kind: FieldsOptions, number: int, seed: int, folder: Path) -> list[FieldPlan]:
     """The fields of one entry."""
+    for part, written in (("options", kind.options), ("vary", kind.vary), ("inject", kind.inject or {})):
+        if "random_seed" in written:
+            raise OptionError(
+                f"fields[{number}].{part} of the recipe: every field has a seed of its own",
+                got="random_seed",
+                todo="leave it out; train.random_seed decides all of them",
+            )
     if kind.map is not None:
         place = _there("map", kind.map, folder)
         opening = _in(f"fields[{number}].opening", OpeningOptions, kind.opening).told
