@@ -59,7 +59,9 @@ class Field:
     def __post_init__(self) -> None:
         if self.datatype not in DATATYPES:
             raise FormatError(
-                f"the column {self.name} has a datatype that is not known", got=self.datatype, allowed=DATATYPES
+                f"the column {self.name} has a datatype that is not known",
+                got=self.datatype,
+                allowed=DATATYPES,
             )
 
     @property

@@ -143,7 +143,9 @@ class _Walk:
 
     def document_type(self, *_: object) -> None:
         """Refuse a DTD."""
-        raise FormatError("the uploaded VOTable has a DTD; that is not taken", todo="leave <!DOCTYPE ...> out")
+        raise FormatError(
+            "the uploaded VOTable has a DTD; that is not taken", todo="leave <!DOCTYPE ...> out"
+        )
 
 
 def _walk(file: BinaryIO, bounds: Bounds) -> None:
