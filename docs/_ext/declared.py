@@ -19,6 +19,7 @@ from skysift.base.registry import Registry
 from skysift.cli.main import _load as load_command
 from skysift.match import columns as match_columns
 from skysift.plugins import PLUGINS
+from skysift.serve.options import ServeOptions
 from skysift.sky import schema
 from skysift.sky.flags import FLAGS
 
@@ -101,6 +102,15 @@ def option_text(row, seen):
     doc = re.sub(r"`([^`]+)`", lambda m: f":opt:`{m[1]}`" if m[1] in OPTIONS else f"``{m[1]}``", row.doc)
     value = f"``{default}`` {row.unit}".rstrip() if default else "none"
     return f".. opt:: {row.name}\n{flag}\n   {doc}\n\n   Default {value}; {row.allowed}.\n"
+
+
+def serving_text():
+    """The settings of a service."""
+    lines = []
+    for row in ServeOptions.rows():
+        value = f"``{row.default}`` {row.unit}".rstrip() if row.default not in ("", ()) else "none"
+        lines += [f"``{row.name}``", f"   {literal(row.doc)}", "", f"   Default {value}; {row.allowed}.", ""]
+    return "\n".join(lines)
 
 
 # -- columns and flags
@@ -316,6 +326,7 @@ TEXTS = {
     "flags": flags_text,
     "commands": commands_text,
     "plugins": plugins_text,
+    "serving": serving_text,
     "formats": formats_text,
     "layouts": layouts_text,
     "floors": floors_text,

@@ -127,6 +127,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("skysift.cli.evaluate:evaluate", ""),
         "export": ("skysift.cli.export:export", ""),
         "calibrate": ("skysift.cli.calibrate:calibrate", ""),
+        "serve": ("skysift.cli.serve:serve", ""),
+        "token": ("skysift.cli.token:token", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

@@ -15,6 +15,7 @@ from skysift.base.registry import Registry
 from skysift.cli.main import _load
 from skysift.flow.steps.find import product_names
 from skysift.plugins import PLUGINS
+from skysift.serve.options import ServeOptions
 from skysift.sky.flags import FLAGS
 from skysift.sky.schema import COLUMNS, FURTHER
 
@@ -50,6 +51,10 @@ def targets(built):
 def text_of(page):
     body = page.read_text()
     return html.unescape(re.sub(r"<[^>]+>", "", body[body.index('class="body"') :]))
+
+
+def text_alone(doc):
+    return doc.replace("`", "")
 
 
 def test_every_option(targets):
@@ -108,6 +113,7 @@ def test_every_setting_and_error(built, targets):
     told = (DOCS.parent / "src" / "skysift" / "base" / "settings.py").read_text()
     page = text_of(built / "reference" / "settings.html")
     assert all(name in page for name in set(re.findall(r"\bSKYSIFT_[A-Z_]*[A-Z]\b", told)))
+    assert all(row.name in page and text_alone(row.doc) in " ".join(page.split()) for row in ServeOptions.rows())
     listed = {name.rpartition(".")[2] for name in targets["py:exception"]}
     assert {name for name in errors.__all__ if name.endswith(("Error", "Name", "Warning"))} <= listed
 

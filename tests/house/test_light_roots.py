@@ -14,6 +14,7 @@ ROOTS = {
     "skysift.plugins": HEAVY | {"numpy", "pydantic", "typer"},
     "skysift.base.registry": HEAVY | {"numpy", "typer"},
     "skysift.cli.main": HEAVY | {"numpy"},
+    "skysift.serve.app": {"torch", "numba", "matplotlib", "dask", "scipy"},  # a service starts at once
     **{
         path.partition(":")[0]: HEAVY
         for kind in PLUGINS.values()

@@ -7,7 +7,10 @@
     │   ├── OptionError        an option that does not exist or has a value that is not allowed
     │   ├── UnknownName        a name that no plug-in, table, map or column has
     │   ├── OutputError        a place that cannot be written, or that is taken
-    │   └── RegionError        a region that cannot be read or lies outside the map
+    │   ├── RegionError        a region that cannot be read or lies outside the map
+    │   ├── SizeError          more than what is taken at once
+    │   ├── SignInError        the asker did not say who they are, or not in a way that holds
+    │   └── AccessError        this asker may not do it
     ├── DataError              kind "data": the file is broken or is not what it should be
     │   ├── FormatError        the bytes are not the format they claim to be
     │   └── HeaderError        the format is right, the description of the data is missing or impossible
@@ -32,6 +35,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Literal, Self, TypeAlias
 
 __all__ = [
+    "AccessError",
     "BusyError",
     "DataError",
     "FatalError",
@@ -41,6 +45,8 @@ __all__ = [
     "OptionError",
     "OutputError",
     "RegionError",
+    "SignInError",
+    "SizeError",
     "SkysiftError",
     "SkysiftWarning",
     "StorageError",
@@ -141,6 +147,18 @@ class OutputError(UsageError):
 
 class RegionError(UsageError):
     """A region cannot be read, or lies outside the map."""
+
+
+class SizeError(UsageError):
+    """It is more than what is taken at once."""
+
+
+class SignInError(UsageError):
+    """Who asks did not say who they are, or what they said does not hold."""
+
+
+class AccessError(UsageError):
+    """Who asks may not do it."""
 
 
 class DataError(SkysiftError):

@@ -10,6 +10,8 @@ SKYSIFT_SCHEDULER      address of a Dask scheduler whose workers serve    none: 
 SKYSIFT_KEEP           seconds of work that a run keeps at once           10
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
 =====================  =================================================  ==============================
+
+What a service is told has names of its own: ``SKYSIFT_SERVE_`` and the name of the setting in capitals.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pathlib import Path
 
 from skysift.base.errors import UsageError
 
-__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "USUAL_TILE", "Settings", "settings", "usable_cores"]
+__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "USUAL_TILE", "Settings", "named", "settings", "usable_cores"]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 USUAL_TILE = 1024
@@ -68,6 +70,25 @@ class Settings:
 def settings() -> Settings:
     """The settings of this process; the environment is read at the first call only."""
     return Settings.from_environment(os.environ)
+
+
+def named(room: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the environment says to one room, by the name of the setting: ``SKYSIFT_<ROOM>_<NAME>``.
+
+    Parameters
+    ----------
+    room
+        The room, such as ``serve``.
+    environment
+        The variables; those of the process by default.
+    """
+    given = os.environ if environment is None else environment
+    start = f"SKYSIFT_{room.upper()}_"
+    return {
+        name.removeprefix(start).lower(): text
+        for name, text in given.items()
+        if name.startswith(start) and text.strip()
+    }
 
 
 def usable_cores() -> int:

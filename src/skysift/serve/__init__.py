@@ -1,0 +1,1 @@
+"""The service: finders, jobs, images and catalogues over HTTP; thin handlers, no science."""

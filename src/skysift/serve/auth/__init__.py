@@ -1,0 +1,1 @@
+"""Who asks: users, their groups, and personal access tokens, of which only hashes are kept."""

@@ -1,0 +1,3 @@
+"""The interface of programs, below ``/api/v1``."""
+
+API = "/api/v1"

@@ -1,0 +1,84 @@
+"""The settings of a service: flags before the environment before the defaults, checked together."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from skysift.base.errors import OptionError
+from skysift.base.settings import named
+from skysift.io.sql import database_url
+from skysift.serve.options import ServeOptions
+
+__all__ = ["by_tokens", "database_of", "folder_of", "names_of", "on_this_machine", "serve_settings"]
+
+
+def serve_settings(
+    flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
+) -> ServeOptions:
+    """What a service is told.
+
+    Parameters
+    ----------
+    flags
+        Values by name; None counts as not given.
+    environment
+        The variables; those of the process by default.
+
+    Raises
+    ------
+    OptionError
+        A setting does not exist or is not allowed, or the service would be open to all.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    told = ServeOptions.parse({**named("serve", environment), **given})
+    if told.sign_in == "local" and not on_this_machine(told.host):
+        raise OptionError(
+            "a service that others can reach needs to know who asks",
+            got=f"host {told.host}, sign_in local",
+            allowed="sign_in auto or tokens",
+            todo="make tokens by `skysift token add USER --data DIR`, or listen on 127.0.0.1",
+        )
+    if "dask" in told.executors and not told.scheduler:
+        raise OptionError("the executor dask needs the address of a scheduler", todo="set `scheduler`")
+    return told
+
+
+def on_this_machine(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def by_tokens(settings: ServeOptions) -> bool:
+    """Whether people are known by their tokens; else everybody is the local user."""
+    return settings.sign_in == "tokens" or (settings.sign_in == "auto" and not on_this_machine(settings.host))
+
+
+def folder_of(settings: ServeOptions) -> Path:
+    """The folder of the data."""
+    return Path(settings.data).expanduser().resolve()
+
+
+def database_of(settings: ServeOptions) -> str:
+    """The address of the database."""
+    return settings.database or database_url(folder_of(settings))
+
+
+def names_of(settings: ServeOptions) -> frozenset[str]:
+    """The names (header Host, without port) that the service answers to; empty for every name."""
+    names = {name.strip().strip("[]").lower() for name in settings.hosts.split(",")} - {""}
+    if "*" in names:
+        return frozenset()
+    if settings.public_url:
+        names.add((urlsplit(settings.public_url).hostname or "").lower())
+    names |= {"localhost", "127.0.0.1", "::1"}
+    if settings.host not in ("0.0.0.0", "::"):
+        names.add(settings.host.strip("[]").lower())
+    return frozenset(names)
