@@ -20,7 +20,7 @@ from skysift.sky.frame import BeamPlane, Frame
 from skysift.sky.image import Origin, PixelSource, SkyImage, sampling_notes
 from skysift.sky.units import frequency_text, jansky_per_beam, radio_frequency
 
-__all__ = ["chosen_hdu", "file_of", "open", "open_image"]
+__all__ = ["check_length", "chosen_hdu", "file_of", "open", "open_image", "plane_source"]
 
 _OTHER_BEAM = 1.2  # times as wide or as narrow: fluxes change by its square
 _OTHER_FREQUENCY = 0.003  # relative; what is closer is the same
@@ -78,7 +78,7 @@ def open_image(
     hdus = read_hdus(name)
     chosen, notes = _choose_hdu(hdus, inside if hdu is None else hdu, name)
     where = choose_plane(chosen, plane)
-    _check_length(chosen, name)
+    check_length(chosen, name)
     frame, frame_notes = map_frame(chosen.header, where, beam_plane=beam_plane, pixel_scale=pixel_scale)
     seen, beam_notes = _beam(beam, hdus, chosen, where, frame, name)
     seen_frequency, frequency_notes = _frequency(frequency, chosen, where)
@@ -91,7 +91,7 @@ def open_image(
     place = place_of(name)  # the pixels may be read while the program is in another folder
     more_notes = (*beam_notes, *frequency_notes, *said, *conversion.notes, *sampling_notes(frame, seen))
     return SkyImage(
-        _source(chosen, where, place),
+        plane_source(chosen, where, place),
         frame,
         seen,
         "Jy/beam",
@@ -172,8 +172,8 @@ def _catalogue(path: Path) -> Catalogue | None:
     return read_catalogue(path) if path.is_dir() or is_fits or is_table(path) else None
 
 
-def chosen_hdu(path: str | os.PathLike[str]) -> Hdu:
-    """The HDU that is opened for a path: the one that ``map.fits[SCI]`` names, or the first image with data.
+def chosen_hdu(path: str | os.PathLike[str], hdu: int | str | None = None) -> Hdu:
+    """The HDU that is opened for a path: `hdu`, the one that ``map.fits[SCI]`` names, or the first image with data.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def chosen_hdu(path: str | os.PathLike[str]) -> Hdu:
         The file is not FITS, or holds no image.
     """
     name, inside = _split(os.fspath(path))
-    return _choose_hdu(read_hdus(name), inside, name)[0]
+    return _choose_hdu(read_hdus(name), inside if hdu is None else hdu, name)[0]
 
 
 def file_of(path: str | os.PathLike[str]) -> str:
@@ -243,7 +243,14 @@ def _named(hdus: Sequence[Hdu], asked: int | str) -> Hdu | None:
     return same[0] if same else None
 
 
-def _check_length(hdu: Hdu, path: str) -> None:
+def check_length(hdu: Hdu, path: str) -> None:
+    """Refuse a file that ends before the pixels of the HDU do.
+
+    Raises
+    ------
+    FormatError
+        It is truncated.
+    """
     if hdu.truncated:
         raise FormatError(
             "the file is truncated",
@@ -299,7 +306,14 @@ def _frequency(given: float | None, hdu: Hdu, where: Plane) -> tuple[float, tupl
     return frequency, said
 
 
-def _source(hdu: Hdu, where: Plane, path: str) -> PixelSource:
+def plane_source(hdu: Hdu, where: Plane, path: str) -> PixelSource:
+    """The stored pixels of one plane of an HDU, scaled as its header says, in its own unit.
+
+    Raises
+    ------
+    HeaderError
+        The scale of the pixels cannot be read or cannot be right.
+    """
     header = hdu.header
     if hdu.kind == "compressed":
         return CompressedSource(path, hdu.index, where.shape, where.index, int(header.number("ZTILE2") or 1))

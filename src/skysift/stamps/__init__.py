@@ -1,0 +1,1 @@
+"""Pieces of maps: cut-outs, tiles merged to one, and aligned small images about many positions."""
