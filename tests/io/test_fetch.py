@@ -70,9 +70,11 @@ def test_private_addresses_are_refused_before_anything_is_sent(tmp_path, host):
 
 
 def test_every_hop_is_checked(tmp_path):
-    with answering(redirect("http://169.254.169.254/latest/meta-data")) as url:
-        with pytest.raises(UsageError, match=r"private addresses.*169\.254\.169\.254"):
-            fetch(url, tmp_path / "x", allowed=("127.0.0.1/32",))
+    with (
+        answering(redirect("http://169.254.169.254/latest/meta-data")) as url,
+        pytest.raises(UsageError, match=r"private addresses.*169\.254\.169\.254"),
+    ):
+        fetch(url, tmp_path / "x", allowed=("127.0.0.1/32",))
     with (
         answering(redirect("file:///etc/passwd")) as url,
         pytest.raises(UsageError, match="not one that is fetched"),
