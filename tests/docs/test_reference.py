@@ -113,7 +113,9 @@ def test_every_setting_and_error(built, targets):
     told = (DOCS.parent / "src" / "skysift" / "base" / "settings.py").read_text()
     page = text_of(built / "reference" / "settings.html")
     assert all(name in page for name in set(re.findall(r"\bSKYSIFT_[A-Z_]*[A-Z]\b", told)))
-    assert all(row.name in page and text_alone(row.doc) in " ".join(page.split()) for row in ServeOptions.rows())
+    assert all(
+        row.name in page and text_alone(row.doc) in " ".join(page.split()) for row in ServeOptions.rows()
+    )
     listed = {name.rpartition(".")[2] for name in targets["py:exception"]}
     assert {name for name in errors.__all__ if name.endswith(("Error", "Name", "Warning"))} <= listed
 

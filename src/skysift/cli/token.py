@@ -36,7 +36,9 @@ def token(
         typer.Option("--group", metavar="NAME", help="A group of the user; may be given again."),
     ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="The user runs the service, and sees all.")] = False,
-    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="What the token is for.")] = "",
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="TEXT", help="What the token is for.")
+    ] = None,
     days: Annotated[
         float | None,
         typer.Option("--days", metavar="N", help="How long the token holds; for ever by default."),
@@ -73,7 +75,7 @@ def token(
             people.drop_token(str(name))
         else:
             people.add(str(name), admin=admin, groups=group or ())
-            print(people.make_token(str(name), label, days=days)[1])
+            print(people.make_token(str(name), label or "", days=days)[1])
     finally:
         engine.dispose()
 
