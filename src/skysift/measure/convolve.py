@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from skysift.sky.box import Box
 from skysift.sky.frame import Frame
 from skysift.sky.image import PixelSource, SkyImage
 
-__all__ = ["ConvolvedSource", "common_beam", "convolve", "same_beam"]
+__all__ = ["ConvolvedSource", "common_beam", "convolve", "same_beam", "smoothed"]
 
 Floats = NDArray[np.float64]
 
@@ -85,32 +86,53 @@ class ConvolvedSource:
 
     def _window(self, window: Box, margin: int) -> NDArray[np.float32]:
         """One window of the lattice, from all pixels within its margin."""
-        from scipy.fft import irfft2, next_fast_len, rfft2  # late: only maps that are convolved need it
-
         wide = window.expand(margin)
         inside = wide.intersect(Box.of(self.shape))
         data = np.zeros(wide.shape)
         data[inside.slices(wide)] = self.source.read(inside)
         known = np.zeros(wide.shape, np.bool_)
         known[inside.slices(wide)] = np.isfinite(data[inside.slices(wide)])
-        data[~known] = 0.0
         seen = inside.intersect(window)
         y, x = 0.5 * (seen.y0 + seen.y1 - 1), 0.5 * (seen.x0 + seen.x1 - 1)
         xx, xy, yy = _rest(self.frame, self.beam, self.wanted, x, y)
-        size = (next_fast_len(wide.shape[0], real=True), next_fast_len(wide.shape[1], real=True))
-        ky, kx = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None, :]
-        transfer = np.exp(-2.0 * np.pi**2 * (xx * kx * kx + 2.0 * xy * kx * ky + yy * ky * ky))
-        core = window.slices(wide)
-        smooth = irfft2(rfft2(data, s=size) * transfer, s=size)[core]
-        if not known.all():
-            weight = irfft2(rfft2(known.astype(np.float64), s=size) * transfer, s=size)[core]
-            smooth = np.where(known[core], smooth / np.where(known[core], weight, 1.0), np.nan)
+        smooth = smoothed(data, (xx, xy, yy), known)[window.slices(wide)]
         return np.asarray(smooth * self._ratio(x, y), np.float32)
 
     def _ratio(self, x: float, y: float) -> float:
         """Area of the wider beam over that of the narrower one, in pixels of the map."""
         new, old = (self.frame.beam_covariance(beam, x, y)[0] for beam in (self.wanted, self.beam))
         return float(np.sqrt((new[0] * new[2] - new[1] ** 2) / (old[0] * old[2] - old[1] ** 2)))
+
+
+def smoothed(
+    data: NDArray[np.floating[Any]], covariance: Sequence[float], known: NDArray[np.bool_] | None = None
+) -> Floats:
+    """An array (y, x) convolved by a Gaussian of unit volume; blanks stay blank, and those beside lose nothing to them.
+
+    Parameters
+    ----------
+    data
+        The array; NaN is blank.
+    covariance
+        Of the Gaussian: xx, xy, yy (pixel^2).
+    known
+        Where `data` is not blank, for those who know it; what lies outside the array is blank too.
+    """
+    from scipy.fft import irfft2, next_fast_len, rfft2  # late: only maps that are convolved need it
+
+    xx, xy, yy = covariance
+    known = np.isfinite(data) if known is None else known
+    whole = bool(known.all())
+    filled = data if whole else np.where(known, data, 0.0)
+    size = (next_fast_len(data.shape[0], real=True), next_fast_len(data.shape[1], real=True))
+    ky, kx = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None, :]
+    transfer = np.exp(-2.0 * np.pi**2 * (xx * kx * kx + 2.0 * xy * kx * ky + yy * ky * ky))
+    core = slice(0, data.shape[0]), slice(0, data.shape[1])
+    smooth: Floats = irfft2(rfft2(filled, s=size) * transfer, s=size)[core]
+    if not whole:
+        weight = irfft2(rfft2(known.astype(np.float64), s=size) * transfer, s=size)[core]
+        smooth = np.where(known, smooth / np.where(known, weight, 1.0), np.nan)
+    return smooth
 
 
 def convolve(image: SkyImage, beam: Beam) -> SkyImage:
