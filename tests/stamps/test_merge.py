@@ -101,7 +101,7 @@ def test_beams_that_differ_are_made_one_and_flux_is_kept(tmp_path):
     truth = sky(merged.header, merged.data.shape, [(50.05, -30.0), (49.95, -30.1)], 0.06)
     assert np.nanmax(np.abs(merged.data - truth)) < 3e-3
     assert np.isfinite(merged.data[10:-10, 5:-5]).all()
-    assert np.nansum(merged.data) == pytest.approx(truth.sum(), rel=1e-4)
+    assert np.nansum(merged.data) == pytest.approx(truth.sum(), rel=1e-3)
 
 
 def test_cubes_are_merged_channel_by_channel(tmp_path):

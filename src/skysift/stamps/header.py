@@ -152,7 +152,8 @@ def _raw_cards(path: str, hdus: Sequence[Hdu], index: int) -> Iterator[str]:
         line = block[i : i + 80].decode("ascii", "replace")
         if line.rstrip() == "END":
             return
-        yield "".join(each if " " <= each <= "~" else " " for each in line)
+        plain = line.isascii() and line.isprintable()
+        yield line if plain else "".join(each if " " <= each <= "~" else " " for each in line)
 
 
 def card(key: str, value: str | float | int | bool, comment: str = "") -> str:

@@ -307,7 +307,10 @@ def _asked(tiles: Sequence[_Tile], everything: Box, shape: Shape, system: str) -
     ra, dec = celestial.to_icrs(*shape.points())
     held = np.zeros(ra.shape, np.bool_)
     for tile in tiles:
-        held |= Box.of(tile.frame.shape).contains(*tile.frame.to_pixel(ra, dec))
+        x, y = tile.frame.to_pixel(ra, dec)
+        ny, nx = tile.frame.shape
+        with np.errstate(invalid="ignore"):  # rounding makes no gap between two maps
+            held |= (np.abs(x - (nx - 1) / 2) <= nx / 2 + 1e-6) & (np.abs(y - (ny - 1) / 2) <= ny / 2 + 1e-6)
     overlap: Overlap = "full" if held.all() else "partial"
     if window.overlap == "none" or (not held.any() and _none_meets(tiles, shape, system)):
         return Box(0, 0, 0, 0), "none"
