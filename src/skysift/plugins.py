@@ -105,6 +105,15 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
     },
+    "app": {
+        "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
+    },
+    "job-executor": {
+        "local": (
+            "skysift.jobs.executors.local:LocalExecutor",
+            "skysift.jobs.options:LocalExecutorOptions",
+        ),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
         "measure": ("skysift.cli.measure:measure", ""),

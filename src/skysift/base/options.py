@@ -24,7 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from skysift.base.errors import OptionError
 
-__all__ = ["OptionRow", "Options", "option"]
+__all__ = ["OptionRow", "Options", "file_options", "option"]
 
 
 def option(
@@ -35,9 +35,14 @@ def option(
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
+    file: bool = False,
     doc: str,
 ) -> Any:
-    """The declaration of one option: its default, unit, bounds and a sentence that says what it does."""
+    """The declaration of one option: its default, unit, bounds and a sentence that says what it does.
+
+    A `file` option holds the path of a file or, where the sentence says so, the name of something shipped.
+    """
+    extra: dict[str, Any] = {**({} if unit is None else {"unit": unit}), **({"file": True} if file else {})}
     return Field(
         default,
         description=doc,
@@ -45,7 +50,17 @@ def option(
         ge=at_least,
         lt=below,
         le=at_most,
-        json_schema_extra=None if unit is None else {"unit": unit},
+        json_schema_extra=extra or None,
+    )
+
+
+def file_options(menu: type[Options]) -> tuple[str, ...]:
+    """The options of a menu that name files."""
+    return tuple(
+        name
+        for name, field in menu.model_fields.items()
+        if (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("file"))
+        or _takes(field.annotation, Path)
     )
 
 

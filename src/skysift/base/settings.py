@@ -24,7 +24,16 @@ from pathlib import Path
 
 from skysift.base.errors import UsageError
 
-__all__ = ["LOG_LEVELS", "SMALLEST_TILE", "USUAL_TILE", "Settings", "named", "settings", "usable_cores"]
+__all__ = [
+    "LOG_LEVELS",
+    "SMALLEST_TILE",
+    "USUAL_TILE",
+    "Settings",
+    "named",
+    "settings",
+    "usable_cores",
+    "worker_environment",
+]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 USUAL_TILE = 1024
@@ -96,6 +105,16 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_SECRET = "SKYSIFT_SERVE_"  # of the service alone
+
+
+def worker_environment(cores: int) -> dict[str, str]:
+    """The environment of a process that does work of its own on so many cores; without the service's secrets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET)}
+    return {**kept, **dict.fromkeys(_THREADS, str(cores)), "PYTHONUNBUFFERED": "1"}
 
 
 def _whole(given: Mapping[str, str], name: str, default: int, *, at_least: int) -> int:

@@ -12,10 +12,13 @@ class ResponseOptions(Options):
     """What part of a source's flux the map shows, by where it lies; without any of these the map is taken as it is."""
 
     primary_beam: str | None = option(
-        None, doc="FITS map of the response of the primary beam, 1 at most, on the pixels of the map."
+        None,
+        file=True,
+        doc="FITS map of the response of the primary beam, 1 at most, on the pixels of the map.",
     )
     weight: str | None = option(
         None,
+        file=True,
         doc="FITS map of weights (inverse variance, any scale) of a mosaic, whose fluxes are true already.",
     )
     dish: float | None = option(
@@ -79,9 +82,11 @@ class NoiseOptions(CorrectionOptions):
         "mesh",
         doc="Level to subtract: the mesh where it is significant, nothing, or the map `background_file`.",
     )
-    background_file: str | None = option(None, doc="FITS map of the background, on the pixels of the map.")
+    background_file: str | None = option(
+        None, file=True, doc="FITS map of the background, on the pixels of the map."
+    )
     rms_file: str | None = option(
-        None, doc="FITS map of the rms noise, on the pixels of the map, instead of the mesh."
+        None, file=True, doc="FITS map of the rms noise, on the pixels of the map, instead of the mesh."
     )
     mesh: float = option(
         16.0, unit="beam", at_least=4.0, doc="Width of a mesh cell in beams (geometric mean FWHM)."
@@ -123,6 +128,7 @@ class BeamOptions(Options):
 
     psf_file: str | None = option(
         None,
+        file=True,
         doc="The beam over the map: FITS cube of major and minor axis and angle (deg), or a table of "
         "ra, dec, bmaj, bmin, bpa.",
     )

@@ -35,6 +35,7 @@ class EyeOptions(Options):
 
     weights: str = option(
         "yolo",
+        file=True,
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
     device: str = option("auto", doc="Where the network runs: auto, cpu, cuda or cuda:N.")
@@ -131,6 +132,7 @@ class UnetOptions(MaskOptions):
 
     weights: str = option(
         "unet",
+        file=True,
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
 
@@ -173,6 +175,7 @@ class RcnnOptions(MaskOptions):
 
     weights: str = option(
         "rcnn",
+        file=True,
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
 
@@ -182,6 +185,7 @@ class DetrOptions(MaskOptions):
 
     weights: str = option(
         "detr",
+        file=True,
         doc="Name of weights that `skysift models` lists, or the path of a file that `skysift train` wrote.",
     )
 

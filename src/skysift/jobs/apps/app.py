@@ -1,0 +1,132 @@
+"""`App`: what a job does; `Errand`: all that it is given to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from skysift.base.errors import DataError, SkysiftError, UsageError
+from skysift.base.options import Options
+from skysift.jobs.job import Input
+
+__all__ = ["App", "Errand", "each_input"]
+
+Menu = TypeVar("Menu", bound=Options, covariant=True)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What an app is given.
+
+    Parameters
+    ----------
+    app
+        The whole name of the app, such as ``finder:classic``.
+    inputs
+        What it reads.
+    out
+        The folder that it writes into; there may be what an attempt left that was interrupted.
+    private
+        What the service gave it beside the task: addresses, whitelists.
+    cores
+        How many tasks may run at once.
+    progress
+        Called as progress(stage, done, total).
+    say
+        Given a line that belongs to the story of the job.
+    item
+        Called as item(name, ok, text) when one of the inputs is done.
+    """
+
+    app: str
+    inputs: tuple[Input, ...]
+    out: Path
+    private: Mapping[str, Any] = field(default_factory=dict)
+    cores: int = 1
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+    say: Callable[[str], None] = lambda text: None
+    item: Callable[[str, bool, str], None] = lambda name, ok, text: None
+
+    def of_role(self, *roles: str) -> tuple[Input, ...]:
+        """The inputs that are for this."""
+        return tuple(each for each in self.inputs if each.role in roles)
+
+    def needed(self, role: str, *, at_least: int = 1, at_most: int | None = None) -> tuple[Input, ...]:
+        """The inputs that are for this, so many.
+
+        Raises
+        ------
+        UsageError
+            There are too few or too many.
+        """
+        found = self.of_role(role)
+        if len(found) < at_least or (at_most is not None and len(found) > at_most):
+            allowed = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
+            if at_least == at_most:
+                allowed = str(at_least)
+            raise UsageError(f"inputs of the role {role!r}", got=len(found), allowed=allowed)
+        return found
+
+
+class App(Protocol[Menu]):
+    """What a job does: born with its options, given an errand.
+
+    An app reads the inputs, writes files into ``out`` and raises where it cannot; the worker makes results of the
+    files. It may be ended at any time, and started again with what it left in ``out``.
+    """
+
+    def __init__(self, options: Menu) -> None: ...
+
+    def run(self, errand: Errand) -> None:
+        """Do it.
+
+        Raises
+        ------
+        SkysiftError
+            It cannot be done.
+        """
+        ...
+
+
+def each_input(
+    errand: Errand, inputs: Sequence[Input], names: Sequence[str], do: Callable[[Input, str], None]
+) -> None:
+    """Do the same to several inputs; one that fails does not keep the others from being done.
+
+    Parameters
+    ----------
+    errand
+        Whose inputs they are.
+    inputs
+        The inputs.
+    names
+        What each is called.
+    do
+        Is given an input and its name.
+
+    Raises
+    ------
+    SkysiftError
+        One input failed: its error; several did: their number.
+    """
+    failed: list[tuple[str, SkysiftError]] = []
+    for done, (each, name) in enumerate(zip(inputs, names, strict=True)):
+        errand.progress("inputs", done, len(inputs))
+        try:
+            do(each, name)
+        except SkysiftError as error:
+            if error.kind in ("transient", "fatal") or len(inputs) == 1:
+                raise
+            failed.append((name, error))
+            errand.item(name, False, str(error))
+        else:
+            errand.item(name, True, "")
+    errand.progress("inputs", len(inputs), len(inputs))
+    if failed:
+        raise DataError(
+            f"{len(failed)} of {len(inputs)} inputs failed",
+            got="; ".join(f"{name}: {error}" for name, error in failed),
+            todo="the results of the others are there",
+        )

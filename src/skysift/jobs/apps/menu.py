@@ -1,0 +1,137 @@
+"""`AppMenu`: which apps there are, what each can be told, and what a person chose, checked; no app is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+from skysift.base.errors import OptionError, UnknownName
+from skysift.base.options import Options, file_options
+from skysift.base.registry import Registry
+from skysift.jobs.apps.app import App
+from skysift.jobs.job import Input
+from skysift.jobs.options import ProductsOptions
+
+__all__ = ["app_names", "app_options", "chosen", "finder_of", "load_app", "with_paths"]
+
+FIND = "finder"
+INPUT = "input:"
+
+
+def app_names() -> tuple[str, ...]:
+    """Every app: one for each finder, and those of the index."""
+    finders = (f"{FIND}:{name}" for name in Registry[Any]("finder").names())
+    return (*finders, *(name for name in Registry[Any]("app").names() if name != FIND))
+
+
+def finder_of(app: str) -> str | None:
+    """The finder that an app runs; None where it runs none."""
+    kind, _, name = app.partition(":")
+    return name if kind == FIND and name else None
+
+
+@cache
+def app_options(app: str) -> type[Options]:
+    """The options of an app; those of a finder are what is written and then the finder's own.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    """
+    finder = finder_of(app)
+    if finder is not None:
+        return _finder_menu(finder)
+    if app == FIND or app not in Registry[Any]("app").names():
+        raise UnknownName("no such app", got=app, allowed=app_names())
+    return Registry[Any]("app").options(app)
+
+
+def _finder_menu(finder: str) -> type[Options]:
+    menu = Registry[Any]("finder").options(finder)
+    told = {"__doc__": f"Find sources: {menu.__doc__ or finder}", "__module__": __name__}
+    return cast("type[Options]", type(f"{menu.__name__[:-7]}AppOptions", (menu, ProductsOptions), told))
+
+
+def load_app(app: str, options: Options) -> App[Any]:
+    """The app, born with its options; what it needs is imported now.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    UsageError
+        The extra that it needs is not installed.
+    """
+    name = FIND if finder_of(app) is not None else app
+    made: App[Any] = Registry[Any]("app").load(name)(options)
+    return made
+
+
+def chosen(app: str, values: Mapping[str, Any], inputs: Sequence[Input]) -> dict[str, Any]:
+    """The options of an app, defaults included, for what a person chose; checked.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    OptionError
+        An option does not exist or is not allowed, or names a file that is none of the inputs.
+    """
+    menu = app_options(app)
+    options = menu.parse(values).to_dict()
+    _resolved(menu, options, inputs)
+    return options
+
+
+def with_paths(app: str, values: Mapping[str, Any], inputs: Sequence[Input]) -> Options:
+    """The options with the paths of the inputs in place of their names, for the worker.
+
+    Raises
+    ------
+    OptionError
+        An option names none of the inputs.
+    """
+    menu = app_options(app)
+    return menu(**_resolved(menu, values, inputs))
+
+
+def _resolved(menu: type[Options], values: Mapping[str, Any], inputs: Sequence[Input]) -> dict[str, Any]:
+    """The values with paths in place of the names of inputs, those of the members of an ensemble too."""
+    told = dict(values)
+    for name in file_options(menu):
+        value = told.get(name)
+        if value is None or (name in menu.model_fields and value == menu.model_fields[name].default):
+            continue
+        told[name] = _path(name, value, inputs)
+    for name, value in told.items():
+        if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+            told[name] = [_member(each, inputs) for each in value]
+    return told
+
+
+def _member(value: object, inputs: Sequence[Input]) -> object:
+    """The same of a finder within another one's options."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("finder"), str):
+        return value
+    menu = Registry[Any]("finder").options(value["finder"])
+    own = {name: each for name, each in value.items() if name != "finder"}
+    return {"finder": value["finder"], **_resolved(menu, own, inputs)}
+
+
+def _path(option: str, value: object, inputs: Sequence[Input]) -> str:
+    """The path that an option names by an input; a plain word names what is shipped, never a path."""
+    text = str(value)
+    if text.startswith(INPUT):
+        for each in inputs:
+            if each.name == text.removeprefix(INPUT):
+                return each.path
+    elif text.replace("-", "_").isidentifier():
+        return text
+    raise OptionError(
+        f"option {option!r} of a job names a file by the inputs of the job",
+        got=value,
+        allowed=[f"{INPUT}{each.name}" for each in inputs] or "input:NAME",
+        todo="give the file as an input with the role file",
+    )

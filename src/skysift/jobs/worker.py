@@ -1,0 +1,192 @@
+"""What runs a job: ``python -m skysift.jobs.worker FOLDER``; it reads the spec, runs the app, tells how it ended.
+
+It knows no server. One process at a time has a job: whoever comes second leaves. A signal to end interrupts the
+app, which leaves in ``work`` what the next attempt can go on from; then nothing is told, and who started the
+worker knows why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from skysift.base.errors import SkysiftError
+from skysift.base.log import configure
+from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.menu import load_app, with_paths
+from skysift.jobs.folder import JobFolder, Outcome, read_json, write_json
+from skysift.jobs.job import Input
+from skysift.jobs.processes import start_time
+
+__all__ = ["main", "run"]
+
+BEAT = 1.0  # seconds between signs of life
+PAUSE = 0.2  # seconds between two tellings of progress in a stage
+
+ENDED, FAILED, TAKEN, INTERRUPTED = 0, 1, 3, 143
+
+
+def run(place: Path) -> int:
+    """Run the job of a folder; the exit code: 0, it ended well; 1, by an error; 3, it is not ours."""
+    folder = JobFolder(place)
+    spec = read_json(folder.spec)
+    if spec is None:
+        print(f"skysift: error: no job can be read in {place}", file=sys.stderr)
+        return TAKEN
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("skysift: another worker has this job", file=sys.stderr)
+        return TAKEN
+    try:
+        write_json(
+            folder.worker,
+            {
+                "pid": os.getpid(),
+                "start": start_time(os.getpid()),
+                "host": socket.gethostname(),
+                "attempt": spec["attempt"],
+            },
+        )
+        with _Heart(folder.heartbeat):
+            return _attempt(folder, spec)
+    finally:
+        lock.release()
+
+
+def _attempt(folder: JobFolder, spec: dict[str, Any]) -> int:
+    """Run the app once, and tell how it ended."""
+    teller = _Teller(folder.events)
+    folder.work.mkdir(exist_ok=True)
+    error: SkysiftError | None = None
+    told, kind, reason = "", "", "all is done"
+    try:
+        _limit(spec["resources"].get("memory"))
+        inputs = tuple(Input(**each) for each in spec["inputs"])
+        options = with_paths(spec["app"], spec["options"], inputs)
+        app = load_app(spec["app"], options)
+        app.run(
+            Errand(
+                app=spec["app"],
+                inputs=inputs,
+                out=folder.work,
+                private=spec["private"],
+                cores=spec["resources"]["cores"],
+                progress=teller.progress,
+                say=teller.say,
+                item=teller.item,
+            )
+        )
+    except SkysiftError as caught:
+        error, kind, reason = caught, caught.kind, str(caught)
+        told = f"skysift: error: {caught}"
+    except MemoryError as caught:
+        kind, reason = "usage", "it wanted more memory than it may have; give it more, or a smaller tile"
+        told = f"skysift: error: {reason}: {caught}"
+    except Exception as caught:  # noqa: BLE001 -- our fault, told as such; the log has the trace
+        kind, reason = "fatal", f"{type(caught).__name__}: {caught}"
+        told = "".join(traceback.format_exception(caught))
+    if told:
+        print(told, file=sys.stderr, flush=True)
+    try:
+        artefacts = folder.commit()
+        phase = "ERROR" if kind else "COMPLETED"
+        folder.tell(Outcome(spec["attempt"], phase, reason, kind, artefacts))
+    except SkysiftError as full:
+        print(f"skysift: error: {full}", file=sys.stderr, flush=True)
+        worst = error or full
+        folder.tell(Outcome(spec["attempt"], "ERROR", str(worst), worst.kind))
+        return FAILED
+    return FAILED if kind else ENDED
+
+
+def _limit(megabytes: int | None) -> None:
+    """Bound the memory of this process and its children."""
+    if megabytes is not None:
+        size = megabytes << 20
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+class _Teller:
+    """Writes what the app tells into the file of events; a full disk does not end the work."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._last: tuple[str, float] = ("", 0.0)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        with self._lock:
+            before, when = self._last
+            if stage == before and done < total and now - when < PAUSE:
+                return
+            self._last = (stage, now)
+        self._tell("progress", stage=stage, done=int(done), total=int(total))
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+        self._tell("note", text=text[:4000])
+
+    def item(self, name: str, ok: bool, text: str) -> None:
+        print(f"{name}: {'done' if ok else text}", flush=True)
+        self._tell("item", name=name, ok=ok, text=text[:4000])
+
+    def _tell(self, kind: str, **facts: object) -> None:
+        line = json.dumps({"kind": kind, "time": time.time(), **facts}) + "\n"
+        with self._lock, suppress(OSError), self._path.open("ab", buffering=0) as file:
+            file.write(line.encode())
+
+
+class _Heart:
+    """Touches a file as long as the process lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True, name="heart")
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while True:
+            with suppress(OSError):
+                self._path.touch()
+            if self._stopped.wait(BEAT):
+                return
+
+
+def main() -> int:
+    """The exit code of the worker of the folder that the command line names."""
+    if len(sys.argv) != 2:
+        print("usage: python -m skysift.jobs.worker FOLDER", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    configure("info")
+    try:
+        return run(Path(sys.argv[1]))
+    except KeyboardInterrupt:
+        print("skysift: interrupted", file=sys.stderr, flush=True)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
