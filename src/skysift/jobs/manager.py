@@ -6,7 +6,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,8 +17,7 @@ from skysift.archive.policy import Access, User
 from skysift.base.errors import BusyError, OptionError, SkysiftError, UsageError
 from skysift.base.log import get_logger
 from skysift.base.registry import Registry
-from skysift.base.store import is_url
-from skysift.jobs.apps.menu import chosen
+from skysift.jobs.checks import checked
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.folder import JobFolder
 from skysift.jobs.job import Artefact, Event, Job, JobPage, JobSpec, Phase, Usage
@@ -33,7 +31,6 @@ __all__ = ["Manager"]
 _log = get_logger(__name__)
 
 DAY = 86400.0
-LONGEST_NAME, LONGEST_TAG, MOST_TAGS, MOST_INPUTS = 255, 64, 32, 10000
 _LOOK = 0.5  # seconds after which who waits looks by itself: the move may have been made by another process
 _OPEN = tuple(phase.value for phase in Phase if not phase.ended)
 
@@ -210,11 +207,11 @@ class Manager:
                 got=self.limits.waiting,
                 todo="wait for some, or abort them",
             )
-        checked = self._checked(spec)
-        new = new_id()
+        task = checked(spec, self.executor)
+        new = secrets.token_hex(10)  # short, safe in URLs and names of files, not to be guessed
         longest = self.limits.days * DAY
         until = self.clock() + (longest if lifetime is None else min(lifetime, longest))
-        self.store.add(new, checked, access, hidden=private or {}, destruction=until, retry_of=retry_of)
+        self.store.add(new, task, access, hidden=private or {}, destruction=until, retry_of=retry_of)
         if start:
             self._queue(new, access.owner)
         return self._now(new)
@@ -238,7 +235,7 @@ class Manager:
         self.store.job(id, user, change=True)
         if spec is not None or private is not None:
             row = self.store.row(id)
-            task = full_spec(row) if spec is None else self._checked(spec)
+            task = full_spec(row) if spec is None else checked(spec, self.executor)
             self.store.change(id, task, private_part(row) if private is None else private)
         if destruction is not None:
             self.store.set(id, destruction=min(destruction, self.clock() + self.limits.days * DAY))
@@ -286,27 +283,6 @@ class Manager:
             )
         row = self.store.row(id)
         return self.submit(full_spec(row), user, job.access, private=private_part(row), retry_of=id)
-
-    def _checked(self, spec: JobSpec) -> JobSpec:
-        """The task with all its options, after every check that needs no pixels."""
-        options = chosen(spec.app, spec.options, spec.inputs)
-        self.executor(spec.resources.executor)
-        if len(spec.name) > LONGEST_NAME:
-            raise OptionError(
-                "the name of a job is too long", got=len(spec.name), allowed=f"{LONGEST_NAME} letters"
-            )
-        if len(spec.tags) > MOST_TAGS or any(not 0 < len(tag) <= LONGEST_TAG for tag in spec.tags):
-            raise OptionError(
-                "tags are not allowed", got=spec.tags, allowed=f"{MOST_TAGS} of up to {LONGEST_TAG} letters"
-            )
-        if len(spec.inputs) > MOST_INPUTS:
-            raise OptionError(
-                "a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most"
-            )
-        for each in spec.inputs:
-            if not is_url(each.path) and not Path(each.path).exists():
-                raise UsageError("an input is not there", got=each.name)
-        return replace(spec, options=options)
 
     # -- ending
 
@@ -499,8 +475,3 @@ class Manager:
 
     def _now(self, id: str) -> Job:
         return self.store.job(id, User("", admin=True))
-
-
-def new_id() -> str:
-    """A new id of a job: short, safe in URLs and names of files, not to be guessed."""
-    return secrets.token_hex(10)

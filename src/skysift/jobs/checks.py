@@ -1,0 +1,54 @@
+"""`checked`: a task as somebody told it, after every check that can be made before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from skysift.base.errors import OptionError, UsageError
+from skysift.base.store import is_url
+from skysift.jobs.apps.menu import chosen
+from skysift.jobs.executors.executor import Executor
+from skysift.jobs.job import JobSpec
+
+__all__ = ["checked"]
+
+LONGEST_NAME, LONGEST_TAG, MOST_TAGS, MOST_INPUTS = 255, 64, 32, 10000
+
+
+def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
+    """The task with all its options, after every check that needs no pixels.
+
+    Parameters
+    ----------
+    spec
+        The task, as somebody told it.
+    executor
+        Gives an executor by its name.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app or executor.
+    OptionError
+        An option or a resource is not allowed.
+    UsageError
+        An input is missing.
+    """
+    options = chosen(spec.app, spec.options, spec.inputs)
+    executor(spec.resources.executor)
+    if len(spec.name) > LONGEST_NAME:
+        raise OptionError(
+            "the name of a job is too long", got=len(spec.name), allowed=f"{LONGEST_NAME} letters"
+        )
+    if len(spec.tags) > MOST_TAGS or any(not 0 < len(tag) <= LONGEST_TAG for tag in spec.tags):
+        raise OptionError(
+            "tags are not allowed", got=spec.tags, allowed=f"{MOST_TAGS} of up to {LONGEST_TAG} letters"
+        )
+    if len(spec.inputs) > MOST_INPUTS:
+        raise OptionError("a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most")
+    for each in spec.inputs:
+        if not is_url(each.path) and not Path(each.path).exists():
+            raise UsageError("an input is not there", got=each.name)
+    return replace(spec, options=options)
