@@ -9,6 +9,8 @@
     │   ├── OutputError        a place that cannot be written, or that is taken
     │   ├── RegionError        a region that cannot be read or lies outside the map
     │   ├── SizeError          more than what is taken at once
+    │   ├── TimeLimitError     what was asked takes longer than it may
+    │   ├── CancelledError     it was stopped before its end
     │   ├── SignInError        the asker did not say who they are, or not in a way that holds
     │   └── AccessError        this asker may not do it
     ├── DataError              kind "data": the file is broken or is not what it should be
@@ -37,6 +39,7 @@ from typing import ClassVar, Literal, Self, TypeAlias
 __all__ = [
     "AccessError",
     "BusyError",
+    "CancelledError",
     "DataError",
     "FatalError",
     "FormatError",
@@ -50,6 +53,7 @@ __all__ = [
     "SkysiftError",
     "SkysiftWarning",
     "StorageError",
+    "TimeLimitError",
     "TransientError",
     "UnknownName",
     "UsageError",
@@ -151,6 +155,14 @@ class RegionError(UsageError):
 
 class SizeError(UsageError):
     """It is more than what is taken at once."""
+
+
+class TimeLimitError(UsageError):
+    """What was asked takes longer than it may."""
+
+
+class CancelledError(UsageError):
+    """It was stopped before its end, as somebody wished."""
 
 
 class SignInError(UsageError):

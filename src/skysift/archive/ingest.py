@@ -1,0 +1,350 @@
+"""`ingest`: a map, a cube, a catalogue or a folder of products goes onto the shelf; the same content only once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from skysift.archive.cells import cells_of
+from skysift.archive.fields import HeldTable, regular_name
+from skysift.archive.holdings import Entry, Holdings, now
+from skysift.archive.images import describe_image
+from skysift.archive.policy import Access, User
+from skysift.archive.positions import position_of
+from skysift.archive.regions import vector_of
+from skysift.archive.rows import entries, held_tables
+from skysift.archive.sources import is_catalogue, open_rows
+from skysift.archive.store import store_rows
+from skysift.base.errors import FormatError, OptionError, UsageError
+from skysift.base.store import checksum
+from skysift.io.open import file_of
+from skysift.io.sql import told
+
+__all__ = ["Ingest", "ingest"]
+
+FITS, VOTABLE = "application/fits", "application/x-votable+xml"
+_MEDIA = {
+    ".fits": FITS, ".fit": FITS, ".fts": FITS, ".fz": FITS, ".vot": VOTABLE, ".votable": VOTABLE, ".xml": VOTABLE,
+    ".parquet": "application/vnd.apache.parquet", ".csv": "text/csv", ".html": "text/html", ".json": "application/json",
+    ".png": "image/png", ".txt": "text/plain", ".md": "text/markdown", ".reg": "text/plain", ".crtf": "text/plain",
+}  # fmt: skip
+_ROLES = {
+    "noise": "noise",
+    "rms": "noise",
+    "background": "background",
+    "bkg": "background",
+    "labels": "auxiliary",
+}
+_KINDS = ("islands", "sources", "components")
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """What to say about something that goes onto the shelf.
+
+    Parameters
+    ----------
+    access
+        Whose it is, and who may see it.
+    collection
+        What it is part of; the schema of its tables too.
+    survey, species, transition
+        As the VLKB names surveys.
+    table
+        The name of its table; by default that of the file.
+    schema
+        The schema of its table; by default the collection.
+    description
+        What the table holds.
+    keep
+        Whether the shelf keeps a copy of its own; else the file is held where it lies.
+    obs_id, title
+        For ObsCore; by default from the file.
+    """
+
+    access: Access
+    collection: str = "local"
+    survey: str = ""
+    species: str = ""
+    transition: str = ""
+    table: str = ""
+    schema: str = ""
+    description: str = ""
+    keep: bool = False
+    obs_id: str = ""
+    title: str = ""
+
+
+def ingest(
+    shelf: Holdings,
+    path: str | Path,
+    user: User,
+    *,
+    access: Access | None = None,
+    collection: str = "local",
+    **said: Any,
+) -> Entry:
+    """The entry of a file or folder that is now on the shelf; what is there already is given back as it is.
+
+    Parameters
+    ----------
+    shelf
+        Where it goes.
+    path
+        A FITS map or cube (``map.fits[1]`` names an HDU), a catalogue (FITS, VOTable, Parquet, CSV), or the folder of a
+        run of ``skysift find``.
+    user
+        Who puts it there; its owner, unless `access` says otherwise.
+    access
+        Whose it is, and who may see it; private by default.
+    collection
+        What it is part of.
+    said
+        More of `Ingest`.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or the user is not known.
+    FormatError
+        It is neither image nor table nor folder of products.
+    """
+    if not user.known:
+        raise UsageError("only somebody who is known puts things onto the shelf")
+    whose = access or Access(user.name)
+    if whose.owner != user.name and not user.admin:
+        raise UsageError("only those who run the service put things there for others", got=whose.owner)
+    if not regular_name(collection, "") or len(collection) > 100:
+        raise OptionError("the name of a collection needs letters", got=collection)
+    told_of = Ingest(whose, collection, **said)
+    place = Path(path)
+    if place.is_dir():
+        return _folder(shelf, place, told_of)
+    file = Path(file_of(str(path)))
+    if not file.is_file():
+        raise UsageError("no such file", got=str(path))
+    return (
+        _catalogue(shelf, file, told_of) if is_catalogue(file) else _image(shelf, Path(path), file, told_of)
+    )
+
+
+def _id(*parts: str) -> str:
+    """A short name of content: the same for the same."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.b32encode(digest)[:16].decode().lower()
+
+
+def _new(
+    shelf: Holdings,
+    file: Path,
+    kind: str,
+    said: Ingest,
+    *,
+    hdu: int = -1,
+    role: str = "this",
+    parent: str = "",
+) -> Entry:
+    """The entry that a file would be."""
+    digest, size = checksum(str(file))
+    name = _id(digest, str(hdu), said.access.owner, said.collection, parent, file.name if parent else "")
+    return Entry(
+        name,
+        f"ivo://{shelf.authority}/{said.collection}?{name}",
+        said.collection,
+        kind,
+        file.name,
+        role,
+        parent,
+        file.resolve(),
+        hdu,
+        digest,
+        size,
+        _MEDIA.get(file.suffix.lower(), "application/octet-stream"),
+        now(),
+        said.access,
+        said.survey,
+        said.species,
+        said.transition,
+    )
+
+
+def _known(shelf: Holdings, new: Entry) -> bool:
+    with told(), shelf.engine.connect() as connection:
+        return connection.execute(select(entries.c.id).where(entries.c.id == new.id)).first() is not None
+
+
+def _kept(shelf: Holdings, new: Entry, said: Ingest) -> Entry:
+    """The entry with the place of its file: a copy on the shelf, if it is to keep one."""
+    if not said.keep:
+        return new
+    folder = shelf.folder / new.id
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / new.name
+    part = folder / f".{new.name}.part"
+    shutil.copyfile(new.path, part)
+    part.replace(target)
+    return replace(new, path=target.resolve())
+
+
+def _image(
+    shelf: Holdings, path: Path, file: Path, said: Ingest, *, role: str = "this", parent: str = ""
+) -> Entry:
+    from skysift.io.open import chosen_hdu
+
+    hdu = chosen_hdu(str(path)).index
+    new = _new(shelf, file, "image", said, hdu=hdu, role=role, parent=parent)
+    if _known(shelf, new):
+        return shelf.entry(new.id, User("", admin=True))
+    found = describe_image(path, new.size)
+    new = _kept(shelf, replace(new, kind=str(found["dataproduct_type"])), said)
+    if found.get("s_ra") is not None:
+        import numpy as np
+
+        x, y, z = vector_of(found["s_ra"], found["s_dec"])
+        cell = int(cells_of(np.array([found["s_ra"]]), np.array([found["s_dec"]]))[0])
+        found |= {"hpx": cell, "ux": x, "uy": y, "uz": z}
+    found |= {
+        "entry": new.id,
+        "obs_collection": new.collection,
+        "obs_id": said.obs_id or file.stem,
+        "obs_title": said.title or file.name,
+        "obs_publisher_did": new.did,
+        "access_format": FITS,
+        "dataproduct_subtype": said.survey or None,
+    }
+    with told(), shelf.engine.begin() as connection:
+        shelf.add_entry(connection, new)
+        shelf.add_observation(connection, found)
+    return new
+
+
+def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this", parent: str = "") -> Entry:
+    new = _new(shelf, file, "catalogue", said, role=role, parent=parent)
+    if _known(shelf, new):
+        return shelf.entry(new.id, User("", admin=True))
+    new = _kept(shelf, new, said)
+    physical = f"cat_{new.id}"
+    with open_rows(new.path) as source:
+        count = store_rows(shelf.engine, physical, source)
+        found = position_of(source.fields)
+        schema = regular_name(said.schema or said.collection, "schema")
+        if schema in ("tap_schema", "ivoa", "tap_upload"):
+            raise OptionError(
+                "the schema is one of the service", got=schema, todo="choose another collection"
+            )
+        fast = {each.column for each in found[:2]} if found is not None else set()
+        fields = tuple(
+            replace(each, indexed=each.indexed or each.column in fast, principal=each.column in fast)
+            for each in source.fields
+        )
+        with told(), shelf.engine.begin() as connection:
+            shelf.add_entry(connection, new)
+            name = _free(connection, schema, regular_name(said.table or file.stem))
+            table = HeldTable(
+                schema,
+                name,
+                fields,
+                physical,
+                said.description or source.description or file.name,
+                position=(found[0].column, found[1].column) if found is not None else None,
+                system=found[2] if found is not None else "ICRS",
+                vectors=found is not None,
+                rows=count,
+                entry=new.id,
+            )
+            shelf.add_table(connection, table)
+    return new
+
+
+def _free(connection: Any, schema: str, wanted: str) -> str:
+    """A name for a table that no other of the schema has: that of somebody else may be hidden."""
+    taken = {
+        row.name
+        for row in connection.execute(select(held_tables.c.name).where(held_tables.c.schema_name == schema))
+    }
+    number, name = 1, wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def _folder(shelf: Holdings, folder: Path, said: Ingest) -> Entry:
+    """The products of a run: its tables, its maps, its other files, all of one entry."""
+    manifest = folder / _MANIFEST
+    if not manifest.is_file():
+        raise FormatError(
+            "the folder holds no products of skysift", got=str(folder), allowed=f"one with {_MANIFEST}"
+        )
+    try:
+        story = json.loads(manifest.read_text(encoding="utf-8"))
+        outputs = [str(each["name"]) if isinstance(each, dict) else str(each) for each in story["outputs"]]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise FormatError("the manifest of the folder cannot be read", got=str(manifest)) from error
+    product = replace(
+        _new(shelf, manifest, "product", said),
+        name=folder.resolve().name,
+        path=folder.resolve(),
+        provenance=json.dumps(story),
+    )
+    if _known(shelf, product):
+        return shelf.entry(product.id, User("", admin=True))
+    with told(), shelf.engine.begin() as connection:
+        shelf.add_entry(connection, product)
+    base = regular_name(said.table or product.name)
+    numbers: dict[str, int] = {}
+    for name in outputs:
+        file = folder / name
+        if not file.is_file() or file.resolve().parent != folder.resolve():
+            continue
+        stem = file.name.split(".")[0]
+        if (
+            file.suffix in (".fits", ".fz", ".parquet", ".vot", ".csv")
+            and is_catalogue(file)
+            and ".moc" not in name
+        ):
+            each = replace(said, table=f"{base}_{stem}", description=f"{stem} of {product.name}")
+            entry = _catalogue(shelf, file, each, role="derivation", parent=product.id)
+            numbers[stem] = _number(shelf, entry)
+        elif file.suffix in (".fits", ".fz") and ".moc" not in name and _is_image(file):
+            _image(shelf, file, file, said, role=_ROLES.get(stem, "auxiliary"), parent=product.id)
+        else:
+            _file(shelf, file, said, product)
+    _link(shelf, numbers, product)
+    return product
+
+
+def _is_image(file: Path) -> bool:
+    from skysift.io.cards import read_hdus
+
+    return any(hdu.has_image for hdu in read_hdus(str(file)))
+
+
+def _file(shelf: Holdings, file: Path, said: Ingest, product: Entry) -> None:
+    new = _new(shelf, file, "file", said, role="auxiliary", parent=product.id)
+    with told(), shelf.engine.begin() as connection:
+        shelf.add_entry(connection, new)
+
+
+def _number(shelf: Holdings, entry: Entry) -> int:
+    with told(), shelf.engine.connect() as connection:
+        return int(
+            connection.execute(select(held_tables.c.id).where(held_tables.c.entry == entry.id)).scalar_one()
+        )
+
+
+def _link(shelf: Holdings, numbers: dict[str, int], product: Entry) -> None:
+    """Components refer to their islands and sources."""
+    with told(), shelf.engine.begin() as connection:
+        for target, column in (("sources", "source_id"), ("islands", "island_id")):
+            if "components" in numbers and target in numbers:
+                key = f"{product.id}_{target}"
+                shelf.add_key(connection, key, numbers["components"], numbers[target], [(column, column)])
