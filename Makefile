@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 COMMA  := ,
 NAME    = $(if $(EXTRAS),$(subst $(COMMA),-,$(EXTRAS)),base)
 
-DEBIAN_PACKAGES := stilts
+DEBIAN_PACKAGES := stilts postgresql
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-full lint format types docs bench lock system-deps clean

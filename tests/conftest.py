@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +80,16 @@ def program() -> Callable[[str, str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of its own; without the programs the test is skipped, or with CI=true fails."""
+    from tests.postgres import binaries, cluster  # late: few tests need it
+
+    programs = binaries()
+    if programs is None:
+        told = "PostgreSQL is not installed; make system-deps installs it"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
+    with cluster(programs) as url:
+        yield url

@@ -16,3 +16,14 @@ def shelf(tmp_path_factory):
     stock(shelf, folder)
     yield shelf
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_shelf(postgres, tmp_path_factory):
+    """The same shelf on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("shelf")
+    engine = connect(postgres)
+    shelf = Shelf(engine, folder / "shelf", links=LINKS)
+    stock(shelf, folder)
+    yield shelf
+    engine.dispose()

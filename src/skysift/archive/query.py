@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -40,14 +40,20 @@ class Rows:
         Whether there are more rows than may be given; known when the iteration has ended.
     """
 
-    def __init__(self, engine: Engine, compiled: Compiled, seconds: float | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        compiled: Compiled,
+        seconds: float | None,
+        stopped: threading.Event | None = None,
+    ) -> None:
         self.columns: tuple[Field, ...] = compiled.columns
         self.count = 0
         self.overflow = False
         self._compiled = compiled
         self._seconds = seconds
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        self._stopped = threading.Event()
+        self._stopped = stopped or threading.Event()
         self._makers = [from_row(each) for each in compiled.columns]
         self._connection: Connection | None = engine.connect()
         self._lite = engine.dialect.name == "sqlite"
@@ -62,28 +68,25 @@ class Rows:
     def cancel(self) -> None:
         """Stop the query, from any thread: the iteration then ends with `CancelledError`."""
         self._stopped.set()
-        connection = self._connection
-        if connection is None or self._lite:
-            return  # SQLite looks at the mark itself
-        with suppress(Exception):
-            driver: Any = connection.connection.driver_connection
-            driver.cancel_safe(timeout=5.0)
 
     def close(self) -> None:
         """Let the connection go."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        result = getattr(self, "_result", None)
         try:
             if self._lite:
                 driver: Any = connection.connection.driver_connection
                 driver.set_progress_handler(None, 0)
-                with suppress(DBAPIError):
-                    if getattr(self, "_result", None) is not None:
-                        self._result.close()
-                    connection.exec_driver_sql("PRAGMA query_only = OFF")
-                    clear(connection, self._compiled.uploads)
+            with suppress(DBAPIError):
+                if result is not None:
+                    result.close()
             connection.rollback()
+            if self._lite:
+                connection.exec_driver_sql("PRAGMA query_only = OFF")
+                clear(connection, self._compiled.uploads)
+                connection.commit()
         except DBAPIError:
             connection.invalidate()
         finally:
@@ -115,7 +118,28 @@ class Rows:
         if self._seconds is not None:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(1000 * self._seconds))}")
         stream = connection.execution_options(stream_results=True, max_row_buffer=_BATCH)
-        return stream.exec_driver_sql(compiled.sql, dict(compiled.parameters))
+        with self._watched(driver):
+            return stream.exec_driver_sql(compiled.sql, dict(compiled.parameters))
+
+    @contextmanager
+    def _watched(self, driver: Any) -> Iterator[None]:
+        """Inside, PostgreSQL is told to stop when the mark is set."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.05):
+                if self._stopped.is_set():
+                    with suppress(Exception):
+                        driver.cancel_safe(timeout=5.0)
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
     def _given(self) -> Iterator[tuple[Cell, ...]]:
         pairs = list(zip(self._makers, self._compiled.parts, strict=True))
@@ -125,7 +149,7 @@ class Rows:
                 with self._told():
                     if self._is_over():
                         raise self._why()
-                    batch = self._result.fetchmany(_BATCH)
+                    batch = self._fetched()
                 if not batch:
                     return
                 for row in batch:
@@ -139,6 +163,14 @@ class Rows:
                         yield tuple(maker(_cell(row, part.start, part.count)) for maker, part in pairs)
         finally:
             self.close()
+
+    def _fetched(self) -> Sequence[Any]:
+        """The next rows of the database."""
+        connection = self._connection
+        if self._lite or connection is None:
+            return self._result.fetchmany(_BATCH)
+        with self._watched(connection.connection.driver_connection):
+            return self._result.fetchmany(_BATCH)
 
     def _is_over(self) -> bool:
         """Whether the query must end now; SQLite asks this while it works."""
@@ -173,7 +205,13 @@ class Rows:
         return UsageError("the database cannot answer this query", got=text)
 
 
-def run_query(engine: Engine, compiled: Compiled, *, seconds: float | None = None) -> Rows:
+def run_query(
+    engine: Engine,
+    compiled: Compiled,
+    *,
+    seconds: float | None = None,
+    stopped: threading.Event | None = None,
+) -> Rows:
     """The rows of a query; nothing is held but a batch of them.
 
     Parameters
@@ -184,6 +222,8 @@ def run_query(engine: Engine, compiled: Compiled, *, seconds: float | None = Non
         The query.
     seconds
         How long it may take; None for no limit.
+    stopped
+        A mark that ends the query when it is set from another thread, its first row not yet given either.
 
     Raises
     ------
@@ -196,7 +236,7 @@ def run_query(engine: Engine, compiled: Compiled, *, seconds: float | None = Non
     TransientError
         The database does not answer.
     """
-    return Rows(engine, compiled, seconds)
+    return Rows(engine, compiled, seconds, stopped)
 
 
 def _cell(row: Any, start: int, count: int) -> Any:

@@ -95,7 +95,10 @@ def upload_of(name: str, table: UploadedTable) -> Upload:
         for number, each in enumerate(table.fields, start=1)
     )
     cells = list(zip(*table.rows, strict=True)) or [()] * len(fields)
-    columns = tuple(column_values(each, values) for each, values in zip(fields, cells, strict=True))
+    columns = tuple(
+        column_values(each, [None if value == "" else value for value in values] if each.text else values)
+        for each, values in zip(fields, cells, strict=True)
+    )
     found = position_of(fields)
     position = (found[0].column, found[1].column) if found is not None and found[2] == "ICRS" else None
     return Upload(HeldTable(SCHEMA, name, fields, f"upload_{name.lower()}", position=position), columns)

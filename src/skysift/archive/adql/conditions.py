@@ -130,7 +130,8 @@ def _like(*, case_blind: bool) -> Callable[[exp.Expr, Scope], Condition]:
             text = writer.glob(found.sql, pattern.constant)
         else:
             text = writer.like(found.sql, pattern.sql, case_blind=case_blind)
-        return Condition(f"({text})", *joined(found, pattern))
+        denied = "NOT " if node.args.get("negate") else ""
+        return Condition(f"({denied}({text}))", *joined(found, pattern))
 
     return translate
 
@@ -157,6 +158,8 @@ def _is(node: exp.Expr, scope: Scope) -> Condition:
     if not isinstance(node.expression, exp.Null):
         raise UsageError("IS takes NULL or NOT NULL", got=node.sql()[:80])
     found = value(node.this, scope)
+    if node.args.get("negate"):
+        raise UsageError("IS takes NULL or NOT NULL", got=node.sql()[:80])
     if found.shape is not None:
         parts = found.shape.parts
         return Condition(

@@ -61,7 +61,7 @@ def _exp(scope: Scope, args: list[str]) -> str:
 
 def _power(scope: Scope, args: list[str]) -> str:
     x, y = (scope.writer.as_real(_short(each)) for each in args)
-    test = f"({x} > 0 OR ({x} = 0 AND {y} >= 0) OR ({x} < 0 AND {y} = floor({y})))"
+    test = f"({x} > 0 OR ({x} = 0 AND {y} >= 0) OR ({x} < 0 AND {y} = trunc({y})))"
     return f"(CASE WHEN {test} THEN power({x}, {y}) END)"
 
 
@@ -84,6 +84,11 @@ def _scaled(rounding: str) -> Callable[[Scope, list[str]], str]:
     return write
 
 
+def _floor(sql: str) -> str:
+    """The whole number below: SQLAlchemy gives SQLite a floor() that stumbles over missing values."""
+    return f"(- ceil(- {sql}))"
+
+
 def _rand(scope: Scope, args: list[str]) -> str:
     return "(random() / 18446744073709551616.0 + 0.5)" if scope.writer.lite else "random()"
 
@@ -98,14 +103,14 @@ MATHS: dict[str, _Maths] = {
     "COT": _Maths(1, 1, _cot),
     "DEGREES": replace(_plain("degrees"), unit="deg"),
     "EXP": _Maths(1, 1, _exp),
-    "FLOOR": replace(_plain("floor"), keeps_unit=True),
+    "FLOOR": _Maths(1, 1, lambda scope, args: _floor(scope.writer.as_real(args[0])), keeps_unit=True),
     "LOG": _guarded("ln", "{x} > 0"),
     "LOG10": _Maths(1, 1, _log10),
     "PI": _Maths(0, 0, lambda scope, args: "pi()"),
     "POWER": _Maths(2, 2, _power),
     "RADIANS": replace(_plain("radians"), unit="rad"),
     "RAND": _Maths(0, 1, _rand),
-    "ROUND": _Maths(1, 2, _scaled("sign({x}) * floor(abs({x}) + 0.5)"), keeps_unit=True),
+    "ROUND": _Maths(1, 2, _scaled("sign({x}) * trunc(abs({x}) + 0.5)"), keeps_unit=True),
     "SIN": _plain("sin"),
     "SQRT": _guarded("sqrt", "{x} >= 0"),
     "TAN": _plain("tan"),

@@ -6,6 +6,7 @@ of them. What the tree may hold is decided where it is translated, node by node.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import sqlglot
@@ -31,6 +32,31 @@ _KEPT = {  # the keywords of other dialects are names here
     "NULL", "OFFSET", "ON", "OR", "ORDER BY", "OUTER", "REAL", "RIGHT", "SELECT", "SMALLINT", "THEN", "TIMESTAMP",
     "TRUE", "UNION", "USING", "VARCHAR", "WHEN", "WHERE", "WITH", "||", ">=", "<=", "<>", "!=",
 }  # fmt: skip
+
+
+_PARTS: dict[type[exp.Expr], set[str]] = {  # what a node of ADQL may consist of
+    exp.Alias: {"this", "alias"},
+    exp.Between: {"this", "low", "high"},
+    exp.CTE: {"this", "alias"},
+    exp.Cast: {"this", "to"},
+    exp.Column: {"this", "table", "db", "catalog"},
+    exp.DataType: {"this", "expressions"},
+    exp.Distinct: {"expressions", "on"},
+    exp.Exists: {"this"},
+    exp.From: {"this"},
+    exp.Group: {"expressions"},
+    exp.Identifier: {"this", "quoted"},
+    exp.In: {"this", "expressions", "query"},
+    exp.Is: {"this", "expression"},
+    exp.Limit: {"expression"},
+    exp.Offset: {"expression"},
+    exp.Order: {"expressions"},
+    exp.Ordered: {"this", "desc", "nulls_first"},
+    exp.Star: set(),
+    exp.Subquery: {"this", "alias", "with_", "joins"},
+    exp.TableAlias: {"this", "columns"},
+    exp.With: {"expressions", "recursive"},
+}
 
 
 class ADQL(Dialect):
@@ -93,6 +119,12 @@ def parse(text: str) -> exp.Query:
             got=type(tree).__name__.lower(),
             allowed="SELECT ..., or WITH ... SELECT ...",
         )
+    _check_numbers(text)
+    for node in tree.walk():
+        known = _PARTS.get(type(node))
+        for part, content in node.args.items() if known is not None else ():
+            if content and part not in (known or ()):
+                raise UsageError("this is not of ADQL", got=f"{node.sql()[:60]} ({part.strip('_')})")
     for name in tree.find_all(exp.Identifier):
         if not name.args.get("quoted") and name.name.upper() in RESERVED:
             raise UsageError(
@@ -101,6 +133,14 @@ def parse(text: str) -> exp.Query:
                 todo=f'write "{name.name}" in double quotes',
             )
     return tree
+
+
+def _check_numbers(text: str) -> None:
+    """Refuse numbers that letters follow, which would be read as a number and its name."""
+    for before, token in pairwise(ADQL().tokenize(text)):
+        glued = token.start == before.end + 1
+        if glued and before.token_type == TokenType.NUMBER and token.token_type == TokenType.VAR:
+            raise UsageError("this is no number", got=before.text + token.text)
 
 
 def _reason(error: Exception) -> str:

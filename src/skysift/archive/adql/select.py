@@ -57,6 +57,7 @@ def translate(tree: exp.Query, scope: Scope, most: int | None = None) -> Query:
     if isinstance(tree, exp.Subquery):
         if not isinstance(tree.this, exp.Query) or tree.args.get("alias"):
             raise UsageError("this is no query", got=tree.sql()[:80])
+        _refuse_others(tree, {"this", "with_"})
         found = translate(tree.this, scope.inside(), most)
     elif isinstance(tree, exp.SetOperation):
         found = _set(tree, scope, most)

@@ -132,6 +132,8 @@ def _table(node: exp.Table, scope: Scope, columns_from: Columns) -> Relation:
         columns = []
         for each in held.fields:
             sql = f'{sql_name}."{each.column}"'
+            if each.text and not scope.writer.lite and not isinstance(held.source, str):
+                sql = f'({sql} COLLATE "C")'  # tables of ours are declared so
             columns.append((each.name, Value(sql, each, frozenset({sql}))))
         source = held.source if isinstance(held.source, str) else f"({scope.writer.selected(held.source)})"
         relation = Relation(given or held.name, sql_name, columns, source, held)
