@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from skysift.client.client import Client
     from skysift.find import find
     from skysift.find.finding import Finding
     from skysift.flow.injecting import completeness, inject
@@ -41,6 +42,7 @@ __all__ = [
     "Beam",
     "Box",
     "Catalogue",
+    "Client",
     "Detections",
     "Finding",
     "Frame",
@@ -67,6 +69,7 @@ _HOMES = {
     "Beam": "skysift.sky.beam",
     "Box": "skysift.sky.box",
     "Catalogue": "skysift.sky.catalogue",
+    "Client": "skysift.client.client",
     "Detections": "skysift.sky.detections",
     "Finding": "skysift.find.finding",
     "Frame": "skysift.sky.frame",

@@ -138,6 +138,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "calibrate": ("skysift.cli.calibrate:calibrate", ""),
         "serve": ("skysift.cli.serve:serve", ""),
         "token": ("skysift.cli.token:token", ""),
+        "ingest": ("skysift.cli.ingest:ingest", ""),
+        "remote": ("skysift.cli.remote:remote", ""),
     },
     "format": {
         "fits": ("skysift.io.tables:FitsFormat", ""),

@@ -94,11 +94,11 @@ def test_the_log_is_json_with_the_id_of_the_request(local):
 
 def test_settings_come_from_flags_then_the_environment():
     told = serve_settings(
-        {"port": 1, "host": None}, environment={"SKYSIFT_SERVE_PORT": "2", "SKYSIFT_SERVE_WORKERS": "3"}
+        {"port": 1, "host": None}, environment={"SKYSIFT_SERVE_PORT": "2", "SKYSIFT_SERVE_CORES": "3"}
     )
-    assert (told.port, told.workers, told.host) == (1, 3, "127.0.0.1")
-    with pytest.raises(OptionError, match="did you mean 'workers'"):
-        serve_settings({}, environment={"SKYSIFT_SERVE_WORKRES": "3"})
+    assert (told.port, told.cores, told.host) == (1, 3, "127.0.0.1")
+    with pytest.raises(OptionError, match="did you mean 'cores'"):
+        serve_settings({}, environment={"SKYSIFT_SERVE_COERS": "3"})
 
 
 def test_others_are_let_in_by_tokens_alone():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +23,13 @@ def serve(
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="Address; any but 127.0.0.1 asks for tokens.")
     ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Put the bundled map, already found, on the shelf; without --data in a folder that goes.",
+        ),
+    ] = False,
     database: Annotated[
         str | None,
         typer.Option(
@@ -37,6 +46,7 @@ def serve(
     \b
     Examples:
       skysift serve
+      skysift serve --demo
       skysift serve --data survey --port 8080
       skysift serve --data survey --host 0.0.0.0 --set public_url=https://radio.example.org
 
@@ -48,15 +58,16 @@ def serve(
     from skysift.serve.server import run_server
     from skysift.serve.settings import by_tokens, serve_settings
 
-    flags: dict[str, Any] = {"data": data, "port": port, "host": host, "database": database}
-    told = serve_settings({**read_pairs(chosen or ()), **flags})
-    log.configure(_level(), form=told.log_form)
-    known = "people are known by their tokens" if by_tokens(told) else "everybody here is the local user"
+    with TemporaryDirectory(prefix="skysift-demo-") if demo and data is None else nullcontext(data) as folder:
+        flags: dict[str, Any] = {"data": folder, "port": port, "host": host, "database": database}
+        told = serve_settings({**read_pairs(chosen or ()), **flags})
+        log.configure(_level(), form=told.log_form)
+        known = "people are known by their tokens" if by_tokens(told) else "everybody here is the local user"
 
-    def ready(address: str) -> None:
-        print(f"skysift serves at {address}  ({known}; data in {told.data})", flush=True)
+        def ready(address: str) -> None:
+            print(f"skysift serves at {address}  ({known}; data in {told.data})", flush=True)
 
-    run_server(told, ready)
+        run_server(told, ready, demo=demo)
 
 
 def _level() -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 import skysift
+from skysift.archive.shelf import Shelf
 from skysift.io.sql import connect
+from skysift.jobs.manager import Manager
 from skysift.serve.auth.people import People
+from skysift.serve.bell import Bell
 from skysift.serve.errors import tell_errors
 from skysift.serve.guard import Guard
 from skysift.serve.metrics import Metrics
 from skysift.serve.options import ServeOptions
-from skysift.serve.rest import finders, health
-from skysift.serve.settings import database_of, folder_of
+from skysift.serve.page import routes as page
+from skysift.serve.rest import account, data, finders, health, jobs, uploads, views
+from skysift.serve.settings import database_of, folder_of, limits_of
+from skysift.serve.uploads import Uploads
+from skysift.serve.views import Views
 
 __all__ = ["create_app"]
 
@@ -40,12 +48,21 @@ def create_app(settings: ServeOptions) -> FastAPI:
     state = app.state
     state.settings = settings
     state.metrics = Metrics()
-    folder_of(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+    state.clock = time.monotonic
+    folder = folder_of(settings)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.engine = connect(database_of(settings))
     state.people = People(state.engine)
+    state.uploads = Uploads(state.engine, folder / "uploads")
+    state.manager = Manager(state.engine, folder / "jobs", limits=limits_of(settings))
+    state.shelf = Shelf(state.engine, folder / "shelf")
+    state.bell = Bell(state.manager)
+    state.views = Views()
 
-    for router in (health.router, health.metrics_router, finders.router):
-        app.include_router(router)
+    for room in (health, finders, uploads, jobs, data, account, views):
+        app.include_router(room.router)
+    app.include_router(health.metrics_router)
+    app.include_router(page.router)
 
     tell_errors(app)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)
@@ -54,5 +71,12 @@ def create_app(settings: ServeOptions) -> FastAPI:
 
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    app.state.engine.dispose()
+    state = app.state
+    state.manager.run()
+    state.bell.start()
+    try:
+        yield
+    finally:
+        await state.bell.stop()
+        await run_in_threadpool(state.manager.stop)  # ends the workers, too
+        state.engine.dispose()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
 from skysift.archive.policy import User
+from skysift.archive.shelf import Shelf
+from skysift.jobs.manager import Manager
 from skysift.serve.auth.asking import known, who
 from skysift.serve.auth.people import People
+from skysift.serve.bell import Bell
 from skysift.serve.errors import request_id_of
 from skysift.serve.options import ServeOptions
 from skysift.serve.settings import by_tokens
+from skysift.serve.uploads import Uploads
+from skysift.serve.views import Views
 
 __all__ = ["Asked", "AskedByUser", "Context", "base_url", "context", "context_of_user"]
 
@@ -25,34 +31,66 @@ class Context:
     ----------
     user
         Who asks.
+    shelf
+        What is held: images, cubes, catalogues.
+    manager
+        The jobs.
+    uploads
+        The files that users sent.
     people
         The users.
+    bell
+        Wakes those who wait for jobs.
+    views
+        The links that show results.
     settings
         What the service is told.
     request_id
         The id of the request; it stands in the log.
     url
         The address that the asker knows the service by, without a slash at its end.
+    facts
+        What is told of the request in the log.
+    clock
+        Seconds that pass.
     """
 
     user: User
+    shelf: Shelf
+    manager: Manager
+    uploads: Uploads
     people: People
+    bell: Bell
+    views: Views
     settings: ServeOptions
     request_id: str
     url: str
+    facts: dict[str, Any] = field(default_factory=dict, compare=False)
+    clock: Callable[[], float] = field(default=lambda: 0.0, compare=False)
+
+    def note(self, **facts: object) -> None:
+        """Have the log tell these facts of the request."""
+        self.facts.update(facts)
 
 
 def context(request: Request) -> Context:
     """What a handler is handed; dependency of the routes that anybody may ask."""
-    state = request.app.state
+    state, scope = request.app.state, request.scope
     user = who(request, state.people, tokens=by_tokens(state.settings))
-    request.scope["skysift.user"] = user.name
+    scope["skysift.user"] = user.name
     return Context(
         user=user,
+        shelf=state.shelf,
+        manager=state.manager,
+        uploads=state.uploads,
         people=state.people,
+        bell=state.bell,
+        views=state.views,
         settings=state.settings,
         request_id=request_id_of(request),
         url=base_url(request),
+        facts=scope.setdefault("skysift.facts", {}),
+        clock=state.clock,
     )
 
 

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 
 from skysift.base.errors import AccessError, BusyError, SizeError, SkysiftError, TransientError, UsageError
 from skysift.base.log import bound, get_logger
-from skysift.serve.errors import problem_answer
+from skysift.serve.errors import ours, problem_answer
 from skysift.serve.metrics import Metrics
 from skysift.serve.options import ServeOptions
 from skysift.serve.settings import names_of
@@ -147,11 +147,23 @@ class _Answering:
                 self.failure = refused
                 await self._refuse()
                 return
-            await guard.app(self.scope, self.receive, self.send)
+            await self._pass()
         finally:
             guard.n_open -= 1
             guard.metrics.open.dec()
             self._note(time.perf_counter() - start)
+
+    async def _pass(self) -> None:
+        """Let the app answer; what it does not catch is our fault, and told as such."""
+        try:
+            await self.guard.app(self.scope, self.receive, self.send)
+        except Exception as error:
+            if self.status:  # the answer is on its way: the connection is broken off
+                raise
+            if self.failure is None:
+                self.guard.log.exception("a request failed", extra={"facts": {"path": self.scope["path"]}})
+                self.failure = (ours(error), None)
+            await self._refuse()
 
     async def receive(self) -> Message:
         """The next piece of the body, if the client sends it in time and not too many of them."""

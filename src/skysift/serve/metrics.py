@@ -30,6 +30,7 @@ class Metrics:
             registry=self.registry,
         )
         self.open = Gauge("skysift_requests_open", "Requests being answered.", registry=self.registry)
+        self.jobs = Gauge("skysift_jobs", "Jobs by phase.", ["phase"], registry=self.registry)
         self.received = Counter("skysift_received_bytes", "Bytes of bodies taken.", registry=self.registry)
         self.sent = Counter("skysift_sent_bytes", "Bytes of answers sent.", registry=self.registry)
 
@@ -37,4 +38,7 @@ class Metrics:
 def metrics_text(state: Any) -> bytes:
     """The numbers of now, as Prometheus reads them."""
     metrics: Metrics = state.metrics
+    metrics.jobs.clear()
+    for phase, number in state.manager.counts().items():
+        metrics.jobs.labels(phase).set(number)
     return generate_latest(metrics.registry)

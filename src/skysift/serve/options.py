@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from skysift.base.options import Options, option
+from skysift.base.options import option
+from skysift.jobs.options import LimitOptions
 
 __all__ = ["ServeOptions"]
 
 
-class ServeOptions(Options):
+class ServeOptions(LimitOptions):
     """What a service is told when it starts."""
 
     host: str = option(
@@ -38,26 +39,22 @@ class ServeOptions(Options):
         doc="Names that it answers to, with commas between them, beside its own address and that of `public_url`; "
         "`*` is every name.",
     )
-    workers: int = option(
-        0, at_least=0, doc="Jobs that run at once on this machine; half of the usable cores if 0."
-    )
-    executors: tuple[str, ...] = option(
-        ("local",), doc="Where jobs may run: `local` processes, a `dask` cluster; the first is the usual one."
-    )
-    scheduler: str = option("", doc="Address of the Dask scheduler of the executor `dask`.")
-    jobs_per_user: int = option(
-        1000, at_least=1, doc="Jobs that one user may have waiting or running; more are refused."
-    )
-    running_per_user: int = option(8, at_least=1, doc="Jobs of one user that run at once; others wait.")
-    bytes_per_user: float = option(
-        1e12, unit="byte", above=0, doc="What one user may keep in uploads and results; more is refused."
-    )
-    keep_jobs: float = option(30.0, unit="day", above=0, doc="How long a finished job is kept.")
     upload_limit: int = option(
         64 * 2**30,
         unit="byte",
         at_least=1,
         doc="Largest upload; it streams to disk, so that memory stays flat.",
+    )
+    uploads_per_user: int = option(
+        2**40, unit="byte", at_least=1, doc="What one user may keep in uploads; more is refused."
+    )
+    fetch_from: str = option(
+        "",
+        doc="Networks and hosts, with commas between them, that files may be fetched from by their URLs although they "
+        "are not of the public internet, such as `10.1.0.0/16,data.institute.local`.",
+    )
+    fetch_patience: float = option(
+        600.0, unit="s", above=0, doc="How long the fetching of one file by its URL may take."
     )
     body_limit: int = option(8 * 2**20, unit="byte", at_least=1024, doc="Largest body of any other request.")
     header_patience: float = option(

@@ -12,9 +12,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from skysift.base.errors import OutputError
 from skysift.serve.app import create_app
+from skysift.serve.demo import put_demo
 from skysift.serve.options import ServeOptions
+from skysift.serve.settings import folder_of
 
-__all__ = ["bind", "run_server"]
+__all__ = ["Server", "bind", "make_server", "run_server"]
 
 _BACKLOG = 2048
 
@@ -42,8 +44,10 @@ def bind(settings: ServeOptions) -> socket.socket:
     return made
 
 
-def run_server(settings: ServeOptions, ready: Callable[[str], None]) -> None:
-    """Serve until the process is told to end (SIGTERM, SIGINT).
+def make_server(
+    settings: ServeOptions, ready: Callable[[str], None], *, demo: bool = False
+) -> tuple[Server, socket.socket]:
+    """The server of a service, and the socket that it is to listen on.
 
     Parameters
     ----------
@@ -51,10 +55,14 @@ def run_server(settings: ServeOptions, ready: Callable[[str], None]) -> None:
         What the service is told.
     ready
         Called with the address when the service answers.
+    demo
+        Whether the bundled map is put onto the shelf, already found.
     """
     listening = bind(settings)
     try:
         app = create_app(settings)
+        if demo:
+            put_demo(app.state.shelf, folder_of(settings) / "demo")
         config = uvicorn.Config(
             app,
             http=_patient(settings.header_patience),
@@ -66,16 +74,36 @@ def run_server(settings: ServeOptions, ready: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=5,
             backlog=_BACKLOG,
         )
-        host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        asyncio.run(_Server(config, lambda: ready(f"http://{shown}:{port}")).serve(sockets=[listening]))
+    except BaseException:
+        listening.close()
+        raise
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return Server(config, lambda: ready(f"http://{shown}:{port}")), listening
+
+
+def run_server(settings: ServeOptions, ready: Callable[[str], None], *, demo: bool = False) -> None:
+    """Serve until the process is told to end (SIGTERM, SIGINT).
+
+    Parameters
+    ----------
+    settings
+        What the service is told.
+    ready
+        Called with the address when the service answers.
+    demo
+        Whether the bundled map is put onto the shelf, already found.
+    """
+    server, listening = make_server(settings, ready, demo=demo)
+    try:
+        asyncio.run(server.serve(sockets=[listening]))
     except KeyboardInterrupt:
         pass  # it was told to end, and has ended
     finally:
         listening.close()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that tells when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
@@ -83,6 +111,7 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and tell so."""
         await super().startup(sockets)
         if self.started:
             self._ready()

@@ -10,9 +10,18 @@ from urllib.parse import urlsplit
 from skysift.base.errors import OptionError
 from skysift.base.settings import named
 from skysift.io.sql import database_url
+from skysift.jobs.options import LimitOptions
 from skysift.serve.options import ServeOptions
 
-__all__ = ["by_tokens", "database_of", "folder_of", "names_of", "on_this_machine", "serve_settings"]
+__all__ = [
+    "by_tokens",
+    "database_of",
+    "folder_of",
+    "limits_of",
+    "names_of",
+    "on_this_machine",
+    "serve_settings",
+]
 
 
 def serve_settings(
@@ -41,8 +50,6 @@ def serve_settings(
             allowed="sign_in auto or tokens",
             todo="make tokens by `skysift token add USER --data DIR`, or listen on 127.0.0.1",
         )
-    if "dask" in told.executors and not told.scheduler:
-        raise OptionError("the executor dask needs the address of a scheduler", todo="set `scheduler`")
     return told
 
 
@@ -59,6 +66,11 @@ def on_this_machine(host: str) -> bool:
 def by_tokens(settings: ServeOptions) -> bool:
     """Whether people are known by their tokens; else everybody is the local user."""
     return settings.sign_in == "tokens" or (settings.sign_in == "auto" and not on_this_machine(settings.host))
+
+
+def limits_of(settings: ServeOptions) -> LimitOptions:
+    """What the jobs of the service may use."""
+    return LimitOptions(**{name: getattr(settings, name) for name in LimitOptions.model_fields})
 
 
 def folder_of(settings: ServeOptions) -> Path:

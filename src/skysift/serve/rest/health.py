@@ -47,7 +47,7 @@ async def health() -> Health:
 
 @router.get("/ready", summary="Whether the service can work", responses={503: {"model": Ready}})
 def ready(request: Request) -> JSONResponse:
-    """Whether the database answers and the disk has room; 503 where not."""
+    """Whether the database answers, the disk has room and jobs are watched; 503 where not."""
     state = request.app.state
     checks = {"database": "ok", "disk": "ok"}
     try:
@@ -57,6 +57,7 @@ def ready(request: Request) -> JSONResponse:
         checks["database"] = error.wrong
     if shutil.disk_usage(folder_of(state.settings)).free < _ROOM:
         checks["disk"] = "full"
+    checks["jobs"] = "ok" if state.manager.watching else "nobody watches them"
     fine = all(value == "ok" for value in checks.values())
     answer = Ready(status="ready" if fine else "not ready", checks=checks)
     return JSONResponse(answer.model_dump(), 200 if fine else 503)

@@ -1,0 +1,3 @@
+"""The fixtures of a service."""
+
+from tests.serve.service import local, people, running, service  # noqa: F401

@@ -1,0 +1,149 @@
+"""The client against a service on a socket, from Python and from the command line."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from tests.jobs.services import little_map
+
+import skysift
+from skysift.base.errors import DataError, SignInError, TransientError, UnknownName, UsageError
+from skysift.cli.main import main
+from skysift.client.job import RemoteFile, RemoteJob
+
+
+@pytest.fixture
+def client(running):
+    with skysift.Client(running()) as made:
+        yield made
+
+
+def test_it_imports_neither_server_nor_command_line():
+    code = "import sys, skysift; skysift.Client('http://x'); print(*sorted(n for n in sys.modules if 'skysift' in n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in done.stdout.split() if "." in name}
+    assert rooms == {"base", "client", "plugins"} or rooms == {"base", "client"}
+
+
+def test_a_map_is_sent_searched_and_fetched(client, tmp_path):
+    path = little_map(tmp_path / "little.fits")
+    job = client.submit("classic", path, name="little", tags=["t"], maps=["rms"], report=False, seed=6)
+    heard = []
+    job.wait(120, tell=lambda now: heard.append(now.phase))
+    assert job.phase == "COMPLETED", job.log()
+    assert heard[-1] == "COMPLETED"
+    saved = {each.name: each for each in job.fetch(tmp_path / "out")}
+    assert {"sources.fits", "manifest.json", "rms.fits"} <= saved.keys()
+    assert len(fits.getdata(saved["sources.fits"])) == 2
+    before = saved["sources.fits"].stat().st_mtime_ns
+    asked = []
+    job.fetch(tmp_path / "out", tell=asked.append)
+    assert not asked
+    assert saved["sources.fits"].stat().st_mtime_ns == before
+    assert job.result("rms.fits").read() == saved["rms.fits"].read_bytes()
+    with pytest.raises(UnknownName, match="rms.fits"):
+        job.result("none")
+    assert "COMPLETED" in repr(job)
+    assert "<table>" in job._repr_html_()
+    assert [each.id for each in client.jobs(tag="t")] == [job.id]
+    placed = client.put(job, collection="mine")
+    assert placed[0]["kind"] == "product"
+    assert {"rms.fits"} <= set(client.images()["name"])
+    assert set(client.catalogues("mine")["name"]) == {"islands.fits", "sources.fits", "components.fits"}
+    assert client.put(job, collection="mine")[0]["id"] == placed[0]["id"]
+
+
+def test_an_image_on_the_shelf_is_cut(client, tmp_path):
+    path = little_map(tmp_path / "little.fits")
+    image = client.put(path)[0]
+    cut = client.cutout(image["id"], "CIRCLE 50 -30 0.005", tmp_path / "cut.fits")
+    data = fits.getdata(cut)
+    assert data.shape[0] < 30
+    assert np.isin(data, fits.getdata(path)).all()
+    assert client.cutout(image["id"], "CIRCLE 150 30 0.005", tmp_path / "none.fits") is None
+    assert not (tmp_path / "none.fits").exists()
+    with pytest.raises(UsageError, match="radius"):
+        client.cutout(image["id"], "CIRCLE 50 -30 -1", tmp_path / "none.fits")
+
+
+def test_menus_are_tables(client):
+    assert "classic" in client.finders()
+    table = client.options("classic")
+    assert "seed" in table["name"]
+    assert "finder:classic" in client.apps()
+
+
+def test_errors_are_those_of_the_service(client, tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'seed'"):
+        client.submit("classic", sed=1)
+    with pytest.raises(UsageError, match="no such file"):
+        client.submit("classic", tmp_path / "none.fits")
+    with pytest.raises(UnknownName, match="no such job"):
+        client.job("none")
+    with pytest.raises(UsageError, match="not the address"):
+        skysift.Client("ftp://x")
+
+
+def test_a_service_that_is_not_there(monkeypatch):
+    monkeypatch.setattr("skysift.client.wire.time.sleep", lambda seconds: None)
+    with pytest.raises(TransientError, match="does not answer"):
+        skysift.Client("http://127.0.0.1:9").me()
+
+
+def test_a_token_opens(running, tmp_path, capsys):
+    data = tmp_path / "data"
+    address = running(sign_in="tokens")
+    assert main(["token", "add", "ana", "--data", str(data)]) == 0
+    token = capsys.readouterr().out.strip()
+    with skysift.Client(address) as nobody, pytest.raises(SignInError):
+        nobody.submit("classic")
+    with skysift.Client(address, token) as ana:
+        assert ana.me()["name"] == "ana"
+        assert "ana" in ana._repr_html_()
+        assert token not in repr(ana)
+    (tmp_path / "t").write_text(token + "\n")
+    assert main(["remote", address, "jobs", "--token-file", str(tmp_path / "t")]) == 0
+    assert main(["remote", address, "jobs", "--token-file", str(tmp_path / "none")]) == 2
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/../../b", "..\\x", ""])
+def test_no_result_is_written_elsewhere(client, tmp_path, name):
+    job = RemoteJob(client.wire, {"id": "x"})
+    job.results = lambda: [RemoteFile(client.wire, name, "text/plain", 1, "", "/x", "")]
+    with pytest.raises(DataError, match="lie elsewhere"):
+        job.fetch(tmp_path / "out")
+
+
+def test_what_came_broken_is_not_kept(client, tmp_path):
+    sent = tmp_path / "a.txt"
+    sent.write_text("abc")
+    id_ = client.upload(sent)["id"]
+    told = RemoteFile(client.wire, "a.txt", "text/plain", 3, "sha256:0", f"/api/v1/uploads/{id_}/content", "")
+    with pytest.raises(DataError, match="not what the service told of"):
+        told.save(tmp_path / "out.txt")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.txt", "data"]
+
+
+def test_the_command_submits_watches_and_fetches(running, tmp_path, capsys):
+    address, path = running(), little_map(tmp_path / "little.fits")
+    chosen = ["--set", "report=false", "--set", "maps=rms"]
+    assert main(["remote", address, "submit", str(path), *chosen, "--out", str(tmp_path / "field")]) == 0
+    told = capsys.readouterr()
+    job = told.out.strip()
+    assert "COMPLETED" in told.err
+    assert (tmp_path / "field" / "sources.fits").is_file()
+    assert main(["remote", address, "watch", job, "--quiet"]) == 0
+    assert main(["remote", address, "jobs"]) == 0
+    assert job in capsys.readouterr().out
+    assert main(["remote", address, "cancel", job]) == 0
+    assert "COMPLETED" in capsys.readouterr().out
+    assert main(["remote", address, "submit", str(path), "--set", "sed=3"]) == 2
+    assert "did you mean 'seed'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["dance"], ["watch"], ["fetch", "x", "y"], ["cutout", "x"]])
+def test_a_command_that_is_not_understood(words, capsys):
+    assert main(["remote", "http://127.0.0.1:9", *words]) == 2
+    assert "skysift: error:" in capsys.readouterr().err

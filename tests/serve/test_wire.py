@@ -1,0 +1,52 @@
+"""Clients that do not go on are not waited for."""
+
+import socket
+import time
+
+import httpx
+
+
+def open_to(address):
+    host, _, port = address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def test_a_client_that_says_nothing_is_left(running):
+    with open_to(running(header_patience=0.3)) as client:
+        client.sendall(b"GET /api/v1/hea")
+        start = time.monotonic()
+        assert client.recv(1000) == b""
+        assert time.monotonic() - start < 10
+
+
+def test_a_body_that_does_not_go_on_is_ended(running, tmp_path):
+    with open_to(running(body_patience=0.3)) as client:
+        client.sendall(
+            b"POST /api/v1/uploads?name=a.fits HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nSIMPLE"
+        )
+        answer = b"".join(iter(lambda: client.recv(4000), b""))
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"no more of the body came" in answer
+    assert not list((tmp_path / "data" / "uploads").iterdir())
+
+
+def test_a_client_that_leaves_leaves_nothing_behind(running, tmp_path):
+    address = running()
+    with open_to(address) as client:
+        client.sendall(
+            b"POST /api/v1/uploads?name=a.fits HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nSIMPLE"
+        )
+        time.sleep(0.2)
+    folder = tmp_path / "data" / "uploads"
+    for _ in range(50):
+        if not list(folder.iterdir()):
+            break
+        time.sleep(0.05)
+    assert not list(folder.iterdir())
+    assert httpx.get(f"{address}/api/v1/health").status_code == 200
+
+
+def test_a_request_without_end_of_headers_is_ended(running):
+    with open_to(running()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: " + b"a" * 200_000)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400")
