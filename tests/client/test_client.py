@@ -43,7 +43,7 @@ def test_a_map_is_sent_searched_and_fetched(client, tmp_path):
     assert not asked
     assert saved["sources.fits"].stat().st_mtime_ns == before
     assert job.result("rms.fits").read() == saved["rms.fits"].read_bytes()
-    with pytest.raises(UnknownName, match="rms.fits"):
+    with pytest.raises(UnknownName, match=r"rms\.fits"):
         job.result("none")
     assert "COMPLETED" in repr(job)
     assert "<table>" in job._repr_html_()

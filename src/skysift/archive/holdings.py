@@ -31,7 +31,7 @@ from skysift.archive.rows import (
 from skysift.archive.standard import SCHEMAS, STANDARD_KEYS, standard_tables
 from skysift.archive.store import drop
 from skysift.archive.tables import ShelfTables
-from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.base.errors import AccessError, OptionError, UnknownName
 from skysift.io.sql import migrate, told
 
 __all__ = ["AUTHORITY", "Entry", "Holdings", "now"]
@@ -202,12 +202,12 @@ class Holdings:
         ------
         UnknownName
             There is no such entry for this user.
-        UsageError
+        AccessError
             The user may not change it.
         """
         found = self._changeable(name, user)
         if access.owner != found.access.owner and not user.admin:
-            raise UsageError("only those who run the service give things to others", got=access.owner)
+            raise AccessError("only those who run the service give things to others", got=access.owner)
         changed = {"owner": access.owner, "visibility": access.visibility, "group_name": access.group}
         with told(), self.engine.begin() as connection:
             ids = _family(connection, found.id)
@@ -221,7 +221,7 @@ class Holdings:
         ------
         UnknownName
             There is no such entry for this user.
-        UsageError
+        AccessError
             The user may not change it.
         """
         found = self._changeable(name, user)
@@ -289,7 +289,7 @@ class Holdings:
     def _changeable(self, name: str, user: User) -> Entry:
         found = self.entry(name, user)
         if not may_change(user, found.access):
-            raise UsageError("only its owner may change it", got=found.id)
+            raise AccessError("only its owner may change it", got=found.id)
         return found
 
 

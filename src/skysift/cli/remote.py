@@ -143,7 +143,7 @@ class _Call:
 def _submit(client: Client, call: _Call) -> None:
     for word in call.words:
         call.say(f"skysift: {word}")
-    job = client.submit(call.finder, list(call.words), name=call.name, tags=call.tags, **call.options)
+    job = client.submit(call.finder, list(call.words), name=call.name, tags=call.tags, options=call.options)
     print(job.id)
     if call.watch:
         _follow(job, call)

@@ -196,8 +196,9 @@ class Client:
         name: str = "",
         tags: Sequence[str] = (),
         resources: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         start: bool = True,
-        **options: Any,
+        **chosen: Any,
     ) -> RemoteJob:
         """A new job.
 
@@ -211,10 +212,10 @@ class Client:
             What you call it.
         resources
             What it may use: executor, cores, memory, seconds, retries.
+        options, chosen
+            Of the finder or app.
         start
             Whether it is queued at once.
-        options
-            Of the finder or app.
 
         Raises
         ------
@@ -226,9 +227,7 @@ class Client:
         body = {
             "app": self._app(app),
             "inputs": [dict(each) if isinstance(each, Mapping) else self._source(each) for each in listed],
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in options.items()
-            },
+            "options": {**(options or {}), **chosen},
             "resources": dict(resources or {}),
             "tags": list(tags),
             "name": name,

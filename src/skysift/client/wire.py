@@ -208,7 +208,7 @@ class Wire:
 
 
 def _silent(url: str, error: httpx.HTTPError) -> TransientError:
-    return TransientError("the service does not answer", got=f"{url}: {error or type(error).__name__}")
+    return TransientError("the service does not answer", got=f"{url}: {str(error) or type(error).__name__}")
 
 
 def _error(answer: httpx.Response) -> SkysiftError:

@@ -459,6 +459,10 @@ class Manager:
         row = self.store.row(id)
         return JobFolder(self.folder / row["id"]).artefacts(self.store.artefacts(id))
 
+    def news(self, after: int | None) -> tuple[int, tuple[str, ...]]:
+        """The last event of all, and the jobs to which something happened after an event; none where it is None."""
+        return self.store.news(after)
+
     def usage(self, user: User) -> Usage:
         """What a user made the service do."""
         return self.store.usage(user.name)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping
 
 from skysift.archive.policy import Access, User, Visibility, may_change, may_read, readable
-from skysift.base.errors import Kind, UnknownName, UsageError
+from skysift.base.errors import AccessError, Kind, UnknownName, UsageError
 from skysift.io.sql import migrate, told
 from skysift.jobs.job import Event, Input, Job, JobPage, JobSpec, Phase, Usage, check_move
 from skysift.jobs.options import ResourceOptions
@@ -236,7 +236,7 @@ class Store:
         ------
         UnknownName
             There is none, or they may not see it.
-        UsageError
+        AccessError
             They may see it and not change it.
         """
         row = self.row(id)
@@ -244,7 +244,7 @@ class Store:
         if not may_read(user, access):
             raise _missing(id)
         if change and not may_change(user, access):
-            raise UsageError("only its owner may change a job", got=id)
+            raise AccessError("only its owner may change a job", got=id)
         return self._job(row)
 
     def rows(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[RowMapping]:
@@ -309,6 +309,16 @@ class Store:
                 Event(row["id"], _time(row["time"]), row["kind"], json.loads(row["facts"]))
                 for row in connection.execute(query).mappings()
             )
+
+    def news(self, after: int | None) -> tuple[int, tuple[str, ...]]:
+        """The last event of all, and the jobs to which something happened after an event."""
+        with told(), self.engine.connect() as connection:
+            if after is None:
+                return int(connection.execute(sa.select(sa.func.max(EVENTS.c.id))).scalar() or 0), ()
+            rows = connection.execute(
+                sa.select(EVENTS.c.id, EVENTS.c.job_id).where(EVENTS.c.id > after)
+            ).all()
+        return max([after, *(row[0] for row in rows)]), tuple(dict.fromkeys(row[1] for row in rows))
 
     def artefacts(self, id: str) -> list[dict[str, Any]]:
         """The rows of a job's results, by name."""

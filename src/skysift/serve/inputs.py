@@ -34,13 +34,13 @@ class NewInput(BaseModel):
 
     source: str = Field(max_length=2000, description="upload:ID, shelf:ID, job:ID/NAME, or a URL.")
     role: str = Field(
-        "map",
+        default="map",
         max_length=24,
         pattern=r"^[a-z][a-z0-9_-]*$",
         description="What it is for: map, catalogue, file.",
     )
     name: str = Field(
-        "", max_length=200, description="What it is called in this job; its own name by default."
+        default="", max_length=200, description="What it is called in this job; its own name by default."
     )
 
 
@@ -49,8 +49,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    finder: str | None = Field(None, max_length=64, description="A finder; short for the app `finder:NAME`.")
-    app: str | None = Field(None, max_length=64, description="An app, where it is no finder.")
+    finder: str | None = Field(
+        default=None, max_length=64, description="A finder; short for the app `finder:NAME`."
+    )
+    app: str | None = Field(default=None, max_length=64, description="An app, where it is no finder.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="Its options; others keep their defaults."
     )
@@ -65,14 +67,14 @@ class NewJob(Recipe):
     """What is to be done, and with what."""
 
     recipe: Recipe | None = Field(
-        None, description="What another job did; what is said beside it counts more."
+        default=None, description="What another job did; what is said beside it counts more."
     )
     inputs: list[NewInput | Annotated[str, Field(max_length=2000)]] = Field(
         default_factory=list, max_length=10000
     )
-    name: str = Field("", max_length=255, description="What you call it.")
-    start: bool = Field(True, description="Whether it is queued at once.")
-    access: Sharing | None = Field(None, description="Who may see it; you alone by default.")
+    name: str = Field(default="", max_length=255, description="What you call it.")
+    start: bool = Field(default=True, description="Whether it is queued at once.")
+    access: Sharing | None = Field(default=None, description="Who may see it; you alone by default.")
 
 
 def spec_of(wanted: NewJob, asked: Context) -> JobSpec:

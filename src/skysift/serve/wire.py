@@ -56,7 +56,7 @@ class Sharing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     visibility: Literal["public", "group", "private"] = Field(description="All, a group, or the owner alone.")
-    group: str = Field("", max_length=64, description="The group; with `group` alone.")
+    group: str = Field(default="", max_length=64, description="The group; with `group` alone.")
 
     def of(self, owner: str) -> Access:
         """The access of what belongs to `owner`.

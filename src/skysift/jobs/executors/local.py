@@ -21,6 +21,14 @@ from skysift.jobs.processes import alive, group_alive, same_boot, signal_group, 
 __all__ = ["LocalExecutor"]
 
 
+class _Worker(subprocess.Popen[bytes]):
+    """A process that may outlive what started it: where it does, nothing is said of it."""
+
+    def __del__(self) -> None:
+        if self.poll() is not None:
+            super().__del__()
+
+
 class LocalExecutor:
     """Workers as processes of this machine; they outlive a service that is killed, and are found again.
 
@@ -52,7 +60,7 @@ class LocalExecutor:
         command = [sys.executable, "-m", "skysift.jobs.worker", str(folder)]
         try:
             with place.log.open("ab") as log:
-                process = subprocess.Popen(
+                process = _Worker(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

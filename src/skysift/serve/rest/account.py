@@ -62,8 +62,10 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: str = Field("", max_length=255, description="What it is for.")
-    days: float | None = Field(None, gt=0, le=36500, description="How long it holds; for ever by default.")
+    label: str = Field(default="", max_length=255, description="What it is for.")
+    days: float | None = Field(
+        default=None, gt=0, le=36500, description="How long it holds; for ever by default."
+    )
 
 
 @router.get("/me", summary="Who you are")

@@ -102,10 +102,10 @@ class NewEntry(BaseModel):
     source: str = Field(
         max_length=2000, description="upload:ID, job:ID (all its products), job:ID/NAME, or a URL."
     )
-    collection: str = Field("local", min_length=1, max_length=100, description="What it is part of.")
-    survey: str = Field("", max_length=100)
-    description: str = Field("", max_length=2000, description="What a table holds.")
-    access: Sharing | None = Field(None, description="Who may see it; you alone by default.")
+    collection: str = Field(default="local", min_length=1, max_length=100, description="What it is part of.")
+    survey: str = Field(default="", max_length=100)
+    description: str = Field(default="", max_length=2000, description="What a table holds.")
+    access: Sharing | None = Field(default=None, description="Who may see it; you alone by default.")
 
 
 @router.post("/shelf", status_code=201, summary="Put something onto the shelf")
@@ -278,7 +278,7 @@ def _page(
     """Entries of some kinds, the newest first, and where the next page begins."""
     found: list[Entry] = []
     for kind in kinds or (None,):
-        found += asked.shelf.entries(asked.user, kind=kind, after=page, count=size + 1, **sought)  # type: ignore[arg-type]
+        found += asked.shelf.entries(asked.user, kind=kind, after=page, count=size + 1, **sought)
     found.sort(key=lambda each: each.id)
     found.sort(key=lambda each: each.created, reverse=True)
     more = f"{found[size - 1].created} {found[size - 1].id}" if len(found) > size else ""

@@ -57,7 +57,9 @@ class FromUrl(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2000, description="http or https, of a place that all may see.")
-    name: str = Field("", max_length=200, description="What it is to be called; its last part by default.")
+    name: str = Field(
+        default="", max_length=200, description="What it is to be called; its last part by default."
+    )
 
 
 _BODY: dict[str, Any] = {
