@@ -31,7 +31,7 @@ def test_a_map_is_sent_searched_and_fetched(client, tmp_path):
     path = little_map(tmp_path / "little.fits")
     job = client.submit("classic", path, name="little", tags=["t"], maps=["rms"], report=False, seed=6)
     heard = []
-    job.wait(120, tell=lambda now: heard.append(now.phase))
+    job.wait(500, tell=lambda now: heard.append(now.phase))
     assert job.phase == "COMPLETED", job.log()
     assert heard[-1] == "COMPLETED"
     saved = {each.name: each for each in job.fetch(tmp_path / "out")}

@@ -27,6 +27,7 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
     "radio_beam": "radio-beam",
     "skimage": "scikit-image",
+    "python_multipart": "python-multipart",
     "starlette": "fastapi",  # comes with it, and is its lower floor
 }
 

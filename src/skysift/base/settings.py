@@ -9,6 +9,7 @@ SKYSIFT_TILE           pixels along the side of a tile                    1024
 SKYSIFT_SCHEDULER      address of a Dask scheduler whose workers serve    none: threads of this machine
 SKYSIFT_KEEP           seconds of work that a run keeps at once           10
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
+SKYSIFT_CLIENT_TOKEN   your token for a service that asks who you are     none
 =====================  =================================================  ==============================
 
 What a service is told has names of its own: ``SKYSIFT_SERVE_`` and the name of the setting in capitals.

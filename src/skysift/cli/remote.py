@@ -70,7 +70,7 @@ def remote(
       skysift remote http://127.0.0.1:8765 cutout q5u2k3 "CIRCLE 50.67 -37.2 0.2" --out lobe.fits
 
     Files of this machine are sent first, piece by piece. With --out, `submit` waits and fetches. The token
-    comes from --token-file, or from the variable SKYSIFT_CLIENT_TOKEN; it is never a word of the command.
+    comes from --token-file or from the environment (see the settings); it is never a word of the command.
     """
     require("skysift remote", "httpx")
     from skysift.client.client import Client

@@ -22,6 +22,7 @@ from skysift.jobs.executors.executor import Executor
 from skysift.jobs.folder import JobFolder
 from skysift.jobs.job import Artefact, Event, Job, JobPage, JobSpec, Phase, Usage
 from skysift.jobs.monitor import Monitor
+from skysift.jobs.news import news
 from skysift.jobs.options import LimitOptions
 from skysift.jobs.store import Store, full_spec, private_part
 from skysift.jobs.tables import JOBS
@@ -461,7 +462,7 @@ class Manager:
 
     def news(self, after: int | None) -> tuple[int, tuple[str, ...]]:
         """The last event of all, and the jobs to which something happened after an event; none where it is None."""
-        return self.store.news(after)
+        return news(self.store.engine, after)
 
     def usage(self, user: User) -> Usage:
         """What a user made the service do."""

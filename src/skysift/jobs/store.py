@@ -310,16 +310,6 @@ class Store:
                 for row in connection.execute(query).mappings()
             )
 
-    def news(self, after: int | None) -> tuple[int, tuple[str, ...]]:
-        """The last event of all, and the jobs to which something happened after an event."""
-        with told(), self.engine.connect() as connection:
-            if after is None:
-                return int(connection.execute(sa.select(sa.func.max(EVENTS.c.id))).scalar() or 0), ()
-            rows = connection.execute(
-                sa.select(EVENTS.c.id, EVENTS.c.job_id).where(EVENTS.c.id > after)
-            ).all()
-        return max([after, *(row[0] for row in rows)]), tuple(dict.fromkeys(row[1] for row in rows))
-
     def artefacts(self, id: str) -> list[dict[str, Any]]:
         """The rows of a job's results, by name."""
         query = sa.select(ARTEFACTS).where(ARTEFACTS.c.job_id == id).order_by(ARTEFACTS.c.name)
