@@ -34,7 +34,7 @@ from skysift.archive.tables import ShelfTables
 from skysift.base.errors import AccessError, OptionError, UnknownName
 from skysift.io.sql import migrate, told
 
-__all__ = ["AUTHORITY", "Entry", "Holdings", "now"]
+__all__ = ["AUTHORITY", "Entry", "Holdings", "entry_of", "now"]
 
 AUTHORITY = "skysift.local"
 
@@ -140,7 +140,7 @@ class Holdings:
             row = connection.execute(
                 select(entries).where((entries.c.id == name) | (entries.c.did == name))
             ).first()
-        found = None if row is None else _entry(row)
+        found = None if row is None else entry_of(row)
         if found is None or not may_read(user, found.access):
             raise UnknownName("there is nothing of this name on the shelf", got=name)
         return found
@@ -183,7 +183,7 @@ class Holdings:
             statement = statement.where(earlier)
         statement = statement.order_by(entries.c.created.desc(), entries.c.id).limit(count)
         with told(), self.engine.connect() as connection:
-            return [_entry(row) for row in connection.execute(statement)]
+            return [entry_of(row) for row in connection.execute(statement)]
 
     def children(self, entry: Entry, user: User) -> list[Entry]:
         """What belongs to an entry and may be seen by a user."""
@@ -298,7 +298,8 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """The entry of a row of the database."""
     return Entry(
         row.id,
         row.did,

@@ -187,6 +187,7 @@ def _spectrum(header: Header, plane: Plane, hdu: Hdu) -> dict[str, Any]:
             "em_max": max(known),
             "em_xel": count,
             "em_ucd": "em.wl",
+            **_velocities(known, header),
         }
         if count > 1:
             more["dataproduct_type"] = "cube"
@@ -197,6 +198,15 @@ def _spectrum(header: Header, plane: Plane, hdu: Hdu) -> dict[str, Any]:
     if not math.isfinite(frequency) or frequency <= 0:
         return {}
     return {"em_min": LIGHT / frequency, "em_max": LIGHT / frequency, "em_ucd": "em.wl"}
+
+
+def _velocities(known: list[float], header: Header) -> dict[str, Any]:
+    """Velocities (km/s, radio convention) of wavelengths, where a line is told."""
+    rest = header.number("RESTFRQ") or header.number("RESTFREQ")
+    if not rest or not math.isfinite(rest) or rest <= 0:
+        return {}
+    speeds = [LIGHT / 1e3 * (1.0 - LIGHT / value / rest) for value in known]
+    return {"v_min": min(speeds), "v_max": max(speeds)}
 
 
 def _wavelength(kind: str, value: float, axis: int, header: Header) -> float | None:

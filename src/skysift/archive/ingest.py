@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from sqlalchemy import select
 
 from skysift.archive.cells import cells_of
 from skysift.archive.fields import HeldTable, regular_name
+from skysift.archive.footprints import footprint_of
 from skysift.archive.holdings import Entry, Holdings, now
 from skysift.archive.images import describe_image
 from skysift.archive.policy import Access, User
 from skysift.archive.positions import position_of
-from skysift.archive.regions import vector_of
+from skysift.archive.regions import parse_region, vector_of
 from skysift.archive.rows import entries, held_tables
 from skysift.archive.sources import is_catalogue, open_rows
 from skysift.archive.store import store_rows
-from skysift.base.errors import FormatError, OptionError, UsageError
+from skysift.archive.vlkb import with_names_of_vlkb
+from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
 from skysift.base.store import checksum
 from skysift.io.open import file_of
 from skysift.io.sql import told
@@ -68,6 +71,8 @@ class Ingest:
         Whether the shelf keeps a copy of its own; else the file is held where it lies.
     obs_id, title
         For ObsCore; by default from the file.
+    refers
+        Column of its table -> ``table.column`` of the same schema that it refers to: a key of TAP_SCHEMA.
     """
 
     access: Access
@@ -81,6 +86,7 @@ class Ingest:
     keep: bool = False
     obs_id: str = ""
     title: str = ""
+    refers: Mapping[str, str] = field(default_factory=dict)
 
 
 def ingest(
@@ -204,7 +210,8 @@ def _image(
     if _known(shelf, new):
         return shelf.entry(new.id, User("", admin=True))
     found = describe_image(path, new.size)
-    new = _kept(shelf, replace(new, kind=str(found["dataproduct_type"])), said)
+    footprint = footprint_of(parse_region(found["s_region"])) if found.get("s_region") else ""
+    new = _kept(shelf, replace(new, kind=str(found["dataproduct_type"]), footprint=footprint), said)
     if found.get("s_ra") is not None:
         import numpy as np
 
@@ -232,7 +239,7 @@ def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this",
         return shelf.entry(new.id, User("", admin=True))
     new = _kept(shelf, new, said)
     physical = f"cat_{new.id}"
-    with open_rows(new.path) as source:
+    with with_names_of_vlkb(open_rows(new.path)) as source:
         count = store_rows(shelf.engine, physical, source)
         found = position_of(source.fields)
         schema = regular_name(said.schema or said.collection, "schema")
@@ -260,8 +267,28 @@ def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this",
                 rows=count,
                 entry=new.id,
             )
-            shelf.add_table(connection, table)
+            number = shelf.add_table(connection, table)
+            for column, target in said.refers.items():
+                _refer(shelf, connection, table, number, column, target)
     return new
+
+
+def _refer(shelf: Holdings, connection: Any, table: HeldTable, number: int, column: str, target: str) -> None:
+    """Declare that a column refers to one of another table of the schema."""
+    name, _, other = target.partition(".")
+    c = held_tables.c
+    there = connection.execute(select(c.id).where(c.schema_name == table.schema, c.name == name)).scalar()
+    if there is None or not other:
+        raise UnknownName(
+            "there is no such table to refer to", got=target, allowed="table.column of the schema"
+        )
+    shelf.add_key(
+        connection,
+        f"{table.entry}_{number}_{column}"[:64],
+        number,
+        there,
+        [(table.field(column).name, other)],
+    )
 
 
 def _free(connection: Any, schema: str, wanted: str) -> str:

@@ -112,6 +112,8 @@ obscore = Table(
     Column("ux", Double),
     Column("uy", Double),
     Column("uz", Double),
+    Column("v_min", Double),  # km/s, radio convention
+    Column("v_max", Double),
 )
 
 held_schemas = Table(
