@@ -16,7 +16,7 @@ from astropy.io.votable import parse
 from skysift.base.errors import FormatError
 from skysift.io.field import Cell, Field, Row
 
-__all__ = ["Bounds", "UploadedTable", "read_upload"]
+__all__ = ["Bounds", "UploadedTable", "check_upload", "read_upload"]
 
 _BLOCK = 1 << 16
 _DEPTH = 32  # elements within elements
@@ -75,8 +75,7 @@ def read_upload(file: BinaryIO, bounds: Bounds | None = None) -> UploadedTable:
         streams of elsewhere, packed streams.
     """
     bounds = bounds or Bounds()
-    _walk(file, bounds)
-    file.seek(0)
+    check_upload(file, bounds)
     try:
         document = parse(file, verify="ignore")
     except (ValueError, TypeError, KeyError, IndexError, OSError, SyntaxError, AttributeError) as error:
@@ -148,14 +147,15 @@ class _Walk:
         )
 
 
-def _walk(file: BinaryIO, bounds: Bounds) -> None:
-    """Go through a file once.
+def check_upload(file: BinaryIO, bounds: Bounds | None = None) -> None:
+    """Go through a file once, and leave it at its start: what passes may be read by any reader of VOTables.
 
     Raises
     ------
     FormatError
         See `read_upload`.
     """
+    bounds = bounds or Bounds()
     walk = _Walk(bounds)
     parser = expat.ParserCreate()
     parser.StartElementHandler = walk.begin
@@ -173,6 +173,7 @@ def _walk(file: BinaryIO, bounds: Bounds) -> None:
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise FormatError("the uploaded table is not XML", got=str(error)) from error
+    file.seek(0)
 
 
 def _too_large(what: str, got: object, allowed: int) -> FormatError:

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from skysift.base.errors import OptionError, RegionError, UsageError
-from skysift.serve.vo.params import MAXREC, Asking, Params, interval
+from skysift.jobs.cutting import interval
+from skysift.serve.vo.params import MAXREC, Asking, Params
 from skysift.serve.vo.telling import PlainRoute, VotableRoute
 from skysift.stamps.region import Circle, Polygon, Range
 

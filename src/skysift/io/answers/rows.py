@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from skysift.base.errors import SkysiftError
@@ -19,10 +19,18 @@ class Rows:
         The rows; one more than the limit is enough to know that there are more.
     limit
         How many go out; None for all.
+    more
+        Tells after the last row whether there were more, where the rows themselves end at their limit.
     """
 
-    def __init__(self, rows: Iterable[Sequence[object]], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Sequence[object]],
+        limit: int | None = None,
+        more: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._rows = iter(rows)
+        self._more = more
         self._first: list[Sequence[object]] = []
         self.limit = limit
         self.count = 0
@@ -43,6 +51,7 @@ class Rows:
                     return
                 self.count += 1
                 yield row
+            self.overflow = self._more()
         except SkysiftError as error:
             self.failure = error
 

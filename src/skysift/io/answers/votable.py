@@ -31,7 +31,7 @@ _COOSYS = '<COOSYS ID="{id}" system="ICRS"/>\n'
 _BLOCK = 3 * 16384  # bytes that become base64 at once; a multiple of 3
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_SKY = ("pos.eq.ra", "pos.eq.dec")
+_SKY = ("pos.eq.ra", "pos.eq.dec", "POS_EQ_RA_MAIN", "POS_EQ_DEC_MAIN")
 
 
 def xml_text(text: str) -> str:
@@ -53,6 +53,14 @@ def error_document(message: str, infos: Iterable[tuple[str, str]] = ()) -> str:
     """The VOTable that says what went wrong, as DALI wants it."""
     told = "".join(info(name, value) for name, value in infos)
     return f'{_HEAD}<RESOURCE type="results">\n{info("QUERY_STATUS", "ERROR", message)}{told}</RESOURCE>\n</VOTABLE>\n'
+
+
+def cone_error_document(message: str) -> str:
+    """The VOTable by which a cone search says what went wrong."""
+    return (
+        f'{_HEAD}<INFO ID="Error" name="Error" value={attribute(message)}/>\n'
+        f'<RESOURCE type="results">\n{info("QUERY_STATUS", "ERROR", message)}</RESOURCE>\n</VOTABLE>\n'
+    )
 
 
 def field_ids(fields: Sequence[Declared]) -> list[str]:

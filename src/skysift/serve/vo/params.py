@@ -5,6 +5,7 @@ Values are read by the rules of DALI: intervals are two numbers, open ends are `
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,15 @@ from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
 from skysift.base.errors import OptionError, RegionError, UsageError
+from skysift.jobs.cutting import interval
 from skysift.stamps.region import Shape, parse_shape, system_of
 
-__all__ = ["MAXREC", "Asking", "Params", "interval", "params_of"]
+__all__ = ["BODY", "MAXREC", "Asking", "Params", "params_of"]
 
 MAXREC = 10_000_000
 """Rows that go out at most."""
+BODY = "body"
+"""The name of a body that is no form but JSON."""
 _MOST_FILES = 16
 _MOST_FIELDS = 1000
 _LONGEST_FIELD = 4 << 20  # bytes of one parameter that comes in a form of parts
@@ -131,36 +135,19 @@ class Params:
         RegionError
             One of them is not a region, or there is more than one where only one is taken.
         """
-        found = [parse_shape(text) for text in self.all("POS")]
-        for kind in ("CIRCLE", "POLYGON", "RANGE"):
-            found += [parse_shape(text, kind) for text in self.all(kind)]
+        found = [parse_shape(text) for text in self.regions()]
         if len(found) > 1 and not several:
             raise RegionError("only one region is taken at a time", got=f"{len(found)} regions")
         return found
 
+    def regions(self) -> list[str]:
+        """The regions that POS, CIRCLE, POLYGON and RANGE are, as texts with their kind before them."""
+        named = [f"{kind} {text}" for kind in ("CIRCLE", "POLYGON", "RANGE") for text in self.all(kind)]
+        return [*self.all("POS"), *named]
+
     def flat(self) -> list[tuple[str, str]]:
         """Names and values, one after the other."""
         return [(name, value) for name, values in self.values.items() for value in values]
-
-
-def interval(name: str, text: str) -> tuple[float, float]:
-    """The two numbers of an interval; one number is an interval without width.
-
-    Raises
-    ------
-    OptionError
-        It is not one or two numbers, the smaller first.
-    """
-    words = text.replace("/", " ").split()
-    if not 1 <= len(words) <= 2:
-        raise OptionError(
-            f"{name} is not an interval", got=text, allowed="two numbers, such as 0.2 0.22 or 0.2 +Inf"
-        )
-    numbers = [_number(name, word, -math.inf, math.inf) for word in words]
-    low, high = numbers[0], numbers[-1]
-    if low > high:
-        raise OptionError(f"the ends of the interval {name} are in the wrong order", got=text)
-    return low, high
 
 
 def _number(name: str, text: str, low: float, high: float) -> float:
@@ -184,6 +171,9 @@ async def params_of(request: Request) -> AsyncIterator[Params]:
     """
     pairs = list(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind == "application/json":
+        yield Params.of(pairs, {BODY: UploadFile(io.BytesIO(await request.body()))})
+        return
     if request.method not in ("POST", "PUT") or kind not in (
         "application/x-www-form-urlencoded",
         "multipart/form-data",

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from skysift.base.errors import SkysiftError, UnknownName, UsageError
@@ -67,13 +66,6 @@ class _ToldRoute(APIRoute):
         async def told(request: Request) -> Response:
             try:
                 return await handler(request)
-            except (SkysiftError, DBAPIError, OSError) as error:
-                known = ours(error)
-                if known.kind == "fatal":
-                    get_logger(__name__).error(
-                        "a request failed", exc_info=error, extra={"facts": {"path": request.url.path}}
-                    )
-                return tell(known)
             except RequestValidationError as error:
                 first = error.errors()[0]
                 return tell(UsageError(f"the request is not valid: {first['msg']}"))
@@ -81,6 +73,13 @@ class _ToldRoute(APIRoute):
                 if error.status_code >= 500:
                     raise
                 return tell(UsageError(str(error.detail)))
+            except Exception as error:  # noqa: BLE001 -- whatever it was, the client is told in its own form
+                known = ours(error)
+                if known.kind == "fatal":
+                    get_logger(__name__).error(
+                        "a request failed", exc_info=error, extra={"facts": {"path": request.url.path}}
+                    )
+                return tell(known)
 
         return told
 

@@ -1,0 +1,20 @@
+"""All routes of the protocols, in the order in which they are looked at."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from skysift.serve.vo import datalink, scs, sia, soda, tap
+
+__all__ = ["routers"]
+
+routers: tuple[APIRouter, ...] = (
+    tap.router,
+    tap.jobs,
+    sia.router,
+    scs.router,
+    soda.router,
+    soda.jobs,
+    datalink.router,
+    datalink.files,
+)
