@@ -18,12 +18,12 @@ from skysift.archive.adql.compile import compile_query
 from skysift.archive.fields import Field
 from skysift.archive.query import run_query
 from skysift.archive.tables import ShelfTables
-from skysift.archive.uploads import Upload, read_upload
+from skysift.archive.uploads import Upload, upload_from
 from skysift.base.errors import OptionError, UsageError
 from skysift.io.answers.forms import Form, form_of
 from skysift.io.answers.rows import Rows
 from skysift.io.fetch import Fetcher
-from skysift.io.votable_door import Bounds, check_upload
+from skysift.io.votable_door import Bounds
 
 __all__ = ["LANGUAGES", "MOST_ROWS", "USUAL_ROWS", "Question", "Reply", "answered", "question_of", "sent_tables"]
 
@@ -142,19 +142,14 @@ def sent_tables(
         if kind.lower() == "param":
             if part not in parts:
                 raise UsageError("an uploaded table did not come with the query", got=place, allowed=list(parts))
-            found[name] = _checked(name, parts[part], bounds)
+            found[name] = upload_from(name, parts[part], bounds)
             continue
         with tempfile.TemporaryDirectory(prefix="skysift-upload-") as folder:
             path = Path(folder) / "table"
             fetcher.fetch(place, path, limit=bounds.size)
             with path.open("rb") as file:
-                found[name] = _checked(name, file, bounds)
+                found[name] = upload_from(name, file, bounds)
     return found
-
-
-def _checked(name: str, file: BinaryIO, bounds: Bounds) -> Upload:
-    check_upload(file, bounds)
-    return read_upload(name, file)
 
 
 def answered(

@@ -158,7 +158,7 @@ def _field(field: Declared, name: str, frame: str) -> str:
         "ID": name,
         "name": field.name,
         "datatype": field.datatype,
-        "arraysize": field.arraysize,
+        "arraysize": "" if field.arraysize == "1" else field.arraysize,
         "xtype": field.xtype,
         "unit": field.unit,
         "ucd": field.ucd,

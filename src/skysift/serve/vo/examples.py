@@ -21,15 +21,15 @@ _OBSCORE = (
         "Maps and cubes that cover a place",
         "What the shelf holds at a place on the sky, the smallest first.",
         "SELECT obs_id, obs_collection, s_fov, em_min, em_max, access_url FROM ivoa.obscore\n"
-        "WHERE CONTAINS(POINT(50.67, -37.21), s_region) = 1 ORDER BY s_fov",
+        "WHERE CONTAINS(POINT('ICRS', 50.67, -37.21), s_region) = 1 ORDER BY s_fov",
         "ivoa.obscore",
     ),
     (
         "near",
         "Maps near a place",
         "Those whose middles lie within two degrees.",
-        "SELECT obs_id, DISTANCE(POINT(s_ra, s_dec), POINT(50.67, -37.21)) AS away FROM ivoa.obscore\n"
-        "WHERE CONTAINS(POINT(s_ra, s_dec), CIRCLE(50.67, -37.21, 2)) = 1 ORDER BY away",
+        "SELECT obs_id, DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 50.67, -37.21)) AS away FROM ivoa.obscore\n"
+        "WHERE CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 50.67, -37.21, 2)) = 1 ORDER BY away",
         "ivoa.obscore",
     ),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from skysift.serve.vo import datalink, scs, sia, soda, tap
+from skysift.serve.vo import datalink, scs, sia, soda, tap, vlkb
 
 __all__ = ["routers"]
 
@@ -17,4 +17,6 @@ routers: tuple[APIRouter, ...] = (
     soda.jobs,
     datalink.router,
     datalink.files,
+    vlkb.router,
+    vlkb.jobs,
 )

@@ -35,7 +35,6 @@ _ADQL = {
         "POINT", "POLYGON", "REGION",
     ),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-string": ("LOWER", "UPPER", "ILIKE"),
-    "ivo://ivoa.net/std/TAPRegExt#features-adql-conditional": ("COALESCE",),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-type": ("CAST",),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-common-table": ("WITH",),
