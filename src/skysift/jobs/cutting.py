@@ -80,7 +80,9 @@ class Cutting:
         if not self.ids:
             raise UsageError("no map is named", todo="give its identifier as ID")
         if len(self) > MOST_PARTS:
-            raise UsageError("too many cutouts are asked for", got=len(self), allowed=f"{MOST_PARTS} or fewer")
+            raise UsageError(
+                "too many cutouts are asked for", got=len(self), allowed=f"{MOST_PARTS} or fewer"
+            )
 
     def __len__(self) -> int:
         return len(self.ids) * max(1, len(self.shapes)) * max(1, len(self.bands))
@@ -89,8 +91,8 @@ class Cutting:
         """The cutouts that are wanted, in order."""
         shapes: Sequence[Shape | None] = self.shapes or (None,)
         bands: Sequence[tuple[float, float] | None] = self.bands or (None,)
-        for id, shape, band in itertools.product(self.ids, shapes, bands):
-            yield Part(id, shape, self.system, band, self.velocity, self.pol)
+        for did, shape, band in itertools.product(self.ids, shapes, bands):
+            yield Part(did, shape, self.system, band, self.velocity, self.pol)
 
 
 def cutting_of(
@@ -141,7 +143,9 @@ def interval(name: str, text: str) -> tuple[float, float]:
     except ValueError:
         numbers = []
     if not 1 <= len(words) <= 2 or len(numbers) != len(words) or any(math.isnan(each) for each in numbers):
-        raise OptionError(f"{name} is not an interval", got=text, allowed="two numbers, such as 0.2 0.22 or 0.2 +Inf")
+        raise OptionError(
+            f"{name} is not an interval", got=text, allowed="two numbers, such as 0.2 0.22 or 0.2 +Inf"
+        )
     low, high = numbers[0], numbers[-1]
     if low > high:
         raise OptionError(f"the ends of the interval {name} are in the wrong order", got=text)
@@ -160,7 +164,9 @@ def entry_of(shelf: Shelf, did: str, user: User) -> Entry:
     """
     text = did.strip()
     if not text or len(text) > _LONGEST_ID or not text.isprintable():
-        raise UsageError("the identifier cannot be read", got=text[:80], allowed="ivo://AUTHORITY/COLLECTION?ID")
+        raise UsageError(
+            "the identifier cannot be read", got=text[:80], allowed="ivo://AUTHORITY/COLLECTION?ID"
+        )
     return shelf.entry(text, user)
 
 

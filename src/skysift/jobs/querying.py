@@ -25,7 +25,16 @@ from skysift.io.answers.rows import Rows
 from skysift.io.fetch import Fetcher
 from skysift.io.votable_door import Bounds
 
-__all__ = ["LANGUAGES", "MOST_ROWS", "USUAL_ROWS", "Question", "Reply", "answered", "question_of", "sent_tables"]
+__all__ = [
+    "LANGUAGES",
+    "MOST_ROWS",
+    "USUAL_ROWS",
+    "Question",
+    "Reply",
+    "answered",
+    "question_of",
+    "sent_tables",
+]
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 USUAL_ROWS = 200_000
@@ -141,7 +150,9 @@ def sent_tables(
         kind, _, part = place.partition(":")
         if kind.lower() == "param":
             if part not in parts:
-                raise UsageError("an uploaded table did not come with the query", got=place, allowed=list(parts))
+                raise UsageError(
+                    "an uploaded table did not come with the query", got=place, allowed=list(parts)
+                )
             found[name] = upload_from(name, parts[part], bounds)
             continue
         with tempfile.TemporaryDirectory(prefix="skysift-upload-") as folder:

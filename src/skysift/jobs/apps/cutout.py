@@ -49,7 +49,12 @@ class CutoutApp:
         """
         told = self.options
         cutting = cutting_of(
-            ids=told.id, pos=told.pos, possys=told.possys, bands=told.band, pol=told.pol, velocity=told.velocity
+            ids=told.id,
+            pos=told.pos,
+            possys=told.possys,
+            bands=told.band,
+            pol=told.pol,
+            velocity=told.velocity,
         )
         report: list[dict[str, Any]] = []
         failures: list[SkysiftError] = []
@@ -76,7 +81,10 @@ class CutoutApp:
         if len(failures) == len(report):
             raise failures[0]
         if len(cutting) > 1:
-            _write(errand.out / REPORT, {"made": len(report) - len(failures), "failed": len(failures), "items": report})
+            _write(
+                errand.out / REPORT,
+                {"made": len(report) - len(failures), "failed": len(failures), "items": report},
+            )
 
 
 class ManyCutoutsApp:
@@ -139,7 +147,9 @@ def _listed(errand: Errand, name: str) -> list[Mapping[str, Any]]:
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise FormatError("the list of cutouts is not a list of objects")
     if not 0 < len(listed) <= MOST_ITEMS:
-        raise UsageError("the list of cutouts has an odd length", got=len(listed), allowed=f"1 to {MOST_ITEMS}")
+        raise UsageError(
+            "the list of cutouts has an odd length", got=len(listed), allowed=f"1 to {MOST_ITEMS}"
+        )
     return listed
 
 
@@ -163,7 +173,9 @@ def _item(shelf: Shelf, user: User, values: Mapping[str, Any], number: int) -> I
         system = str(values.get("possys") or "ICRS").upper()
         system_of(system)
         band = interval("band", _pair(values["band"])) if values.get("band") is not None else None
-        velocity = interval("velocity", _pair(values["velocity"])) if values.get("velocity") is not None else None
+        velocity = (
+            interval("velocity", _pair(values["velocity"])) if values.get("velocity") is not None else None
+        )
         pol = values.get("pol")
         states = tuple(pol.split()) if isinstance(pol, str) else tuple(map(str, pol or ())) or None
         return Item(

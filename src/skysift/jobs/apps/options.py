@@ -13,7 +13,9 @@ class QueryOptions(Options):
     query: str = option("", doc="The query, in ADQL 2.1.")
     lang: str = option("ADQL", doc="Its language: ADQL, ADQL-2.0 or ADQL-2.1.")
     maxrec: str = option("", doc="How many rows may go out; empty for what the service usually gives.")
-    form: str = option("", doc="Form of the table: votable, votable/b2, csv, tsv, fits or json; VOTable if empty.")
+    form: str = option(
+        "", doc="Form of the table: votable, votable/b2, csv, tsv, fits or json; VOTable if empty."
+    )
     upload: tuple[str, ...] = option((), doc="Tables that come along: NAME,param:INPUT or NAME,URL.")
 
 

@@ -26,7 +26,9 @@ def shelf_of(errand: Errand) -> Iterator[tuple[Shelf, User]]:
     """
     private = errand.private
     if "database" not in private:
-        raise UsageError("this work needs the shelf of a service", todo="ask for it by the protocols of the service")
+        raise UsageError(
+            "this work needs the shelf of a service", todo="ask for it by the protocols of the service"
+        )
     who = private["user"]
     engine = connect(private["database"])
     try:

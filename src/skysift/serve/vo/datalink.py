@@ -32,7 +32,9 @@ MEDIA_TYPE = "application/x-votable+xml;content=datalink"
 FIELDS = (
     Field("ID", "char", "*", ucd="meta.id;meta.main", description="What was asked for"),
     Field("access_url", "char", "*", ucd="meta.ref.url", description="Where it can be had"),
-    Field("service_def", "char", "*", ucd="meta.ref", description="The descriptor of the service that gives it"),
+    Field(
+        "service_def", "char", "*", ucd="meta.ref", description="The descriptor of the service that gives it"
+    ),
     Field("error_message", "char", "*", ucd="meta.code.error", description="Why there is nothing"),
     Field("semantics", "char", "*", ucd="meta.code", description="What it is to what was asked for"),
     Field("description", "unicodeChar", "*", ucd="meta.note", description="In words"),
@@ -96,7 +98,16 @@ def _rows(asked: Context, entry: Entry, did: str, suffix: str) -> Iterator[Row]:
     yield _file(asked, did, entry, "#this", f"{entry.name}, as a whole")
     if entry.kind in IMAGES:
         for service, text in ((SYNC, "at once"), (ASYNC, "as a job")):
-            yield (did, None, service + suffix, None, "#cutout", f"Parts of it, {text}", "application/fits", None)
+            yield (
+                did,
+                None,
+                service + suffix,
+                None,
+                "#cutout",
+                f"Parts of it, {text}",
+                "application/fits",
+                None,
+            )
         picture = f"{asked.url}/datalink/preview/{entry.id}"
         yield (did, picture, None, None, "#preview", "A small picture", "image/png", None)
         hips = f"{asked.url}/hips/{entry.id}/"

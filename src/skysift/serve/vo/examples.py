@@ -20,16 +20,20 @@ _OBSCORE = (
         "maps",
         "Maps and cubes that cover a place",
         "What the shelf holds at a place on the sky, the smallest first.",
-        "SELECT obs_id, obs_collection, s_fov, em_min, em_max, access_url FROM ivoa.obscore\n"
-        "WHERE CONTAINS(POINT('ICRS', 50.67, -37.21), s_region) = 1 ORDER BY s_fov",
+        (
+            "SELECT obs_id, obs_collection, s_fov, em_min, em_max, access_url FROM ivoa.obscore\n"
+            "WHERE CONTAINS(POINT('ICRS', 50.67, -37.21), s_region) = 1 ORDER BY s_fov"
+        ),
         "ivoa.obscore",
     ),
     (
         "near",
         "Maps near a place",
         "Those whose middles lie within two degrees.",
-        "SELECT obs_id, DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 50.67, -37.21)) AS away FROM ivoa.obscore\n"
-        "WHERE CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 50.67, -37.21, 2)) = 1 ORDER BY away",
+        (
+            "SELECT obs_id, DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 50.67, -37.21)) AS away FROM ivoa.obscore\n"
+            "WHERE CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 50.67, -37.21, 2)) = 1 ORDER BY away"
+        ),
         "ivoa.obscore",
     ),
     (
@@ -68,6 +72,6 @@ def examples_document(tables: Sequence[str]) -> str:
 def _example(name: str, title: str, text: str, query: str, table: str) -> str:
     return (
         f'<div id="{name}" resource="#{name}" typeof="example">\n<h2 property="name">{xml_text(title)}</h2>\n'
-        f"<p>{xml_text(text)} It asks <em property=\"table\">{xml_text(table)}</em>.</p>\n"
+        f'<p>{xml_text(text)} It asks <em property="table">{xml_text(table)}</em>.</p>\n'
         f'<pre property="query">{xml_text(query)}</pre>\n</div>\n'
     )

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 from starlette.datastructures import UploadFile
@@ -401,7 +401,9 @@ def _seconds(manager: Manager, job: Job) -> int:
 
 def _with_seconds(spec: JobSpec, text: str) -> JobSpec:
     if not (text.isascii() and text.isdigit()):
-        raise OptionError("EXECUTIONDURATION is not allowed", got=text, allowed="whole seconds; 0 for no limit")
+        raise OptionError(
+            "EXECUTIONDURATION is not allowed", got=text, allowed="whole seconds; 0 for no limit"
+        )
     seconds = int(text) or None
     return replace(spec, resources=spec.resources.replace(seconds=seconds))
 

@@ -57,7 +57,9 @@ class Param:
         attributes = " ".join(f"{key}={attribute(value)}" for key, value in said.items() if value)
         inner = f"<DESCRIPTION>{xml_text(self.description)}</DESCRIPTION>" if self.description else ""
         bounds = "".join(
-            f"<{name} value={attribute(value)}/>" for name, value in (("MIN", self.low), ("MAX", self.high)) if value
+            f"<{name} value={attribute(value)}/>"
+            for name, value in (("MIN", self.low), ("MAX", self.high))
+            if value
         )
         bounds += "".join(f"<OPTION value={attribute(each)}/>" for each in self.options)
         inner += f"<VALUES>{bounds}</VALUES>" if bounds else ""
@@ -91,7 +93,9 @@ class Descriptor:
     def element(self) -> str:
         """The RESOURCE element."""
         inputs = "".join(each.element() for each in self.inputs)
-        standard = f'<PARAM name="standardID" datatype="char" arraysize="*" value={attribute(self.standard)}/>\n'
+        standard = (
+            f'<PARAM name="standardID" datatype="char" arraysize="*" value={attribute(self.standard)}/>\n'
+        )
         return (
             f'<RESOURCE type="meta" utype="adhoc:service" ID={attribute(self.id)}>\n'
             + (f"<DESCRIPTION>{xml_text(self.description)}</DESCRIPTION>\n" if self.description else "")
@@ -146,5 +150,7 @@ def soda_descriptor(
                   low=repr(band[0]), high=repr(band[1]))
         )  # fmt: skip
     if pol:
-        inputs.append(Param("POL", ucd="meta.code;phys.polarization", description="Polarisations", options=pol))
+        inputs.append(
+            Param("POL", ucd="meta.code;phys.polarization", description="Polarisations", options=pol)
+        )
     return Descriptor(id, standard, url, inputs, "A part of the map").element()

@@ -39,19 +39,25 @@ class Params:
         By the name in capital letters: what was given, in order.
     files
         Files that came with the request, by the name of their part.
+    bare
+        Names that were given without a value.
     """
 
     values: Mapping[str, tuple[str, ...]]
     files: Mapping[str, UploadFile] = field(default_factory=dict)
+    bare: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]], files: Mapping[str, UploadFile] | None = None) -> Params:
         """The parameters that names and values are; empty values count as not given."""
         held: dict[str, list[str]] = {}
+        bare = set()
         for name, value in pairs:
             if value.strip():
                 held.setdefault(name.upper(), []).append(value.strip())
-        return cls({name: tuple(values) for name, values in held.items()}, files or {})
+            else:
+                bare.add(name.upper())
+        return cls({name: tuple(values) for name, values in held.items()}, files or {}, frozenset(bare))
 
     def __contains__(self, name: str) -> bool:
         return name in self.values

@@ -37,7 +37,9 @@ def preview(path: str | os.PathLike[str], hdu: int | None = None) -> bytes:
     if step == 1:
         data = image.read(Box.of(image.shape))
     else:
-        data = np.stack([image.read(Box(y, y + 1, 0, width))[0, ::step] for y in range(step // 2, height, step)])
+        data = np.stack(
+            [image.read(Box(y, y + 1, 0, width))[0, ::step] for y in range(step // 2, height, step)]
+        )
     return _png(np.asarray(data, dtype=np.float32))
 
 

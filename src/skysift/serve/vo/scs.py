@@ -82,7 +82,8 @@ def _rows(asked: Context, params: Params, name: str) -> Response:
     fields = [_as_cone(each, lon, lat, number == 0) for number, each in enumerate(_main_first(reply.columns))]
     named = {each.name: each for each in fields}
     return StreamingResponse(
-        form.write([named[each.name] for each in reply.columns], reply.rows), media_type=_type(form.media_type)
+        form.write([named[each.name] for each in reply.columns], reply.rows),
+        media_type=_type(form.media_type),
     )
 
 
@@ -102,7 +103,11 @@ def table_with_position(asked: Context, name: str) -> HeldTable:
     tables = tables_of(asked)
     if not name:
         for table in tables:
-            if table.position is not None and table.schema not in ("ivoa", "tap_schema") and table.system == "ICRS":
+            if (
+                table.position is not None
+                and table.schema not in ("ivoa", "tap_schema")
+                and table.system == "ICRS"
+            ):
                 return table
         raise UnknownName("no table has positions yet", todo="ingest a catalogue, or name one by TABLE")
     schema, _, short = name.rpartition(".")

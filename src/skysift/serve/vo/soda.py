@@ -30,7 +30,9 @@ def sync(asked: Asked, params: Asking) -> Response:
     wanted = cutting(params)
     if len(wanted) != 1:
         raise UsageError(
-            "MultiValuedParamNotSupported: one part is made at once", got=len(wanted), todo="ask by /soda/async"
+            "MultiValuedParamNotSupported: one part is made at once",
+            got=len(wanted),
+            todo="ask by /soda/async",
         )
     return cut_response(asked, wanted)
 
@@ -83,8 +85,12 @@ def _draft(asked: Context, params: Params) -> Draft:
 
 def _told(job: Job) -> list[tuple[str, str]]:
     options: Mapping[str, Any] = job.spec.options
-    pairs = [(name.upper(), each) for name in ("id", "pos", "band", "pol") for each in options.get(name) or ()]
-    return pairs + [(name.upper(), str(options[name])) for name in ("possys", "velocity") if options.get(name)]
+    pairs = [
+        (name.upper(), each) for name in ("id", "pos", "band", "pol") for each in options.get(name) or ()
+    ]
+    return pairs + [
+        (name.upper(), str(options[name])) for name in ("possys", "velocity") if options.get(name)
+    ]
 
 
 jobs = JobDoor("/soda/async", "cutout", _draft, _told).router()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from skysift.base.errors import OptionError, TimeLimitError, UnknownName
+from skysift.io.answers.forms import Form
 from skysift.io.votable_door import Bounds
 from skysift.jobs.job import Job, JobSpec
 from skysift.jobs.querying import (
@@ -39,7 +40,7 @@ _SCHEMA = {
     "schemas": "schema_name, description, utype",
     "tables": "schema_name, table_name, table_type, description, utype",
     "columns": (
-        'table_name, column_name, datatype, arraysize, xtype, description, unit, ucd, utype, indexed, std'
+        "table_name, column_name, datatype, arraysize, xtype, description, unit, ucd, utype, indexed, std"
     ),
     "keys": "key_id, from_table, target_table, description",
     "key_columns": "key_id, from_column, target_column",
@@ -73,9 +74,15 @@ def sync(asked: Asked, params: Asking) -> Response:
         return votable_error(error, 408)
     return StreamingResponse(
         question.form.write(reply.columns, reply.rows, infos=[("query", question.text)]),
-        media_type=params.one("RESPONSEFORMAT") if question.form.name == "votable" and "xml" in _form(params) else question.form.media_type,
+        media_type=_media_type(params, question.form),
         headers={"Content-Disposition": f'inline; filename="result{question.form.suffix}"'},
     )
+
+
+def _media_type(params: Params, form: Form) -> str:
+    """The type of the answer: the name that was asked for, where it is one of those for VOTable."""
+    asked = _form(params).lower()
+    return asked if asked in ("text/xml", "application/xml") else form.media_type
 
 
 def _form(params: Params) -> str:

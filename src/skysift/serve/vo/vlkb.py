@@ -67,9 +67,7 @@ def search(asked: Asked, params: Asking) -> Response:
     return Response("".join(parts) + "</results>\n", media_type=XML)
 
 
-def _found(
-    asked: Context, params: Params, shape: Shape
-) -> list[tuple[Entry, str, tuple[int, str]]]:
+def _found(asked: Context, params: Params, shape: Shape) -> list[tuple[Entry, str, tuple[int, str]]]:
     """The entries that meet a region, with what they cover and how they overlap."""
     meets = region_condition("s_region", shape, "GALACTIC")
     inside = meets.replace("INTERSECTS(", "CONTAINS(")
@@ -112,14 +110,14 @@ def _galactic(region: str) -> list[tuple[float, float]]:
 def _told(asked: Context, entry: Entry, region: str, overlap: tuple[int, str]) -> str:
     corners = _galactic(region)
     vertices = "".join(
-        f'<P{number}><longitude>{lon:.8g}</longitude><latitude>{lat:.8g}</latitude></P{number}>'
+        f"<P{number}><longitude>{lon:.8g}</longitude><latitude>{lat:.8g}</latitude></P{number}>"
         for number, (lon, lat) in enumerate(corners, 1)
     )
     lats = [lat for _, lat in corners]
     return (
         f"<datacube><PublisherDID>{xml_text(entry.did)}</PublisherDID>\n"
         f"<overlap><description>{overlap[1]}</description><code>{overlap[0]}</code></overlap>\n"
-        f"<Access><URL type=\"links\">{xml_text(f'{asked.url}/datalink/links?' + urlencode({'ID': entry.did}))}</URL>"
+        f'<Access><URL type="links">{xml_text(f"{asked.url}/datalink/links?" + urlencode({"ID": entry.did}))}</URL>'
         f"</Access>\n<bounds><latitude_min>{min(lats):.8g}</latitude_min><latitude_max>{max(lats):.8g}</latitude_max>"
         f"</bounds>\n<vertices>{vertices}</vertices></datacube>\n"
     )
@@ -140,7 +138,7 @@ def cutout(asked: Asked, params: Asking) -> Response:
     if made.empty:
         raise RegionError("the map holds nothing of what was asked for", got=str(shape))
     blanks = ""
-    if "NULLVALS" in params:
+    if "NULLVALS" in params or "NULLVALS" in params.bare:
         share = 100.0 * made.blanks / max(1, math.prod(made.shape))
         blanks = f'<nullvals percent="{share:.4f}">{made.blanks}</nullvals>\n'
     size = " ".join(str(each) for each in reversed(made.shape))
@@ -168,7 +166,9 @@ def merged(asked: Asked, params: Asking) -> Response:
     """Adjacent maps of one survey as one, as FITS."""
     dids = [each for text in params.all("PUBDID") for each in text.split(";") if each.strip()]
     if not 0 < len(dids) <= _MOST_MERGED:
-        raise UsageError("the maps to be merged are not named", got=len(dids), allowed=f"1 to {_MOST_MERGED} of pubdid")
+        raise UsageError(
+            "the maps to be merged are not named", got=len(dids), allowed=f"1 to {_MOST_MERGED} of pubdid"
+        )
     entries = [image_of(asked.shelf, did, asked.user) for did in dids]
     kinds = {(each.survey or each.collection, each.species, each.transition) for each in entries}
     if len(kinds) > 1:
@@ -221,7 +221,9 @@ def _as_fits(params: Params) -> bool:
 
 
 def _inputs(params: Params) -> str:
-    told = "".join(f"<input name={quoteattr(name.lower())}>{xml_text(value)}</input>\n" for name, value in params.flat())
+    told = "".join(
+        f"<input name={quoteattr(name.lower())}>{xml_text(value)}</input>\n" for name, value in params.flat()
+    )
     return f"<inputs>\n{told}</inputs>\n"
 
 

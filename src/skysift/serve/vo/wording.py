@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -74,7 +75,7 @@ def _pieces(shape: Shape, galactic: bool) -> Iterable[str]:
     elif not _whole(shape):
         count = max(1, math.ceil(shape.width / _WIDTH))
         edges = shape.lon0 + shape.width * np.linspace(0.0, 1.0, count + 1)
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in itertools.pairwise(edges):
             yield _piece(float(left), float(right), shape, galactic)
 
 
