@@ -144,8 +144,8 @@ class _MergedPlanes:
                 good = np.isfinite(data)
                 total[part] += np.where(good, data, 0.0)
                 count[part] += good
-            with np.errstate(invalid="ignore"):
-                yield np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+            mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+            yield mean.astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ __all__ = ["router"]
 
 USUAL_ROWS = 200_000
 _ANY = "TABLE"
+_STANDARD = ("ivoa", "tap_schema")
 
 router = APIRouter(prefix="/scs", route_class=VotableRoute, include_in_schema=False)
 
@@ -93,7 +94,7 @@ def _type(media_type: str) -> str:
 
 
 def table_with_position(asked: Context, name: str) -> HeldTable:
-    """The table of a name; the first with a position where none is said.
+    """The table of a name; where none is said, the first with a position, sources before others.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from skysift.base.errors import OptionError, TimeLimitError, UnknownName
+from skysift.base.errors import DataError, OptionError, TimeLimitError, UnknownName
 from skysift.io.answers.forms import Form
 from skysift.io.votable_door import Bounds
 from skysift.jobs.job import Job, JobSpec
@@ -72,6 +72,8 @@ def sync(asked: Asked, params: Asking) -> Response:
         reply = answered(asked.shelf.engine, tables_of(asked), question, uploads, seconds=SECONDS)
     except TimeLimitError as error:
         return votable_error(error, 408)
+    except (UnknownName, DataError) as error:  # of the query, not of the address
+        return votable_error(error, 400)
     return StreamingResponse(
         question.form.write(reply.columns, reply.rows, infos=[("query", question.text)]),
         media_type=_media_type(params, question.form),

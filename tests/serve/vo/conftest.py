@@ -1,0 +1,19 @@
+"""A service with catalogues and maps, one for all tests of a file."""
+
+import pytest
+from tests.serve.vo.knowledge import open_service
+
+
+@pytest.fixture(scope="module")
+def vo(tmp_path_factory):
+    """A client of a service that knows people by tokens: who asks here is nobody."""
+    with open_service(tmp_path_factory.mktemp("vo"), sign_in="tokens") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ada(vo):
+    """The headers of ada, whose catalogues and maps they are."""
+    people = vo.app.state.people
+    people.add("ada", groups=("survey",), admin=False)
+    return {"Authorization": f"Bearer {people.make_token('ada')[1]}"}

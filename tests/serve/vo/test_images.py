@@ -1,0 +1,226 @@
+"""Maps by SIA, their links, cutouts and merged tiles; regions in ICRS and Galactic coordinates."""
+
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.io.votable import parse
+from PIL import Image
+from tests.serve.vo.knowledge import ADA, did_of
+
+from skysift.stamps.cutout import cut
+
+
+@pytest.fixture(scope="module")
+def shelf(vo):
+    return vo.app.state.shelf
+
+
+def found(vo, headers=None, **asked):
+    answer = vo.get("/sia/query", params=asked, headers=headers)
+    assert answer.status_code == 200, answer.text
+    table = parse(io.BytesIO(answer.content), verify="exception").get_first_table()
+    return sorted(table.array["obs_id"].tolist())
+
+
+def test_maps_are_found_by_what_they_cover(vo, ada):
+    assert found(vo) == ["map", "tile0", "tile1"]
+    assert found(vo, ada) == ["cube", "map", "tile0", "tile1"]
+    assert found(vo, POS="CIRCLE 10 20 0.01") == ["map"]
+    assert found(vo, POS=["CIRCLE 10 20 0.01", "CIRCLE 29.92 0 0.01"]) == ["map", "tile0", "tile1"]
+    assert found(vo, POS="RANGE 9.95 10.05 19.95 20.05") == ["map"]
+    assert found(vo, POS="RANGE -Inf +Inf -90 90") == ["map", "tile0", "tile1"]
+    assert found(vo, POS="RANGE 0 360 -1 1") == ["tile0", "tile1"]
+    assert found(vo, POS="POLYGON 9 19 11 19 11 21 9 21") == ["map"]
+    assert found(vo, POS="CIRCLE 100 20 0.01") == []
+    place = SkyCoord(10, 20, unit="deg").galactic
+    assert found(vo, POS=f"CIRCLE {place.l.deg} {place.b.deg} 0.01", POSSYS="GALACTIC") == ["map"]
+
+
+def test_maps_are_found_by_what_they_are(vo, ada):
+    assert found(vo, ada, DPTYPE="cube") == ["cube"]
+    assert found(vo, BAND="0.21 0.22", COLLECTION="maps") == ["map"]
+    assert found(vo, BAND="-Inf 0.1") == []
+    assert found(vo, COLLECTION="tiles") == ["tile0", "tile1"]
+    assert found(vo, TARGET="field' OR '1'='1") == []
+    assert found(vo, FACILITY="ATCA", MAXREC="1", COLLECTION="maps") == ["map"]
+    for wrong in ({"POS": "CIRCLE 1"}, {"BAND": "2 1"}, {"CALIB": "9"}, {"POL": "Z"}, {"FOV": "x"}):
+        assert vo.get("/sia/query", params=wrong).status_code == 400
+
+
+def test_every_map_has_links(vo, shelf):
+    did = did_of(shelf, "map.fits")
+    table = parse(io.BytesIO(vo.get("/sia/query", params={"ID": did}).content)).get_first_table().array
+    answer = vo.get(table["access_url"][0])
+    assert answer.headers["content-type"] == "application/x-votable+xml;content=datalink"
+    document = parse(io.BytesIO(answer.content), verify="exception")
+    rows = document.get_first_table().array
+    assert set(rows["semantics"].tolist()) >= {"#this", "#cutout", "#preview"}
+    services = {each.ID: each for each in document.resources if each.utype == "adhoc:service"}
+    assert set(services) == {"soda-sync", "soda-async"}
+    whole = vo.get(rows["access_url"][rows["semantics"].tolist().index("#this")])
+    assert fits.open(io.BytesIO(whole.content))[0].data.shape == (20, 20)
+    picture = vo.get(rows["access_url"][rows["semantics"].tolist().index("#preview")])
+    assert Image.open(io.BytesIO(picture.content)).size == (20, 20)
+
+
+def test_links_of_what_is_not_there_say_so(vo, shelf, ada):
+    hidden = did_of(shelf, "cube.fits")
+    answer = vo.get("/datalink/links", params={"ID": [hidden, "ivo://nobody/x?y"]})
+    rows = parse(io.BytesIO(answer.content), verify="exception").get_first_table().array
+    assert [each.partition(":")[0] for each in rows["error_message"].tolist()] == ["NotFoundFault"] * 2
+    seen = vo.get("/datalink/links", params={"ID": hidden}, headers=ada)
+    assert "soda-sync" in seen.text
+    short = hidden.rpartition("?")[2]
+    assert vo.get(f"/datalink/data/{short}").status_code == 404
+    assert vo.get(f"/datalink/preview/{short}").status_code == 404
+    assert vo.get("/datalink/links").status_code == 400
+    for name in ("..%2f..%2fskysift.db", "%2e%2e"):
+        assert vo.get(f"/datalink/data/{name}").status_code == 404
+
+
+def test_a_cutout_is_a_part_of_the_map(vo, shelf, ada, tmp_path):
+    did = did_of(shelf, "tile0.fits")
+    answer = vo.get("/soda/sync", params={"ID": did, "CIRCLE": "30 0 0.03"})
+    assert answer.headers["content-type"] == "application/fits"
+    path = shelf.entry(did, ADA).path
+    with fits.open(io.BytesIO(answer.content)) as hdus:
+        np.testing.assert_array_equal(hdus[0].data, cut(path, "CIRCLE 30 0 0.03").data)
+        assert hdus[0].header["BMAJ"] == 0.03
+        assert hdus[0].data.shape < (24, 24)
+    place = SkyCoord(30, 0, unit="deg").galactic
+    same = vo.post(
+        "/soda/sync",
+        data={"id": did, "pos": f"CIRCLE {float(place.l.deg)!r} {float(place.b.deg)!r} 0.03", "possys": "galactic"},
+    )
+    assert len(same.content) == len(answer.content)
+    cube = vo.get("/soda/sync", params={"ID": did_of(shelf, "cube.fits"), "BAND": "0.2138 0.2142"}, headers=ada)
+    with fits.open(io.BytesIO(cube.content)) as hdus:
+        assert 1 <= hdus[0].data.shape[0] < 4
+        assert hdus[0].data.shape[1:] == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ({"CIRCLE": "200 0 0.1"}, 204, ""),
+        ({"CIRCLE": "30 0"}, 400, "UsageFault"),
+        ({"CIRCLE": ["30 0 0.1", "31 0 0.1"]}, 400, "MultiValuedParamNotSupported"),
+        ({"POSSYS": "ECLIPTIC"}, 400, "UsageFault"),
+        ({"ID": "ivo://nobody/x?y"}, 404, "NotFoundFault"),
+        ({"ID": ""}, 400, "no map is named"),
+    ],
+)
+def test_what_cannot_be_cut_is_told(vo, shelf, asked, status, told):
+    answer = vo.get("/soda/sync", params={"ID": did_of(shelf, "tile0.fits"), **asked})
+    assert answer.status_code == status
+    assert told in answer.text
+
+
+def test_private_maps_are_not_cut_for_others(vo, shelf, ada):
+    asked = {"ID": did_of(shelf, "cube.fits")}
+    assert vo.get("/soda/sync", params=asked).status_code == 404
+    assert vo.get("/soda/sync", params=asked, headers=ada).status_code == 200
+
+
+def test_soda_jobs_keep_what_they_were_told(vo, shelf, ada):
+    data = {"ID": did_of(shelf, "tile0.fits"), "CIRCLE": "30 0 0.03", "POSSYS": "ICRS"}
+    place = vo.post("/soda/async", data=data, headers=ada, follow_redirects=False).headers["location"]
+    told = ET.fromstring(vo.get(f"{place}/parameters", headers=ada).content)
+    assert [(each.get("id"), each.text) for each in told] == [
+        ("id", data["ID"]), ("pos", "CIRCLE 30 0 0.03"), ("possys", "ICRS"),
+    ]  # fmt: skip
+    vo.delete(place, headers=ada)
+
+
+def test_the_vlkb_searches_by_galactic_regions(vo):
+    place = SkyCoord(29.92, 0, unit="deg").galactic
+    asked = {"l": place.l.deg, "b": place.b.deg}
+    root = ET.fromstring(vo.get("/vlkb/search", params={**asked, "r": 0.02}).content)
+    assert root.findtext("DatacubeCount") == "2"
+    assert root.findtext("survey/Survey") == "slope"
+    codes = {each.text for each in root.iter("code")}
+    assert codes <= {"2", "4"}
+    assert root.find("survey/datacube/vertices/P4/longitude") is not None
+    around = ET.fromstring(vo.get("/vlkb/search", params={**asked, "dl": 2, "db": 2}).content)
+    assert {each.text for each in around.iter("code")} == {"3"}
+    none = vo.get("/vlkb/search", params={**asked, "r": 0.02, "surveyname": "other"})
+    assert ET.fromstring(none.content).findtext("DatacubeCount") == "0"
+    assert vo.get("/vlkb/search", params={"l": 1}).status_code == 400
+    assert vo.get("/vlkb/search", params={**asked, "r": 3}).status_code == 400
+
+
+def test_the_vlkb_cuts_and_counts_blanks(vo, shelf):
+    place = SkyCoord(30, 0, unit="deg").galactic
+    asked = {"pubdid": did_of(shelf, "tile0.fits"), "l": place.l.deg, "b": place.b.deg, "r": 0.03}
+    root = ET.fromstring(vo.get("/vlkb/cutout", params=asked).content)
+    url = root.findtext("URL")
+    with fits.open(io.BytesIO(vo.get(url).content)) as hdus:
+        size = " ".join(str(each) for each in reversed(hdus[0].data.shape))
+    assert root.findtext("CUT/pixels") == size
+    direct = vo.get("/vlkb/cutout", params={**asked, "RESPONSEFORMAT": "application/fits"})
+    assert direct.headers["content-type"] == "application/fits"
+    counted = ET.fromstring(vo.get("/vlkb/cutout", params={**asked, "nullvals": "1"}).content)
+    assert counted.find("nullvals").text == "0"
+
+
+def test_neighbouring_tiles_become_one(vo, shelf):
+    dids = ";".join(did_of(shelf, name) for name in ("tile0.fits", "tile1.fits"))
+    answer = vo.get("/vlkb/merge", params={"pubdid": dids})
+    assert answer.status_code == 200, answer.text
+    with fits.open(io.BytesIO(answer.content)) as hdus:
+        data = hdus[0].data
+    assert data.shape == (24, 39)
+    np.testing.assert_allclose(data[3], 300.0 + np.arange(39.0))
+    other = ";".join([dids, did_of(shelf, "map.fits")])
+    assert vo.get("/vlkb/merge", params={"pubdid": other}).status_code == 400
+    assert vo.get("/vlkb/merge").status_code == 400
+
+
+def test_many_cutouts_are_a_job_that_waits_for_its_start(vo, shelf, ada):
+    items = [{"id": did_of(shelf, "tile0.fits"), "pos": "CIRCLE 30 0 0.02"}]
+    answer = vo.post("/vlkb/mcutout", json=items, headers=ada, follow_redirects=False)
+    place = answer.headers["location"]
+    assert vo.get(f"{place}/phase", headers=ada).text == "PENDING"
+    kept = list((vo.app.state.manager.folder / place.rpartition("/")[2] / "inputs").iterdir())
+    assert len(kept) == 1
+    vo.delete(place, headers=ada)
+    assert not kept[0].exists()
+
+
+def test_cones_hold_what_lies_within(vo, shelf):
+    answer = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0.5"})
+    table = parse(io.BytesIO(answer.content), verify="ignore").get_first_table()  # UCDs of an old kind
+    assert {each.ucd for each in table.fields} >= {"ID_MAIN", "POS_EQ_RA_MAIN", "POS_EQ_DEC_MAIN"}
+    away = SkyCoord(table.array["ra"], table.array["dec"], unit="deg").separation(SkyCoord(10, 20, unit="deg"))
+    assert 0 < len(away) < 400
+    assert away.deg.max() <= 0.5
+    same = vo.get("/scs", params={"ra": "10", "dec": "20", "sr": "0.5", "TABLE": "radio.src"})
+    assert same.content == answer.content
+    few = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0.5", "VERB": "1"})
+    assert len(parse(io.BytesIO(few.content)).get_first_table().fields) == 3
+    nothing = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0"})
+    assert len(parse(io.BytesIO(nothing.content)).get_first_table().array) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"RA": "x"}, {"DEC": "91"}, {"SR": "-1"}, {"VERB": "7"}, {"RA": ""}, {"table": "radio.mine"}]
+)
+def test_a_cone_tells_what_is_wrong_as_its_standard_wants(vo, wrong):
+    answer = vo.get("/scs", params={"RA": "10", "DEC": "20", "SR": "0.5", "TABLE": "radio.src"} | wrong)
+    if "table" in wrong:
+        answer = vo.get("/scs/radio.mine", params={"RA": "10", "DEC": "20", "SR": "0.5"})
+    assert answer.status_code == 200
+    root = ET.fromstring(answer.content)
+    assert root[0].get("name") == "Error"
+    assert root[0].get("value")
+
+
+@pytest.mark.parametrize("service", ["sia", "soda", "datalink", "scs/radio.src"])
+def test_services_tell_what_they_can_do(vo, service):
+    told = ET.fromstring(vo.get(f"/{service}/capabilities").content)
+    assert len(told.findall("capability")) >= 3
+    assert ET.fromstring(vo.get(f"/{service}/availability").content)[0].text == "true"
