@@ -1,7 +1,7 @@
 """A service with catalogues and maps, one for all tests of a file."""
 
 import pytest
-from tests.serve.vo.knowledge import open_service
+from tests.serve.vo.knowledge import open_service, running_service
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +17,11 @@ def ada(vo):
     people = vo.app.state.people
     people.add("ada", groups=("survey",), admin=False)
     return {"Authorization": f"Bearer {people.make_token('ada')[1]}"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served(request, tmp_path_factory):
+    """The address of a service on each database, and its shelf."""
+    more = {"database": request.getfixturevalue("postgres")} if request.param == "postgresql" else {}
+    with running_service(tmp_path_factory.mktemp("served"), **more) as (url, app):
+        yield url, app.state.shelf
