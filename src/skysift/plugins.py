@@ -108,7 +108,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "app": {
         "query": ("skysift.jobs.apps.query:QueryApp", "skysift.jobs.apps.options:QueryOptions"),
         "cutout": ("skysift.jobs.apps.cutout:CutoutApp", "skysift.jobs.apps.options:CutoutOptions"),
-        "mcutout": ("skysift.jobs.apps.cutout:ManyCutoutsApp", "skysift.jobs.apps.options:ManyCutoutsOptions"),
+        "mcutout": (
+            "skysift.jobs.apps.cutout:ManyCutoutsApp",
+            "skysift.jobs.apps.options:ManyCutoutsOptions",
+        ),
         "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
     },
     "job-executor": {

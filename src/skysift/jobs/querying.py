@@ -15,6 +15,7 @@ from typing import BinaryIO
 from sqlalchemy.engine import Engine
 
 from skysift.archive.adql.compile import compile_query
+from skysift.archive.adql.sql import SqlDialect
 from skysift.archive.fields import Field
 from skysift.archive.query import run_query
 from skysift.archive.tables import ShelfTables
@@ -191,7 +192,7 @@ def answered(
     SkysiftError
         The query cannot be answered.
     """
-    dialect = engine.dialect.name
+    dialect: SqlDialect = "postgresql" if engine.dialect.name == "postgresql" else "sqlite"
     compiled = compile_query(question.text, tables, tables.user, dialect, question.maxrec, uploads)
     found = run_query(engine, compiled, seconds=seconds)
     return Reply(found.columns, Rows(found, more=lambda: found.overflow).begin())

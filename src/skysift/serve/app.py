@@ -24,6 +24,7 @@ from skysift.serve.rest import account, data, finders, health, jobs, uploads, vi
 from skysift.serve.settings import database_of, folder_of, limits_of
 from skysift.serve.uploads import Uploads
 from skysift.serve.views import Views
+from skysift.serve.vo.routes import protocols
 
 __all__ = ["create_app"]
 
@@ -63,6 +64,8 @@ def create_app(settings: ServeOptions) -> FastAPI:
         app.include_router(room.router)
     app.include_router(health.metrics_router)
     app.include_router(page.router)
+    for protocol in protocols:
+        app.include_router(protocol)
 
     tell_errors(app)
     app.add_middleware(Guard, settings=settings, metrics=state.metrics)

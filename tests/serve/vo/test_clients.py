@@ -53,7 +53,10 @@ def test_tables_and_links_are_valid(base, shelf, tmp_path):
     with httpx.Client(base_url=base, timeout=60) as client:
         documents = {
             "table": ("/tap/sync", {"LANG": "ADQL", "QUERY": f"SELECT * FROM {TABLE}"}),
-            "binary": ("/tap/sync", {"LANG": "ADQL", "QUERY": "SELECT * FROM ivoa.obscore", "FORMAT": "votable/b2"}),
+            "binary": (
+                "/tap/sync",
+                {"LANG": "ADQL", "QUERY": "SELECT * FROM ivoa.obscore", "FORMAT": "votable/b2"},
+            ),
             "error": ("/tap/sync", {"LANG": "ADQL", "QUERY": "SELECT"}),
             "maps": ("/sia/query", {}),
             "cone": (f"/scs/{TABLE}", {"RA": "10", "DEC": "20", "SR": "1"}),
@@ -130,7 +133,12 @@ def test_a_table_behind_an_address_comes_along(base, tmp_path):
     address = f"{base}/tap/sync?LANG=ADQL&QUERY=SELECT+id+FROM+{TABLE}+WHERE+id<3".replace("<", "%3C")
     answer = httpx.post(
         f"{base}/tap/sync",
-        data={"LANG": "ADQL", "QUERY": "SELECT COUNT(*) AS n FROM TAP_UPLOAD.far", "UPLOAD": f"far,{address}", "FORMAT": "csv"},
+        data={
+            "LANG": "ADQL",
+            "QUERY": "SELECT COUNT(*) AS n FROM TAP_UPLOAD.far",
+            "UPLOAD": f"far,{address}",
+            "FORMAT": "csv",
+        },
         timeout=60,
     )
     assert answer.text.split() == ["n", "3"]
@@ -180,7 +188,9 @@ def test_many_cutouts_come_in_one_archive_with_a_report(base, shelf):
         {"name": "c", "id": [first, second], "pos": {"shape": "RANGE", "value": "29.8 30 -0.05 0.05"}},
         {"name": "../../d", "id": first, "pos": "CIRCLE 30 0 0.01", "nonsense": 1},
     ]
-    place = httpx.post(f"{base}/vlkb/mcutout", params={"PHASE": "RUN"}, json=items, timeout=60).headers["location"]
+    place = httpx.post(f"{base}/vlkb/mcutout", params={"PHASE": "RUN"}, json=items, timeout=60).headers[
+        "location"
+    ]
     assert finished(place) == "COMPLETED"
     report = httpx.get(f"{place}/results/report.json", timeout=60).json()
     assert [(each["id"], each["ok"]) for each in report["items"]] == [

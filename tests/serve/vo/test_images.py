@@ -94,10 +94,16 @@ def test_a_cutout_is_a_part_of_the_map(vo, shelf, ada, tmp_path):
     place = SkyCoord(30, 0, unit="deg").galactic
     same = vo.post(
         "/soda/sync",
-        data={"id": did, "pos": f"CIRCLE {float(place.l.deg)!r} {float(place.b.deg)!r} 0.03", "possys": "galactic"},
+        data={
+            "id": did,
+            "pos": f"CIRCLE {float(place.l.deg)!r} {float(place.b.deg)!r} 0.03",
+            "possys": "galactic",
+        },
     )
     assert len(same.content) == len(answer.content)
-    cube = vo.get("/soda/sync", params={"ID": did_of(shelf, "cube.fits"), "BAND": "0.2138 0.2142"}, headers=ada)
+    cube = vo.get(
+        "/soda/sync", params={"ID": did_of(shelf, "cube.fits"), "BAND": "0.2138 0.2142"}, headers=ada
+    )
     with fits.open(io.BytesIO(cube.content)) as hdus:
         assert 1 <= hdus[0].data.shape[0] < 4
         assert hdus[0].data.shape[1:] == (20, 20)
@@ -195,7 +201,9 @@ def test_cones_hold_what_lies_within(vo, shelf):
     answer = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0.5"})
     table = parse(io.BytesIO(answer.content), verify="ignore").get_first_table()  # UCDs of an old kind
     assert {each.ucd for each in table.fields} >= {"ID_MAIN", "POS_EQ_RA_MAIN", "POS_EQ_DEC_MAIN"}
-    away = SkyCoord(table.array["ra"], table.array["dec"], unit="deg").separation(SkyCoord(10, 20, unit="deg"))
+    away = SkyCoord(table.array["ra"], table.array["dec"], unit="deg").separation(
+        SkyCoord(10, 20, unit="deg")
+    )
     assert 0 < len(away) < 400
     assert away.deg.max() <= 0.5
     same = vo.get("/scs", params={"ra": "10", "dec": "20", "sr": "0.5", "TABLE": "radio.src"})

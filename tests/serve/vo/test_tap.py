@@ -116,7 +116,11 @@ def test_an_uploaded_table_keeps_its_types(vo):
     sent = upload({"n": np.array([1, 2], dtype=np.int32), "k": np.array([3, 4], dtype=np.int16)})
     answer = vo.post(
         "/tap/sync",
-        data={"LANG": "ADQL", "QUERY": "SELECT n, k, n AS m FROM TAP_UPLOAD.mine", "UPLOAD": "mine,param:part"},
+        data={
+            "LANG": "ADQL",
+            "QUERY": "SELECT n, k, n AS m FROM TAP_UPLOAD.mine",
+            "UPLOAD": "mine,param:part",
+        },
         files={"part": ("t.vot", sent)},
     )
     table = table_of(answer)
@@ -247,16 +251,20 @@ def test_a_job_of_nobody_is_of_those_who_know_its_id(vo, ada):
 def test_an_uploaded_table_waits_with_its_job(vo, ada):
     answer = vo.post(
         "/tap/async",
-        data={"LANG": "ADQL", "QUERY": "SELECT * FROM TAP_UPLOAD.t", "UPLOAD": "t,param:part", "PHASE": "RUN"},
+        data={
+            "LANG": "ADQL",
+            "QUERY": "SELECT * FROM TAP_UPLOAD.t",
+            "UPLOAD": "t,param:part",
+            "PHASE": "RUN",
+        },
         files={"part": ("t.vot", upload({"n": [1]}))},
         headers=ada,
         follow_redirects=False,
     )
-    id = answer.headers["location"].rpartition("/")[2]
+    name = answer.headers["location"].rpartition("/")[2]
     manager = vo.app.state.manager
-    job = next(each for each in manager.list(ADMIN).jobs if each.id == id)
+    job = next(each for each in manager.list(ADMIN).jobs if each.id == name)
     assert job.phase is Phase.QUEUED
     assert [each.role for each in job.spec.inputs] == ["upload"]
-    vo.delete(f"/tap/async/{id}", headers=ada)
-    assert not (manager.folder / id).exists()
-
+    vo.delete(f"/tap/async/{name}", headers=ada)
+    assert not (manager.folder / name).exists()

@@ -69,7 +69,7 @@ def links(asked: Asked, params: Asking) -> Response:
     if form.partition(";")[0] not in {name for each in FORMS[:1] for name in (each.name, *each.names)}:
         raise UsageError("links are told as VOTables only", got=form)
     rows: list[Row] = []
-    descriptors = []
+    descriptors: list[str] = []
     for did in wanted[:_MOST]:
         try:
             entry = entry_of(asked.shelf, did, asked.user)

@@ -31,7 +31,8 @@ _OBSCORE = (
         "Maps near a place",
         "Those whose middles lie within two degrees.",
         (
-            "SELECT obs_id, DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 50.67, -37.21)) AS away FROM ivoa.obscore\n"
+            "SELECT obs_id, DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 50.67, -37.21)) AS away\n"
+            "FROM ivoa.obscore\n"
             "WHERE CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 50.67, -37.21, 2)) = 1 ORDER BY away"
         ),
         "ivoa.obscore",

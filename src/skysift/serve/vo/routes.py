@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from skysift.serve.vo import datalink, scs, sia, soda, tap, vlkb
 
-__all__ = ["routers"]
+__all__ = ["protocols"]
 
-routers: tuple[APIRouter, ...] = (
+protocols: tuple[APIRouter, ...] = (
     tap.router,
     tap.jobs,
     sia.router,
