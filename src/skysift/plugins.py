@@ -113,12 +113,17 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.jobs.apps.options:ManyCutoutsOptions",
         ),
         "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
+        "matcher": ("skysift.jobs.apps.match:MatchApp", "skysift.jobs.options:MatchedOptions"),
+        "measure": ("skysift.jobs.apps.measure:MeasureApp", "skysift.jobs.options:MeasureAppOptions"),
+        "aegean": ("skysift.jobs.apps.aegean:AegeanApp", "skysift.jobs.options:AegeanOptions"),
+        "pybdsf": ("skysift.jobs.apps.pybdsf:PyBDSFApp", "skysift.jobs.options:PyBDSFOptions"),
     },
     "job-executor": {
         "local": (
             "skysift.jobs.executors.local:LocalExecutor",
             "skysift.jobs.options:LocalExecutorOptions",
         ),
+        "dask": ("skysift.jobs.executors.dask:DaskExecutor", "skysift.jobs.options:DaskExecutorOptions"),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),

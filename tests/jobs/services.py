@@ -33,6 +33,9 @@ def managing(folder: Path, **changes) -> Iterator[Manager]:
         manager.stop()
         for row in manager.store.rows():
             manager._monitor.end(row["id"], kill=True)
+        for executor in manager._executors.values():
+            executor.close()
+        manager._monitor.release()
         engine.dispose()
 
 

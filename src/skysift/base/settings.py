@@ -10,6 +10,8 @@ SKYSIFT_SCHEDULER      address of a Dask scheduler whose workers serve    none: 
 SKYSIFT_KEEP           seconds of work that a run keeps at once           10
 SKYSIFT_LOG_LEVEL      debug, info, warning, error                        warning
 SKYSIFT_CLIENT_TOKEN   your token for a service that asks who you are     none
+SKYSIFT_AEGEAN         Python of an environment with AegeanTools          none: no such jobs
+SKYSIFT_PYBDSF         Python of an environment with bdsf                 none: no such jobs
 =====================  =================================================  ==============================
 
 What a service is told has names of its own: ``SKYSIFT_SERVE_`` and the name of the setting in capitals.
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +40,7 @@ __all__ = [
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 USUAL_TILE = 1024
+PROGRAMS = ("aegean", "pybdsf")  # of other environments, that jobs run
 SMALLEST_TILE = 64  # pixels; below it, reading costs more than finding
 
 
@@ -51,6 +54,7 @@ class Settings:
     log_level: str = "warning"
     scheduler: str | None = None
     keep: int = 10
+    programs: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -73,6 +77,11 @@ class Settings:
             log_level=level,
             scheduler=given.get("SKYSIFT_SCHEDULER", "").strip() or None,
             keep=_whole(given, "SKYSIFT_KEEP", 10, at_least=0),
+            programs={
+                name: Path(given[f"SKYSIFT_{name.upper()}"].strip()).expanduser()
+                for name in PROGRAMS
+                if f"SKYSIFT_{name.upper()}" in given
+            },
         )
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from skysift.base.errors import OptionError, UsageError
+from skysift.base.settings import settings
 from skysift.base.store import is_url
-from skysift.jobs.apps.menu import chosen
+from skysift.jobs.apps.menu import chosen, program_of
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.job import JobSpec
 
@@ -37,6 +38,11 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
         An input is missing.
     """
     options = chosen(spec.app, spec.options, spec.inputs)
+    program = program_of(spec.app)
+    if program is not None and program not in settings().programs:
+        raise UsageError(
+            f"{program} is not installed here", todo=f"the setting SKYSIFT_{program.upper()} names its Python"
+        )
     executor(spec.resources.executor)
     if len(spec.name) > LONGEST_NAME:
         raise OptionError(
@@ -49,6 +55,6 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
     if len(spec.inputs) > MOST_INPUTS:
         raise OptionError("a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most")
     for each in spec.inputs:
-        if not is_url(each.path) and not Path(each.path).exists():
+        if not each.path or not (is_url(each.path) or Path(each.path).exists()):
             raise UsageError("an input is not there", got=each.name)
     return replace(spec, options=options)

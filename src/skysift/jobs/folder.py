@@ -3,6 +3,7 @@
 ::
 
     spec.json      what is to be done, for the worker alone
+    inputs/        files that came with the job and belong to it
     worker.json    which process has it
     heartbeat      touched while it lives
     events.jsonl   what it tells, a line each
@@ -105,6 +106,8 @@ class JobFolder:
         self.result = path / "result"
         self.outcome = path / "outcome.json"
         self.lock = path / "worker.lock"
+        self.inputs = path / "inputs"
+        self.stop, self.kill = path / "stop", path / "kill"  # what tells a worker of another machine to end
 
     def __repr__(self) -> str:
         return f"JobFolder({str(self.path)!r})"
@@ -125,7 +128,8 @@ class JobFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
-            self.outcome.unlink(missing_ok=True)
+            for told in (self.outcome, self.stop, self.kill):
+                told.unlink(missing_ok=True)
             self.worker.unlink(missing_ok=True)
             self.heartbeat.unlink(missing_ok=True)
             if self.result.exists() and not self.work.exists():  # an earlier attempt's: go on from there
@@ -207,7 +211,7 @@ class JobFolder:
     def commit(self) -> tuple[dict[str, Any], ...]:
         """The files of ``work`` as results, by one rename after all of them are on the disk; what they are.
 
-        Hidden files are left out. Links are refused: they might point outside.
+        Hidden files are left out, for they are what an app goes on from; and links, for they might point outside.
 
         Raises
         ------
@@ -218,10 +222,7 @@ class JobFolder:
         """
         try:
             self.work.mkdir(exist_ok=True)
-            _clean(self.work)
-            told = tuple(
-                _described(path, self.work) for path in sorted(self.work.rglob("*")) if path.is_file()
-            )
+            told = tuple(_described(path, self.work) for path in _offered(self.work))
             self.work.rename(self.result)
             _flush(self.path)
         except OSError as error:
@@ -258,7 +259,7 @@ class JobFolder:
 
     def remove_results(self) -> None:
         """Remove what the job made and read; its log and its story stay."""
-        for folder in (self.result, self.work):
+        for folder in (self.result, self.work, self.inputs):
             shutil.rmtree(folder, ignore_errors=True)
         self.spec.unlink(missing_ok=True)
 
@@ -285,15 +286,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _clean(work: Path) -> None:
-    """Remove what is hidden, links, and folders that are empty then."""
-    for path in sorted(work.rglob("*"), reverse=True):
-        if path.is_symlink() or (path.is_file() and path.name.startswith(".")):
-            path.unlink()
-        elif path.is_dir() and path.name.startswith("."):
-            shutil.rmtree(path)
-        elif path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+def _offered(work: Path) -> list[Path]:
+    """The files of a folder in order, without hidden ones and links."""
+    found = []
+    for folder, inside, names in os.walk(work):  # does not follow links
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.is_file() and not path.is_symlink()]
+    return sorted(found)
 
 
 def _described(path: Path, work: Path) -> dict[str, Any]:

@@ -6,17 +6,19 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Engine
+from sqlalchemy import Engine, RowMapping
 
 from skysift.archive.policy import Access, User
 from skysift.base.errors import BusyError, OptionError, SkysiftError, UsageError
 from skysift.base.log import get_logger
 from skysift.base.registry import Registry
+from skysift.jobs.accounts import usage
 from skysift.jobs.checks import checked
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.folder import JobFolder
@@ -104,6 +106,8 @@ class Manager:
                 self._monitor.suspend_all()
             except SkysiftError as error:
                 _log.warning("workers were not ended: %s", error)
+        for executor in self._executors.values():
+            executor.close()
         self._monitor.release()
         self._tell()
 
@@ -236,7 +240,7 @@ class Manager:
         self.store.job(id, user, change=True)
         if spec is not None or private is not None:
             row = self.store.row(id)
-            task = full_spec(row) if spec is None else checked(spec, self.executor)
+            task = full_spec(row) if spec is None else checked(_known_paths(spec, row), self.executor)
             self.store.change(id, task, private_part(row) if private is None else private)
         if destruction is not None:
             self.store.set(id, destruction=min(destruction, self.clock() + self.limits.days * DAY))
@@ -466,11 +470,11 @@ class Manager:
 
     def usage(self, user: User) -> Usage:
         """What a user made the service do."""
-        return self.store.usage(user.name)
+        return usage(self.store.engine, self.clock(), user.name)
 
     def service_usage(self) -> Usage:
         """What all made the service do."""
-        return self.store.usage()
+        return usage(self.store.engine, self.clock())
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each phase."""
@@ -480,3 +484,10 @@ class Manager:
 
     def _now(self, id: str) -> Job:
         return self.store.job(id, User("", admin=True))
+
+
+def _known_paths(spec: JobSpec, row: RowMapping) -> JobSpec:
+    """The task with the paths of those inputs that are as they were told of before, without paths."""
+    paths = {each.told()["name"]: each.path for each in full_spec(row).inputs}
+    inputs = (each if each.path else replace(each, path=paths.get(each.name, "")) for each in spec.inputs)
+    return replace(spec, inputs=tuple(inputs))

@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import RowMapping
 
+import skysift
 from skysift.base.errors import BusyError, SkysiftError, StorageError, TransientError
 from skysift.base.log import get_logger
 from skysift.jobs.executors.executor import Executor
@@ -233,6 +234,8 @@ class Monitor:
         now = place.beat()
         if now != beat or row["id"] not in self._beats:
             self._beats[row["id"]] = (now, self.store.clock())
+        elif now is None and executor.elsewhere:
+            return  # it waits for its turn there
         elif self.store.clock() - since > self.limits.silence:
             del self._beats[row["id"]]
             self._gone(row, executor, place, f"no sign of life for {self.limits.silence:.0f} s")
@@ -263,7 +266,8 @@ class Monitor:
                     self._forget(row)
                 return
             self.store.set(row["id"], handle=handle)
-        if not executor.poll(handle, place.path).running:
+        state = executor.poll(handle, place.path)
+        if not (state.running or state.left):
             self._forget(row)
         elif row["phase"] == Phase.COMPLETED.value and patient < self.limits.grace:
             return  # it has told of its end, and is about to
@@ -365,6 +369,7 @@ class Monitor:
                 {
                     "id": row["id"],
                     "attempt": attempt,
+                    "version": skysift.__version__,
                     "app": spec.app,
                     "inputs": [{"path": each.path, **each.told()} for each in spec.inputs],
                     "options": dict(spec.options),

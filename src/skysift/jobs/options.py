@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from skysift.base.options import Options, option
+from skysift.measure.options import MeasureOptions
 
 __all__ = [
+    "AegeanOptions",
     "DaskExecutorOptions",
     "LimitOptions",
     "LocalExecutorOptions",
+    "MatchedOptions",
+    "MeasureAppOptions",
     "ProductsOptions",
+    "ProgramOptions",
+    "PyBDSFOptions",
     "ResourceOptions",
 ]
 
@@ -105,3 +111,61 @@ class ProductsOptions(Options):
     tile: int | None = option(
         None, unit="pixels", at_least=64, doc="Side of a tile; it changes no result. Null for the usual one."
     )
+
+
+class MatchedOptions(Options):
+    """What is matched of catalogues, and what is written."""
+
+    format: Literal["fits", "votable", "parquet", "csv"] = option("fits", doc="Format of the table.")
+    table: Literal["sources", "components", "islands"] = option("sources", doc="The table of a folder.")
+    correct: bool = option(
+        False, doc="Whether measured offsets and flux scales are taken away, and matched again."
+    )
+    report: bool = option(True, doc="Whether the page report.html is drawn.")
+
+
+class MeasureAppOptions(MeasureOptions):
+    """What is measured at known places, and what is written."""
+
+    table: Literal["sources", "components", "islands"] = option(
+        "components", doc="The table of a folder whose places are taken."
+    )
+    formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
+    report: bool = option(True, doc="Whether the page report.html is drawn.")
+
+
+class ProgramOptions(Options):
+    """What every program of another environment is told."""
+
+    program: ClassVar[str]
+    formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
+
+
+class AegeanOptions(ProgramOptions):
+    """Aegean on noise by BANE."""
+
+    program: ClassVar[str] = "aegean"
+    seedclip: float = option(5.0, unit="sigma", above=0.0, doc="A pixel this bright starts an island.")
+    floodclip: float = option(4.0, unit="sigma", above=0.0, doc="Neighbours this bright join it.")
+    max_summits: int | None = option(
+        None, at_least=1, doc="Components of an island that are fitted at most; null for all."
+    )
+    negative: bool = option(False, doc="Whether negative islands are found too.")
+    box: int | None = option(
+        None, unit="pixels", at_least=10, doc="Side of the boxes of BANE; null for its own choice."
+    )
+
+
+class PyBDSFOptions(ProgramOptions):
+    """PyBDSF: islands, Gaussians, sources."""
+
+    program: ClassVar[str] = "pybdsf"
+    thresh_pix: float = option(5.0, unit="sigma", above=0.0, doc="A pixel this bright starts an island.")
+    thresh_isl: float = option(3.0, unit="sigma", above=0.0, doc="Neighbours this bright join it.")
+    rms_box: tuple[int, int] | None = option(
+        None, unit="pixels", doc="Size and step of the boxes of the noise; null for its own choice."
+    )
+    adaptive_rms_box: bool = option(False, doc="Whether the boxes are smaller beside bright sources.")
+    atrous_do: bool = option(False, doc="Whether wavelets are fitted to what is left.")
+    group_by_isl: bool = option(False, doc="Whether an island is one source.")
+    frequency: float | None = option(None, unit="Hz", above=0.0, doc="Of maps whose headers tell none.")

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping
 from skysift.archive.policy import Access, User, Visibility, may_change, may_read, readable
 from skysift.base.errors import AccessError, Kind, UnknownName, UsageError
 from skysift.io.sql import migrate, told
-from skysift.jobs.job import Event, Input, Job, JobPage, JobSpec, Phase, Usage, check_move
+from skysift.jobs.job import Event, Input, Job, JobPage, JobSpec, Phase, check_move
 from skysift.jobs.options import ResourceOptions
 from skysift.jobs.tables import ARTEFACTS, EVENTS, JOBS, LEDGER, TAGS
 
@@ -321,35 +321,6 @@ class Store:
         with told(), self.engine.connect() as connection:
             counted = connection.execute(sa.select(sa.func.count()).select_from(JOBS).where(*conditions))
             return int(counted.scalar_one())
-
-    def usage(self, owner: str | None = None) -> Usage:
-        """What a user, or all, made the service do."""
-        mine = [] if owner is None else [JOBS.c.owner == owner]
-        paid = [] if owner is None else [LEDGER.c.owner == owner]
-        now = self.clock()
-        phases = sa.select(
-            JOBS.c.phase, sa.func.count(), sa.func.coalesce(sa.func.sum(JOBS.c.bytes), 0)
-        ).where(*mine)
-        ended = sa.select(
-            LEDGER.c.phase, sa.func.count(), sa.func.coalesce(sa.func.sum(LEDGER.c.seconds), 0.0)
-        ).where(*paid)
-        running = sa.select(
-            sa.func.coalesce(sa.func.sum(JOBS.c.seconds), 0.0),
-            sa.func.coalesce(sa.func.sum(now - JOBS.c.begun), 0.0),
-        ).where(JOBS.c.phase.not_in(_ENDED), *mine)
-        users = sa.union(sa.select(LEDGER.c.owner).where(*paid), sa.select(JOBS.c.owner).where(*mine))
-        with told(), self.engine.connect() as connection:
-            by_phase = connection.execute(phases.group_by(JOBS.c.phase)).all()
-            by_end = connection.execute(ended.group_by(LEDGER.c.phase)).all()
-            before, current = connection.execute(running).one()
-            owners = connection.execute(sa.select(sa.func.count()).select_from(users.subquery())).scalar_one()
-        return Usage(
-            jobs={phase: int(number) for phase, number, _ in by_phase},
-            ended={phase: int(number) for phase, number, _ in by_end},
-            seconds=float(sum(seconds for *_, seconds in by_end) + before + current),
-            bytes=int(sum(size for *_, size in by_phase)),
-            users=int(owners),
-        )
 
     def kept_bytes(self, owner: str) -> int:
         """Bytes of the results that a user keeps."""

@@ -22,24 +22,29 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from skysift.base.errors import SkysiftError
+import skysift
+from skysift.base.errors import SkysiftError, UsageError
 from skysift.base.log import configure
 from skysift.jobs.apps.app import Errand
 from skysift.jobs.apps.menu import load_app, with_paths
 from skysift.jobs.folder import JobFolder, Outcome, read_json, write_json
 from skysift.jobs.job import Input
-from skysift.jobs.processes import start_time
+from skysift.jobs.processes import signal_group, start_time
 
 __all__ = ["main", "run"]
 
+BOUND = "--bound"
 BEAT = 1.0  # seconds between signs of life
 PAUSE = 0.2  # seconds between two tellings of progress in a stage
 
 ENDED, FAILED, TAKEN, INTERRUPTED = 0, 1, 3, 143
 
 
-def run(place: Path) -> int:
-    """Run the job of a folder; the exit code: 0, it ended well; 1, by an error; 3, it is not ours."""
+def run(place: Path, *, bound: bool = False) -> int:
+    """Run the job of a folder; the exit code: 0, it ended well; 1, by an error; 3, it is not ours.
+
+    Where it is `bound`, it ends when the process that started it has ended.
+    """
     folder = JobFolder(place)
     spec = read_json(folder.spec)
     if spec is None:
@@ -61,7 +66,7 @@ def run(place: Path) -> int:
                 "attempt": spec["attempt"],
             },
         )
-        with _Heart(folder.heartbeat):
+        with _Heart(folder.heartbeat, bound=bound):
             return _attempt(folder, spec)
     finally:
         lock.release()
@@ -74,6 +79,12 @@ def _attempt(folder: JobFolder, spec: dict[str, Any]) -> int:
     error: SkysiftError | None = None
     told, kind, reason = "", "", "all is done"
     try:
+        if spec["version"] != skysift.__version__:
+            raise UsageError(
+                "the worker has another version of skysift than the service",
+                got=skysift.__version__,
+                allowed=spec["version"],
+            )
         _limit(spec["resources"].get("memory"))
         inputs = tuple(Input(**each) for each in spec["inputs"])
         options = with_paths(spec["app"], spec["options"], inputs)
@@ -154,8 +165,9 @@ class _Teller:
 class _Heart:
     """Touches a file as long as the process lives."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, bound: bool) -> None:
         self._path = path
+        self._parent = os.getppid() if bound else None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="heart")
 
@@ -170,19 +182,23 @@ class _Heart:
         while True:
             with suppress(OSError):
                 self._path.touch()
+            if self._parent is not None and os.getppid() != self._parent:
+                self._parent = None
+                signal_group(os.getpgrp(), signal.SIGTERM)
             if self._stopped.wait(BEAT):
                 return
 
 
 def main() -> int:
     """The exit code of the worker of the folder that the command line names."""
-    if len(sys.argv) != 2:
-        print("usage: python -m skysift.jobs.worker FOLDER", file=sys.stderr)
+    arguments = [word for word in sys.argv[1:] if word != BOUND]
+    if len(arguments) != 1:
+        print(f"usage: python -m skysift.jobs.worker FOLDER [{BOUND}]", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     configure("info")
     try:
-        return run(Path(sys.argv[1]))
+        return run(Path(arguments[0]), bound=BOUND in sys.argv)
     except KeyboardInterrupt:
         print("skysift: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED

@@ -9,26 +9,61 @@ from typing import Any, cast
 from skysift.base.errors import OptionError, UnknownName
 from skysift.base.options import Options, file_options
 from skysift.base.registry import Registry
+from skysift.base.settings import settings
 from skysift.jobs.apps.app import App
 from skysift.jobs.job import Input
-from skysift.jobs.options import ProductsOptions
+from skysift.jobs.options import MatchedOptions, ProductsOptions
 
-__all__ = ["app_names", "app_options", "chosen", "finder_of", "load_app", "with_paths"]
+__all__ = [
+    "app_names",
+    "app_options",
+    "chosen",
+    "finder_of",
+    "load_app",
+    "part_of",
+    "program_of",
+    "with_paths",
+]
 
-FIND = "finder"
+FAMILIES: dict[str, type[Options]] = {"finder": ProductsOptions, "matcher": MatchedOptions}
+"""Kinds of plug-ins each of which is an app, and what they are told beside their own options."""
+
 INPUT = "input:"
 
 
 def app_names() -> tuple[str, ...]:
-    """Every app: one for each finder, and those of the index."""
-    finders = (f"{FIND}:{name}" for name in Registry[Any]("finder").names())
-    return (*finders, *(name for name in Registry[Any]("app").names() if name != FIND))
+    """Every app that can run here: one for each finder and matcher, and those of the index."""
+    families = (f"{kind}:{name}" for kind in FAMILIES for name in Registry[Any](kind).names())
+    others = (name for name in Registry[Any]("app").names() if name not in FAMILIES)
+    return (*families, *(name for name in others if _is_here(name)))
+
+
+def part_of(app: str, kind: str) -> str | None:
+    """The plug-in of a kind that an app runs; None where it runs none."""
+    family, _, name = app.partition(":")
+    return name if family == kind and name else None
 
 
 def finder_of(app: str) -> str | None:
     """The finder that an app runs; None where it runs none."""
-    kind, _, name = app.partition(":")
-    return name if kind == FIND and name else None
+    return part_of(app, "finder")
+
+
+def program_of(app: str) -> str | None:
+    """The program of another environment that an app runs, by its name among the settings; None for none.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    """
+    program: str | None = getattr(app_options(app), "program", None)
+    return program
+
+
+def _is_here(app: str) -> bool:
+    program = program_of(app)
+    return program is None or program in settings().programs
 
 
 @cache
@@ -40,18 +75,16 @@ def app_options(app: str) -> type[Options]:
     UnknownName
         There is no such app.
     """
-    finder = finder_of(app)
-    if finder is not None:
-        return _finder_menu(finder)
-    if app == FIND or app not in Registry[Any]("app").names():
+    for kind, written in FAMILIES.items():
+        name = part_of(app, kind)
+        if name is not None:
+            menu = Registry[Any](kind).options(name)
+            told = {"__doc__": menu.__doc__ or name, "__module__": __name__}
+            made = type(f"{menu.__name__.removesuffix('Options')}AppOptions", (menu, written), told)
+            return cast("type[Options]", made)
+    if app in FAMILIES or app not in Registry[Any]("app").names():
         raise UnknownName("no such app", got=app, allowed=app_names())
     return Registry[Any]("app").options(app)
-
-
-def _finder_menu(finder: str) -> type[Options]:
-    menu = Registry[Any]("finder").options(finder)
-    told = {"__doc__": f"Find sources: {menu.__doc__ or finder}", "__module__": __name__}
-    return cast("type[Options]", type(f"{menu.__name__[:-7]}AppOptions", (menu, ProductsOptions), told))
 
 
 def load_app(app: str, options: Options) -> App[Any]:
@@ -64,7 +97,7 @@ def load_app(app: str, options: Options) -> App[Any]:
     UsageError
         The extra that it needs is not installed.
     """
-    name = FIND if finder_of(app) is not None else app
+    name = next((kind for kind in FAMILIES if part_of(app, kind) is not None), app)
     made: App[Any] = Registry[Any]("app").load(name)(options)
     return made
 

@@ -21,10 +21,13 @@ class State:
         Whether it is still there, or still to come.
     told
         What is known of its end, such as ``signal 9``; empty for nothing.
+    left
+        Whether it has ended and children of it are still there.
     """
 
     running: bool
     told: str = ""
+    left: bool = False
 
 
 class Executor(Protocol):
@@ -63,6 +66,10 @@ class Executor(Protocol):
 
     def collect(self, handle: str, folder: Path) -> None:
         """Bring what a worker made into the folder, where it was made elsewhere."""
+        ...
+
+    def close(self) -> None:
+        """Leave what runs the workers; those that are elsewhere go on."""
         ...
 
     def capacity(self) -> int | None:

@@ -96,11 +96,14 @@ class LocalExecutor:
         """Whether the process is there; how it ended, where it was started from here."""
         pid, start = _read(handle)
         end = self._end(pid)
-        if (end is None and alive(pid, start)) or _orphans(pid, start):
-            return State(running=True)
-        if end is None or end >= 0:
-            return State(running=False, told="" if end is None else f"exit code {end}")
-        return State(running=False, told=f"signal {-end} ({signal.Signals(-end).name})")
+        if end is None:
+            if alive(pid, start):
+                return State(running=True)
+            end = self._end(pid, seconds=1.0)  # it ended between the two looks
+        told = "" if end is None else f"exit code {end}"
+        if end is not None and end < 0:
+            told = f"signal {-end} ({signal.Signals(-end).name})"
+        return State(running=False, told=told, left=_orphans(pid, start))
 
     def stop(self, handle: str, folder: Path, *, kill: bool = False) -> None:
         """Signal the whole group of the worker."""
@@ -118,6 +121,9 @@ class LocalExecutor:
 
     def collect(self, handle: str, folder: Path) -> None:
         """Nothing: workers write where the results stay."""
+
+    def close(self) -> None:
+        """Nothing: there is no connection."""
 
     def capacity(self) -> int:
         """The cores that this process may use."""

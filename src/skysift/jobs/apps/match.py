@@ -1,0 +1,63 @@
+"""`MatchApp`: who is who between catalogues, by any matcher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from skysift.base.errors import OptionError
+from skysift.base.options import Options
+from skysift.base.registry import Registry
+from skysift.flow.match_text import match_lines
+from skysift.flow.steps.match import match_files
+from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.menu import part_of
+from skysift.jobs.options import MatchedOptions
+from skysift.match.matcher import Matcher
+
+__all__ = ["MatchApp"]
+
+
+class MatchApp:
+    """One table of who is who: two inputs or more of the role ``catalogue``, the first is the reference.
+
+    Parameters
+    ----------
+    options
+        What is written, and the matcher's own.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def run(self, errand: Errand) -> None:
+        """Match the catalogues.
+
+        Raises
+        ------
+        SkysiftError
+            A catalogue cannot be read.
+        """
+        name = part_of(errand.app, "matcher")
+        if name is None:
+            raise OptionError("no matcher is named", got=errand.app)
+        values = self.options.to_dict()
+        told = MatchedOptions(**{each: values[each] for each in MatchedOptions.model_fields})
+        menu = Registry[Any]("matcher").options(name)
+        matcher: Matcher[Any] = Registry[Any]("matcher").load(name)(
+            menu(**{each: values[each] for each in menu.model_fields})
+        )
+        catalogues = [Path(each.path) for each in errand.needed("catalogue", at_least=2)]
+        suffix = Registry[Any]("format").make(told.format).suffixes[0]
+        made = match_files(
+            catalogues,
+            matcher,
+            errand.out / f"matched{suffix}",
+            table=told.table,
+            correct=told.correct,
+            labels=[Path(each.path) for each in errand.of_role("labels")],
+            report=errand.out / "report.html" if told.report else None,
+            overwrite=True,
+        )
+        for line in (*made.notes, *match_lines(made)):
+            errand.say(line)

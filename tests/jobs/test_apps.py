@@ -1,0 +1,126 @@
+"""What jobs can do besides finding: matching, measuring, and programs of other environments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.jobs.services import ANNA, ended, finding, little_map
+
+from skysift.base.errors import UsageError
+from skysift.base.settings import Settings, settings
+from skysift.io.tables import read_catalogue
+from skysift.jobs.apps.menu import app_names, app_options, load_app
+from skysift.jobs.job import Input, JobSpec, Phase
+from skysift.jobs.options import ResourceOptions
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def python_of(setting: str, venv: str) -> Path:
+    """The Python of an environment with a peer, told by a setting, or made by bench/venvs.sh."""
+    told = os.environ.get(setting)
+    path = Path(told) if told else CHECKOUT / "bench" / ".venvs" / venv / "bin" / "python"
+    if not path.exists():
+        pytest.skip(f"no environment with {venv} ({setting} names its Python; bench/venvs.sh makes it)")
+    return path
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """Names the Python of a program for this process and for workers."""
+
+    def name(setting: str, path: Path) -> None:
+        monkeypatch.setenv(setting, str(path))
+        settings.cache_clear()
+
+    yield name
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("app", app_names())
+def test_every_app_has_a_menu_and_is_born_with_it(app):
+    menu = app_options(app)
+    assert menu.__doc__
+    schema = menu.schema()
+    assert set(schema["properties"]) == set(menu.model_fields)
+    if not app.startswith("finder:") or app == "finder:classic":
+        assert load_app(app, menu()).options == menu()
+
+
+def test_finders_are_told_what_is_written_and_their_own():
+    names = app_options("finder:classic").model_fields
+    assert {"seed", "grow", "formats", "region", "tile"} <= set(names)
+    assert "maps" not in app_options("matcher:nearest").model_fields
+
+
+def test_a_catalogue_is_measured_and_matched(manager, tmp_path):
+    path = little_map(tmp_path / "a.fits")
+    found = ended(manager, manager.submit(finding(path), ANNA).id)
+    folder = manager.results(found.id)[0].path.parent
+    catalogue = Input(
+        str(folder / "components.fits"), role="catalogue", source=f"job:{found.id}/components.fits"
+    )
+    job = manager.submit(JobSpec("measure", (Input(str(path)), catalogue), {"report": False}), ANNA)
+    job = ended(manager, job.id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    assert {"measurements.fits", "manifest.json"} <= {each.name for each in manager.results(job.id)}
+    twice = tuple(Input(str(folder / "sources.fits"), name=name, role="catalogue") for name in ("one", "two"))
+    job = manager.submit(JobSpec("matcher:one-to-one", twice, {"format": "csv", "radius": 3}), ANNA)
+    job = ended(manager, job.id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    results = {each.name: each.path for each in manager.results(job.id)}
+    assert {"matched.csv", "report.html"} <= results.keys()
+    assert len(results["matched.csv"].read_text().splitlines()) >= 3
+
+
+def test_inputs_have_the_roles_that_an_app_wants(manager, tmp_path):
+    job = manager.submit(JobSpec("measure", (Input(str(little_map(tmp_path / "a.fits"))),)), ANNA)
+    job = ended(manager, job.id)
+    assert (job.phase, job.error_kind) == (Phase.ERROR, "usage")
+    assert "inputs of the role 'catalogue': got 0; allowed: 1" in job.reason
+
+
+def test_programs_that_are_not_named_are_not_offered(manager, programs, tmp_path, monkeypatch):
+    monkeypatch.delenv("SKYSIFT_AEGEAN", raising=False)
+    settings.cache_clear()
+    assert "aegean" not in app_names()
+    with pytest.raises(UsageError, match="the setting SKYSIFT_AEGEAN names its Python"):
+        manager.submit(JobSpec("aegean", (Input(str(little_map(tmp_path / "a.fits"))),)), ANNA)
+    programs("SKYSIFT_AEGEAN", tmp_path / "nowhere" / "python")
+    assert "aegean" in app_names()
+    job = ended(manager, manager.submit(JobSpec("aegean", (Input(str(tmp_path / "a.fits")),)), ANNA).id)
+    assert (job.phase, job.error_kind) == (Phase.ERROR, "usage")
+    assert "aegean cannot be run" in job.reason
+
+
+def test_settings_name_programs():
+    told = Settings.from_environment({"SKYSIFT_PYBDSF": "~/venv/bin/python"})
+    assert told.programs == {"pybdsf": Path.home() / "venv/bin/python"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("app", "setting", "venv", "native"),
+    [
+        ("aegean", "SKYSIFT_AEGEAN", "aegean", "aegean/table_comp.fits"),
+        ("pybdsf", "SKYSIFT_PYBDSF", "bdsf", "pybdsf/gaul.fits"),
+    ],
+)
+def test_peers_run_as_jobs_into_our_schema(manager, programs, tmp_path, app, setting, venv, native):
+    programs(setting, python_of(setting, venv))
+    path = tmp_path / "$(touch pwned); a.fits"  # no shell sees it
+    little_map(path)
+    options = {"frequency": 1.4e9} if app == "pybdsf" else {}
+    spec = JobSpec(app, (Input(str(path)),), options, resources=ResourceOptions(seconds=300))
+    job = ended(manager, manager.submit(spec, ANNA).id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    results = {each.name: each.path for each in manager.results(job.id)}
+    assert {"components.fits", "sources.fits", "islands.fits", "regions.reg", native} <= results.keys()
+    catalogue = read_catalogue(results["components.fits"].parent)
+    assert len(catalogue.components) == 2
+    assert sorted(round(float(flux), 3) for flux in catalogue.components["flux_peak"]) == [0.01, 0.01]
+    assert catalogue.provenance.finder == app
+    assert not list(tmp_path.rglob("pwned"))
