@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from skysift.archive.policy import User
 from skysift.base.errors import TransientError, UsageError
@@ -126,7 +126,7 @@ class Jobs(RuleBasedStateMachine):
             job = self.manager.retry(id, ANNA)
         except UsageError:
             assert not before.ended
-            return id
+            return multiple()
         self.known.add(job.id)
         return job.id
 
