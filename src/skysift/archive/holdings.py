@@ -279,7 +279,9 @@ class Holdings:
         pairs: Sequence[tuple[str, str]],
         text: str = "",
     ) -> None:
-        """Declare that columns of one table refer to those of another."""
+        """Declare that columns of one table refer to those of another; a key of this name is replaced."""
+        connection.execute(delete(key_columns).where(key_columns.c.key_id == key))
+        connection.execute(delete(held_keys).where(held_keys.c.key_id == key))
         connection.execute(
             insert(held_keys).values(key_id=key, from_id=source, target_id=target, description=text, utype="")
         )

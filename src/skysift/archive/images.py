@@ -168,11 +168,14 @@ def _beam(hdu: Hdu, plane: Plane, frame: Frame, path: Path) -> float | None:
 
 def _spectrum(header: Header, plane: Plane, hdu: Hdu) -> dict[str, Any]:
     """Wavelengths (vacuum, m) that a map or cube covers, from its spectral axis."""
+    cube: dict[str, Any] = {}
     for axis in range(1, 10):
         kind = header.text(f"CTYPE{axis}").upper()[:4]
         if kind not in _SPECTRAL:
             continue
         count = hdu.axes[axis - 1] if axis <= len(hdu.axes) else 1
+        if count > 1:
+            cube = {"dataproduct_type": "cube", "em_xel": count}
         ends = [axis_value(header, axis, 0), axis_value(header, axis, count - 1)]
         half = (header.number(f"CDELT{axis}") or 0.0) / 2.0
         if any(each is None or not math.isfinite(each) for each in ends):
@@ -187,17 +190,17 @@ def _spectrum(header: Header, plane: Plane, hdu: Hdu) -> dict[str, Any]:
             "em_max": max(known),
             "em_xel": count,
             "em_ucd": "em.wl",
-            **_velocities(known, header),
+            **cube,
         }
         if count > 1:
-            more["dataproduct_type"] = "cube"
+            more |= _velocities(known, header)
             width = (max(known) - min(known)) / count
             more["em_res_power"] = (min(known) + max(known)) / 2.0 / width if width > 0 else None
         return more
     frequency, _ = map_frequency(header, plane)
     if not math.isfinite(frequency) or frequency <= 0:
-        return {}
-    return {"em_min": LIGHT / frequency, "em_max": LIGHT / frequency, "em_ucd": "em.wl"}
+        return cube
+    return cube | {"em_min": LIGHT / frequency, "em_max": LIGHT / frequency, "em_ucd": "em.wl"}
 
 
 def _velocities(known: list[float], header: Header) -> dict[str, Any]:
@@ -206,7 +209,7 @@ def _velocities(known: list[float], header: Header) -> dict[str, Any]:
     if not rest or not math.isfinite(rest) or rest <= 0:
         return {}
     speeds = [LIGHT / 1e3 * (1.0 - LIGHT / value / rest) for value in known]
-    return {"v_min": min(speeds), "v_max": max(speeds)}
+    return {"v_min": min(speeds), "v_max": max(speeds)} if max(map(abs, speeds)) < LIGHT / 1e3 else {}
 
 
 def _wavelength(kind: str, value: float, axis: int, header: Header) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from sqlalchemy import select
 
 from skysift.archive.cells import cells_of
@@ -23,7 +24,7 @@ from skysift.archive.positions import position_of
 from skysift.archive.regions import parse_region, vector_of
 from skysift.archive.rows import entries, held_tables
 from skysift.archive.sources import is_catalogue, open_rows
-from skysift.archive.store import store_rows
+from skysift.archive.store import drop, store_rows
 from skysift.archive.vlkb import with_names_of_vlkb
 from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
 from skysift.base.store import checksum
@@ -137,9 +138,16 @@ def ingest(
     file = Path(file_of(str(path)))
     if not file.is_file():
         raise UsageError("no such file", got=str(path))
-    return (
-        _catalogue(shelf, file, told_of) if is_catalogue(file) else _image(shelf, Path(path), file, told_of)
-    )
+    if is_catalogue(file):
+        return _catalogue(shelf, file, told_of)
+    with file.open("rb") as opened:
+        if opened.read(9) != b"SIMPLE  =":
+            raise FormatError(
+                "the file is neither an image nor a table",
+                got=file.name,
+                allowed="FITS, VOTable, Parquet, CSV",
+            )
+    return _image(shelf, Path(path), file, told_of)
 
 
 def _id(*parts: str) -> str:
@@ -225,7 +233,8 @@ def _image(
         "obs_title": said.title or file.name,
         "obs_publisher_did": new.did,
         "access_format": FITS,
-        "dataproduct_subtype": said.survey or None,
+        "dataproduct_subtype": None if role == "this" else role,
+        "calib_level": 4 if parent else found["calib_level"],
     }
     with told(), shelf.engine.begin() as connection:
         shelf.add_entry(connection, new)
@@ -234,19 +243,30 @@ def _image(
 
 
 def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this", parent: str = "") -> Entry:
+    schema = regular_name(said.schema or said.collection, "schema")
+    if schema in ("tap_schema", "ivoa", "tap_upload"):
+        raise OptionError("the schema is one of the service", got=schema, todo="choose another collection")
     new = _new(shelf, file, "catalogue", said, role=role, parent=parent)
-    if _known(shelf, new):
-        return shelf.entry(new.id, User("", admin=True))
-    new = _kept(shelf, new, said)
+    shelf.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(shelf.folder / f".{new.id}.lock"):  # of two that bring the same, one stores it
+        if not _known(shelf, new):
+            new = _kept(shelf, new, said)
+            try:
+                _store(shelf, new, schema, said)
+            except BaseException:
+                with told(), shelf.engine.begin() as connection:
+                    drop(connection, f"cat_{new.id}")
+                raise
+    (shelf.folder / f".{new.id}.lock").unlink(missing_ok=True)
+    return shelf.entry(new.id, User("", admin=True))
+
+
+def _store(shelf: Holdings, new: Entry, schema: str, said: Ingest) -> None:
+    """Put a catalogue into the database, and declare its table."""
     physical = f"cat_{new.id}"
     with with_names_of_vlkb(open_rows(new.path)) as source:
         count = store_rows(shelf.engine, physical, source)
         found = position_of(source.fields)
-        schema = regular_name(said.schema or said.collection, "schema")
-        if schema in ("tap_schema", "ivoa", "tap_upload"):
-            raise OptionError(
-                "the schema is one of the service", got=schema, todo="choose another collection"
-            )
         fast = {each.column for each in found[:2]} if found is not None else set()
         fields = tuple(
             replace(each, indexed=each.indexed or each.column in fast, principal=each.column in fast)
@@ -254,13 +274,12 @@ def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this",
         )
         with told(), shelf.engine.begin() as connection:
             shelf.add_entry(connection, new)
-            name = _free(connection, schema, regular_name(said.table or file.stem))
             table = HeldTable(
                 schema,
-                name,
+                _free(connection, schema, regular_name(said.table or Path(new.name).stem)),
                 fields,
                 physical,
-                said.description or source.description or file.name,
+                said.description or source.description or new.name,
                 position=(found[0].column, found[1].column) if found is not None else None,
                 system=found[2] if found is not None else "ICRS",
                 vectors=found is not None,
@@ -270,7 +289,6 @@ def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this",
             number = shelf.add_table(connection, table)
             for column, target in said.refers.items():
                 _refer(shelf, connection, table, number, column, target)
-    return new
 
 
 def _refer(shelf: Holdings, connection: Any, table: HeldTable, number: int, column: str, target: str) -> None:
@@ -322,8 +340,6 @@ def _folder(shelf: Holdings, folder: Path, said: Ingest) -> Entry:
         path=folder.resolve(),
         provenance=json.dumps(story),
     )
-    if _known(shelf, product):
-        return shelf.entry(product.id, User("", admin=True))
     with told(), shelf.engine.begin() as connection:
         shelf.add_entry(connection, product)
     base = regular_name(said.table or product.name)
@@ -346,7 +362,7 @@ def _folder(shelf: Holdings, folder: Path, said: Ingest) -> Entry:
         else:
             _file(shelf, file, said, product)
     _link(shelf, numbers, product)
-    return product
+    return shelf.entry(product.id, User("", admin=True))
 
 
 def _is_image(file: Path) -> bool:

@@ -18,6 +18,7 @@ _NAMES = (
     ("ra_icrs", "de_icrs", "ICRS"),
     ("ra2000", "dec2000", "ICRS"),
     ("glon", "glat", "GALACTIC"),
+    ("glong", "glat", "GALACTIC"),
     ("glonft", "glatft", "GALACTIC"),
     ("l", "b", "GALACTIC"),
 )
@@ -29,7 +30,7 @@ def position_of(fields: Sequence[Field]) -> tuple[Field, Field, str] | None:
     Columns in degrees, or without unit, count.
     """
     usable = [each for each in fields if each.datatype in ("float", "double") and not each.arraysize]
-    usable = [each for each in usable if each.unit in ("deg", "degree", "degrees", "")]
+    usable = [each for each in usable if each.unit.lower() in ("deg", "degree", "degrees", "")]
     for main in (";meta.main", ""):
         for lon, lat, system in _UCDS:
             a = [each for each in usable if each.ucd.lower() == lon + main]

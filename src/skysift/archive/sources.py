@@ -212,17 +212,14 @@ def _unit(told: Any) -> str:
         return ""
     from astropy.units import Unit
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            unit = Unit(text, parse_strict="silent")
-            return (
-                str(unit.to_string("vounit")).replace(" ", ".")
-                if type(unit).__name__ != "UnrecognizedUnit"
-                else text
-            )
-        except (ValueError, TypeError):
-            return text
+    for written in (text, text.lower(), text.lower().replace("jy", "Jy")):  # FITS files of old write JY/BEAM
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return str(Unit(written).to_string("vounit")).replace(" ", ".")
+            except (ValueError, TypeError):
+                continue
+    return text
 
 
 def _votable(path: Path) -> RowSource:

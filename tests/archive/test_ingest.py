@@ -1,0 +1,165 @@
+"""Catalogues of every format become tables with their types, units and UCDs; products come as one."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+from tests.archive.shelves import ADA, BOB, asked, write_catalogue, write_map
+
+from skysift.archive.policy import Access
+from skysift.archive.shelf import Shelf
+from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
+from skysift.io.sql import connect, database_url
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A shelf with nothing on it."""
+    engine = connect(database_url(tmp_path))
+    yield Shelf(engine, tmp_path / "shelf")
+    engine.dispose()
+
+
+@pytest.fixture
+def table():
+    """Three rows with a number, a text, a truth and gaps."""
+    table = Table(
+        {
+            "RA": [10.0, 350.0, 0.0],
+            "DEC": [0.0, 5.0, -90.0],
+            "n": MaskedColumn([1, 2, 3], mask=[False, True, False], dtype=np.int32),
+            "name": ["a", "b c", "d"],
+        }
+    )
+    table["RA"].unit = table["DEC"].unit = "deg"
+    return table
+
+
+@pytest.mark.parametrize("form", ["fits", "votable", "csv", "parquet"])
+def test_every_format_becomes_a_table(empty, table, tmp_path, form):
+    path = tmp_path / f"cat.{ {'votable': 'vot'}.get(form, form) }"
+    if form == "parquet":
+        names = {name: pa.array(table[name].tolist()) for name in table.colnames}
+        pq.write_table(pa.table(names), path)
+    else:
+        table.write(path, format={"csv": "ascii.csv"}.get(form, form))
+    empty.ingest(path, ADA, collection="mine")
+    rows, columns = asked(empty, "SELECT ra, dec, n, name FROM mine.cat ORDER BY name", ADA)
+    assert rows == [(10.0, 0.0, 1, "a"), (350.0, 5.0, None, "b c"), (0.0, -90.0, 3, "d")]
+    assert [each.datatype for each in columns][:2] == ["double", "double"]
+    near = "SELECT name FROM mine.cat WHERE CONTAINS(POINT(ra, dec), CIRCLE(77, -89.9, 0.2)) = 1"
+    assert asked(empty, near, ADA)[0] == [("d",)]
+
+
+def test_arrays_and_odd_names_of_fits(empty, tmp_path):
+    columns = [
+        fits.Column("x y", "2D", array=np.array([[1.5, 2.0], [3.0, 4.0]])),
+        fits.Column("X Y", "J", null=-1, array=np.array([7, -1])),
+        fits.Column("size", "E", "JY/BEAM", array=np.array([0.5, np.nan], dtype=np.float32)),
+        fits.Column("bits", "16X", array=np.zeros((2, 16), dtype=bool)),
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(tmp_path / "odd-1.fits")
+    empty.ingest(tmp_path / "odd-1.fits", ADA)
+    rows, fields = asked(empty, 'SELECT "x y", "X Y_", "size" FROM local_schema.odd_1', ADA)
+    assert rows == [("1.5 2.0", 7, 0.5), ("3.0 4.0", None, None)]
+    assert [(each.datatype, each.arraysize, each.unit) for each in fields] == [
+        ("double", "2", ""),
+        ("int", "", ""),
+        ("float", "", "Jy.beam**-1"),
+    ]
+
+
+def test_a_folder_of_products_is_one_entry(empty, tmp_path):
+    folder = tmp_path / "run 1"
+    folder.mkdir()
+    write_catalogue(folder / "sources.fits", 6)
+    for name, columns in (("components", ("component_id", "source_id")), ("islands", ("island_id",))):
+        Table({each: np.arange(4) for each in columns}).write(folder / f"{name}.fits")
+    write_map(folder / "rms.fits")
+    (folder / "report.html").write_text("<p>fine</p>")
+    outputs = [
+        "sources.fits",
+        "components.fits",
+        "islands.fits",
+        "rms.fits",
+        "report.html",
+        "../../etc/passwd",
+        "gone.fits",
+    ]
+    (folder / "manifest.json").write_text(
+        json.dumps({"version": "1", "outputs": [{"name": each} for each in outputs]})
+    )
+    product = empty.ingest(folder, ADA, access=Access("ada", "group", "survey"), collection="runs")
+    assert (product.kind, product.name) == ("product", "run 1")
+    assert json.loads(product.provenance)["version"] == "1"
+    roles = {each.name: (each.kind, each.role) for each in empty.children(product, BOB)}
+    assert roles == {
+        "sources.fits": ("catalogue", "derivation"),
+        "components.fits": ("catalogue", "derivation"),
+        "islands.fits": ("catalogue", "derivation"),
+        "rms.fits": ("image", "noise"),
+        "report.html": ("file", "auxiliary"),
+    }
+    assert asked(empty, "SELECT COUNT(*) FROM runs.run_1_sources", BOB)[0] == [(6,)]
+    keys = asked(
+        empty, "SELECT target_table FROM tap_schema.keys WHERE from_table = 'runs.run_1_components'", BOB
+    )[0]
+    assert sorted(keys) == [("runs.run_1_islands",), ("runs.run_1_sources",)]
+    assert empty.ingest(folder, ADA, access=Access("ada", "group", "survey"), collection="runs") == product
+    empty.remove(product.id, ADA)
+    assert empty.entries(ADA) == []
+
+
+def test_two_tables_of_one_name(empty, tmp_path):
+    for number, user in enumerate((ADA, BOB), start=1):
+        empty.ingest(write_catalogue(tmp_path / "t.fits", number), user, collection="c")
+    assert [each.full_name for each in empty.tables(ADA) if each.schema == "c"] == ["c.t"]
+    assert [each.full_name for each in empty.tables(BOB) if each.schema == "c"] == ["c.t_2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("a.txt", b"hello", "neither an image nor a table"),
+        ("a.fits", b"SIMPLE  =", "truncated|cannot|no image|not FITS"),
+        ("a.vot", b"<VOTABLE><RESOURCE>", "XML|VOTable"),
+        ("a.parquet", b"PAR1nonsense", "Parquet"),
+        ("a.csv", b"a,b\n1,2\n3\n", "CSV"),
+        ("a.vot", b"<!DOCTYPE x><VOTABLE/>", "DTD"),
+    ],
+)
+def test_broken_files_are_told_and_leave_nothing(empty, tmp_path, name, content, error):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FormatError, match=error):
+        empty.ingest(tmp_path / name, ADA)
+    assert empty.entries(ADA) == []
+    with empty.engine.connect() as connection:
+        assert not connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name LIKE 'cat%'").all()
+
+
+def test_two_that_bring_the_same_store_it_once(empty, tmp_path):
+    path = write_catalogue(tmp_path / "t.fits", 500)
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: empty.ingest(path, ADA).id, range(8)))
+    assert len(found) == 1
+    assert asked(empty, "SELECT COUNT(*) FROM local_schema.t", ADA)[0] == [(500,)]
+
+
+def test_bad_wishes_are_told(empty, tmp_path):
+    path = write_catalogue(tmp_path / "t.fits", 3)
+    with pytest.raises(OptionError, match="needs letters"):
+        empty.ingest(path, ADA, collection="  ")
+    with pytest.raises(OptionError, match="one of the service"):
+        empty.ingest(path, ADA, collection="TAP_SCHEMA")
+    with pytest.raises(UsageError, match="no such file"):
+        empty.ingest(tmp_path / "none.fits", ADA)
+    with pytest.raises(UnknownName, match="to refer to"):
+        empty.ingest(path, ADA, refers={"id": "nothing.id"})
+    with pytest.raises(FormatError, match="holds no products"):
+        empty.ingest(tmp_path, ADA)
+    assert empty.entries(ADA) == []
