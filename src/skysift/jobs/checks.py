@@ -43,7 +43,7 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
         raise UsageError(
             f"{program} is not installed here", todo=f"the setting SKYSIFT_{program.upper()} names its Python"
         )
-    executor(spec.resources.executor)
+    executor(spec.resources.executor).capacity()  # refuses what nobody set up
     if len(spec.name) > LONGEST_NAME:
         raise OptionError(
             "the name of a job is too long", got=len(spec.name), allowed=f"{LONGEST_NAME} letters"

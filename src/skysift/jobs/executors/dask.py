@@ -44,17 +44,15 @@ class DaskExecutor:
     Raises
     ------
     OptionError
-        No scheduler is named, or its address is none.
+        The address of the scheduler is none.
     """
 
     elsewhere = True
 
     def __init__(self, options: DaskExecutorOptions | None = None) -> None:
         self.options = options or DaskExecutorOptions()
-        address = self.options.scheduler or settings().scheduler
-        if address is None:
-            raise OptionError("no scheduler is named", todo="the setting SKYSIFT_SCHEDULER gives its address")
-        self.address = cluster(address).address
+        told = self.options.scheduler or settings().scheduler
+        self.address = "" if told is None else cluster(told).address
         self._lock = threading.RLock()
         self._client: Any = None
         self._futures: dict[str, Any] = {}
@@ -144,7 +142,15 @@ class DaskExecutor:
         """Nothing: workers write into the folder, which all machines see."""
 
     def capacity(self) -> None:
-        """The scheduler sees to it who runs when."""
+        """Nothing: the scheduler sees to it who runs when.
+
+        Raises
+        ------
+        OptionError
+            No scheduler is named.
+        """
+        if not self.address:
+            raise OptionError("no scheduler is named", todo="the settings give its address")
 
     def close(self) -> None:
         """Leave the cluster; its tasks go on."""
@@ -156,6 +162,7 @@ class DaskExecutor:
         if self._client is not None and self._client.status == "running":
             return self._client
         self._drop()
+        self.capacity()
         if time.monotonic() < self._again:
             raise _silent(self.address)
         from distributed import Client  # late: only who has such jobs pays for it

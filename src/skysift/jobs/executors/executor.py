@@ -73,5 +73,11 @@ class Executor(Protocol):
         ...
 
     def capacity(self) -> int | None:
-        """How many cores its workers may use together; None where it sees to that itself."""
+        """How many cores its workers may use together; None where it sees to that itself.
+
+        Raises
+        ------
+        OptionError
+            It was not told where it is.
+        """
         ...
