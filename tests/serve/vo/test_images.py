@@ -11,6 +11,7 @@ from astropy.io.votable import parse
 from PIL import Image
 from tests.serve.vo.knowledge import ADA, did_of
 
+from skysift.sky.healpix import cells_at
 from skysift.stamps.cutout import cut
 
 
@@ -232,3 +233,22 @@ def test_services_tell_what_they_can_do(vo, service):
     told = ET.fromstring(vo.get(f"/{service}/capabilities").content)
     assert len(told.findall("capability")) >= 3
     assert ET.fromstring(vo.get(f"/{service}/availability").content)[0].text == "true"
+
+
+def test_every_map_is_a_hips(vo, shelf):
+    name = did_of(shelf, "map.fits").rpartition("?")[2]
+    told = vo.get(f"/hips/{name}/properties").text
+    assert "hips_tile_format     = fits" in told
+    moc = vo.get(f"/hips/{name}/Moc.fits")
+    assert fits.open(io.BytesIO(moc.content))[1].header["ORDERING"] in ("NUNIQ", "RANGE")
+    order = int(next(line for line in told.splitlines() if line.startswith("hips_order ")).split()[-1])
+    cell = int(cells_at(order, [10.0], [20.0])[0])
+    tile = vo.get(f"/hips/{name}/Norder{order}/Dir{cell // 10000 * 10000}/Npix{cell}.fits")
+    assert fits.open(io.BytesIO(tile.content))[0].data.shape == (512, 512)
+    assert vo.get(f"/hips/{name}/Norder{order}/Dir0/Npix99999.fits").status_code == 404
+    assert vo.get(f"/hips/{name}/Norder0/Dir0/Npix8.fits").status_code == 404
+    page = vo.get(f"/hips/{name}/").text
+    assert "<script" not in page
+    hidden = did_of(shelf, "cube.fits").rpartition("?")[2]
+    for part in ("", "/properties", "/Moc.fits", "/Norder0/Dir0/Npix0.fits"):
+        assert vo.get(f"/hips/{hidden}{part}").status_code == 404

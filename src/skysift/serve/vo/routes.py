@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from skysift.serve.vo import datalink, scs, sia, soda, tap, vlkb
+from skysift.serve.vo import datalink, hips, scs, sia, soda, tap, vlkb
 
 __all__ = ["protocols"]
 
@@ -17,6 +17,7 @@ protocols: tuple[APIRouter, ...] = (
     soda.jobs,
     datalink.router,
     datalink.files,
+    hips.router,
     vlkb.router,
     vlkb.jobs,
 )
