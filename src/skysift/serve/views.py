@@ -1,7 +1,7 @@
-"""`Views`: links below which a browser may look at the results of one job for a while.
+"""`Views`: links below which a browser may look at the files of one job, or of one product, for a while.
 
 A link that is clicked carries no header, and a token never stands in an address. So who may see a job asks for a
-link of its own: it opens the results of that job alone, for an hour, and ends with the server.
+link of its own: it opens the files of that job alone, for an hour, and ends with the server.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ class Views:
         self._clock = clock
         self._open: dict[str, tuple[float, str]] = {}
 
-    def make(self, job: str) -> str:
-        """The secret part of a new link to the results of a job."""
+    def make(self, what: str) -> str:
+        """The secret part of a new link to the files of what is named so: ``job:ID`` or ``shelf:ID``."""
         now = self._clock()
         if len(self._open) >= _MOST:
             self._open = {each: told for each, told in self._open.items() if told[0] > now}
         while len(self._open) >= _MOST:
             del self._open[next(iter(self._open))]
         secret = secrets.token_urlsafe(32)
-        self._open[secret] = (now + self.seconds, job)
+        self._open[secret] = (now + self.seconds, what)
         return secret
 
-    def job(self, secret: str) -> str:
-        """The job that a link opens.
+    def opened(self, secret: str) -> str:
+        """What a link opens.
 
         Raises
         ------
         UnknownName
             It opens none, or none any more.
         """
-        until, job = self._open.get(secret, (0.0, ""))
+        until, what = self._open.get(secret, (0.0, ""))
         if until <= self._clock():
             raise UnknownName("the link does not hold any more", todo="open it from the page again")
-        return job
+        return what

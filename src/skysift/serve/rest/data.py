@@ -174,6 +174,16 @@ def content(
     return file_answer(request, found.path, found.name, found.media_type, found.checksum, show=show)
 
 
+@router.post("/shelf/{id}/views", status_code=201, summary="A link to look at its pages")
+def view(id: str, asked: Asked) -> dict[str, Any]:
+    """A link below which a browser shows what belongs to it for an hour, without a header."""
+    found = asked.shelf.entry(id, asked.user)
+    return {
+        "url": f"{asked.url}/views/{asked.views.make(f'shelf:{found.id}')}/",
+        "seconds": asked.views.seconds,
+    }
+
+
 @router.patch("/shelf/{id}", summary="Share it")
 def share(id: str, sharing: Sharing, asked: AskedByUser) -> ShownEntry:
     """Say who may see it, and what belongs to it, from now on."""

@@ -8,7 +8,8 @@ export async function formView(main, name, query) {
   const chosen = name || before?.app || "finder:classic";
   const menu = await api(`/apps/${encodeURIComponent(chosen)}`);
   const picked = new Set([query.get("input"), ...(before ? before.inputs.filter((one) => one.role === "map").map((one) => one.source) : [])].filter(Boolean));
-  const files = [...images.items.map((one) => ({ value: `shelf:${one.id}`, name: one.name, more: `shelf · ${one.collection} · ${one.role || one.type || ""}`, size: one.size })),
+  images.items.sort((a, b) => (b.role === "this") - (a.role === "this"));
+  const files = [...images.items.map((one) => ({ value: `shelf:${one.id}`, name: one.name, more: ["shelf", one.collection, one.role === "this" ? "" : one.role].filter(Boolean).join(" · "), size: one.size })),
     ...uploads.items.map((one) => ({ value: one.input, name: one.name, more: "upload", size: one.size }))];
   for (const value of picked) if (!files.some((one) => one.value === value)) files.unshift({ value, name: value, more: "", size: null });
   const picks = el("div", { class: "picks", role: "group", "aria-label": "Inputs" });
@@ -69,6 +70,9 @@ function groupBox({ group, inputs }, index) {
 
 const text = (value) => (value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value));
 
+// A sentence with what stands in backticks as code.
+const words = (sentence) => sentence.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
+
 // One option: what it is called, where it is written, whether it was changed, and what is sent.
 function field(option, before, files) {
   const id = `option-${option.name}`, form = option.form;
@@ -85,7 +89,7 @@ function field(option, before, files) {
     input = el("input", { id, type: "number", step: number.type === "integer" ? 1 : "any", min: number.minimum ?? number.exclusiveMinimum, max: number.maximum ?? number.exclusiveMaximum, placeholder: shown, value: start });
   } else input = el("input", { id, placeholder: shown, value: start });
   const box = el("div", { class: "field" }, el("label", { for: id }, option.name, option.unit ? el("span", { class: "unit" }, ` (${option.unit})`) : null),
-    input, el("p", {}, option.doc, " ", el("span", { class: "bounds" }, `${option.allowed}.`)));
+    input, el("p", {}, words(option.doc), " ", el("span", { class: "bounds" }, `(${option.allowed})`)));
   return { name: option.name, box, changed: () => input.value.trim() !== "", value: () => input.value.trim(), mark: (bad) => {
     box.classList.toggle("wrong", bad);
     input.setAttribute("aria-invalid", bad);

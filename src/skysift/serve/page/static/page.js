@@ -12,7 +12,7 @@ const phase = (job) => el("span", { class: `phase ${job.phase}` }, job.phase);
 function bar(job) {
   const part = job.progress.fraction;
   const told = job.progress.stage || job.phase.toLowerCase();
-  if (part === null && job.phase !== "EXECUTING") return null;
+  if (ENDED.includes(job.phase) || (part === null && job.phase !== "EXECUTING")) return null;
   return el("progress", { max: 1, ...(part === null ? {} : { value: part }), "aria-label": told });
 }
 
@@ -23,12 +23,27 @@ function whose(access) {
 // -- shelf
 
 async function shelf() {
-  const [images, tables] = await Promise.all([api("/images?size=200"), api("/catalogues?size=200")]);
+  const [images, tables, products] = await Promise.all([api("/images?size=200"), api("/catalogues?size=200"), api("/shelf?kind=product&size=200")]);
+  images.items.sort((a, b) => (b.role === "this") - (a.role === "this"));
   fill(main, el("h1", {}, "On the shelf"),
+    products.items.length ? el("section", { class: "card" }, el("h2", {}, "Searched maps"), productTable(products.items)) : null,
     el("section", { class: "card" }, el("h2", {}, "Images and cubes"), images.items.length ? imageTable(images.items)
       : el("p", { class: "quiet" }, "No image yet. `skysift ingest map.fits` puts one here, or the results of a job.")),
     el("section", { class: "card" }, el("h2", {}, "Catalogues and tables"), tables.items.length ? tableTable(tables.items)
       : el("p", { class: "quiet" }, "No catalogue yet.")));
+}
+
+function productTable(items) {
+  return el("div", { class: "wide" }, el("table", { class: "stack" },
+    el("thead", {}, el("tr", {}, ...["Name", "Collection", "Seen by", "Put there"].map((t) => el("th", {}, t)), el("th", {}, ""))),
+    el("tbody", {}, items.map((one) => el("tr", {},
+      el("td", {}, one.name), el("td", {}, one.collection), el("td", {}, whose(one.access)), el("td", { class: "one", title: when(one.created) }, ago(one.created)),
+      el("td", {}, el("button", { onclick: async () => {
+        const tab = open("about:blank");
+        const link = await api(`/shelf/${one.id}/views`, { method: "POST" });
+        tab.opener = null;
+        tab.location = `${link.url}report.html`;
+      } }, "Open the report")))))));
 }
 
 function imageTable(items) {
@@ -36,7 +51,7 @@ function imageTable(items) {
     el("thead", {}, el("tr", {}, ...["Name", "Collection", "What", "Position (deg)", "Field"].map((t) => el("th", {}, t)),
       el("th", { class: "num" }, "Size"), el("th", {}, ""))),
     el("tbody", {}, items.map((one) => el("tr", {},
-      el("td", {}, el("a", { href: one.links.content }, one.name), " ", el("span", { class: "quiet small" }, one.role || "")),
+      el("td", {}, el("a", { href: one.links.content }, one.name), " ", el("span", { class: "quiet small" }, one.role === "this" ? "" : one.role)),
       el("td", {}, one.collection), el("td", {}, one.type || one.kind),
       el("td", { class: "one" }, one.ra === null ? "" : `${one.ra.toFixed(3)}, ${one.dec.toFixed(3)}`),
       el("td", { class: "one" }, one.field === null ? "" : `${one.field.toPrecision(3)}°`),
