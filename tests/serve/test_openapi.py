@@ -17,7 +17,9 @@ def test_every_route_tells_of_itself(local):
         for method, one in methods.items():
             assert one.get("summary"), (method, path)
             assert one.get("tags"), (method, path)
-    assert {"/api/v1/jobs", "/api/v1/finders/{name}", "/api/v1/uploads", "/api/v1/images"} <= told["paths"].keys()
+    assert {"/api/v1/jobs", "/api/v1/finders/{name}", "/api/v1/uploads", "/api/v1/images"} <= told[
+        "paths"
+    ].keys()
 
 
 def test_nothing_is_changed_by_looking(local):

@@ -17,6 +17,7 @@ from skysift.serve.inputs import NewJob, as_request, spec_of
 from skysift.serve.rest import API
 from skysift.serve.rest.shown import JobPage, ShownEvent, ShownJob, ShownResult, shown_job, shown_result
 from skysift.serve.stream import event_stream
+from skysift.serve.vo.asking import private_of
 from skysift.serve.wire import PageOf, PageSize, Sharing, etag_of, not_changed, own
 
 __all__ = ["router"]
@@ -24,6 +25,7 @@ __all__ = ["router"]
 router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
 
 _LONGEST_WAIT = 60
+_ON_THE_SHELF = ("query", "cutout", "mcutout")  # apps that work on the shelf, in the name of who asks
 _LONGEST_LOG = 1 << 20
 
 Wait = Annotated[
@@ -41,7 +43,9 @@ def submit(wanted: NewJob, asked: AskedByUser) -> Response:
     """
     with as_request():
         spec = spec_of(wanted, asked)
-        job = asked.manager.submit(spec, asked.user, own(asked.user, wanted.access), start=wanted.start)
+        private = private_of(asked) if spec.app in _ON_THE_SHELF else None
+        access = own(asked.user, wanted.access)
+        job = asked.manager.submit(spec, asked.user, access, start=wanted.start, private=private)
     asked.note(job_id=job.id)
     return _answer(job, asked, status=201)
 
