@@ -32,7 +32,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-UPLOADS = re.compile(r"/api/v1/uploads|/tap/(sync|async).*")  # where bodies may be as long as uploads
+UPLOADS = re.compile(r"/api/v1/uploads")  # where bodies may be as long as uploads
+TABLES = re.compile(r"/tap/(sync|async).*")  # where tables come along, of which each has bounds of its own
+_TABLES_SIZE = 512 << 20  # bytes
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -106,6 +108,8 @@ class Guard:
 
     def limit(self, scope: Scope) -> int:
         """The largest body (bytes) that a request may have."""
+        if TABLES.fullmatch(scope["path"]):
+            return min(self.settings.upload_limit, _TABLES_SIZE)
         upload = UPLOADS.fullmatch(scope["path"])
         return self.settings.upload_limit if upload else self.settings.body_limit
 

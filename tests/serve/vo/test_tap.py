@@ -89,6 +89,16 @@ def test_what_is_wrong_is_told_in_a_votable(vo, more, told):
     assert told in answer.text
 
 
+def test_a_query_that_takes_too_long_is_told_so(vo, monkeypatch):
+    monkeypatch.setattr("skysift.serve.vo.tap.SECONDS", 0.05)
+    slow = (
+        f"SELECT COUNT(*) AS n FROM {TABLE} AS a, {TABLE} AS b, {TABLE} AS c WHERE a.flux + b.flux > c.flux"
+    )
+    answer = asked(vo, slow)
+    assert (answer.status_code, status_of(answer)) == (408, "ERROR")
+    assert "as a job" in answer.text
+
+
 def test_tables_of_others_do_not_exist(vo, ada):
     assert asked(vo, "SELECT id FROM radio.mine").status_code == 400
     assert len(table_of(asked(vo, "SELECT id FROM radio.mine", ada)).array) == 30
@@ -137,6 +147,11 @@ def test_a_dangerous_upload_is_refused(vo):
     )
     assert answer.status_code == 400
     assert "has a DTD" in answer.text
+
+
+def test_a_body_that_is_too_large_for_tables_is_refused_unread(vo):
+    answer = vo.post("/tap/sync", content=b"x", headers={"content-length": str(600 << 20)})
+    assert answer.status_code == 413
 
 
 def test_vosi_and_examples(vo):
