@@ -115,6 +115,7 @@ class Rows:
             return connection.exec_driver_sql(compiled.sql, dict(compiled.parameters))
         fill(connection, compiled.uploads)
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        connection.exec_driver_sql("SET LOCAL jit = off")  # it takes seconds for queries that take none
         if self._seconds is not None:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(1000 * self._seconds))}")
         stream = connection.execution_options(stream_results=True, max_row_buffer=_BATCH)

@@ -228,7 +228,7 @@ def _votable(path: Path) -> RowSource:
 
     def blocks() -> Iterator[list[Sequence[Stored]]]:
         for start in range(0, len(upload), BLOCK):
-            yield [column[start : start + BLOCK] for column in upload.columns]
+            yield [column[start : start + BLOCK] for column in upload.columns[: len(upload.held.fields)]]
 
     return RowSource(upload.held.fields, blocks)
 

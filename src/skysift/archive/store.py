@@ -6,21 +6,16 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
-from skysift.archive.cells import cells_of
 from skysift.archive.fields import Field
-from skysift.archive.positions import position_of
-from skysift.archive.regions import GALACTIC
+from skysift.archive.positions import VECTORS, place_columns, position_of
 from skysift.archive.sources import RowSource
 from skysift.archive.storage import Stored, sql_name
 from skysift.io.sql import told
-from skysift.sky.systems import sky_of, vectors
 
-__all__ = ["VECTORS", "drop", "store_rows"]
+__all__ = ["drop", "store_rows"]
 
-VECTORS = ("hpx", "ux", "uy", "uz")
 _COMMIT = 10  # blocks between two commits: others may write in between
 
 
@@ -42,7 +37,7 @@ def store_rows(engine: Engine, name: str, source: RowSource) -> int:
     while part := list(itertools.islice(blocks, _COMMIT)):
         with told(), engine.begin() as connection:
             for block in part:
-                values = [*block, *(_vectors(source.fields, block, found) if found is not None else ())]
+                values = [*block, *(place_columns(source.fields, block, found) if found is not None else ())]
                 _insert(connection, name, width, values)
                 count += len(block[0])
     with told(), engine.begin() as connection:
@@ -64,26 +59,6 @@ def drop(connection: Connection, name: str) -> None:
 def _keys(fields: Sequence[Field]) -> Iterator[Field]:
     """Columns that rows are asked for by: identifiers."""
     yield from (each for each in fields if each.indexed and not each.array)
-
-
-def _vectors(
-    fields: Sequence[Field], block: list[Sequence[Stored]], found: tuple[Field, Field, str]
-) -> list[Sequence[Stored]]:
-    """Cells and unit vectors of the positions of a block; missing where a position is."""
-    index = {each.column: k for k, each in enumerate(fields)}
-    lon, lat = (np.array(block[index[each.column]], dtype=np.float64) for each in found[:2])
-    known = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0)
-    xyz = vectors(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
-    if found[2] == "GALACTIC":
-        xyz = xyz @ np.array(GALACTIC)
-    ra, dec = (lon, lat) if found[2] == "ICRS" else sky_of(xyz)
-    cells = cells_of(np.where(known, ra, 0.0), np.where(known, dec, 0.0))
-    if known.all():
-        return [cells.tolist(), *(xyz[:, k].tolist() for k in range(3))]
-    return [
-        [value if ok else None for value, ok in zip(column.tolist(), known.tolist(), strict=True)]
-        for column in (cells, xyz[:, 0], xyz[:, 1], xyz[:, 2])
-    ]
 
 
 def _insert(connection: Connection, name: str, width: int, values: list[Sequence[Stored]]) -> None:

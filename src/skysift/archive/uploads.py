@@ -11,7 +11,7 @@ from typing import BinaryIO
 from sqlalchemy.engine import Connection
 
 from skysift.archive.fields import Field, HeldTable
-from skysift.archive.positions import position_of
+from skysift.archive.positions import VECTORS, place_columns, position_of
 from skysift.archive.storage import Stored, column_values, sql_name
 from skysift.base.errors import OptionError
 from skysift.io.votable_door import Bounds, UploadedTable, read_upload
@@ -33,7 +33,8 @@ class Upload:
     held
         What it is to the query; its source is a temporary table.
     columns
-        The values, column by column, as the database keeps them.
+        The values, column by column, as the database keeps them; those of `VECTORS` after them, where the table has
+        a position.
     """
 
     held: HeldTable
@@ -100,21 +101,35 @@ def upload_of(name: str, table: UploadedTable) -> Upload:
         for each, values in zip(fields, cells, strict=True)
     )
     found = position_of(fields)
-    position = (found[0].column, found[1].column) if found is not None and found[2] == "ICRS" else None
-    return Upload(HeldTable(SCHEMA, name, fields, f"upload_{name.lower()}", position=position), columns)
+    if found is None:
+        return Upload(HeldTable(SCHEMA, name, fields, f"upload_{name.lower()}"), columns)
+    held = HeldTable(
+        SCHEMA,
+        name,
+        fields,
+        f"upload_{name.lower()}",
+        position=(found[0].column, found[1].column),
+        system=found[2],
+        vectors=True,
+    )
+    return Upload(held, (*columns, *place_columns(fields, list(columns), found)))
 
 
 def fill(connection: Connection, uploads: Sequence[Upload]) -> None:
     """Make the temporary tables of a query, and put their rows in."""
     dialect = connection.dialect.name
     for upload in uploads:
-        columns = ", ".join(f'"{each.column}" {sql_name(each, dialect)}' for each in upload.held.fields)
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {upload.held.source} ({columns})")
+        columns = [f'"{each.column}" {sql_name(each, dialect)}' for each in upload.held.fields]
+        if upload.held.vectors:
+            columns += [f"{name} {'BIGINT' if name == 'hpx' else 'DOUBLE PRECISION'}" for name in VECTORS]
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {upload.held.source} ({', '.join(columns)})")
         mark = "?" if dialect == "sqlite" else "%s"
-        line = f"INSERT INTO {upload.held.source} VALUES ({', '.join([mark] * len(upload.held.fields))})"
+        line = f"INSERT INTO {upload.held.source} VALUES ({', '.join([mark] * len(columns))})"
         rows = upload.rows()
         while batch := list(islice(rows, _BATCH)):
             connection.exec_driver_sql(line, batch)
+        if dialect == "postgresql":
+            connection.exec_driver_sql(f"ANALYZE {upload.held.source}")
 
 
 def clear(connection: Connection, uploads: Sequence[Upload]) -> None:

@@ -122,10 +122,20 @@ class Writer:
             parts += f" OFFSET {int(skipped)}"
         return parts
 
-    def pairs(self, ranges: Sequence[tuple[int, int]]) -> tuple[str, str, str]:
-        """A list of pairs as a table, and the names of its two columns."""
-        rows = ", ".join(f"({int(a)}, {int(b)})" for a, b in ranges)
-        return f"(VALUES {rows})", "column1", "column2"
+    def within(self, source: str, ranges: Sequence[tuple[int, int]]) -> str:
+        """The rows of a table whose cell is in one of these ranges, by the index.
+
+        SQLite goes through a list of the ranges (a condition of many terms would be too deep for it); PostgreSQL joins
+        the places that its index has for each term.
+        """
+        if self.lite:
+            rows = ", ".join(f"({int(a)}, {int(b)})" for a, b in ranges)
+            return (
+                f"(SELECT a.* FROM (VALUES {rows}) AS r CROSS JOIN {source} AS a"
+                " WHERE a.hpx BETWEEN r.column1 AND r.column2)"
+            )
+        terms = balanced([f"a.hpx BETWEEN {int(a)} AND {int(b)}" for a, b in ranges], "OR")
+        return f"(SELECT a.* FROM {source} AS a WHERE {terms})"
 
     def selected(self, statement: sqlalchemy.Select[Any]) -> str:
         """A statement of ours, as a part of this one."""

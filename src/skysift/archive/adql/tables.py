@@ -98,11 +98,7 @@ def rendered(relation: Relation, scope: Scope) -> str:
         return f"{source} AS {relation.sql_name}"
     if not relation.ranges:
         return f"(SELECT * FROM {source} AS a WHERE 1 = 0) AS {relation.sql_name}"
-    table, low, high = scope.writer.pairs(relation.ranges)
-    return (
-        f"(SELECT a.* FROM {table} AS r CROSS JOIN {source} AS a WHERE a.hpx BETWEEN r.{low} AND r.{high})"
-        f" AS {relation.sql_name}"
-    )
+    return f"{scope.writer.within(source, relation.ranges)} AS {relation.sql_name}"
 
 
 def _refuse(node: exp.Expr, known: set[str]) -> None:
