@@ -213,7 +213,7 @@ TestJobs.settings = settings(
 @pytest.mark.full
 class TestJobsLonger(Jobs.TestCase):
     settings = settings(
-        max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
 
 

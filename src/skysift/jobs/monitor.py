@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -285,27 +286,29 @@ class Monitor:
         with self._busy:
             for row in self.store.rows(JOBS.c.phase.in_(_WORKING)):
                 self._one(row, self._look)
-            ended: list[tuple[RowMapping, Executor]] = []
+            ended: list[RowMapping] = []
             for row in self.store.rows(JOBS.c.phase.in_(_WORKING)):
-                executor = self._executor(row["executor"])
-                if not executor.elsewhere and self._move(
+                if not self._executor(row["executor"]).elsewhere and self._move(
                     row, Phase.SUSPENDED, "the service was stopped; it goes on when it starts again"
                 ):
                     self.end(row["id"])
-                    ended.append((row, executor))
+                    ended.append(row)
             deadline = time.monotonic() + self.limits.grace
-            for row, executor in ended:
-                place = self._place(row)
-                handle = row["handle"]
-                if handle == STARTING:
-                    handle = executor.find(place.path)
-                while handle and executor.poll(handle, place.path).running:
-                    if time.monotonic() > deadline:
-                        executor.stop(handle, place.path, kill=True)
-                        break
-                    time.sleep(0.05)
-                if handle:
-                    self._forget(row)
+            for row in ended:
+                self._one(row, partial(self._await_end, deadline=deadline))
+
+    def _await_end(self, row: RowMapping, deadline: float) -> None:
+        """Wait until a worker has ended; not longer than up to a time, after which it is killed."""
+        executor, place = self._executor(row["executor"]), self._place(row)
+        handle = executor.find(place.path) if row["handle"] == STARTING else row["handle"]
+        if not handle:
+            return
+        while executor.poll(handle, place.path).running:
+            if time.monotonic() > deadline:
+                executor.stop(handle, place.path, kill=True)
+                break
+            time.sleep(0.05)
+        self._forget(row)
 
     # -- jobs that wait for a worker
 
