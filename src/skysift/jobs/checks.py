@@ -57,4 +57,8 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
     for each in spec.inputs:
         if not each.path or not (is_url(each.path) or Path(each.path).exists()):
             raise UsageError("an input is not there", got=each.name)
-    return replace(spec, options=options)
+    inputs = (
+        each if is_url(each.path) else replace(each, path=str(Path(each.path).absolute()))
+        for each in spec.inputs
+    )  # the worker stands elsewhere
+    return replace(spec, options=options, inputs=tuple(inputs))
