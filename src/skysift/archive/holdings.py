@@ -6,6 +6,7 @@ of the database, maps and cubes rows of ObsCore; files stay where they are unles
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from skysift.archive.fields import HeldTable, delimited
@@ -34,7 +35,7 @@ from skysift.archive.tables import ShelfTables
 from skysift.base.errors import AccessError, OptionError, UnknownName
 from skysift.io.sql import migrate, told
 
-__all__ = ["AUTHORITY", "Entry", "Holdings", "entry_of", "now"]
+__all__ = ["AUTHORITY", "Entry", "Holdings", "entry_of", "inputs_of", "now"]
 
 AUTHORITY = "skysift.local"
 
@@ -189,6 +190,25 @@ class Holdings:
         """What belongs to an entry and may be seen by a user."""
         return self.entries(user, parent=entry.id, count=10_000)
 
+    def of_content(self, checksum: str, user: User) -> list[Entry]:
+        """What has this content and may be seen by a user: the same map may be there more than once."""
+        return self._where(entries.c.checksum == checksum, user)
+
+    def made_from(self, entry: Entry, user: User) -> list[Entry]:
+        """The folders of products whose story names the content of an entry as input, the newest first."""
+        named = entries.c.provenance.contains(f'"{entry.checksum}"', autoescape=True)
+        return [
+            each
+            for each in self._where((entries.c.kind == "product") & named, user)
+            if entry.checksum in inputs_of(each)
+        ]
+
+    def _where(self, condition: ColumnElement[bool], user: User, count: int = 100) -> list[Entry]:
+        statement = select(entries).where(condition & readable(user, entries))
+        statement = statement.order_by(entries.c.created.desc(), entries.c.id).limit(count)
+        with told(), self.engine.connect() as connection:
+            return [entry_of(row) for row in connection.execute(statement)]
+
     def observation(self, entry: Entry) -> dict[str, Any] | None:
         """The row of ObsCore of an entry; None for what has none."""
         with told(), self.engine.connect() as connection:
@@ -298,6 +318,15 @@ class Holdings:
 def now() -> str:
     """The time, ISO 8601 in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def inputs_of(entry: Entry) -> list[str]:
+    """The checksums of what an entry was made from, as its story tells."""
+    try:
+        inputs = json.loads(entry.provenance)["inputs"] if entry.provenance else []
+        return [str(each["checksum"]) for each in inputs]
+    except (ValueError, KeyError, TypeError):
+        return []  # a story of another kind
 
 
 def entry_of(row: Any) -> Entry:

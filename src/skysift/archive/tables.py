@@ -47,6 +47,12 @@ class ShelfTables:
         with told(), self._engine.connect() as connection:
             return [row.full_name for row in connection.execute(self._selection())]
 
+    def of_entry(self, entry: str) -> list[str]:
+        """The full names of the tables that an entry of the shelf became."""
+        with told(), self._engine.connect() as connection:
+            chosen = self._selection().where(held_tables.c.entry == entry)
+            return [row.full_name for row in connection.execute(chosen)]
+
     def schemas(self) -> dict[str, str]:
         """The schemas that hold these tables, with what they hold."""
         with told(), self._engine.connect() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import threading
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from fastapi.testclient import TestClient
-from tests.archive.shelves import ADA, stock, write_map
+from tests.archive.shelves import ADA, stock, write_catalogue, write_map
 
 from skysift.archive.policy import Access
+from skysift.base.store import checksum
 from skysift.serve.app import create_app
 from skysift.serve.server import make_server
 from skysift.serve.settings import serve_settings
@@ -36,6 +38,22 @@ def fill(shelf, folder: Path) -> None:
             column = np.arange(24.0) + 15.0 * number
             hdus[0].data[:] = column[None, :] + 100.0 * np.arange(24.0)[:, None]
         shelf.ingest(path, ADA, access=PUBLIC, collection="tiles", survey="slope")
+    shelf.ingest(found(folder / "found", folder / "map.fits"), ADA, access=PUBLIC, collection="runs")
+
+
+def found(folder: Path, path: Path) -> Path:
+    """A folder as `skysift find` leaves it: a table, a map of the noise, and where they come from."""
+    folder.mkdir()
+    write_catalogue(folder / "sources.fits", 5)
+    write_map(folder / "rms.fits", 9.0, 18.0)  # elsewhere, so that it is not found with the map
+    story = {
+        "version": "1",
+        "finder": "classic",
+        "inputs": [{"name": path.name, "checksum": checksum(str(path))[0]}],
+        "outputs": [{"name": name} for name in ("sources.fits", "rms.fits")],
+    }
+    (folder / "manifest.json").write_text(json.dumps(story))
+    return folder
 
 
 @contextmanager

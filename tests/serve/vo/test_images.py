@@ -28,12 +28,12 @@ def found(vo, headers=None, **asked):
 
 
 def test_maps_are_found_by_what_they_cover(vo, ada):
-    assert found(vo) == ["map", "tile0", "tile1"]
-    assert found(vo, ada) == ["cube", "map", "tile0", "tile1"]
+    assert found(vo) == ["map", "rms", "tile0", "tile1"]
+    assert found(vo, ada) == ["cube", "map", "rms", "tile0", "tile1"]
     assert found(vo, POS="CIRCLE 10 20 0.01") == ["map"]
     assert found(vo, POS=["CIRCLE 10 20 0.01", "CIRCLE 29.92 0 0.01"]) == ["map", "tile0", "tile1"]
     assert found(vo, POS="RANGE 9.95 10.05 19.95 20.05") == ["map"]
-    assert found(vo, POS="RANGE -Inf +Inf -90 90") == ["map", "tile0", "tile1"]
+    assert found(vo, POS="RANGE -Inf +Inf -90 90") == ["map", "rms", "tile0", "tile1"]
     assert found(vo, POS="RANGE 0 360 -1 1") == ["tile0", "tile1"]
     assert found(vo, POS="POLYGON 9 19 11 19 11 21 9 21") == ["map"]
     assert found(vo, POS="CIRCLE 100 20 0.01") == []
@@ -66,6 +66,26 @@ def test_every_map_has_links(vo, shelf):
     assert fits.open(io.BytesIO(whole.content))[0].data.shape == (20, 20)
     picture = vo.get(rows["access_url"][rows["semantics"].tolist().index("#preview")])
     assert Image.open(io.BytesIO(picture.content)).size == (20, 20)
+
+
+def test_links_lead_to_what_was_made_of_a_map_and_back(vo, shelf):
+    def linked(name):
+        answer = vo.get("/datalink/links", params={"ID": did_of(shelf, name)})
+        rows = parse(io.BytesIO(answer.content), verify="exception").get_first_table().array
+        return [(each["semantics"], each["access_url"]) for each in rows]
+
+    forth = linked("map.fits")
+    noise = [url for kind, url in forth if kind == "#noise"]
+    assert len(noise) == 1
+    assert noise[0].endswith("/rms.fits")
+    tables = [url for kind, url in forth if kind == "#derivation"]
+    assert len(tables) == 2
+    for each in tables:
+        assert vo.get(each).status_code == 200
+    back = [url for kind, url in linked("rms.fits") if kind == "#progenitor"]
+    assert [each.rpartition("/")[2] for each in back] == ["map.fits"]
+    folder = linked("found")
+    assert {kind for kind, _ in folder} == {"#noise", "#derivation", "#progenitor"}
 
 
 def test_links_of_what_is_not_there_say_so(vo, shelf, ada):

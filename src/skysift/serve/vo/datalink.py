@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 
-from skysift.archive.fields import delimited
+from skysift.archive.holdings import inputs_of
 from skysift.archive.shelf import Entry
 from skysift.base.errors import SkysiftError, StorageError, UsageError
 from skysift.base.store import is_url
@@ -51,6 +51,7 @@ SEMANTICS = {
     "documentation": "#documentation",
 }
 _MOST = 100
+_MOST_PRODUCTS = 10
 IMAGES = ("image", "cube")
 SYNC, ASYNC = "soda-sync", "soda-async"
 
@@ -95,7 +96,8 @@ def links(asked: Asked, params: Asking) -> Response:
 
 def _rows(asked: Context, entry: Entry, did: str, suffix: str) -> Iterator[Row]:
     """The links of one entry."""
-    yield _file(asked, did, entry, "#this", f"{entry.name}, as a whole")
+    if not entry.path.is_dir():
+        yield _file(asked, did, entry, "#this", f"{entry.name}, as a whole")
     if entry.kind in IMAGES:
         for service, text in ((SYNC, "at once"), (ASYNC, "as a job")):
             yield (
@@ -114,12 +116,25 @@ def _rows(asked: Context, entry: Entry, did: str, suffix: str) -> Iterator[Row]:
         yield (did, hips, None, None, "#auxiliary", "The map as HiPS", "text/html", None)
     for child in asked.shelf.children(entry, asked.user):
         yield from _child(asked, did, child)
-    if entry.parent:
+    for product in asked.shelf.made_from(entry, asked.user)[:_MOST_PRODUCTS]:
+        for child in asked.shelf.children(product, asked.user):
+            yield from _child(asked, did, child)
+    for source in _sources(asked, entry):
+        yield _file(asked, did, source, "#progenitor", f"{source.name}, which it was made from")
+
+
+def _sources(asked: Context, entry: Entry) -> Iterator[Entry]:
+    """What an entry was made from, as far as it is on the shelf: what its story, or that of its folder, names."""
+    told = entry
+    if entry.parent and not entry.provenance:
         try:
-            parent = asked.shelf.entry(entry.parent, asked.user)
+            told = asked.shelf.entry(entry.parent, asked.user)
         except SkysiftError:
             return  # it is not theirs to see
-        yield _file(asked, did, parent, "#progenitor", f"{parent.name}, which it was made from")
+        if not told.path.is_dir():
+            yield told
+    for checksum in inputs_of(told):
+        yield from asked.shelf.of_content(checksum, asked.user)[:1]
 
 
 def _child(asked: Context, did: str, child: Entry) -> Iterator[Row]:
@@ -127,19 +142,10 @@ def _child(asked: Context, did: str, child: Entry) -> Iterator[Row]:
     text = f"{child.name}: {child.role} of it"
     if child.path.is_file():
         yield _file(asked, did, child, semantics, text)
-    for table in tables_of(asked):
-        if table.entry == child.id:
-            query = urlencode({"LANG": "ADQL", "QUERY": f"SELECT * FROM {table.full_name}"})
-            yield (
-                did,
-                f"{asked.url}/tap/sync?{query}",
-                None,
-                None,
-                "#derivation",
-                f"The table {delimited(table.name)}",
-                "application/x-votable+xml",
-                None,
-            )
+    for table in tables_of(asked).of_entry(child.id):
+        query = urlencode({"LANG": "ADQL", "QUERY": f"SELECT * FROM {table}"})
+        url, kind = f"{asked.url}/tap/sync?{query}", "application/x-votable+xml"
+        yield (did, url, None, None, "#derivation", f"The table {table}", kind, None)
 
 
 def _file(asked: Context, did: str, entry: Entry, semantics: str, text: str) -> Row:
