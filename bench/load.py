@@ -160,6 +160,7 @@ def report(address, told):
     )
     print(f"| jobs submitted | {len(ids)} |")
     print(f"| submit: median, p99 (ms) | {part(submits, 0.5):.0f}, {part(submits, 0.99):.0f} |")
+    print(f"| load of the machine, 1 min | {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores |")
     print(f"| errors | {len(wrong)} |")
     print(f"| lost jobs | {len(lost)} |")
     print(f"| phases at the end | {', '.join(f'{name} {count}' for name, count in phases.items())} |")

@@ -42,8 +42,7 @@ def test_no_request_makes_it_fail(service):
     until = time.monotonic() + 100
     seen = set()
     for operation in chain(each.ok() for each in schema.get_all_operations()):
-        if operation.path.startswith(("/api/v1", "/metrics")):
-            try_one(operation, local, known, until, seen)
+        try_one(operation, local, known, until, seen)
     assert {200, 201, 400, 404, 422} <= seen
 
 

@@ -92,6 +92,22 @@ def test_the_log_is_json_with_the_id_of_the_request(local):
     assert (line["request_id"], line["status"], line["path"]) == ("r1", 404, "/api/v1/finders/classik")
 
 
+def test_the_log_tells_of_jobs_and_hides_links(local):
+    job = local.post("/api/v1/jobs", json={"finder": "classic", "start": False}).json()
+    stream = io.StringIO()
+    log.configure("info", stream, form="json")
+    try:
+        local.get(job["links"]["self"], params={"token": "hushhush"})
+        link = local.post(f"/api/v1/jobs/{job['id']}/views").json()["url"]
+        local.get(link)
+    finally:
+        log.configure("warning")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert lines[0]["job_id"] == job["id"]
+    assert "hushhush" not in stream.getvalue()
+    assert link.split("/")[-2] not in stream.getvalue()
+
+
 def test_settings_come_from_flags_then_the_environment():
     told = serve_settings(
         {"port": 1, "host": None}, environment={"SKYSIFT_SERVE_PORT": "2", "SKYSIFT_SERVE_CORES": "3"}

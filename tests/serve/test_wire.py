@@ -50,3 +50,23 @@ def test_a_request_without_end_of_headers_is_ended(running):
     with open_to(running()) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: " + b"a" * 200_000)
         assert client.recv(1000).startswith(b"HTTP/1.1 400")
+
+
+def test_a_client_that_does_not_read_is_left(running, tmp_path):
+    address = running(answer_patience=0.5)
+    size = 64 << 20
+    sent = httpx.post(f"{address}/api/v1/uploads?name=a.fits", content=bytes(size), timeout=60).json()
+    with open_to(address) as client:
+        path = f"/api/v1/uploads/{sent['id']}/content"
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(100):
+            time.sleep(0.1)
+            if "skysift_requests_open 1.0" in httpx.get(f"{address}/metrics").text:  # this question alone
+                break
+        else:
+            raise AssertionError("the answer is still waited for")
+        got = 0
+        while piece := client.recv(1 << 20):
+            got += len(piece)
+    assert got < size

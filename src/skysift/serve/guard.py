@@ -22,6 +22,7 @@ from skysift.base.log import bound, get_logger
 from skysift.serve.errors import ours, problem_answer
 from skysift.serve.metrics import Metrics
 from skysift.serve.options import ServeOptions
+from skysift.serve.rest import API
 from skysift.serve.settings import names_of
 
 __all__ = ["PAGE_POLICY", "UPLOADS", "Guard"]
@@ -226,9 +227,14 @@ class _Answering:
         metrics.seconds.labels(route).observe(seconds)
         metrics.received.inc(self.n_received)
         metrics.sent.inc(self.n_sent)
+        path = scope["path"]
+        if path.startswith("/views/"):
+            path = route  # the link itself opens what is behind it
+        elif path.startswith(f"{API}/jobs/"):
+            scope.setdefault("skysift.facts", {})["job_id"] = path.split("/")[4]
         facts = {
             "method": scope["method"],
-            "path": scope["path"],
+            "path": path,
             "status": self.status,
             "seconds": round(seconds, 4),
             "user": scope.get("skysift.user", ""),
