@@ -1,10 +1,7 @@
 """Real clients on a real server: STILTS and pyvo, on SQLite and on PostgreSQL."""
 
 import io
-import os
 import re
-import shutil
-import subprocess
 import tarfile
 import time
 
@@ -15,6 +12,7 @@ import pyvo
 from astropy.io import fits
 from astropy.table import Table
 from tests.serve.vo.knowledge import TABLE, did_of
+from tests.serve.vo.programs import said
 
 pytestmark = pytest.mark.full
 
@@ -31,18 +29,8 @@ def shelf(served):
     return served[1]
 
 
-def stilts(*words):
-    """What STILTS prints."""
-    program = shutil.which("stilts")
-    if program is None:
-        told = "stilts is not installed; make system-deps installs it"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
-    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=900, check=False)
-    return done.stdout + done.stderr
-
-
 def test_taplint_finds_no_error(base):
-    told = stilts("taplint", f"tapurl={base}/tap", "report=EF", "maxrepeat=3", "truncate=400")
+    told = said("taplint", f"tapurl={base}/tap", "report=EF", "maxrepeat=3", "truncate=400")
     assert re.search(r"^Totals: Errors: 0; .*Failures: [01]$", told, re.MULTILINE), told
     failures = [line for line in told.splitlines() if line.startswith("F-")]
     assert all(line.startswith("F-LOC-") for line in failures), told
@@ -66,25 +54,25 @@ def test_tables_and_links_are_valid(base, shelf, tmp_path):
         for name, (path, asked) in documents.items():
             (tmp_path / f"{name}.vot").write_bytes(client.get(path, params=asked).content)
     for name in documents:
-        assert stilts("votlint", f"votable={tmp_path / f'{name}.vot'}", "version=1.4") == "", name
-    told = stilts("datalinklint", f"votable={base}/datalink/links?ID={did}")
+        assert said("votlint", f"votable={tmp_path / f'{name}.vot'}", "version=1.4") == "", name
+    told = said("datalinklint", f"votable={base}/datalink/links?ID={did}")
     assert "Totals: Errors: 0; Warnings: 0;" in told
 
 
 def test_stilts_matches_and_asks(base, tmp_path):
     (tmp_path / "t.csv").write_text("ra,dec,n\n10.0,20.0,1\n10.5,20.2,2\n")
-    told = stilts(
+    told = said(
         "tapskymatch", f"in={tmp_path / 't.csv'}", "ifmt=csv", "inlon=ra", "inlat=dec", f"tapurl={base}/tap",
         f"taptable={TABLE}", "taplon=ra", "taplat=dec", "sr=0.5", "find=all", "omode=count",
     )  # fmt: skip
     matched = int(re.search(r"rows: (\d+)", told)[1])
-    stilts(
+    said(
         "coneskymatch", f"serviceurl={base}/scs/{TABLE}?", f"in={tmp_path / 't.csv'}", "ifmt=csv", "ra=ra", "dec=dec",
         "sr=0.5", "usefoot=false", f"out={tmp_path / 'm.fits'}",
     )  # fmt: skip
     with fits.open(tmp_path / "m.fits") as hdus:
         assert hdus[1].header["NAXIS2"] == matched > 0
-    told = stilts(
+    told = said(
         "tapquery", f"tapurl={base}/tap", "sync=false", f"adql=SELECT COUNT(*) AS n FROM {TABLE}", "ofmt=csv"
     )
     assert "400" in told.split()
