@@ -115,6 +115,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
         "matcher": ("skysift.jobs.apps.match:MatchApp", "skysift.jobs.options:MatchedOptions"),
         "measure": ("skysift.jobs.apps.measure:MeasureApp", "skysift.jobs.options:MeasureAppOptions"),
+        "merge": ("skysift.jobs.apps.merge:MergeApp", "skysift.jobs.options:MergeOptions"),
         "aegean": ("skysift.jobs.apps.aegean:AegeanApp", "skysift.jobs.options:AegeanOptions"),
         "pybdsf": ("skysift.jobs.apps.pybdsf:PyBDSFApp", "skysift.jobs.options:PyBDSFOptions"),
     },

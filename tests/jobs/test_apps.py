@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from astropy.io import fits
 from tests.jobs.services import ANNA, ended, finding, little_map
 
 from skysift.base.errors import UsageError
@@ -74,6 +76,18 @@ def test_a_catalogue_is_measured_and_matched(manager, tmp_path):
     results = {each.name: each.path for each in manager.results(job.id)}
     assert {"matched.csv", "report.html"} <= results.keys()
     assert len(results["matched.csv"].read_text().splitlines()) >= 3
+
+
+def test_adjacent_maps_are_merged(manager, tmp_path):
+    maps = [little_map(tmp_path / "a.fits"), little_map(tmp_path / "b.fits", seed=2)]
+    with fits.open(maps[1], mode="update") as file:
+        file[0].header["CRPIX1"] -= 128.0  # the map beside
+    job = manager.submit(JobSpec("merge", tuple(Input(str(each)) for each in maps)), ANNA)
+    job = ended(manager, job.id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    (merged,) = manager.results(job.id)
+    both = np.hstack([fits.getdata(each) for each in maps])
+    np.testing.assert_array_equal(fits.getdata(merged.path).squeeze(), both)
 
 
 def test_inputs_have_the_roles_that_an_app_wants(manager, tmp_path):

@@ -14,6 +14,7 @@ __all__ = [
     "LocalExecutorOptions",
     "MatchedOptions",
     "MeasureAppOptions",
+    "MergeOptions",
     "ProductsOptions",
     "ProgramOptions",
     "PyBDSFOptions",
@@ -169,3 +170,14 @@ class PyBDSFOptions(ProgramOptions):
     atrous_do: bool = option(False, doc="Whether wavelets are fitted to what is left.")
     group_by_isl: bool = option(False, doc="Whether an island is one source.")
     frequency: float | None = option(None, unit="Hz", above=0.0, doc="Of maps whose headers tell none.")
+
+
+class MergeOptions(Options):
+    """Which part of merged maps is wanted."""
+
+    region: str | None = option(
+        None, doc="A region of the sky: CIRCLE, RANGE or POLYGON and numbers (degrees); null for all."
+    )
+    system: Literal["ICRS", "GALACTIC"] = option("ICRS", doc="System of the region.")
+    band: tuple[float, float] | None = option(None, unit="m", doc="Wavelengths; null for all.")
+    pol: tuple[str, ...] = option((), doc="Polarisations; none for all.")
