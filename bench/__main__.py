@@ -45,6 +45,7 @@ def results(size: int) -> str:
         "joining",
         "reliability",
         "neural",
+        "archive",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -5,6 +5,7 @@ Positions are even over the sky. A cone is asked as a user asks: the text is com
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -95,10 +96,11 @@ def main() -> None:
         found = [cones(engine, held, radius, cone) for radius in (0.01, 0.1, 0.5, 1.0, 5.0)]
         engine.dispose()
     lines = table(["radius (deg)", "median (ms)", "p99 (ms)", "longest (ms)", "rows"], found)
+    busy = os.getloadavg()[1] / (os.cpu_count() or 1)
     (HERE / "archive.md").write_text(
         f"## The shelf\n\nMade by `python -m bench.archive`. {machine()}. SQLite, {rows:.0e} rows even over the sky,\n"
         f"put there in {spent:.0f} s ({rows / spent:,.0f} rows/s, indexes included), {size:.2f} GiB. "
-        f"{CONES} cones a radius,\nasked in ADQL: compiled, run and read.\n\n{lines}\n"
+        f"{CONES} cones a radius,\nasked in ADQL: compiled, run and read, with {busy:.1f} other processes a core at work.\n\n{lines}\n"
     )
     print((HERE / "archive.md").read_text())
 
