@@ -61,9 +61,9 @@ def running(manager: Manager, id: str) -> Job:
     return until(manager, id, lambda job: job.phase is Phase.EXECUTING and job.stage != "")
 
 
-def sleeping(seconds: float, **resources) -> JobSpec:
+def sleeping(long: float, **resources) -> JobSpec:
     """A job that sleeps, with a child of its own, and writes a file at its end."""
-    return JobSpec("sleep", options={"seconds": seconds}, resources=ResourceOptions(**resources))
+    return JobSpec("sleep", options={"seconds": long}, resources=ResourceOptions(**resources))
 
 
 def little_map(path: Path, seed: int = 1) -> Path:
