@@ -97,12 +97,14 @@ def main() -> None:
         engine.dispose()
     lines = table(["radius (deg)", "median (ms)", "p99 (ms)", "longest (ms)", "rows"], found)
     busy = os.getloadavg()[1] / (os.cpu_count() or 1)
-    (HERE / "archive.md").write_text(
-        f"## The shelf\n\nMade by `python -m bench.archive`. {machine()}. SQLite, {rows:.0e} rows even over the sky,\n"
-        f"put there in {spent:.0f} s ({rows / spent:,.0f} rows/s, indexes included), {size:.2f} GiB. "
-        f"{CONES} cones a radius,\nasked in ADQL: compiled, run and read, with {busy:.1f} other processes a core at work.\n\n{lines}\n"
+    story = (
+        f"{machine()}. SQLite, {rows:.0e} rows even over the sky,\nput there in {spent:.0f} s "
+        f"({rows / spent:,.0f} rows/s, indexes included), {size:.2f} GiB. {CONES} cones a radius,\n"
+        f"asked in ADQL: compiled, run and read, with {busy:.1f} other processes a core at work."
     )
-    print((HERE / "archive.md").read_text())
+    page = f"## The shelf\n\nMade by `python -m bench.archive`. {story}\n\n{lines}\n"
+    (HERE / "archive.md").write_text(page)
+    print(page)
 
 
 if __name__ == "__main__":
