@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from skysift.archive.policy import User
 from skysift.archive.shelf import Shelf
 from skysift.jobs.manager import Manager
-from skysift.serve.auth.asking import known, who
+from skysift.serve.auth.asking import known, quickly_known, who
 from skysift.serve.auth.people import People
 from skysift.serve.bell import Bell
 from skysift.serve.errors import request_id_of
@@ -73,10 +74,17 @@ class Context:
         self.facts.update(facts)
 
 
-def context(request: Request) -> Context:
-    """What a handler is handed; dependency of the routes that anybody may ask."""
+async def context(request: Request) -> Context:
+    """What a handler is handed; dependency of the routes that anybody may ask.
+
+    A token that was looked up not long ago costs no thread: those who poll are many.
+    """
     state, scope = request.app.state, request.scope
-    user = who(request, state.people, tokens=by_tokens(state.settings))
+    tokens = by_tokens(state.settings)
+    if not tokens or quickly_known(request, state.people):
+        user = who(request, state.people, tokens=tokens)
+    else:
+        user = await run_in_threadpool(who, request, state.people, tokens=tokens)
     scope["skysift.user"] = user.name
     return Context(
         user=user,
@@ -94,7 +102,7 @@ def context(request: Request) -> Context:
     )
 
 
-def context_of_user(asked: Annotated[Context, Depends(context)]) -> Context:
+async def context_of_user(asked: Annotated[Context, Depends(context)]) -> Context:
     """What a handler is handed; dependency of the routes that need to know who asks.
 
     Raises

@@ -202,6 +202,12 @@ class People:
         if not n_gone:
             raise UnknownName("no such token", got=id)
 
+    def remembers(self, text: str) -> bool:
+        """Whether a token was looked up so lately that it counts as known."""
+        match = _TOKEN.fullmatch(text)
+        known = None if match is None else self._known.get(_digest(match[2]))
+        return known is not None and known[0] > self.clock()
+
     def of_token(self, text: str) -> User:
         """The user whom a token speaks for.
 
