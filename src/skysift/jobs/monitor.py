@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -327,9 +329,7 @@ class Monitor:
             running[row["owner"]] = running.get(row["owner"], 0) + 1
             used[row["executor"]] = used.get(row["executor"], 0) + row["cores"]
         full: set[str] = set()
-        while waiting:
-            row = min(waiting, key=lambda each: (running.get(each["owner"], 0), each["created"], each["id"]))
-            waiting.remove(row)
+        for row in _in_turn(waiting, running):
             name, owner = row["executor"], row["owner"]
             if name in full or self._is_silent(name):
                 continue
@@ -450,3 +450,22 @@ def _condensed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             kept.append(event)
     return kept
+
+
+def _in_turn(waiting: list[RowMapping], running: dict[str, int]) -> Iterator[RowMapping]:
+    """Jobs by whose turn it is: of the user with the fewest running ones, as they become more meanwhile, the oldest."""
+    queues: dict[str, deque[RowMapping]] = {}
+    for row in waiting:
+        queues.setdefault(row["owner"], deque()).append(row)
+
+    def turn(owner: str) -> tuple[int, float, str, str]:
+        first = queues[owner][0]
+        return running.get(owner, 0), first["created"], first["id"], owner
+
+    turns = [turn(owner) for owner in queues]
+    heapq.heapify(turns)
+    while turns:
+        owner = heapq.heappop(turns)[3]
+        yield queues[owner].popleft()
+        if queues[owner]:
+            heapq.heappush(turns, turn(owner))
