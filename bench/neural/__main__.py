@@ -42,7 +42,8 @@ def challenge(arguments: argparse.Namespace, networks: list[Network]) -> str:
 
 def classes(arguments: argparse.Namespace, networks: list[Network]) -> str:
     """Part b."""
-    return classes_section([scene.make() for scene in scenes(arguments.scenes, 768)], networks)
+    made = [[scene.make() for scene in scenes(arguments.scenes, 768, rich)] for rich in (False, True)]
+    return classes_section(*made, networks)
 
 
 def real(arguments: argparse.Namespace, networks: list[Network]) -> str:
@@ -85,7 +86,9 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, default=1024, help="pixels on a side of the fields of the challenge"
     )
-    parser.add_argument("--scenes", type=int, default=10, help="number of scenes with five classes")
+    parser.add_argument(
+        "--scenes", type=int, default=20, help="number of scenes with five classes, of either kind"
+    )
     parser.add_argument("--large", action="store_true", help="the cost of a map of 32768 px, too")
     parser.add_argument("--only-write", action="store_true", help="put together what was run before")
     parser.add_argument("--out", type=Path, default=HERE / "neural.md")

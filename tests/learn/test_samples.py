@@ -86,6 +86,49 @@ def test_no_crop_touches_what_is_kept_for_validation():
     assert all((crop.pixels == 0.0).all() for k in range(10) for crop in samples.at(k))
 
 
+def rare_field(size=192):
+    """Hundred objects of one class, one of another that stands at the border, a faint one of a third."""
+    rng = np.random.default_rng(1)
+    n = 102
+    x, y = rng.uniform(0, size, (2, n))
+    kind, peak = np.ones(n), np.full(n, 20.0)
+    x[100], y[100], kind[100] = size + 2.0, 90.0, 4.0
+    kind[101], peak[101] = 2.0, 3.0
+    raw = dict.fromkeys(("xx", "xy", "yy"), np.zeros(n)) | {
+        "x": x, "y": y, "class": kind, "snr_peak": peak, "snr_int": peak, "core": np.zeros(n), "use": np.ones(n),
+    }  # fmt: skip
+    boxes = np.tile([0, 1, 0, 1], (n, 1))
+    labels = Detections(boxes, np.ones(n), raw=raw)
+    return Field("rare", np.ones((size, size), np.float32), labels, (1.0, 0.0, 1.0))
+
+
+def test_balanced_crops_lie_around_each_class_alike_and_reach_beyond_the_map():
+    field = rare_field()
+    crops = [crop for k in range(40) for crop in Samples([field], 64, 4, 3, balanced=1.0).at(k)]
+    at = [crop.labels[crop.labels[:, 8] == 4.0][:, :2] for crop in crops]
+    rare = [bool(len(each)) and bool((np.abs(each - 31.5) <= 16.5).all()) for each in at]
+    assert np.mean(rare) == pytest.approx(0.5, abs=0.1)
+    for crop in (crop for crop, around in zip(crops, rare, strict=True) if around):
+        row = crop.labels[crop.labels[:, 8] == 4.0][0]
+        outside = np.isnan(crop.pixels)
+        assert outside[int(row[1]), int(row[0])]
+        assert (crop.pixels[~outside] == 1.0).all()
+    again = Samples([field], 64, 4, 3, balanced=1.0).at(7)
+    for a, b in zip(again, crops[28:32], strict=True):
+        assert np.array_equal(a.pixels, b.pixels, equal_nan=True)
+    anywhere = [crop for k in range(40) for crop in Samples([field], 64, 4, 3).at(k)]
+    assert all(np.isfinite(crop.pixels).all() for crop in anywhere)
+
+
+def test_balanced_crops_touch_nothing_that_is_kept_for_validation():
+    field = rare_field()
+    marked = np.zeros(field.shape, np.float32)
+    marked[130:] = 1.0
+    kept = Field("kept", marked, field.labels, field.beam, Box(130, 192, 0, 192))
+    samples = Samples([kept], 64, 4, 1, balanced=1.0)
+    assert all((np.nan_to_num(crop.pixels) == 0.0).all() for k in range(10) for crop in samples.at(k))
+
+
 def test_fields_that_are_kept_as_a_whole_take_no_part():
     kept = [made_field(seed, 96, held=True) for seed in range(20)]
     samples = Samples([*kept, made_field(50, 96)], 64, 4, 1)

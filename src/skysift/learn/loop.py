@@ -251,7 +251,9 @@ def _samples(
     rows = [None] * len(fields) if back is None else [each.cpu().numpy() for each in back]
     chosen = [selected(one, limits, mine) for one, mine in zip(fields, rows, strict=True)]
     n = options.batch * options.accumulate
-    return Samples(chosen, options.crop, n, options.random_seed, masks=learner.masks)
+    return Samples(
+        chosen, options.crop, n, options.random_seed, masks=learner.masks, balanced=options.balanced
+    )
 
 
 def _shared(

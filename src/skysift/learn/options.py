@@ -22,6 +22,13 @@ class TrainOptions(Options):
         1, at_least=1, doc="Batches whose gradients make one step; several devices share them."
     )
     crop: int = option(256, unit="pixel", at_least=32, at_most=2048, doc="Side of a crop, a multiple of 32.")
+    balanced: float = option(
+        0.0,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Part of the crops that lie around an object of a class drawn by chance, each class as likely; they may "
+        "reach beyond the map.",
+    )
     optimizer: Literal["adamw", "sgd"] = option(
         "adamw", doc="AdamW (Loshchilov & Hutter 2019), or gradient descent with momentum 0.9."
     )

@@ -19,6 +19,7 @@ __all__ = ["Crop", "Samples", "cut", "label_table", "turned"]
 Floats = NDArray[np.float64]
 
 _HIDDEN = 2.5  # sigma of a peak: fainter objects cover no other
+_BRIGHT = 5.0  # sigma of a peak: crops are laid around objects that are seen
 _TRIES = 50  # for a crop that does not touch what is kept for validation, nor is blank
 
 
@@ -59,7 +60,7 @@ def cut(field: Field, box: Box, table: Floats, margin: float = 16.0, *, masks: b
     field
         What is cut.
     box
-        Of the crop, inside the field.
+        Of the crop; what lies beyond the field is NaN.
     table
         ``(object, parameter)``: the labels of the field as `label_table` gives them.
     margin
@@ -78,7 +79,9 @@ def cut(field: Field, box: Box, table: Floats, margin: float = 16.0, *, masks: b
     labels = table[rows].copy()
     labels[:, 0] -= box.x0
     labels[:, 1] -= box.y0
-    pixels = np.array(field.pixels[box.slices()], np.float32)
+    pixels = np.full(box.shape, np.nan, np.float32)
+    inside = box.intersect(Box.of(field.shape))
+    pixels[inside.shift(-box.y0, -box.x0).slices()] = field.pixels[inside.slices()]
     mask = _painted(field, rows, box) if masks else None
     return Crop(pixels, labels, rows, np.array(field.beam), mask)
 
@@ -127,6 +130,9 @@ class Samples:
         With the number of a batch it decides which crops it holds.
     masks
         Whether masks are painted.
+    balanced
+        Part of the crops that lie around an object of a class drawn by chance, each class as likely. Its centre is in
+        their middle half, and they may reach beyond the map: what its border cuts is seen to be cut.
 
     Raises
     ------
@@ -135,7 +141,14 @@ class Samples:
     """
 
     def __init__(
-        self, fields: Sequence[Field], crop: int, batch: int, random_seed: int, *, masks: bool = False
+        self,
+        fields: Sequence[Field],
+        crop: int,
+        batch: int,
+        random_seed: int,
+        *,
+        masks: bool = False,
+        balanced: float = 0.0,
     ) -> None:
         large = [field for field in fields if min(_trained_on(field)) >= crop]
         if not large:
@@ -150,6 +163,7 @@ class Samples:
         size = np.array([np.prod(_trained_on(field)) for field in large], np.float64)
         self._share = size / size.sum()
         self._tables = [label_table(field) for field in large]
+        self._balanced, self._seen = balanced, _seen_of(self._tables) if balanced > 0.0 else []
 
     def at(self, number: int, rows: slice = slice(None)) -> list[Crop]:
         """The batch with this number, or some of its crops."""
@@ -163,20 +177,45 @@ class Samples:
     def _one(self, rng: np.random.Generator) -> tuple[int, Box, int]:
         """A crop by chance: the number of its field, its place, and how it is turned."""
         for _ in range(_TRIES):
-            which = int(rng.choice(len(self.fields), p=self._share))
+            around = bool(self._seen) and rng.random() < self._balanced
+            which, y, x = self._around_an_object(rng) if around else self._anywhere(rng)
             field = self.fields[which]
-            y, x = (int(rng.integers(0, size - self.crop + 1)) for size in _trained_on(field))
             kind = int(rng.integers(8))
             box = Box(y, y + self.crop, x, x + self.crop)
             if field.held is not None and box.intersect(field.held).size:
                 continue
-            if np.isfinite(field.pixels[box.slices()]).mean() > 0.2:
+            inside = box.intersect(Box.of(field.shape))
+            if np.isfinite(field.pixels[inside.slices()]).sum() > 0.2 * box.size:
                 return which, box, kind
         raise UsageError(
             "no crop was found that is not blank and does not touch what is kept for validation",
             got=f"{len(self.fields)} fields",
             todo="give a smaller crop, or keep less for validation",
         )
+
+    def _anywhere(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """The number of a field, drawn by its size, and the first row and column of a crop inside it."""
+        which = int(rng.choice(len(self.fields), p=self._share))
+        y, x = (int(rng.integers(0, size - self.crop + 1)) for size in _trained_on(self.fields[which]))
+        return which, y, x
+
+    def _around_an_object(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """The number of a field, and the first row and column of a crop that has an object in its middle half."""
+        objects = self._seen[int(rng.integers(len(self._seen)))]
+        which, row = objects[int(rng.integers(len(objects)))]
+        x, y = self._tables[which][row, :2]
+        low, high = self.crop // 4, self.crop - self.crop // 4
+        return int(which), int(y) - int(rng.integers(low, high)), int(x) - int(rng.integers(low, high))
+
+
+def _seen_of(tables: Sequence[Floats]) -> list[NDArray[np.int64]]:
+    """For each class that there is, the objects to be learnt that are bright enough: ``(object, 2)``, field and row."""
+    parts = []
+    for which, table in enumerate(tables):
+        rows = np.flatnonzero((table[:, 5] >= _BRIGHT) & (table[:, 9] > 0.0))
+        parts.append(np.stack([np.full(rows.size, which), rows, table[rows, 8].astype(np.int64)], axis=1))
+    every = np.concatenate(parts)
+    return [every[every[:, 2] == kind, :2] for kind in np.unique(every[:, 2])]
 
 
 def _trained_on(field: Field) -> tuple[int, int]:

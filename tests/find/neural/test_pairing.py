@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 
-from skysift.find.neural.pairing import Matched, ap50, mask_ap50, matched_objects, may_be_one, one_to_one
+from skysift.find.neural.pairing import (
+    Matched,
+    ap50,
+    mask_ap50,
+    matched_objects,
+    may_be_one,
+    one_to_one,
+    true_in,
+)
+from skysift.learn.fields import Field
+from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 from skysift.sky.truth import CLASSES
 
-COMPACT, EXTENDED, MULTI = 1, 2, 3
+COMPACT, EXTENDED, MULTI, FLAGGED = 1, 2, 3, 4
 
 
 def objects(rows, *, true=False):
@@ -115,6 +125,17 @@ def test_labels_of_no_account_and_faint_ones_are_neither_right_nor_wrong():
     precision = ap50([(found, true, 120)], masks=True)
     assert precision["compact"] == pytest.approx(1.0)
     assert np.isnan(precision["extended"])
+
+
+def test_what_the_border_of_the_map_cuts_is_to_be_found():
+    labels = objects([(0, 10, 4, FLAGGED, 20), (30, 30, 4, COMPACT, 20)], true=True)
+    some = dict.fromkeys(("xx", "xy", "yy", "snr_int", "core"), np.zeros(2))
+    raw = {**labels.raw, **some, "x": np.array([-2.0, 31.5])}
+    labels = Detections(labels.boxes, labels.scores, labels.footprints, raw)
+    pixels = np.zeros((40, 40), np.float32)
+    assert true_in(Field("whole", pixels, labels, (2.0, 0.0, 2.0)))["use"].tolist() == [1.0, 1.0]
+    upper = Field("upper", pixels, labels, (2.0, 0.0, 2.0), Box(20, 40, 0, 40))
+    assert true_in(upper)["use"].tolist() == [0.0, 1.0]
 
 
 def test_several_fields_are_told_as_one():

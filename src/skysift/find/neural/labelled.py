@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.find.neural.masks import peaks_of
 from skysift.find.neural.shapes import beam_of
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
@@ -68,7 +69,18 @@ def labelled_field(
     for box in Tiling(image.box, 1024):
         pixels[box.slices()] = significance(image, noise, box)
     xx, xy, yy = beam_of(image)
+    labels = _as_seen(labels, pixels, image.box)
     return Field(name, pixels, labels, (float(xx), float(xy), float(yy)), held, facts or {})
+
+
+def _as_seen(labels: Detections, pixels: NDArray[np.float32], whole: Box) -> Detections:
+    """The labels; of those whose centre is beyond the map the peak is at most that of the pixels that are on it."""
+    beyond = np.flatnonzero(~whole.contains(labels["x"], labels["y"]))
+    prints = labels.footprints.select(beyond)
+    top = peaks_of(prints, beyond.size, pixels)
+    peak = np.array(labels["snr_peak"], np.float64)
+    peak[beyond] = np.minimum(peak[beyond], top)
+    return Detections(labels.boxes, labels.scores, labels.footprints, {**labels.raw, "snr_peak": peak})
 
 
 def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:
@@ -80,7 +92,12 @@ def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:
     intrinsic = covariances(table["major_deconv"], table["minor_deconv"], table["pa_deconv"])
     places = places_at(image, x, y, intrinsic)
     own = np.nan_to_num(places.shape - places.beam)
-    rms = rms_at(image, noise, x, y)
+    inside = image.box.contains(x, y)
+    near = [np.clip(each, 0.0, size - 1.0) for each, size in ((x, image.shape[1]), (y, image.shape[0]))]
+    some = np.zeros(len(table), np.bool_)
+    if len(truth.detections):  # of what the border cuts a part is seen, though its centre may lie beyond
+        some[truth.detections.footprints.index] = True
+    rms = np.where(inside | some, rms_at(image, noise, near[0], near[1]), np.nan)
     peak, flux = np.asarray(table["flux_peak"]) / rms, np.asarray(table["flux"]) / rms
     flux = np.where(np.isfinite(flux) & (flux > 0.0), flux, np.abs(peak))
     kind = table["class"] if "class" in table else np.full(len(table), "compact")
@@ -95,7 +112,7 @@ def labels_of(image: SkyImage, truth: Truth, noise: Noise) -> Detections:
         "snr_int": np.nan_to_num(flux),
         "core": np.asarray(core, np.float64),
         "class": np.array([CLASSES.index(each) for each in kind.tolist()], np.float64),
-        "use": (image.box.contains(x, y) & np.isfinite(rms)).astype(np.float64),
+        "use": ((inside | some) & np.isfinite(rms)).astype(np.float64),
     }
     if len(truth.detections):
         return Detections(truth.detections.boxes, np.ones(len(table)), truth.detections.footprints, raw)

@@ -22,7 +22,7 @@ from skysift.find.neural.levels import (
 )
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.overlaps import mended, without_double_masks
-from skysift.find.neural.pairing import Matched, mask_ap50, matched_in, true_in
+from skysift.find.neural.pairing import Matched, mask_ap50, matched_in, on_map, true_in
 from skysift.learn.fields import Field
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -80,7 +80,7 @@ def objects_of_field(
     with ThreadPoolExecutor(n_threads) as pool:
         parts = list(pool.map(seen, tasks) if n_threads > 1 else map(seen, tasks))
     found = without_double_masks(mended(Detections.concat(parts or [nothing_seen(detector)])))
-    return found.select(area.contains(found["x"], found["y"]))
+    return found.select(area.contains(*on_map(found["x"], found["y"], field.shape)))
 
 
 def _levels(detector: MaskDetector, field: Field) -> list[Level]:

@@ -3,7 +3,9 @@
 An object counts as found by one of the same class: a compact one by its centre, within half a beam, others by the
 pixels that both have over those that either has, 0.5 at least. One is one: the surest found object chooses first, the
 best that is left. Whatever is below a score can be left out later without changing what those above it were matched
-with. True objects whose peak is above 7 sigma are those that must be found; fainter ones may be.
+with. True objects whose peak is above 7 sigma are those that must be found; fainter ones may be. Sigma is that of the
+noise that is measured on the map, as finders and trainings have it: around bright sources it is several times the thermal
+noise, and most sidelobes that exceed 7 times that are lost in the others.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ __all__ = [
     "matched_in",
     "matched_objects",
     "may_be_one",
+    "on_map",
     "one_to_one",
     "true_in",
 ]
@@ -50,11 +53,11 @@ COMPACT = CLASSES.index("compact")
 _RECALLS = np.array(RECALLS)
 
 RULE = (
-    f"Completeness is of true objects with a peak of {BRIGHT:g} sigma or more that a found object of the same class "
-    "matches; reliability of found objects of a class that match a true one of the class, however faint. A match, one "
-    f"to one, the surest found object first: compact ones within {NEAR:g} beams, others by an intersection over union of "
-    f"the masks of {OVERLAP:g} or more. AP50 is the average precision of boxes and of masks at this overlap (COCO), for "
-    "true objects above the limit; fainter ones are neither right nor wrong."
+    f"Completeness is of true objects with a peak of {BRIGHT:g} sigma (of the noise measured on the map) or more that a "
+    "found object of the same class matches; reliability of found objects of a class that match a true one of it, "
+    f"however faint. A match, one to one, the surest found object first: compact ones within {NEAR:g} beams, others by an "
+    f"intersection over union of the masks of {OVERLAP:g} or more. AP50 is the average precision of boxes and of masks "
+    "at this overlap (COCO), for true objects above the limit; fainter ones are neither right nor wrong."
 )
 """The rule in sentences, as reports tell it."""
 
@@ -266,10 +269,20 @@ def _turned(whose: Ints, n: int) -> Ints:
 
 
 def true_in(field: Field) -> Detections:
-    """The labels of a field; those that are not in the part that is kept for validation have a `use` of 0."""
+    """
+    The labels of a field; those that are not in the part that is kept for validation have a `use` of 0.
+
+    What has its centre beyond the map counts as if that lay at its border: what the border cuts is to be found, too.
+    """
     area, labels = field.held or Box.of(field.shape), field.labels
-    use = np.where(area.contains(labels["x"], labels["y"]), labels["use"], 0.0)
+    x, y = on_map(labels["x"], labels["y"], field.shape)
+    use = np.where(area.contains(x, y), labels["use"], 0.0)
     return Detections(labels.boxes, labels.scores, labels.footprints, {**labels.raw, "use": use})
+
+
+def on_map(x: Floats, y: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Positions (pixel); those beyond a map are at the nearest of its border."""
+    return np.clip(x, 0.0, shape[1] - 1.0), np.clip(y, 0.0, shape[0] - 1.0)
 
 
 def matched_in(found: Detections, field: Field) -> Matched:
