@@ -54,8 +54,8 @@ _RECALLS = np.array(RECALLS)
 
 RULE = (
     f"Completeness is of true objects with a peak of {BRIGHT:g} sigma (of the noise measured on the map) or more that a "
-    "found object of the same class matches; reliability of found objects of a class that match a true one of it, "
-    f"however faint. A match, one to one, the surest found object first: compact ones within {NEAR:g} beams, others by an "
+    "found object of the same class matches; reliability of found objects of a class that match a true one, however "
+    f"faint. A match, one to one, the surest found object first: compact ones within {NEAR:g} beams, others by an "
     f"intersection over union of the masks of {OVERLAP:g} or more. AP50 is the average precision of boxes and of masks "
     "at this overlap (COCO), for true objects above the limit; fainter ones are neither right nor wrong."
 )
