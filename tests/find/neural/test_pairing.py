@@ -12,6 +12,7 @@ from skysift.find.neural.pairing import (
     one_to_one,
     true_in,
 )
+from skysift.flow.training.thresholds import KnownMasks
 from skysift.learn.fields import Field
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
@@ -97,6 +98,41 @@ def test_compact_by_centres_others_by_masks_of_one_class():
     assert [MULTI, -1] in pairs
     assert [-1, COMPACT] in pairs
     assert told.counts(0.85)["extended"].complete == 0
+
+
+def test_each_class_may_have_a_threshold_of_its_own():
+    true = objects([(10, 10, 4, COMPACT, 20), (40, 10, 20, EXTENDED, 9)], true=True)
+    found = objects([(10, 10, 4, COMPACT, 0.5), (40, 10, 20, EXTENDED, 0.5)])
+    told = matched_objects(found, true, 4.0)
+    limits = np.full(len(CLASSES), 0.4)
+    limits[EXTENDED] = 0.6
+    counts = told.counts(limits)
+    assert (counts["compact"].complete, counts["compact"].found) == (1, 1)
+    assert (counts["extended"].complete, counts["extended"].found) == (0, 0)
+    assert told.confusion(limits).tolist() == [[COMPACT, COMPACT], [EXTENDED, -1]]
+    assert told.confusion(np.full(len(CLASSES), 0.4)).tolist() == told.confusion(0.4).tolist()
+
+
+def test_the_threshold_of_each_class_is_that_of_its_highest_f1():
+    rng = np.random.default_rng(5)
+    rows = [(40 * k, 10, 12, EXTENDED if k % 2 else MULTI, 20) for k in range(40)]
+    true = objects(rows, true=True)
+    right = rng.random(40) < 0.7
+    found = objects([
+        (x, y + (0 if good else 40), side, kind, rng.uniform(0.4, 1.0) if good else rng.uniform(0.1, 0.8))
+        for (x, y, side, kind, _), good in zip(rows, right, strict=True)
+    ])  # fmt: skip
+    known = KnownMasks([matched_objects(found, true, 4.0)])
+    scores = known.whole.scores
+    chosen = known.class_thresholds("f1", scores)
+    assert set(chosen) == {"extended", "extended-multisland"}
+    for name, threshold in chosen.items():
+        best = max(known.whole.counts(each)[name].f1 for each in scores.tolist())
+        assert known.whole.counts(threshold)[name].f1 == pytest.approx(best)
+    limits = np.array([chosen.get(name, 0.5) for name in CLASSES])
+    one = known.threshold("f1", scores)
+    assert known.numbers([scores], limits)["f1"] >= known.numbers([scores], one)["f1"]
+    assert known.class_thresholds("purity=0.9", scores) == {}
 
 
 def test_labels_of_no_account_and_faint_ones_are_neither_right_nor_wrong():

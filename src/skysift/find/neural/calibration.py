@@ -12,8 +12,9 @@ from scipy.optimize import isotonic_regression
 
 from skysift.base.errors import UnknownName
 from skysift.learn.checkpoint import Card
+from skysift.sky.truth import CLASSES
 
-__all__ = ["Calibration", "calibration_error", "fitted", "threshold_of"]
+__all__ = ["Calibration", "calibration_error", "fitted", "limits_of", "threshold_of"]
 
 Floats = NDArray[np.float64]
 
@@ -120,3 +121,15 @@ def threshold_of(card: Card, setting: str | None = None) -> float:
             todo=f"`skysift calibrate WEIGHTS FIELDS --goal {setting} --out FILE` adds it",
         )
     return float(known[setting])
+
+
+def limits_of(card: Card, setting: str | None = None) -> Floats:
+    """
+    The score of each class, in the order of `skysift.sky.truth.CLASSES`, below which detections are left out.
+
+    It is that of `threshold_of` for all but where the weights were calibrated for one of its own for each class.
+    """
+    one = threshold_of(card, setting)
+    goal = setting or str(card.settings.get("calibrated_on", {}).get("goal", ""))
+    own: Mapping[str, float] = card.settings.get("class_thresholds", {}).get(goal, {})
+    return np.array([float(own.get(name, one)) for name in CLASSES])

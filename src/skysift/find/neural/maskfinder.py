@@ -23,7 +23,7 @@ from skysift.find.extended.runs import boxes_of
 from skysift.find.extended.search import LEAST_FLUX, joined, too_large
 from skysift.find.finder import Searched
 from skysift.find.measuring import nothing
-from skysift.find.neural.calibration import Calibration
+from skysift.find.neural.calibration import Calibration, limits_of
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.finder import NeuralFinder
 from skysift.find.neural.labelled import significance
@@ -35,6 +35,7 @@ from skysift.find.neural.overlaps import lying_on, mended, without_double_masks
 from skysift.find.neural.shapes import beam_of, beam_width
 from skysift.find.neural.windows import windows_of
 from skysift.find.noise import Noise
+from skysift.learn.checkpoint import Checkpoint
 from skysift.measure import island as island_row
 from skysift.measure.ellipse import FWHM
 from skysift.measure.measured import Measured
@@ -64,12 +65,14 @@ class MaskFinder(NeuralFinder[MaskOptions]):
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All objects of a map: found through windows on several levels, the best of doubles kept, measured."""
         eye = self.eye()
-        least, calibration = self.threshold(eye.weights), Calibration.of(eye.weights.card.settings)
+        calibration = Calibration.of(eye.weights.card.settings)
+        limits, least = self.limits(eye.weights), self.threshold(eye.weights)
         detector = eye.detector
         if not isinstance(detector, MaskDetector):
             raise DataError("the model of the weights tells no masks", got=eye.weights.card.model)
-        found = self._seen(image, noise, detector, eye, calibration.raw_of(least), crew)
+        found = self._seen(image, noise, detector, eye, calibration.raw_of(float(limits.min())), crew)
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
+        found = found.select(found.scores >= limits[found["class"].astype(np.int64)])
         objects, sums = owned(found, image, noise, crew)
         wide = is_extended(objects, image, self.options.grow)
         small, compact = self._compact(objects, sums, wide, image, noise, crew)
@@ -94,6 +97,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
         facts: dict[str, object] = {
             "weights": eye.weights.card.name,
             "threshold": least,
+            "class_thresholds": dict(zip(CLASSES, limits.tolist(), strict=True)),
             "segments": len(good),
             "without_a_fit": len(objects) - len(kept),
         }
@@ -108,6 +112,12 @@ class MaskFinder(NeuralFinder[MaskOptions]):
         return Searched(
             everything, together.measured, {"sources": told}, (record,), facts, extended=together.extended
         )
+
+    def limits(self, weights: Checkpoint) -> Floats:
+        """The score of each class below which objects are left out: of the options, or of the weights."""
+        if self.options.threshold is not None:
+            return np.full(len(CLASSES), self.options.threshold)
+        return limits_of(weights.card, self.options.setting)
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
         """What the network says of no source."""

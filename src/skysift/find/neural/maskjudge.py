@@ -37,7 +37,7 @@ Pixels = NDArray[np.float32]
 
 LEAST = 0.3
 LEVELS = (1, 2, 4)
-THRESHOLDS = np.arange(0.5, 0.96, 0.025)
+THRESHOLDS = np.arange(0.3, 0.96, 0.025)
 SHORT = ("spurious", "compact", "extended", "multi", "flagged")
 _THREADS = 8  # that prepare windows for a GPU, and make objects of its answers
 

@@ -192,9 +192,10 @@ class Matched:
         """The score of what was found of each true object; -inf of those of which nothing was found."""
         return np.append(self.scores, -np.inf)[self.by]
 
-    def counts(self, threshold: float) -> dict[str, Counts]:
-        """Numbers of each class, of what scores a threshold or more."""
-        kept, met = self.scores >= threshold, self.met >= threshold
+    def counts(self, threshold: float | Floats) -> dict[str, Counts]:
+        """Numbers of each class, of what scores a threshold or more: one number, or one a class."""
+        least = np.broadcast_to(threshold, len(CLASSES))
+        kept, met = self.scores >= least[self.kind], self.met >= least[self.true_kind]
         told = {}
         for number, name in enumerate(CLASSES):
             mine, own = kept & (self.kind == number), self.bright & (self.true_kind == number)
@@ -203,14 +204,14 @@ class Matched:
             )
         return told
 
-    def confusion(self, threshold: float) -> Ints:
+    def confusion(self, threshold: float | Floats) -> Ints:
         """
         ``(pair, 2)``: true and found class of what scores a threshold or more, were there no classes to agree.
 
         -1 stands for nothing: what is false, and true objects above the limit that were missed.
         """
-        kept = self.scores >= threshold
-        missed = self.bright & (np.append(self.scores, -np.inf)[self.seen_by] < threshold)
+        kept = self.scores >= np.broadcast_to(threshold, len(CLASSES))[self.kind]
+        missed = self.bright & ~np.append(kept, False)[self.seen_by]
         return np.concatenate([
             np.stack([self.truly[kept], self.kind[kept]], axis=1),
             np.stack([self.true_kind[missed], np.full(int(missed.sum()), -1)], axis=1),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import skysift
 from skysift.base.errors import OptionError, UsageError
-from skysift.find.neural.calibration import Calibration, calibration_error, fitted
+from skysift.find.neural.calibration import Calibration, calibration_error, fitted, limits_of
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.judge import LEAST, Answers, find_in_field
 from skysift.find.neural.known import detector_of
@@ -28,6 +28,7 @@ from skysift.io.output import whole_file
 from skysift.learn.checkpoint import Card, Checkpoint, halved, load_into, write_checkpoint
 from skysift.learn.device import device_named
 from skysift.learn.fields import Field
+from skysift.sky.truth import CLASSES
 
 __all__ = ["FEWEST", "CalibrateStep", "Calibrated"]
 
@@ -187,9 +188,13 @@ def _chosen(
     calibration = fitted(raw, true)
     scores = [calibration.scores(each) for each in raws]
     thresholds = {goal: known.threshold(goal, np.concatenate(scores)) for goal in goals}
+    by_class = {goal: known.class_thresholds(goal, np.concatenate(scores)) for goal in goals}
     old = Calibration.of(card.settings)
-    before = known.numbers([old.scores(each) for each in raws], card.threshold)
-    after = {goal: known.numbers(scores, threshold) for goal, threshold in thresholds.items()}
+    before = known.numbers([old.scores(each) for each in raws], limits_of(card))
+    after = {
+        goal: known.numbers(scores, np.array([by_class[goal].get(name, one) for name in CLASSES]))
+        for goal, one in thresholds.items()
+    }
     errors = calibration_error(old.scores(raw), true), calibration_error(_left_out(raw, true, raws), true)
     chosen_on = {
         "goal": goals[0],
@@ -208,6 +213,7 @@ def _chosen(
         **card.settings,
         "threshold": thresholds[goals[0]],
         "thresholds": thresholds,
+        "class_thresholds": {goal: each for goal, each in by_class.items() if each},
         "calibration": calibration.to_dict(),
         "flips": flips,
         "calibrated_on": chosen_on,

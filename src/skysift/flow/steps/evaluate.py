@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from skysift.base.errors import DataError
 from skysift.base.registry import Registry
-from skysift.find.neural.calibration import Calibration
+from skysift.find.neural.calibration import Calibration, limits_of
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.judge import LEAST
 from skysift.find.neural.known import detector_of
@@ -29,7 +30,7 @@ from skysift.learn.fields import Field
 from skysift.score.scorer import Report
 from skysift.score.several import menus_of
 from skysift.sky.table import Table
-from skysift.sky.truth import SPURIOUS
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["SCORERS", "EvaluateStep", "Evaluated"]
 
@@ -112,7 +113,8 @@ class EvaluateStep:
         notes = learnt_from(card, looked)
         if isinstance(detector, MaskDetector):
             law = Calibration.of(card.settings)
-            made = [mask_report(detector, net, looked, place, law, least)]
+            limits = limits_of(card) if self.options.threshold is None else np.full(len(CLASSES), least)
+            made = [mask_report(detector, net, looked, place, law, limits)]
         else:
             made = _point_reports(detector, net, looked, place, card, least)
         told = f"Finds of {card.name} with a score of {least:g} or more in {len(looked)} fields. "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from skysift.base.errors import DataError
@@ -23,6 +24,8 @@ from skysift.sky.truth import CLASSES
 
 __all__ = ["mask_report"]
 
+Floats = NDArray[np.float64]
+
 _BINS = 10  # of scores
 _STEPS = np.linspace(0.0, 0.95, 20).round(2)
 
@@ -33,7 +36,7 @@ def mask_report(
     fields: Sequence[Field],
     device: torch.device,
     law: Calibration,
-    threshold: float,
+    threshold: float | Floats,
 ) -> Report:
     """
     The report ``masks``: completeness, reliability and AP50 of each class, confusion, and the calibration of scores.
@@ -49,14 +52,15 @@ def mask_report(
     law
         The probabilities of scores.
     threshold
-        Found objects with a lower probability count as not found; for AP50 and the calibration all count.
+        Found objects with a lower probability (than this number, or that of their class) count as not found; for AP50
+        and the calibration all count.
 
     Raises
     ------
     DataError
         There is nothing to be found in the fields.
     """
-    least = min(LEAST, law.raw_of(threshold))
+    least = min(LEAST, law.raw_of(float(np.min(threshold))))
     lists = [objects_of_field(detector, net, field, device, least) for field in fields]
     lists = [Detections(each.boxes, law.scores(each.scores), each.footprints, each.raw) for each in lists]
     parts = [matched_in(each, field) for each, field in zip(lists, fields, strict=True)]
@@ -88,7 +92,7 @@ def mask_report(
         tables,
         f"{RULE} Numbers without a class are means over the classes that the truth has; purity is that of all found "
         "objects but spurious ones.",
-        {"threshold": threshold},
+        {"threshold": float(np.min(threshold))},
         f"{len(whole)} found objects",
         f"{whole.true_kind.size} objects in {len(fields)} fields",
     )
@@ -117,7 +121,7 @@ def _class_table(counts: dict[str, Counts], precision: dict[str, dict[str, float
     return table
 
 
-def _confusion(whole: Matched, threshold: float) -> ReportTable:
+def _confusion(whole: Matched, threshold: float | Floats) -> ReportTable:
     """Objects of each true class that were found to be of each class, were there no classes to agree."""
     true, found = whole.confusion(threshold).T
     names = [*CLASSES, NOTHING]

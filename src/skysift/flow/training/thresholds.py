@@ -49,9 +49,13 @@ class Known(ABC):
     def threshold(self, goal: str, scores: Floats) -> float:
         """The threshold that a goal asks for, for scores of all finds that grow with those of the network."""
 
+    def class_thresholds(self, goal: str, scores: Floats) -> dict[str, float]:
+        """A threshold for each class where the goal asks for that; empty where it has but one."""
+        return {}
+
     @abstractmethod
-    def numbers(self, scores: Sequence[Floats], threshold: float) -> Mapping[str, float]:
-        """Numbers of the finds that score a threshold or more."""
+    def numbers(self, scores: Sequence[Floats], threshold: float | Floats) -> Mapping[str, float]:
+        """Numbers of the finds that score a threshold or more; some take one for each class."""
 
 
 class KnownPoints(Known):
@@ -70,9 +74,9 @@ class KnownPoints(Known):
         """The threshold that a goal asks for."""
         return threshold_for(goal, scores, self.earned, self.lists)
 
-    def numbers(self, scores: Sequence[Floats], threshold: float) -> Mapping[str, float]:
+    def numbers(self, scores: Sequence[Floats], threshold: float | Floats) -> Mapping[str, float]:
         """Numbers of the data challenge."""
-        return numbers_at(self.lists, scores, threshold)
+        return numbers_at(self.lists, scores, float(np.min(threshold)))
 
 
 class KnownMasks(Known):
@@ -98,8 +102,25 @@ class KnownMasks(Known):
         if goal != "f1":
             real = order[self.whole.kind[order] != CLASSES.index(SPURIOUS)]
             return _rounded(scores[real][purest(goal, self.true[real])])
-        every = self.whole.with_scores(scores).met
         value = np.zeros(scores.size)
+        for each in self._f1(scores, order).values():
+            value += each
+        return _rounded(scores[order][int(np.argmax(value))])
+
+    def class_thresholds(self, goal: str, scores: Floats) -> dict[str, float]:
+        """Of ``f1`` the threshold of each class that there is at which its own is highest; none of others."""
+        if goal != "f1":
+            return {}
+        order = np.argsort(-scores, kind="stable")
+        return {
+            CLASSES[number]: _rounded(scores[order][int(np.argmax(each))])
+            for number, each in self._f1(scores, order).items()
+        }
+
+    def _f1(self, scores: Floats, order: NDArray[np.int64]) -> dict[int, Floats]:
+        """By class, of those that there are: its harmonic mean at the score of each find, in this order."""
+        every = self.whole.with_scores(scores).met
+        told = {}
         for number in range(len(CLASSES)):
             own = self.whole.bright & (self.whole.true_kind == number)
             if not own.any():
@@ -109,10 +130,10 @@ class KnownMasks(Known):
             met = np.sort(-every[own])
             complete = np.searchsorted(met, -scores[order], side="right") / own.sum()
             reliable = right / np.maximum(found, 1)
-            value += 2.0 * complete * reliable / np.maximum(complete + reliable, 1e-12)
-        return _rounded(scores[order][int(np.argmax(value))])
+            told[number] = 2.0 * complete * reliable / np.maximum(complete + reliable, 1e-12)
+        return told
 
-    def numbers(self, scores: Sequence[Floats], threshold: float) -> Mapping[str, float]:
+    def numbers(self, scores: Sequence[Floats], threshold: float | Floats) -> Mapping[str, float]:
         """Completeness, reliability and F1, means over the classes that there are and of each; purity of real objects."""
         counts = self.whole.with_scores(np.concatenate(scores)).counts(threshold)
         there = {name: each for name, each in counts.items() if each.true}

@@ -24,6 +24,7 @@ Pixels = NDArray[np.float32]
 SEED = 0.5  # how far inside a pixel must be to begin a piece
 OBJECT = 0.5  # probability of being no background from which on a pixel is part of an object
 AGREE = 0.35  # of the distance between two pieces: nearer centres are one
+FAINT = 5.0  # sigma: objects whose peak is not well above this are less sure to be what they seem
 LEAST = 0.2  # beam areas: smaller objects are none, nor those of fewer than 3 pixels
 _WIDE = np.eye(3, dtype=np.int64) | 1  # corners touch
 _COMPACT = CLASSES.index("compact")
@@ -174,4 +175,7 @@ def _objects(
     if not good.any():
         return no_masks()
     number = np.concatenate([[0], np.cumsum(good) * good]).astype(np.int32)
-    return as_masks(number[owner], z, kind[good], class_score[good], score[good], places[good])
+    made = as_masks(number[owner], z, kind[good], class_score[good], score[good], places[good])
+    sure = made.scores * made["class_score"] * (1.0 - np.exp(-made["snr"] / FAINT))
+    made = Detections(made.boxes, sure, made.footprints, made.raw)
+    return made.select(np.flatnonzero(sure >= least))
