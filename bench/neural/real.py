@@ -106,7 +106,7 @@ def picture(image: Any, found: Seen, title: str, out: Path) -> None:
     axes.legend(loc="upper right", fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=70)
-    Image.open(buffer).convert("RGB").quantize(48).save(out, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(256).save(out, optimize=True)
 
 
 def real_section(networks: list[Network], figures: Path | None = STATIC) -> str:
