@@ -5,7 +5,7 @@ import pytest
 
 from skysift.base.errors import UnknownName
 from skysift.base.random import generator
-from skysift.find.neural.calibration import Calibration, calibration_error, fitted, threshold_of
+from skysift.find.neural.calibration import Calibration, calibration_error, fitted, limits_of, threshold_of
 from skysift.learn.checkpoint import Card, read_card, write_checkpoint
 
 
@@ -73,3 +73,18 @@ def test_a_card_keeps_the_table_and_the_thresholds(tmp_path):
         UnknownName, match=r"not calibrated for this setting: got 'f1'; allowed: purity=0.99, sdc1"
     ):
         threshold_of(card, "f1")
+
+
+def test_each_class_has_the_limit_that_it_was_calibrated_for():
+    own = {"f1": {"compact": 0.3, "flagged": 0.7}}
+    settings = {
+        "threshold": 0.5,
+        "thresholds": {"f1": 0.5, "purity=0.9": 0.8},
+        "class_thresholds": own,
+        "calibrated_on": {"goal": "f1"},
+    }
+    card = Card("unet", "base", settings=settings)
+    assert limits_of(card).tolist() == [0.5, 0.3, 0.5, 0.5, 0.7]
+    assert limits_of(card, "f1").tolist() == [0.5, 0.3, 0.5, 0.5, 0.7]
+    assert limits_of(card, "purity=0.9").tolist() == [0.8] * 5
+    assert limits_of(Card("unet", "base")).tolist() == [0.5] * 5
