@@ -1,0 +1,223 @@
+"""Stamps of one source: which images, on which grid, with which beam; what fails spoils its own band only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skysift.base.errors import SkysiftError, UsageError
+from skysift.sky.beam import Beam
+from skysift.sky.frame import Frame
+from skysift.stamps.grid import north_up
+from skysift.stamps.options import MakingOptions
+from skysift.stamps.patch import Image
+from skysift.stamps.prepare import Layer, Neighbours, common_of, mask_neighbours, prepare_band, sky_beam
+from skysift.stamps.quality import quality
+from skysift.stamps.surveys import Band, Survey
+
+__all__ = ["Place", "Stamp", "grid_scale", "make_stamp"]
+
+_USUAL = 1.0  # arcsec; pixels where nothing tells a better size
+_PER_BEAM = 4.0  # pixels across the minor axis of the common beam
+
+
+@dataclass(frozen=True)
+class Place:
+    """One source: its name, where it is (ICRS, deg) and its radius (arcsec; NaN where it is not known)."""
+
+    name: str
+    ra: float
+    dec: float
+    radius: float = math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Stamp:
+    """The bands of one source, aligned where they were made on one grid.
+
+    Parameters
+    ----------
+    place
+        The source.
+    frame
+        The grid that was asked for.
+    bands
+        Names of the bands.
+    layers
+        One for each band.
+    beam
+        The beam that all bands were brought to; None where each has its own.
+    errors
+        What failed, one line each.
+    """
+
+    place: Place
+    frame: Frame
+    bands: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    beam: Beam | None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def flags(self) -> int:
+        """The bits of all bands."""
+        bits = 0
+        for layer in self.layers:
+            bits |= layer.flags
+        return bits
+
+    @property
+    def empty(self) -> bool:
+        """True where no band has a pixel."""
+        return all(layer.flags & (quality("none") | quality("failed")) for layer in self.layers)
+
+
+def grid_scale(bands: Sequence[Band], options: MakingOptions) -> float:
+    """Size of the pixels (arcsec) of all stamps of some bands."""
+    if options.scale is not None:
+        return options.scale
+    surveys = [survey for band in bands for survey in band.surveys]
+    beams = [beam for survey in surveys if (beam := survey.usual_beam()) is not None]
+    beam = common_of(beams, options.beam)
+    if beam is not None:
+        return beam.minor / _PER_BEAM
+    pixels = [size for survey in surveys if math.isfinite(size := survey.pixel())]
+    return min(pixels, default=_USUAL)
+
+
+def frame_of(place: Place, options: MakingOptions, scale: float) -> Frame:
+    """The grid of a source's stamp.
+
+    Raises
+    ------
+    UsageError
+        The source has no position, or its stamp would be too large.
+    """
+    if not (math.isfinite(place.ra) and abs(place.dec) <= 90.0):
+        raise UsageError("the source has no position on the sky", got=(place.ra, place.dec))
+    side = options.side(place.radius)
+    if options.pixels is not None:
+        return north_up(
+            place.ra, place.dec, options.pixels, scale if not options.radius_column else side / options.pixels
+        )
+    size = max(4, math.ceil(side / scale))
+    if size > 4096:
+        raise UsageError(
+            "a stamp would be too large", got=f"{size} px", allowed="4096 px", todo="choose a larger scale"
+        )
+    return north_up(place.ra, place.dec, size, scale)
+
+
+def make_stamp(
+    place: Place,
+    bands: Sequence[Band],
+    options: MakingOptions,
+    scale: float,
+    around: Neighbours | None = None,
+) -> Stamp:
+    """The stamp of one source.
+
+    Parameters
+    ----------
+    place
+        The source.
+    bands
+        Where images are.
+    options
+        How they become bands.
+    scale
+        Size of a pixel (arcsec); see `grid_scale`.
+    around
+        Other sources nearby, to be masked.
+
+    Raises
+    ------
+    UsageError
+        The source has no position, or its stamp would be too large.
+    """
+    wanted = frame_of(place, options, scale)
+    errors: list[str] = []
+    found = [_images(band, wanted, errors) for band in bands]
+    beams = [sky_beam(image, place.ra, place.dec) for images, _ in found for image in images[:1]]
+    beam = common_of(beams, options.beam)
+    radius = place.radius if math.isfinite(place.radius) and place.radius > 0 else options.radius
+    layers = []
+    for band, (images, survey) in zip(bands, found, strict=True):
+        layer = _layer(band, images, survey, wanted, beam, options, radius, errors)
+        if around is not None and options.mask:
+            layer = mask_neighbours(layer, around, options, (place.ra, place.dec))
+        layers.append(layer)
+    return Stamp(place, wanted, tuple(band.name for band in bands), tuple(layers), beam, tuple(errors))
+
+
+def _images(band: Band, wanted: Frame, errors: list[str]) -> tuple[list[Image], Survey | None]:
+    """The images of the first survey of a band that covers a stamp."""
+    for survey in band.surveys:
+        try:
+            images = survey.covering(wanted)
+        except (SkysiftError, OSError, ValueError) as error:
+            errors.append(f"{survey.name}: {error}")
+            continue
+        if images:
+            return images, survey
+    return [], None
+
+
+def _layer(
+    band: Band,
+    images: list[Image],
+    survey: Survey | None,
+    wanted: Frame,
+    beam: Beam | None,
+    options: MakingOptions,
+    radius: float,
+    errors: list[str],
+) -> Layer:
+    """One band of a stamp: of the best image that has pixels there, or the mean of all."""
+    if survey is None:
+        failed = any(error.startswith(tuple(f"{each.name}:" for each in band.surveys)) for error in errors)
+        return _blank(wanted, "failed" if failed else "none")
+    made: list[Layer] = []
+    failed = False
+    for image in images:
+        try:
+            layer = prepare_band(image, wanted, beam, options, radius)
+        except (SkysiftError, OSError, ValueError, ArithmeticError) as error:
+            errors.append(f"{band.name}: {image.name}: {error}")
+            failed = True
+            continue
+        partial = 0 if image.covers(wanted)[0] == 1.0 else quality("partial")
+        layer = replace(layer, flags=layer.flags | partial)
+        if np.isfinite(layer.data).any():
+            made.append(layer)
+            if survey.options.several != "mosaic":
+                break
+    if not made:
+        return _blank(wanted, "failed" if failed else "none")
+    alike = [layer for layer in made if layer.unit == made[0].unit and layer.data.shape == made[0].data.shape]
+    return made[0] if len(alike) == 1 else _mean(alike)
+
+
+def _mean(layers: list[Layer]) -> Layer:
+    """The mean of several layers of one grid."""
+    stack = np.stack([layer.data for layer in layers]).astype(np.float64)
+    count = np.isfinite(stack).sum(axis=0)
+    total = np.where(np.isfinite(stack), stack, 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        data = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    flags = quality("mosaic")
+    for layer in layers:
+        flags |= layer.flags & ~(quality("partial") | quality("blank"))
+    flags |= quality("blank") if np.isnan(data).any() else 0
+    first = layers[0]
+    names = "+".join(layer.image for layer in layers)
+    return replace(
+        first, data=data, flags=flags, image=names, steps=(*first.steps, f"mean of {len(layers)} images")
+    )
+
+
+def _blank(wanted: Frame, why: str) -> Layer:
+    return Layer(np.full(wanted.shape, np.nan, np.float32), wanted, flags=quality(why))

@@ -1,0 +1,126 @@
+"""Images of services: what SIA finds around a place, what SODA cuts out there; kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from skysift.base.errors import FormatError, SkysiftError, UsageError
+from skysift.base.settings import settings
+from skysift.io.fetch import Fetcher
+
+__all__ = ["sia_images", "soda_image"]
+
+_LARGEST = 1 << 30  # bytes of one image
+_MOST = 20  # images of one answer that are fetched
+_DIGITS = 7  # of a degree: requests for one place are one request
+
+
+@lru_cache(maxsize=1024)
+def sia_images(
+    url: str, ra: float, dec: float, radius: float, collection: str = "", *, trusted: bool = True
+) -> tuple[str, ...]:
+    """Paths of the FITS images that a Simple Image Access service (version 2) has around a place.
+
+    Parameters
+    ----------
+    url
+        Of the service.
+    ra, dec, radius
+        The place (ICRS, deg) and how far around it.
+    collection
+        Only images of this collection.
+    trusted
+        Whether the service may lie in a private network.
+
+    Raises
+    ------
+    TransientError
+        It does not answer.
+    FormatError
+        It answers something else than a table of images.
+    """
+    asked = {
+        "POS": f"CIRCLE {ra:.{_DIGITS}f} {dec:.{_DIGITS}f} {radius:.{_DIGITS}f}",
+        "RESPONSEFORMAT": "votable",
+    }
+    if collection:
+        asked["COLLECTION"] = collection
+    place = _fetched(_with(url, asked), ".xml", trusted=trusted)
+    from astropy.io.votable import parse  # late: heavy
+
+    try:
+        table = parse(place, verify="ignore").get_first_table()
+        names = {
+            (field.utype or "").lower().removeprefix("obscore:"): field.ID or field.name
+            for field in table.fields
+        }
+        names |= {(field.name or "").lower(): field.ID or field.name for field in table.fields}
+        found, form = names.get("access.reference") or names["access_url"], names.get("access_format")
+        urls = [str(each) for each in table.array[found]]
+        forms = [str(each).lower() for each in table.array[form]] if form else ["image/fits"] * len(urls)
+    except (KeyError, ValueError, IndexError, TypeError, SyntaxError) as error:
+        Path(place).unlink(missing_ok=True)
+        raise FormatError("the SIA service gives no table of images", got=url, todo=f"{error}") from error
+    fits = [each for each, kind in zip(urls, forms, strict=True) if "fits" in kind]
+    return tuple(
+        _fetched(urljoin(url, each), ".fits", trusted=trusted) for each in dict.fromkeys(fits[:_MOST])
+    )
+
+
+@lru_cache(maxsize=4096)
+def soda_image(
+    url: str, identifier: str, ra: float, dec: float, radius: float, *, trusted: bool = True
+) -> str:
+    """The path of what a SODA service cuts out of an image around a place; empty where it holds nothing there.
+
+    Raises
+    ------
+    TransientError
+        It does not answer.
+    FormatError
+        It answers something else than FITS.
+    """
+    circle = f"{ra:.{_DIGITS}f} {dec:.{_DIGITS}f} {1.1 * radius:.{_DIGITS}f}"
+    asked = _with(url, {"ID": identifier, "CIRCLE": circle})
+    try:
+        place = _fetched(asked, ".fits", trusted=trusted)
+    except UsageError as error:
+        if "status 204" in str(error):  # what a service answers where nothing overlaps
+            return ""
+        raise
+    with Path(place).open("rb") as file:
+        first = file.read(9)
+    if not first:  # 204: no content
+        return ""
+    if first != b"SIMPLE  =":
+        text = Path(place).read_bytes()[:300].decode("latin-1")
+        Path(place).unlink(missing_ok=True)
+        if "NODATA" in text.upper().replace(" ", "") or "OVERLAP" in text.upper():
+            return ""
+        raise FormatError("the SODA service gives no FITS file", got=text, todo=asked)
+    return place
+
+
+def _with(url: str, values: dict[str, str]) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(values)}"
+
+
+def _fetched(url: str, suffix: str, *, trusted: bool) -> str:
+    """The path of a file behind a URL, in the cache."""
+    folder = settings().cache / "stamps"
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / (hashlib.sha256(url.encode()).hexdigest()[:32] + suffix)
+    if not place.exists():
+        host = urlsplit(url).hostname or ""
+        part = place.with_name(f".{place.name}.{os.getpid()}.part")
+        try:
+            Fetcher(_LARGEST, (host,) if trusted else ()).fetch(url, part)
+            part.replace(place)
+        except SkysiftError:
+            part.unlink(missing_ok=True)
+            raise
+    return str(place)
