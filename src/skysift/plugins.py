@@ -104,6 +104,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.flow.training.options:EvaluateOptions",
         ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
+        "stamps": ("skysift.flow.steps.stamps:StampsStep", "skysift.stamps.options:StampsOptions"),
     },
     "app": {
         "query": ("skysift.jobs.apps.query:QueryApp", "skysift.jobs.apps.options:QueryOptions"),
@@ -139,6 +140,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "score": ("skysift.cli.score:score", ""),
         "compare": ("skysift.cli.compare:compare", ""),
         "survey": ("skysift.cli.survey:survey", ""),
+        "stamps": ("skysift.cli.stamps:stamps", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "finetune": ("skysift.cli.finetune:finetune", ""),

@@ -12,7 +12,7 @@ __all__ = ["EXTRAS", "missing", "require"]
 EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"),
     **dict.fromkeys(
-        ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx"), "serve"
+        ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx", "zarr"), "serve"
     ),
 }
 """Library -> the extra that installs it."""

@@ -8,6 +8,9 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skysift.base.errors import FormatError, OutputError, StorageError
 from skysift.io.output import FULL
 
@@ -71,6 +74,10 @@ class PieceWriter:
             self._file.seek(begin)
             self._file.truncate()
             raise
+
+    def dump(self, array: NDArray[np.float32]) -> None:
+        """Write an array as the whole piece."""
+        np.save(self._file, array)
 
 
 def join_pieces(pieces: Sequence[Path], archive: Path) -> int:

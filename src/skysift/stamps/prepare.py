@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 
 _REACH = 6.0  # sigma of a Gaussian that a margin holds
 _SLACK = 1e-3  # of the variances by which a beam may be too narrow: headers round
+_WIDENED = 1.0005  # step by which a common beam is widened until all beams fit into it
 _CLIPS = 10  # rounds of sigma clipping
 
 
@@ -110,15 +111,27 @@ def common_of(beams: Sequence[Beam | None], wanted: str | tuple[float, float, fl
         return None
     if not isinstance(wanted, str):
         return Beam(*wanted)
-    known = tuple(
-        sorted({_rounded(beam) for beam in beams if beam is not None}, key=lambda b: (b.major, b.minor, b.pa))
+    known = [beam for beam in beams if beam is not None]
+    for one in sorted(known, key=lambda beam: -beam.area):
+        if all(same_beam(each, one) or _holds(one, each) for each in known):
+            return one
+    if not known:
+        return None
+    common = _common(
+        tuple(sorted({_rounded(beam) for beam in known}, key=lambda b: (b.major, b.minor, b.pa)))
     )
-    return _common(known) if known else None
+    while not all(_holds(common, each) for each in known):
+        common = Beam(common.major * _WIDENED, common.minor * _WIDENED, common.pa)
+    return common
+
+
+def _holds(wide: Beam, beam: Beam) -> bool:
+    return float(np.linalg.eigvalsh(wide.to_covariance() - beam.to_covariance())[0]) >= 0.0
 
 
 def _rounded(beam: Beam) -> Beam:
-    """A beam to a thousandth of an arcsec: those of places nearby are one, so that common beams are found once."""
-    return Beam(round(beam.major, 3), round(beam.minor, 3), round(beam.pa, 1))
+    """A beam to a hundredth of an arcsec: those of places nearby are one, so that common beams are found once."""
+    return Beam(round(beam.major, 2), round(beam.minor, 2), round(beam.pa))
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ import yaml
 
 from skysift.base.errors import OptionError, SkysiftError, UsageError
 from skysift.base.store import is_url
+from skysift.io.open import file_of
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.sky.systems import vectors
@@ -282,6 +283,8 @@ def _paths(options: BandOptions, folder: Path) -> list[str]:
             paths.append(name)
             continue
         place = str(folder / name)
-        found = [place] if Path(place.partition("[")[0]).exists() else sorted(glob.glob(place))  # noqa: PTH207 -- patterns of whole paths
+        found = (
+            [place] if Path(place).is_file() or Path(file_of(place)).is_file() else sorted(glob.glob(place))
+        )  # noqa: PTH207 -- patterns of whole paths
         paths += found or [place] * (name in options.files)
     return list(dict.fromkeys(paths))

@@ -1,0 +1,140 @@
+"""Contact sheets: pictures of stamps side by side, as PNG and as one HTML page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.flow.page import render
+
+__all__ = ["PER_SHEET", "Sheet", "sheet_png", "stamps_page"]
+
+PER_SHEET = 24  # sources
+_CELL, _GAP, _LINE = 112, 6, 14  # pixels: side of a picture, between pictures, height of a line of text
+_ACROSS = 8  # pictures side by side
+_GROUND, _TEXT, _BLANK = (21, 23, 27), (200, 206, 214), (48, 40, 64)
+_NOISE = 3.0  # of the scatter of a picture: what is shown as half of the range of an arcsinh
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One contact sheet: its file, its picture and which sources are on it."""
+
+    name: str
+    png: bytes
+    caption: str
+
+    @property
+    def image(self) -> str:
+        """The picture as an address that carries its own bytes."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+def sheet_png(
+    names: Sequence[str], bands: Sequence[str], thumbs: Sequence[NDArray[np.float32]], stretch: str
+) -> bytes:
+    """A contact sheet: for each source its bands side by side.
+
+    Parameters
+    ----------
+    names
+        Of the sources.
+    bands
+        Of the bands.
+    thumbs
+        Pictures (band, y, x) of the sources, y upwards.
+    stretch
+        ``asinh`` or ``linear``.
+    """
+    from PIL import Image, ImageDraw  # comes with matplotlib, loaded late
+
+    n = max(1, len(bands))
+    across = max(1, min(len(names), _ACROSS // n)) if names else 1
+    rows = -(-max(len(names), 1) // across)
+    block = n * (_CELL + 2) + _GAP
+    width, height = across * block + _GAP, rows * (_CELL + 2 * _LINE + _GAP) + _GAP
+    picture = Image.new("RGB", (width, height), _GROUND)
+    draw = ImageDraw.Draw(picture)
+    for k, (name, thumb) in enumerate(zip(names, thumbs, strict=True)):
+        left, top = _GAP + (k % across) * block, _GAP + (k // across) * (_CELL + 2 * _LINE + _GAP)
+        draw.text((left, top), name[: n * _CELL // 6], fill=_TEXT)
+        for b, band in enumerate(bands):
+            at = left + b * (_CELL + 2)
+            picture.paste(Image.fromarray(_coloured(thumb[b], stretch)), (at, top + _LINE))
+            draw.text((at, top + _LINE + _CELL), band[: _CELL // 6], fill=_TEXT)
+    out = io.BytesIO()
+    picture.quantize(128).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _coloured(data: NDArray[np.float32], stretch: str) -> NDArray[np.uint8]:
+    """Colours (y, x, 3) of a picture, the first row at the top."""
+    from matplotlib import colormaps  # loaded late
+
+    data = data[::-1]
+    good = np.isfinite(data)
+    out = np.empty((*data.shape, 3), np.uint8)
+    out[:] = _BLANK
+    if good.any():
+        values = data[good].astype(np.float64)
+        level = float(np.median(values))
+        noise = 1.4826 * float(np.median(np.abs(values - level)))
+        top = float(values.max())
+        low = max(level - 3.0 * noise, float(values.min()))
+        if stretch == "asinh" and noise > 0.0:
+            soft = _NOISE * noise
+            scaled = np.arcsinh((values - low) / soft) / max(np.arcsinh((top - low) / soft), 1e-12)
+        else:
+            scaled = (values - low) / max(top - low, 1e-300)
+        shades = colormaps["inferno"](np.clip(scaled, 0.0, 1.0))[:, :3]
+        out[good] = (shades * 255.0 + 0.5).astype(np.uint8)
+    return out
+
+
+@dataclass(frozen=True)
+class StampsPage:
+    """All that the template shows."""
+
+    title: str
+    lead: str
+    numbers: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    sheets: tuple[Sheet, ...]
+    table: tuple[tuple[str, ...], ...]
+    heads: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    footer: str
+
+
+def stamps_page(
+    title: str,
+    lead: str,
+    sheets: Sequence[Sheet],
+    *,
+    numbers: Sequence[tuple[str, str]],
+    heads: Sequence[str],
+    table: Sequence[Sequence[str]],
+    options: Mapping[str, Any],
+    notes: Sequence[str],
+    footer: str,
+) -> str:
+    """The page of stamps or of a stack, as HTML that needs no other file."""
+    facts = tuple((name, "" if value is None else str(value)) for name, value in options.items())
+    page = StampsPage(
+        title,
+        lead,
+        tuple(numbers),
+        tuple(notes),
+        tuple(sheets),
+        tuple(map(tuple, table)),
+        tuple(heads),
+        facts,
+        footer,
+    )
+    return render(page, "stamps.html.jinja")
