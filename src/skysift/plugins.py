@@ -105,6 +105,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
         "stamps": ("skysift.flow.steps.stamps:StampsStep", "skysift.stamps.options:StampsOptions"),
+        "stack": ("skysift.flow.steps.stack:StackStep", "skysift.stamps.options:StackOptions"),
     },
     "app": {
         "query": ("skysift.jobs.apps.query:QueryApp", "skysift.jobs.apps.options:QueryOptions"),
@@ -141,6 +142,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "compare": ("skysift.cli.compare:compare", ""),
         "survey": ("skysift.cli.survey:survey", ""),
         "stamps": ("skysift.cli.stamps:stamps", ""),
+        "stack": ("skysift.cli.stack:stack", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "finetune": ("skysift.cli.finetune:finetune", ""),

@@ -95,7 +95,11 @@ class StampTask:
 
 
 def tasks_of(
-    places: Sequence[Place], size: Floats, options: MakingOptions, per_task: int = _PER_TASK
+    places: Sequence[Place],
+    size: Floats,
+    options: MakingOptions,
+    per_task: int = _PER_TASK,
+    others: Sequence[Place] | None = None,
 ) -> list[StampTask]:
     """The tasks of some sources; where neighbours are masked, each source comes with those near it.
 
@@ -104,15 +108,17 @@ def tasks_of(
     places
         The sources.
     size
-        FWHM of each (arcsec).
+        FWHM of each (arcsec), or of each of the others.
     options
         How stamps are made.
     per_task
         Sources in a task.
+    others
+        The sources that are masked, where these are none of them.
     """
     around: list[Neighbours | None] = [None] * len(places)
-    if options.mask and len(places) > 1:
-        around = list(_neighbours(places, size, options))
+    if options.mask:
+        around = list(_neighbours(places, size, options, others))
     starts = range(0, len(places), per_task)
     return [StampTask(k, tuple(places[k : k + per_task]), tuple(around[k : k + per_task])) for k in starts]
 
@@ -243,18 +249,30 @@ def _thumb(data: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(data[np.ix_(rows, columns)], np.float32)
 
 
-def _neighbours(places: Sequence[Place], size: Floats, options: MakingOptions) -> list[Neighbours]:
+def _neighbours(
+    places: Sequence[Place], size: Floats, options: MakingOptions, others: Sequence[Place] | None
+) -> list[Neighbours]:
     """Other sources on the stamp of each."""
     from scipy.spatial import cKDTree  # late: only where neighbours are masked
 
-    ra, dec = (np.array([getattr(place, name) for place in places]) for name in ("ra", "dec"))
-    good = np.isfinite(ra) & np.isfinite(dec)
-    v = vectors(np.where(good, ra, 0.0), np.where(good, dec, 0.0))
-    tree = cKDTree(v)
+    at = _vectors(places)
+    known = at if others is None else _vectors(others)
+    listed = places if others is None else others
+    ra, dec = (np.array([getattr(place, name) for place in listed]) for name in ("ra", "dec"))
+    good: NDArray[np.bool_] = np.asarray(np.isfinite(known).all(axis=1))
+    tree = cKDTree(np.where(good[:, None], known, 0.0))
     half = np.radians(np.array([options.side(place.radius) for place in places]) / 3600.0) * math.sqrt(0.5)
-    near = tree.query_ball_point(v, 2.0 * np.sin(np.minimum(1.3 * half, math.pi) / 2.0))
+    reach = 2.0 * np.sin(np.minimum(1.3 * half, math.pi) / 2.0)
+    near = tree.query_ball_point(np.where(np.isfinite(at), at, 0.0), reach)
     out = []
     for k, found in enumerate(near):
-        rows = np.array([j for j in found if j != k and good[j]], dtype=np.int64)
+        rows = np.array([j for j in found if good[j] and (others is not None or j != k)], dtype=np.int64)
         out.append(Neighbours(ra[rows], dec[rows], size[rows]))
     return out
+
+
+def _vectors(places: Sequence[Place]) -> Floats:
+    ra, dec = (
+        np.array([getattr(place, name) for place in places], dtype=np.float64) for name in ("ra", "dec")
+    )
+    return vectors(ra, dec)

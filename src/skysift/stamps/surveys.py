@@ -283,8 +283,7 @@ def _paths(options: BandOptions, folder: Path) -> list[str]:
             paths.append(name)
             continue
         place = str(folder / name)
-        found = (
-            [place] if Path(place).is_file() or Path(file_of(place)).is_file() else sorted(glob.glob(place))
-        )  # noqa: PTH207 -- patterns of whole paths
+        there = Path(place).is_file() or Path(file_of(place)).is_file()
+        found = [place] if there else sorted(glob.glob(place))  # noqa: PTH207 -- patterns of whole paths
         paths += found or [place] * (name in options.files)
     return list(dict.fromkeys(paths))

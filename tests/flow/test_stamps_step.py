@@ -1,0 +1,252 @@
+"""The products of stamps and stacks: archives, arrays, tables, pages; resumed, refused, spoiled by one row only."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from tests.commands import called
+from tests.stamps.surveys import survey
+
+from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
+from skysift.base.parallel import Crew
+from skysift.flow.products import PART
+from skysift.flow.stamp_places import Places, read_places, typed_places
+from skysift.flow.steps.stack import StackStep
+from skysift.flow.steps.stamps import StampsStep
+from skysift.stamps import many
+from skysift.stamps.options import StackOptions, StampsOptions
+from skysift.stamps.surveys import of_maps
+from skysift.stamps.written import open_stamps
+
+RA, DEC = 180.0, -30.0
+AT = [(RA + dx / 60, DEC + dy / 60) for dx in (-2.0, 0.0, 2.0) for dy in (-2.0, 0.0, 2.0)]
+
+
+@pytest.fixture
+def maps(tmp_path):
+    """Two maps of nine sources of one jansky, one of them smaller than the other."""
+    sources = [(ra, dec, 1.0) for ra, dec in AT]
+    survey(tmp_path / "low.fits", sources, beam=(15.0, 12.0, 30.0), noise=1e-3)
+    survey(tmp_path / "high.fits", sources, noise=1e-3, shape=(160, 160))
+    return [str(tmp_path / "low.fits"), str(tmp_path / "high.fits")]
+
+
+def places(at=AT, **columns):
+    ra, dec = np.array(at).T
+    names = tuple(f"s/{k}" for k in range(len(at)))
+    return Places(names, ra, dec, np.full(ra.size, np.nan), np.zeros(ra.size), columns)
+
+
+def stored(folder):
+    with tarfile.open(folder / "stamps.tar") as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}
+
+
+def test_one_aligned_cube_a_source_and_a_table(maps, tmp_path):
+    sources = places([*AT, (10.0, 0.0), (np.nan, np.nan)])
+    made = StampsStep(StampsOptions(radius=50.0)).run(sources, of_maps(maps), tmp_path / "out")
+    assert dict(made.manifest.counts) == {"sources": 11, "stamps": 9, "without": 1, "failed": 1}
+    archive = stored(tmp_path / "out")
+    assert list(archive)[4] == "000004-s_4.fits"
+    assert len(archive) == 9
+    with fits.open(io.BytesIO(archive["000004-s_4.fits"])) as hdus:
+        hdus.verify("exception")
+        head, data = hdus[0].header, hdus[0].data
+        place = WCS(head).celestial.world_to_pixel_values(*AT[4])
+    assert data.shape[0] == 2
+    assert place == pytest.approx(((data.shape[2] - 1) / 2, (data.shape[1] - 1) / 2))
+    assert (head["BUNIT"], head["BAND1"], head["BAND2"]) == ("Jy/beam", "low", "high")
+    assert head["BMAJ"] * 3600 == pytest.approx(15.0, abs=0.01)
+    assert "convolved from" in "".join(head["HISTORY"])
+    per_beam = np.pi / (4 * np.log(2)) * head["BMAJ"] * head["BMIN"] / head["CDELT2"] ** 2
+    assert np.nansum(data[1]) / per_beam == pytest.approx(1.0, abs=0.02)
+    rows = fits.getdata(tmp_path / "out" / "coverage.fits")
+    assert rows["file"].tolist()[9:] == ["", ""]
+    assert rows["high_quality"][4] == ""
+    assert "partial" in rows["high_quality"][0]
+    assert rows["high_coverage"][0] < 1.0 == rows["low_coverage"][0]
+    assert "no position" in rows["errors"][10]
+    sheets = sorted(path.name for path in (tmp_path / "out" / "sheets").iterdir())
+    assert sheets == ["sheet-0001.png"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("data:image/png") == 1
+    assert "http" not in page.replace("http://www.w3.org", "")
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert {each["name"] for each in told["outputs"]} == {
+        "stamps.tar",
+        "coverage.fits",
+        "report.html",
+        "sheets",
+    }
+
+
+def test_one_array_for_all(maps, tmp_path):
+    options = StampsOptions(radius=50.0, format="zarr", pixels=32, sheets=0)
+    StampsStep(options).run(places([*AT, (10.0, 0.0)]), of_maps(maps), tmp_path / "zarr")
+    StampsStep(options.model_copy(update={"format": "fits"})).run(
+        places([*AT, (10.0, 0.0)]), of_maps(maps), tmp_path / "fits"
+    )
+    one, other = open_stamps(tmp_path / "zarr"), open_stamps(tmp_path / "fits")
+    assert one.bands == other.bands == ("low", "high")
+    assert len(one) == len(other) == 10
+    both = list(zip(one, other, strict=True))
+    for mine, theirs in both[:9]:
+        assert mine.shape == (2, 32, 32)
+        np.testing.assert_array_equal(mine, theirs)
+    assert np.isnan(both[9][0]).all()
+    assert both[9][1].size == 0
+    assert not (tmp_path / "zarr" / "sheets").exists()
+
+
+def test_workers_change_nothing_and_a_broken_run_goes_on(maps, tmp_path, monkeypatch):
+    monkeypatch.setattr(many, "_PER_TASK", 2)
+    monkeypatch.setattr(many.tasks_of, "__defaults__", (2, None))
+    monkeypatch.setattr("skysift.flow.products.settings", lambda: type("S", (), {"keep": 0})())
+    step, bands = StampsStep(StampsOptions(radius=50.0)), of_maps(maps)
+    step.run(places(), bands, tmp_path / "one", crew=Crew(workers=3))
+    real, calls = many.make_stamp, []
+
+    def broken(place, *rest):
+        calls.append(place.name)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return real(place, *rest)
+
+    monkeypatch.setattr(many, "make_stamp", broken)
+    with pytest.raises(KeyboardInterrupt):
+        step.run(places(), bands, tmp_path / "two", crew=Crew(executor="serial"))
+    assert not (tmp_path / "two" / "stamps.tar").exists()
+    assert (tmp_path / "two" / PART).exists()
+    step.run(places(), bands, tmp_path / "two", crew=Crew(executor="serial"))
+    assert calls[6:] == [f"s/{k}" for k in range(4, 9)]
+    assert (tmp_path / "one" / "stamps.tar").read_bytes() == (tmp_path / "two" / "stamps.tar").read_bytes()
+    for name in ("coverage.fits", "sheets/sheet-0001.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_native_pixels_are_an_hdu_a_band(maps, tmp_path):
+    options = StampsOptions(radius=50.0, grid="native", beam="native")
+    StampsStep(options).run(places(AT[4:5]), of_maps(maps), tmp_path / "out")
+    with fits.open(io.BytesIO(stored(tmp_path / "out")["000000-s_0.fits"])) as hdus:
+        hdus.verify("exception")
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "LOW", "HIGH"]
+        assert hdus["LOW"].header["BMAJ"] * 3600 == pytest.approx(15.0)
+        x, y = WCS(hdus["HIGH"].header).world_to_pixel_values(*AT[4])
+        assert hdus["HIGH"].data[round(float(y)), round(float(x))] == pytest.approx(1.0, abs=0.2)
+    with pytest.raises(UsageError, match="not on one grid"):
+        open_stamps(tmp_path / "out")
+
+
+def test_neighbours_of_the_catalogue_are_masked(maps, tmp_path):
+    options = StampsOptions(radius=150.0, mask=True, mask_beams=4.0, units="Jy/pixel")
+    StampsStep(options).run(places(), of_maps(maps[:1]), tmp_path / "out")
+    (first, *_) = [stamp for k, stamp in enumerate(open_stamps(tmp_path / "out")) if k == 4]
+    assert np.nansum(first) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"format": "zarr"}, "one size"),
+        ({"format": "zarr", "pixels": 9, "grid": "native"}, "north only"),
+        ({"units": "K"}, "units"),
+        ({"annulus": (2.0, 1.0)}, "inner edge"),
+        ({"radius": 0.0}, "above 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, told, maps, tmp_path):
+    with pytest.raises(OptionError, match=told):
+        StampsStep(StampsOptions(**options)).run(places(), of_maps(maps), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_sources_of_elsewhere_are_refused(maps, tmp_path):
+    with pytest.raises(UsageError, match="no survey covers any of the sources"):
+        StampsStep(StampsOptions()).run(places([(10.0, 0.0)]), of_maps(maps), tmp_path / "out")
+    with pytest.raises(UsageError, match="no source"):
+        StampsStep(StampsOptions()).run(places([(10.0, 0.0)]).first(0), of_maps(maps), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stack_tells_the_mean_flux_beside_random_places(maps, tmp_path):
+    flux = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+    options = StackOptions(
+        radius=30.0, bins="flux", edges=(0.0, 4.5, 10.0), control_radius=(1.0, 2.0), bootstrap=50
+    )
+    made = StackStep(options).run(places(flux=flux), of_maps(maps[:1]), tmp_path / "out")
+    assert [(each.bin, each.low, each.high, each.sources) for each in made.facts] == [
+        (1, 0.0, 4.5, 4),
+        (2, 4.5, 10.0, 5),
+    ]
+    for each in made.facts:
+        assert each.peak == pytest.approx(1.0, abs=5e-3)
+        assert each.flux == pytest.approx(0.94, abs=0.04)  # what a radius of one FWHM holds
+        assert each.peak_err < 0.01
+        assert each.control < 0.6
+        assert each.excess == pytest.approx(each.peak - each.control)
+    with fits.open(tmp_path / "out" / "stack.fits") as hdus:
+        names = [(hdu.name, hdu.ver) for hdu in hdus[1:]]
+        assert names == [
+            (name, k) for k in (1, 2) for name in ("STACK", "ERROR", "COUNT", "CONTROL", "CONTROL_ERROR")
+        ]
+        assert hdus["STACK", 2].header["BINLOW"] == 4.5
+        assert hdus["STACK", 1].data[0].argmax() == hdus["STACK", 1].data[0].size // 2
+    assert (tmp_path / "out" / "bins.csv").read_text().count("\n") == 3
+    again = StackStep(options).run(
+        places(flux=flux), of_maps(maps[:1]), tmp_path / "again", crew=Crew(workers=2)
+    )
+    assert (tmp_path / "out" / "bins.csv").read_bytes() == (tmp_path / "again" / "bins.csv").read_bytes()
+    assert again.facts == made.facts
+
+
+def test_places_come_from_lists_and_tables(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("# a list\n10.5 -30 12 first one\n11 -31 second\n12.0, 1\n")
+    found = read_places(path)
+    assert found.names == ("first one", "second", "4")
+    assert found.ra.tolist() == [10.5, 11.0, 12.0]
+    np.testing.assert_array_equal(found.radius, [12.0, np.nan, np.nan])
+    path.write_text("10 20\nno place\n")
+    with pytest.raises(FormatError, match="line 2"):
+        read_places(path)
+    table = tmp_path / "table.csv"
+    table.write_text("name,ra,dec,z,size\na,10,20,0.3,5\nb,11,21,0.4,6\n")
+    found = read_places(table, radius_column="size", columns=("z",))
+    assert found.radius.tolist() == [5.0, 6.0]
+    assert found.columns["z"].tolist() == [0.3, 0.4]
+    with pytest.raises(UnknownName, match="no such column"):
+        read_places(table, columns=("nosuch",))
+    typed = typed_places(["10,20", "03:18:00,-36:00:00,10arcmin"])
+    assert typed.ra.tolist() == [10.0, 49.5]
+    np.testing.assert_array_equal(typed.radius, [np.nan, 600.0])
+
+
+def test_the_commands_run(maps, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{ra} {dec} s{k}\n" for k, (ra, dec) in enumerate(AT)))
+    asked = ["--map", maps[0], "--set", "radius=40", "--out"]
+    done = called("stamps", listed, *asked, tmp_path / "s", "--first", 3)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:5] == ["sources", "3", "0", "that", "no"]
+    assert len(open_stamps(tmp_path / "s")) == 3
+    done = called("stamps", "--at", f"{RA},{DEC}", *asked, tmp_path / "t", "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    done = called("stack", listed, *asked, tmp_path / "k")
+    assert done.returncode == 0, done.stderr
+    assert "9 sources, middle" in done.stdout
+    assert "soda:" in called("stamps", "--example").stdout
+    for words, told in (
+        (["stamps", "--map", maps[0], "--out", "x"], "a catalogue or from --at"),
+        (["stamps", listed, "--out", "x"], "no map and no survey"),
+        (["stamps", listed], "--out is missing"),
+        (["stamps", listed, *asked, tmp_path / "s"], "earlier run"),
+        (["stack", listed, *asked, tmp_path / "y", "--bins", "z"], "no such column"),
+    ):
+        done = called(*words)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
