@@ -117,6 +117,8 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
         "matcher": ("skysift.jobs.apps.match:MatchApp", "skysift.jobs.options:MatchedOptions"),
         "measure": ("skysift.jobs.apps.measure:MeasureApp", "skysift.jobs.options:MeasureAppOptions"),
+        "stamps": ("skysift.jobs.apps.stamps:StampsApp", "skysift.stamps.options:StampsOptions"),
+        "stack": ("skysift.jobs.apps.stamps:StackApp", "skysift.stamps.options:StackOptions"),
         "merge": ("skysift.jobs.apps.merge:MergeApp", "skysift.jobs.options:MergeOptions"),
         "aegean": ("skysift.jobs.apps.aegean:AegeanApp", "skysift.jobs.options:AegeanOptions"),
         "pybdsf": ("skysift.jobs.apps.pybdsf:PyBDSFApp", "skysift.jobs.options:PyBDSFOptions"),

@@ -78,6 +78,20 @@ def test_a_catalogue_is_measured_and_matched(manager, tmp_path):
     assert len(results["matched.csv"].read_text().splitlines()) >= 3
 
 
+def test_stamps_are_made_and_stacked(manager, tmp_path):
+    catalogue = tmp_path / "list.txt"
+    catalogue.write_text("50.0145 -30.0128 a\n49.9892 -29.9856 b\n")
+    inputs = (Input(str(little_map(tmp_path / "a.fits"))), Input(str(catalogue), role="catalogue"))
+    options = {"radius": 20, "sheets": 1}
+    job = ended(manager, manager.submit(JobSpec("stamps", inputs, options), ANNA).id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    assert {"stamps.tar", "coverage.fits", "manifest.json"} <= {each.name for each in manager.results(job.id)}
+    options = {"radius": 20, "bootstrap": 5}
+    job = ended(manager, manager.submit(JobSpec("stack", inputs, options), ANNA).id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    assert {"stack.fits", "bins.csv"} <= {each.name for each in manager.results(job.id)}
+
+
 def test_adjacent_maps_are_merged(manager, tmp_path):
     maps = [little_map(tmp_path / "a.fits"), little_map(tmp_path / "b.fits", seed=2)]
     with fits.open(maps[1], mode="update") as file:
