@@ -7,10 +7,11 @@ import pytest
 from tests.stamps.surveys import survey
 
 from skysift.sky.beam import Beam
+from skysift.stamps import prepare
 from skysift.stamps.making import Place, grid_scale, make_stamp
 from skysift.stamps.options import StampsOptions
 from skysift.stamps.prepare import Neighbours
-from skysift.stamps.quality import names_of
+from skysift.stamps.quality import names_of, quality
 from skysift.stamps.surveys import of_maps
 
 RA, DEC = 180.0, -30.0
@@ -243,3 +244,18 @@ def test_the_frame_at_a_pole_is_that_of_the_sky(tmp_path):
     assert (float(x), float(y)) == pytest.approx(
         ((layer.data.shape[1] - 1) / 2, (layer.data.shape[0] - 1) / 2)
     )
+
+
+def test_the_common_beam_of_a_field_is_looked_for_once(tmp_path):
+    beams = [(9.8, 5.8, 20.0), (6.1, 6.1, 0.0), (9.0, 6.0, 110.0)]
+    paths = [tmp_path / f"{k}.fits" for k in range(3)]
+    for path, beam in zip(paths, beams, strict=True):
+        survey(path, [], beam=beam, scale=20.0, shape=(100, 100))
+    bands = of_maps([str(path) for path in paths])
+    prepare._common.cache_clear()
+    places = [Place("x", RA + dx, DEC + dy) for dx in (-0.2, 0.0, 0.2) for dy in (-0.2, 0.0, 0.2)]
+    made = [make_stamp(place, bands, StampsOptions(radius=30.0), 3.0) for place in places]
+    assert prepare._common.cache_info().misses <= 2
+    areas = [stamp.beam.area for stamp in made]
+    assert np.ptp(areas) < 3e-3 * areas[0]
+    assert all(layer.flags & quality("wide_beam") == 0 for stamp in made for layer in stamp.layers)

@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 _REACH = 6.0  # sigma of a Gaussian that a margin holds
 _SLACK = 1e-3  # of the variances by which a beam may be too narrow: headers round
 _WIDENED = 1.0005  # step by which a common beam is widened until all beams fit into it
+_ROUND = 1.01  # ratio of axes below which the angle of a beam says nothing
 _CLIPS = 10  # rounds of sigma clipping
 
 
@@ -117,9 +118,10 @@ def common_of(beams: Sequence[Beam | None], wanted: str | tuple[float, float, fl
             return one
     if not known:
         return None
-    common = _common(
-        tuple(sorted({_rounded(beam) for beam in known}, key=lambda b: (b.major, b.minor, b.pa)))
-    )
+    north = max(known, key=lambda beam: beam.area).pa
+    turned = {_rounded(beam, north) for beam in known}
+    common = _common(tuple(sorted(turned, key=lambda beam: (beam.major, beam.minor, beam.pa))))
+    common = Beam(common.major, common.minor, common.pa + north)
     while not all(_holds(common, each) for each in known):
         common = Beam(common.major * _WIDENED, common.minor * _WIDENED, common.pa)
     return common
@@ -129,9 +131,13 @@ def _holds(wide: Beam, beam: Beam) -> bool:
     return float(np.linalg.eigvalsh(wide.to_covariance() - beam.to_covariance())[0]) >= 0.0
 
 
-def _rounded(beam: Beam) -> Beam:
-    """A beam to a hundredth of an arcsec: those of places nearby are one, so that common beams are found once."""
-    return Beam(round(beam.major, 2), round(beam.minor, 2), round(beam.pa))
+def _rounded(beam: Beam, north: float) -> Beam:
+    """A beam to about a thousandth: those of one field, their angles counted from one of them, are found to be the same.
+
+    The search for a common beam takes a good part of a second, and would else be made anew at every place.
+    """
+    major, minor = (float(f"{axis:.3g}") for axis in (beam.major, beam.minor))
+    return Beam(major, minor, round(beam.pa - north) if beam.major > _ROUND * beam.minor else 0.0)
 
 
 @lru_cache(maxsize=4096)
