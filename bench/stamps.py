@@ -1,6 +1,6 @@
 """What stamps cost: cut-outs of many positions, three-band stamps of one beam, and what flux they keep.
 
-    python bench/stamps.py [--cutouts 10000] [--stamps 300] [--out FOLDER]
+    python -m bench.stamps [--cutouts 10000] [--stamps 300] [--out FOLDER]
 
 Prints CPU seconds and the largest memory of the process; the maps are made.
 """
