@@ -21,7 +21,7 @@ from tests.jobs.services import (
     until,
 )
 
-from skysift.base.errors import BusyError, StorageError, TransientError
+from skysift.base.errors import BusyError, OptionError, StorageError, TransientError
 from skysift.io.sql import connect, database_url
 from skysift.jobs.executors.local import LocalExecutor
 from skysift.jobs.folder import JobFolder, Outcome
@@ -327,6 +327,34 @@ def test_an_executor_that_does_not_answer_holds_jobs_up_and_loses_none(tmp_path)
         manager.tick()
         assert manager.job(job.id, ANNA).phase is Phase.UNKNOWN
         executor.silent = False
+        assert ended(manager, job.id).phase is Phase.COMPLETED
+
+
+class Unset(LocalExecutor):
+    """One that nobody set up any more, or that has a bug."""
+
+    broken: Exception | None = None
+
+    def capacity(self):
+        if self.broken is not None:
+            raise self.broken
+        return super().capacity()
+
+
+@pytest.mark.parametrize("broken", [OptionError("no scheduler is named"), ValueError("a bug")])
+def test_an_executor_that_cannot_be_used_stops_no_other_job(tmp_path, broken):
+    unset = Unset()
+    with managing(tmp_path, executors={"local": LocalExecutor(), "other": unset}) as manager:
+        job = manager.submit(sleeping(0.0, executor="other"), ANNA)
+        unset.broken = broken
+        assert ended(manager, manager.submit(sleeping(0.0), BORIS).id).phase is Phase.COMPLETED
+        if isinstance(broken, OptionError):
+            held = manager.job(job.id, ANNA)
+            assert held.phase is Phase.HELD
+            assert "no scheduler is named; start it again" in held.reason
+            unset.broken = None
+            manager.start(job.id, ANNA)
+        unset.broken = None
         assert ended(manager, job.id).phase is Phase.COMPLETED
 
 

@@ -9,7 +9,7 @@ from skysift.io.sql import told
 from skysift.jobs.job import Phase, Usage
 from skysift.jobs.tables import JOBS, LEDGER
 
-__all__ = ["usage"]
+__all__ = ["counts", "usage"]
 
 _ENDED = tuple(phase.value for phase in Phase if phase.ended)
 
@@ -51,3 +51,10 @@ def usage(engine: Engine, now: float, owner: str | None = None) -> Usage:
         bytes=int(sum(size for *_, size in by_phase)),
         users=int(owners),
     )
+
+
+def counts(engine: Engine) -> dict[str, int]:
+    """How many jobs are in each phase."""
+    query = sa.select(JOBS.c.phase, sa.func.count()).group_by(JOBS.c.phase)
+    with told(), engine.connect() as connection:
+        return {phase: int(number) for phase, number in connection.execute(query).all()}

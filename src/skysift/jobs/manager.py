@@ -11,14 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import Engine, RowMapping
 
 from skysift.archive.policy import Access, User
 from skysift.base.errors import BusyError, OptionError, SkysiftError, UsageError
 from skysift.base.log import get_logger
 from skysift.base.registry import Registry
-from skysift.jobs.accounts import usage
+from skysift.jobs.accounts import counts, usage
 from skysift.jobs.checks import checked
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.folder import JobFolder
@@ -216,9 +215,16 @@ class Manager:
         new = secrets.token_hex(10)  # short, safe in URLs and names of files, not to be guessed
         longest = self.limits.days * DAY
         until = self.clock() + (longest if lifetime is None else min(lifetime, longest))
-        self.store.add(new, task, access, hidden=private or {}, destruction=until, retry_of=retry_of)
-        if start:
-            self._queue(new, access.owner)
+        self.store.add(
+            new,
+            task,
+            access,
+            hidden=private or {},
+            destruction=until,
+            retry_of=retry_of,
+            start=self._next(access.owner) if start else None,
+        )
+        self._woken.set()
         return self._now(new)
 
     def change(
@@ -257,19 +263,20 @@ class Manager:
             It was started before, or is not theirs.
         """
         job = self.store.job(id, user, change=True)
-        self._queue(id, job.access.owner)
+        phase, reason = self._next(job.access.owner)
+        self.store.move(id, phase, reason, only=(Phase.PENDING,) if phase is Phase.HELD else ())
+        self._woken.set()
         return self._now(id)
 
-    def _queue(self, id: str, owner: str) -> None:
+    def _next(self, owner: str) -> tuple[Phase, str]:
+        """Where a job of an owner goes when it is started, and why."""
         kept = self.limits.kept
         if kept is not None and self.store.kept_bytes(owner) > kept << 20:
-            reason = (
-                f"the results that {owner or 'all'} keeps fill {kept} MiB: remove some, and start it again"
+            return (
+                Phase.HELD,
+                f"the results that {owner or 'all'} keeps fill {kept} MiB: remove some, and start it again",
             )
-            self.store.move(id, Phase.HELD, reason, only=(Phase.PENDING,))
-            return
-        self.store.move(id, Phase.QUEUED, "waits for its turn")
-        self._woken.set()
+        return Phase.QUEUED, "waits for its turn"
 
     def retry(self, id: str, user: User) -> Job:
         """A new job with the task of one that has ended.
@@ -478,9 +485,7 @@ class Manager:
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each phase."""
-        query = sa.select(JOBS.c.phase, sa.func.count()).group_by(JOBS.c.phase)
-        with self.store.engine.connect() as connection:
-            return {phase: int(number) for phase, number in connection.execute(query).all()}
+        return counts(self.store.engine)
 
     def _now(self, id: str) -> Job:
         return self.store.job(id, User("", admin=True))

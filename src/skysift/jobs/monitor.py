@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import shutil
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ from skysift.jobs.job import Phase
 from skysift.jobs.options import LimitOptions
 from skysift.jobs.store import Store, full_spec, private_part
 from skysift.jobs.tables import JOBS
+from skysift.jobs.turns import in_turn, waiting
 
 __all__ = ["Monitor"]
 
@@ -36,7 +35,6 @@ AGAIN = 5.0  # seconds before an executor that did not answer is asked again
 EXPIRE = 60.0  # seconds between two looks for what is too old
 
 _WORKING = (Phase.EXECUTING, Phase.UNKNOWN)
-_WAITING = (Phase.QUEUED, Phase.SUSPENDED)
 
 
 class Monitor:
@@ -131,6 +129,8 @@ class Monitor:
             _log.warning(
                 "a job cannot be looked after now", extra={"facts": {"job": row["id"], "why": error}}
             )
+        except Exception:  # noqa: BLE001 -- the others must be looked at; the log has the trace
+            _log.exception("a job cannot be looked after now", extra={"facts": {"job": row["id"]}})
 
     def _place(self, row: RowMapping) -> JobFolder:
         return JobFolder(self.folder / row["id"])
@@ -316,33 +316,44 @@ class Monitor:
 
     def _start(self) -> None:
         """Start the jobs whose turn it is: users in turn, and of one user the oldest first."""
-        waiting = self.store.rows(JOBS.c.phase.in_(_WAITING), JOBS.c.handle == "", limit=1000)
-        if not waiting:
+        line = waiting(self.store.engine)
+        if not line:
             return
         if not self._room():
-            self._wait_for(waiting, f"waits: the disk has less room than {self.limits.room} MiB")
+            self._wait_for(line, f"waits: the disk has less room than {self.limits.room} MiB")
             return
-        busy = self.store.rows(JOBS.c.phase.in_(_WORKING))
         running: dict[str, int] = {}
         used: dict[str, int] = {}
-        for row in busy:
+        for row in self.store.rows(JOBS.c.phase.in_(_WORKING)):
             running[row["owner"]] = running.get(row["owner"], 0) + 1
             used[row["executor"]] = used.get(row["executor"], 0) + row["cores"]
         full: set[str] = set()
-        for row in _in_turn(waiting, running):
-            name, owner = row["executor"], row["owner"]
-            if name in full or self._is_silent(name):
-                continue
-            if self.limits.running is not None and running.get(owner, 0) >= self.limits.running:
-                continue
+        for row in in_turn(line, running):
+            self._one(row, partial(self._turn, running=running, used=used, full=full))
+
+    def _turn(
+        self, row: RowMapping, *, running: dict[str, int], used: dict[str, int], full: set[str]
+    ) -> None:
+        """Start a job where there is room for it; hold it where its executor cannot be used."""
+        name, owner = row["executor"], row["owner"]
+        if name in full or self._is_silent(name):
+            return
+        if self.limits.running is not None and running.get(owner, 0) >= self.limits.running:
+            return
+        try:
             most = self._capacity(name)
-            cores = row["cores"] if most is None else min(row["cores"], most)
-            if most is not None and used.get(name, 0) + cores > most:
-                full.add(name)  # nobody overtakes
-                continue
-            if self._begin(row):
-                running[owner] = running.get(owner, 0) + 1
-                used[name] = used.get(name, 0) + cores
+        except TransientError:
+            raise
+        except SkysiftError as error:  # nobody set it up, or not any more
+            self._move(row, Phase.HELD, f"{error}; start it again when its executor is there")
+            return
+        cores = row["cores"] if most is None else min(row["cores"], most)
+        if most is not None and used.get(name, 0) + cores > most:
+            full.add(name)  # nobody overtakes
+            return
+        if self._begin(row):
+            running[owner] = running.get(owner, 0) + 1
+            used[name] = used.get(name, 0) + cores
 
     def _capacity(self, name: str) -> int | None:
         """Cores of an executor that jobs may use together."""
@@ -450,22 +461,3 @@ def _condensed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             kept.append(event)
     return kept
-
-
-def _in_turn(waiting: list[RowMapping], running: dict[str, int]) -> Iterator[RowMapping]:
-    """Jobs by whose turn it is: of the user with the fewest running ones, as they become more meanwhile, the oldest."""
-    queues: dict[str, deque[RowMapping]] = {}
-    for row in waiting:
-        queues.setdefault(row["owner"], deque()).append(row)
-
-    def turn(owner: str) -> tuple[int, float, str, str]:
-        first = queues[owner][0]
-        return running.get(owner, 0), first["created"], first["id"], owner
-
-    turns = [turn(owner) for owner in queues]
-    heapq.heapify(turns)
-    while turns:
-        owner = heapq.heappop(turns)[3]
-        yield queues[owner].popleft()
-        if queues[owner]:
-            heapq.heappush(turns, turn(owner))

@@ -52,25 +52,30 @@ class Store:
         hidden: Mapping[str, Any],
         destruction: float | None,
         retry_of: str = "",
+        start: tuple[Phase, str] | None = None,
     ) -> None:
-        """Keep a new job; it is PENDING."""
+        """Keep a new job; it is PENDING, or moved on at once to where `start` says, with the reason."""
         now = self.clock()
+        story = [(Phase.PENDING, "told of"), *([] if start is None else [start])]
+        phase, reason = story[-1]
         row = {
             "id": id,
             "owner": access.owner,
             "visibility": access.visibility,
             "group_name": access.group,
             **_spec_columns(spec, hidden),
-            "phase": Phase.PENDING.value,
-            "reason": "told of",
+            "phase": phase.value,
+            "reason": reason,
             "created": now,
+            "queued": now if phase is Phase.QUEUED else None,
             "destruction": destruction,
             "retry_of": retry_of,
         }
         with told(), self.engine.begin() as connection:
             connection.execute(JOBS.insert().values(row))
             _write_tags(connection, id, spec.tags)
-            _write_event(connection, id, now, "phase", {"phase": "PENDING", "reason": "told of"})
+            for each, why in story:
+                _write_event(connection, id, now, "phase", {"phase": each.value, "reason": why})
 
     def change(self, id: str, spec: JobSpec, hidden: Mapping[str, Any]) -> None:
         """Put another task into a job that is PENDING or HELD.
