@@ -234,6 +234,7 @@ def test_a_full_disk_is_told_as_such_also_through_other_errors():
         (["a.fits", "b/a.fits", "a-2.fits"], ["a", "a-3", "a-2"]),
         (["m.fits[SCI]", "m.fits[1]", "m.fits.fz", "m.fits.gz"], ["m-SCI", "m-1", "m", "m-2"]),
         (["some/.fits", "field.7.fits"], ["map", "field.7"]),
+        (["s3:///", "s3://../", "/", "..", "s3://\\..\\x.fits"], ["map", "map-2", "map-3", "map-4", "x"]),
     ],
 )
 def test_each_map_gets_a_folder_named_for_its_file(maps, names):

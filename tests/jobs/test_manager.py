@@ -19,6 +19,7 @@ from tests.jobs.services import (
 
 from skysift.archive.policy import ANONYMOUS, LOCAL, Access, User
 from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.jobs.apps.menu import with_paths
 from skysift.jobs.job import Input, JobSpec, Phase
 
 
@@ -145,6 +146,19 @@ def test_options_that_are_files_name_inputs(manager, tmp_path):
         manager.submit(
             JobSpec("finder:ensemble", (pillow,), {"members": [member, {"finder": "classic"}]}), ANNA
         )
+    with pytest.raises(OptionError, match="'agreement' of a job names a file"):
+        manager.submit(JobSpec("finder:ensemble", (pillow,), {"agreement": "/etc/passwd"}), ANNA)
+    named = {"agreement": "input:pillow.fits"}
+    job = manager.submit(JobSpec("finder:ensemble", (pillow,), named), ANNA, start=False)
+    assert job.spec.options["agreement"] == "input:pillow.fits"
+    assert with_paths("finder:ensemble", named, (pillow,)).agreement == str(secret)
+
+
+@pytest.mark.parametrize("name", ["s3:///", "/", "..", "a/b.fits", "a\nb", "x" * 256])
+def test_an_input_is_called_like_a_file(manager, tmp_path, name):
+    path = little_map(tmp_path / "a.fits")
+    with pytest.raises(OptionError, match="the name of an input is not allowed"):
+        manager.submit(JobSpec("finder:classic", (Input(str(path), name=name),)), ANNA)
 
 
 def test_what_is_private_is_told_to_the_worker_alone(manager):

@@ -464,7 +464,7 @@ def _stem(name: str) -> str:
     while stem.casefold().endswith(_MAP_SUFFIXES):
         stem = stem[: stem.rindex(".")]
     stem = stem if not extension else f"{stem}-{re.sub(r'[^A-Za-z0-9_.+]', '-', extension)}"
-    return stem.lstrip(".") or "map"
+    return re.sub(r"[/\\\0]", "", stem).lstrip(".") or "map"
 
 
 def write_manifest(manifest: Manifest, folder: ProductFolder, more: Mapping[str, Any] | None = None) -> None:

@@ -55,6 +55,12 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
     if len(spec.inputs) > MOST_INPUTS:
         raise OptionError("a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most")
     for each in spec.inputs:
+        if not _may_be_called(each.name):
+            raise OptionError(
+                "the name of an input is not allowed",
+                got=each.name[:100],
+                allowed=f"the name of a file, of up to {LONGEST_NAME} letters, without folders",
+            )
         if not each.path or not (is_url(each.path) or Path(each.path).exists()):
             raise UsageError("an input is not there", got=each.name)
     inputs = (
@@ -62,3 +68,8 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
         for each in spec.inputs
     )  # the worker stands elsewhere
     return replace(spec, options=options, inputs=tuple(inputs))
+
+
+def _may_be_called(name: str) -> bool:
+    """Whether a name is that of a file: folders and logs are called by it."""
+    return 0 < len(name) <= LONGEST_NAME and name not in (".", "..") and "/" not in name and name.isprintable()

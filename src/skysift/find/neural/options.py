@@ -147,6 +147,7 @@ class EnsembleOptions(NeuralOptions):
     )
     agreement: str | None = option(
         None,
+        file=True,
         doc="File with the probabilities of these members together, as `skysift calibrate ensemble` writes it; null for "
         "usual ones.",
     )
