@@ -53,6 +53,21 @@ def test_a_long_query_ends_at_its_time(either):
     assert asked(either, "SELECT COUNT(*) FROM radio.src")[0] == [(400,)]
 
 
+def test_the_time_of_a_query_is_that_of_the_database_and_not_of_who_reads(either):
+    text = "SELECT a.id FROM radio.src a, radio.src b"
+    with run_query(either.engine, compiled(either, text, 2500), seconds=2.0) as rows:
+        next(iter(rows))
+        time.sleep(2.1)
+        assert len(list(rows)) == 2499
+
+
+def test_who_reads_slowly_takes_no_connection_from_others(shelf):
+    before = shelf.engine.pool.checkedout()
+    with run_query(shelf.engine, compiled(shelf, "SELECT id FROM radio.src")) as rows:
+        next(iter(rows))
+        assert shelf.engine.pool.checkedout() == before
+
+
 def test_a_query_is_cancelled(either):
     rows = run_query(
         either.engine, compiled(either, "SELECT a.id FROM radio.src a, radio.src b, radio.src c")

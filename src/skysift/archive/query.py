@@ -19,7 +19,7 @@ from skysift.archive.storage import from_row
 from skysift.archive.uploads import clear, fill
 from skysift.base.errors import CancelledError, SkysiftError, TimeLimitError, TransientError, UsageError
 from skysift.io.field import Cell
-from skysift.io.sql import database_error
+from skysift.io.sql import database_error, for_queries, told
 
 __all__ = ["Rows", "run_query"]
 
@@ -52,10 +52,13 @@ class Rows:
         self.overflow = False
         self._compiled = compiled
         self._seconds = seconds
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._left = seconds  # while the database works; not while the rows are sent
+        self._deadline: float | None = None
         self._stopped = stopped or threading.Event()
         self._makers = [from_row(each) for each in compiled.columns]
-        self._connection: Connection | None = engine.connect()
+        self._connection: Connection | None = None
+        with told():
+            self._connection = for_queries(engine).connect()
         self._lite = engine.dialect.name == "sqlite"
         try:
             with self._told():
@@ -186,23 +189,28 @@ class Rows:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """What the database says, as one of our errors."""
+        """What the database says, as one of our errors; the time that it takes counts."""
+        began = time.monotonic()
+        self._deadline = None if self._left is None else began + self._left
         try:
             yield
         except SkysiftError:
             raise
         except DBAPIError as error:
             raise self._error(error) from error
+        finally:
+            if self._left is not None:
+                self._left -= time.monotonic() - began
 
     def _error(self, error: DBAPIError) -> SkysiftError:
         text = " ".join(str(error.orig).split())
         if self._is_over() or "statement timeout" in text:
             return self._why()
-        told = database_error(error)
-        if isinstance(told, TransientError) and type(told) is not TransientError:
-            return told  # locked, or the disk is full
+        ours = database_error(error)
+        if isinstance(ours, TransientError) and type(ours) is not TransientError:
+            return ours  # locked, or the disk is full
         if _says(text):
-            return told
+            return ours
         return UsageError("the database cannot answer this query", got=text)
 
 

@@ -7,26 +7,33 @@ nothing is lost when skysift is brought up to date.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from skysift.base.errors import BusyError, FatalError, SkysiftError, StorageError, TransientError, UsageError
 
-__all__ = ["DIALECTS", "connect", "database_error", "database_url", "migrate", "told"]
+__all__ = ["DIALECTS", "connect", "database_error", "database_url", "for_queries", "migrate", "told"]
 
 DIALECTS = ("sqlite", "postgresql")
 FILE = "skysift.db"
 PATIENCE = 30.0  # seconds that a writer waits for another one
+CONNECTIONS = 45  # that one process has at most: a server answers in 40 threads, and a few look after jobs
+QUERIES = 24  # connections for queries, beside
+QUERY_PATIENCE = 5.0  # seconds that a query waits for one of them
+KEPT = 10  # connections that stay open
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -35,9 +42,12 @@ def database_url(folder: str | Path) -> str:
     return f"sqlite:///{Path(folder).resolve() / FILE}"
 
 
-def connect(url: str, *, echo: bool = False) -> Engine:
+def connect(
+    url: str | URL, *, echo: bool = False, most: int = CONNECTIONS, patience: float = PATIENCE
+) -> Engine:
     """An engine on the database of a URL: ``sqlite:///FILE`` or ``postgresql+psycopg://USER@HOST/NAME``.
 
+    It has `most` connections at once; who wants one more waits for `patience` seconds, and is then told (`told`).
     A SQLite file writes ahead (WAL: readers never wait for the writer), waits for another writer, and keeps
     foreign keys. Close it by ``engine.dispose()``.
 
@@ -49,21 +59,25 @@ def connect(url: str, *, echo: bool = False) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise UsageError("the address of the database cannot be read", got=url, allowed=_ALLOWED) from error
+        raise UsageError(
+            "the address of the database cannot be read", got=str(url), allowed=_ALLOWED
+        ) from error
     if parsed.get_backend_name() not in DIALECTS:
         raise UsageError("no such kind of database", got=parsed.get_backend_name(), allowed=_ALLOWED)
+    kept = min(KEPT, most)
+    pool = {"pool_size": kept, "max_overflow": most - kept, "pool_timeout": patience}
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         try:
-            return sqlalchemy.create_engine(
-                parsed, echo=echo, pool_pre_ping=True, pool_size=10, max_overflow=20
-            )
+            return sqlalchemy.create_engine(parsed, echo=echo, pool_pre_ping=True, **pool)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise UsageError(
                 "the driver of PostgreSQL is missing", todo="pip install 'skysift[postgres]'"
             ) from error
-    engine = sqlalchemy.create_engine(parsed, echo=echo, connect_args={"timeout": PATIENCE}, pool_size=10)
+    if _in_memory(parsed):
+        pool = {}  # a thread has the one that it made
+    engine = sqlalchemy.create_engine(parsed, echo=echo, connect_args={"timeout": PATIENCE}, **pool)
     event.listen(engine, "connect", _prepare)
     return engine
 
@@ -82,6 +96,37 @@ def _prepare(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(line)
     cursor.close()
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+_BESIDE: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def for_queries(engine: Engine) -> Engine:
+    """The engine with connections of its own to the same database, for answers that may take long to be sent.
+
+    However many there are, what else the service does finds a connection. It is closed with the engine.
+    """
+    if _in_memory(engine.url):
+        return engine
+    with _LOCK:
+        beside = _BESIDE.get(engine)
+        if beside is None:
+            beside = connect(engine.url, most=QUERIES, patience=QUERY_PATIENCE)
+            _BESIDE[engine] = beside
+            event.listen(engine, "engine_disposed", _close_beside)
+        return beside
+
+
+def _close_beside(engine: Engine) -> None:
+    with _LOCK:
+        beside = _BESIDE.get(engine)
+    if beside is not None:
+        beside.dispose()
 
 
 def migrate(engine: Engine, branch: str) -> None:
@@ -126,6 +171,8 @@ def told() -> Iterator[None]:
         yield
     except SkysiftError:
         raise
+    except PoolTimeout as error:
+        raise BusyError("all connections to the database are taken", todo="try again") from error
     except DBAPIError as error:
         raise database_error(error) from error
 
