@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from tests import clusters
@@ -49,6 +50,21 @@ def test_a_job_runs_and_is_ended_on_the_cluster(tmp_path, address):
         until(manager, late.id, lambda _: not manager.store.row(late.id)["handle"])
         assert processes
         assert all(gone(pid) for pid in processes)
+
+
+def test_a_running_job_that_is_removed_ends_on_the_cluster(tmp_path, address):
+    with managing(tmp_path, executors=on(address)) as manager:
+        job = manager.submit(dreaming(600.0), ANNA)
+        running(manager, job.id)
+        processes = children(manager.log(job.id))
+        manager.remove(job.id, ANNA)  # whoever watches it there finds the folder gone
+        deadline = time.monotonic() + 60.0
+        while not all(gone(pid) for pid in processes):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert processes
+        after = ended(manager, manager.submit(dreaming(0.0), ANNA).id)  # the one thread there is free again
+        assert after.phase is Phase.COMPLETED
 
 
 def test_a_job_outlives_the_service(tmp_path, address):

@@ -72,4 +72,6 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
 
 def _may_be_called(name: str) -> bool:
     """Whether a name is that of a file: folders and logs are called by it."""
-    return 0 < len(name) <= LONGEST_NAME and name not in (".", "..") and "/" not in name and name.isprintable()
+    return (
+        0 < len(name) <= LONGEST_NAME and name not in (".", "..") and "/" not in name and name.isprintable()
+    )

@@ -212,7 +212,7 @@ def supervise(folder: str, cores: int) -> int:
     while True:
         code = _watched(place, cores)
         # a machine that was lost may have a worker that did not see it yet
-        if code != _TAKEN or time.monotonic() > deadline or place.stop.exists():
+        if code != _TAKEN or time.monotonic() > deadline or place.stop.exists() or not place.path.exists():
             return code
         time.sleep(_LOOK)
 
@@ -231,13 +231,15 @@ def _watched(place: JobFolder, cores: int) -> int:
             start_new_session=True,
         )
     told: float | None = None
+    missed = 0
     while True:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_LOOK)
             signal_group(process.pid, signal.SIGKILL)  # what it left behind
             return process.returncode
         late = told is not None and time.monotonic() - told > _GRACE
-        if place.kill.exists() or late:
+        missed = 0 if place.path.exists() else missed + 1
+        if place.kill.exists() or late or missed > 1:  # twice not there: the job was removed
             signal_group(process.pid, signal.SIGKILL)
         elif place.stop.exists() and told is None:
             told = time.monotonic()
