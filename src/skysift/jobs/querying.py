@@ -35,12 +35,14 @@ __all__ = [
     "answered",
     "question_of",
     "sent_tables",
+    "whole_number",
 ]
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 USUAL_ROWS = 200_000
 MOST_ROWS = 10_000_000
 _MOST_UPLOADS = 8
+_MOST_DIGITS = 20  # of any number of 64 bits
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
@@ -103,10 +105,26 @@ def question_of(
         raise OptionError("LANG is not a language of queries", got=lang, allowed=LANGUAGES)
     if not query.strip():
         raise UsageError("the parameter QUERY is missing")
-    if maxrec and not (maxrec.isascii() and maxrec.isdigit()):
-        raise OptionError("MAXREC is not allowed", got=maxrec, allowed="a whole number, 0 or more")
-    most = min(int(maxrec), MOST_ROWS) if maxrec else USUAL_ROWS
+    most = min(whole_number("MAXREC", maxrec), MOST_ROWS) if maxrec else USUAL_ROWS
     return Question(query, most, form_of(form), _uploads(uploads))
+
+
+def whole_number(name: str, text: str, *, low: int = 0, most: int | None = None) -> int:
+    """The whole number that the value of a parameter is; one above `most` counts as that.
+
+    Raises
+    ------
+    OptionError
+        It is none, or below `low`, or has more digits than any that is meant.
+    """
+    digits = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if not digits or int(text) < low:
+        raise OptionError(
+            f"{name} is not allowed",
+            got=text if len(text) <= _MOST_DIGITS else f"{len(text)} characters",
+            allowed=f"a whole number, {low} or more, of up to {_MOST_DIGITS} digits",
+        )
+    return int(text) if most is None else min(int(text), most)
 
 
 def _uploads(values: Sequence[str]) -> dict[str, str]:

@@ -7,9 +7,10 @@ those who know their ids; no list tells them.
 
 from __future__ import annotations
 
-import asyncio
+import math
+import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,10 @@ from starlette.datastructures import UploadFile
 
 from skysift.archive.policy import User
 from skysift.base.errors import OptionError, StorageError, UnknownName, UsageError
-from skysift.jobs.job import Artefact, Job, JobSpec, Phase
+from skysift.jobs.job import Input, Job, JobSpec, Phase
 from skysift.jobs.manager import Manager
+from skysift.jobs.querying import whole_number
+from skysift.jobs.store import full_spec
 from skysift.serve.context import Asked, Context
 from skysift.serve.vo.params import Asking, Params
 from skysift.serve.vo.telling import VotableRoute, votable_error
@@ -44,6 +47,8 @@ USUAL_LIST = 100
 LONGEST_WAIT = 60.0  # seconds
 XML = "text/xml"
 _OWN = ("PHASE", "RUNID", "WAIT", "ACTION", "DESTRUCTION", "EXECUTIONDURATION", "LAST", "AFTER")
+_WAITING = (Phase.PENDING, Phase.HELD)
+_LONGEST_RUN = 10**9  # seconds
 _SERVICE = User("", admin=True)
 
 
@@ -100,9 +105,7 @@ class JobDoor:
         """The list of the jobs of who asks, the newest first."""
         phases = [_phase(text) for text in params.all("PHASE")]
         after = params.one("AFTER")
-        last = params.one("LAST")
-        if last and not (last.isascii() and last.isdigit() and int(last) > 0):
-            raise OptionError("LAST is not allowed", got=last, allowed="a whole number above 0")
+        last = whole_number("LAST", params.one("LAST"), low=1) if "LAST" in params else USUAL_LIST
         if not asked.user.known:
             return Response(list_document([], self._url(asked)), media_type=XML)
         page = asked.manager.list(
@@ -110,8 +113,8 @@ class JobDoor:
             phase=phases,
             app=[self.app],
             owner=asked.user.name,
-            after=_time("AFTER", after).timestamp() if after else None,
-            last=min(int(last or USUAL_LIST), LONGEST_LIST),
+            after=_time("AFTER", after) if after else None,
+            last=min(last, LONGEST_LIST),
         )
         return Response(
             list_document([self._brief(job) for job in page.jobs], self._url(asked)), media_type=XML
@@ -122,43 +125,37 @@ class JobDoor:
         phase = params.one("PHASE").upper()
         if phase not in ("", "RUN"):
             raise OptionError("a new job cannot be in this phase", got=phase, allowed="RUN, or no PHASE")
+        until, seconds = _until(params), _told_seconds(params)
         draft = self._draft(asked, params)
-        spec = replace(draft.spec, name=params.one("RUNID")[:255])
+        spec = _lasting(replace(draft.spec, name=params.one("RUNID")[:255]), seconds)
         manager = asked.manager
-        if params.one("EXECUTIONDURATION"):
-            spec = _with_seconds(spec, params.one("EXECUTIONDURATION"))
-        job = manager.submit(
-            spec, asked.user, start=phase == "RUN" and not draft.files, private=draft.private
-        )
-        if draft.files:
-            try:
+        job = manager.submit(spec, asked.user, start=False, private=draft.private)
+        try:
+            if draft.files:
                 spec = replace(spec, inputs=(*spec.inputs, *self._kept(manager, job.id, draft.files)))
                 manager.change(job.id, _SERVICE, spec=spec)
-                if phase == "RUN":
-                    manager.start(job.id, _SERVICE)
-            except BaseException:
-                manager.remove(job.id, _SERVICE)
-                raise
-        if params.one("DESTRUCTION"):
-            manager.change(
-                job.id, _SERVICE, destruction=_time("DESTRUCTION", params.one("DESTRUCTION")).timestamp()
-            )
+            if until is not None:
+                manager.change(job.id, _SERVICE, destruction=until)
+            if phase == "RUN":
+                manager.start(job.id, _SERVICE)
+        except BaseException:
+            manager.remove(job.id, _SERVICE)
+            raise
         return self._see(asked, job.id)
 
-    def _kept(self, manager: Manager, id: str, files: Mapping[str, UploadFile]) -> tuple[Any, ...]:
-        """The files of a request, kept beside its job, as inputs of the role ``upload``."""
-        from skysift.jobs.job import Input
-
+    def _kept(self, manager: Manager, id: str, files: Mapping[str, UploadFile]) -> tuple[Input, ...]:
+        """The files of a request, kept beside its job under names of their own, as inputs of the role ``upload``."""
         folder = manager.folder / id / "inputs"
+        inputs: list[Input] = []
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            inputs = []
-            for number, (name, file) in enumerate(files.items()):
-                path = folder / f"{number}.vot"
-                with path.open("wb") as kept:
-                    shutil.copyfileobj(file.file, kept)
+            for name, file in files.items():
+                path = folder / f"{secrets.token_hex(8)}.vot"
                 inputs.append(Input(str(path), name, "upload", "upload with the request"))
+                with path.open("xb") as kept:
+                    shutil.copyfileobj(file.file, kept)
         except OSError as error:
+            _forget(inputs)
             raise StorageError("an uploaded table cannot be kept", got=str(error)) from error
         return tuple(inputs)
 
@@ -191,58 +188,66 @@ class JobDoor:
             return job
         try:
             seconds = float(text)
+            if math.isnan(seconds):
+                raise ValueError
         except ValueError:
             raise OptionError("WAIT is not allowed", got=text, allowed="a number of seconds, or -1") from None
         left = LONGEST_WAIT if seconds < 0 else min(seconds, LONGEST_WAIT)
-        phase, pause = params.one("PHASE").upper() or job.phase.value, 0.1
-        while job.phase.value == phase and not job.phase.ended and job.phase is not Phase.HELD and left > 0:
-            pause = min(pause * 1.3, 1.0, left)
-            await asyncio.sleep(pause)
-            left -= pause
-            job, _ = await run_in_threadpool(self.job, asked, id)
-        return job
+        phase = params.one("PHASE").upper() or job.phase.value
+        return await asked.bell.wait_for(
+            job.id,
+            lambda: self.job(asked, id)[0],
+            lambda now: now.phase.value != phase or now.phase.ended or now.phase is Phase.HELD,
+            left,
+        )
 
     def act(self, asked: Context, id: str, params: Params) -> Response:
-        """Do to a job what the parameters say."""
+        """Do to a job what the parameters say: all of it, or nothing where a part is not allowed."""
         job, user = self.job(asked, id)
-        manager = asked.manager
         if params.one("ACTION"):
             if params.one("ACTION").upper() != "DELETE":
                 raise OptionError("no such ACTION", got=params.one("ACTION"), allowed="DELETE")
             return self.remove(asked, id)
         if "PHASE" in params:
-            self.move(asked, id, params)
-        if params.one("DESTRUCTION"):
-            time = _time("DESTRUCTION", params.one("DESTRUCTION"))
-            manager.change(id, user, destruction=time.timestamp())
-        if params.one("EXECUTIONDURATION"):
-            manager.change(id, user, spec=_with_seconds(job.spec, params.one("EXECUTIONDURATION")))
-        more = [pair for pair in params.flat() if pair[0] not in _OWN]
-        if more or params.files:
-            self.tell(asked, job, user, params)
-        return self._see(asked, id)
+            _move(params)
+        until, seconds = _until(params), _told_seconds(params)
+        more = bool(params.files) or any(name not in _OWN for name, _ in params.flat())
+        asked.manager.store.job(id, user, change=True)  # before anything is written
+        if (more or seconds is not None) and job.phase not in _WAITING:
+            raise UsageError("a job that was started keeps its task", todo="make another job")
+        if more:
+            self.tell(asked, job, user, params, seconds)
+        elif seconds is not None:
+            asked.manager.change(id, user, spec=_lasting(job.spec, seconds))
+        if until is not None:
+            asked.manager.change(id, user, destruction=until)
+        return self.move(asked, id, params) if "PHASE" in params else self._see(asked, id)
 
-    def tell(self, asked: Context, job: Job, user: User, params: Params) -> None:
-        """Give a job that has not begun more parameters, or others."""
+    def tell(self, asked: Context, job: Job, user: User, params: Params, seconds: int | None) -> None:
+        """Give a job that has not begun more parameters and files, or others: a file replaces one of its name."""
         new = {name for name, _ in params.flat()}
         kept = [pair for pair in self._told(job) if pair[0].upper() not in new]
         draft = self._draft(asked, Params.of([*kept, *params.flat()], params.files))
-        files = self._kept(asked.manager, job.id, draft.files) if draft.files else ()
-        inputs = (*(job.spec.inputs or draft.spec.inputs), *files)
+        manager = asked.manager
+        held = full_spec(manager.store.row(job.id)).inputs
+        files = self._kept(manager, job.id, draft.files) if draft.files else ()
+        replaced = [each for each in held if each.name in draft.files]
+        inputs = (*(each for each in held or draft.spec.inputs if each not in replaced), *files)
         spec = replace(draft.spec, inputs=inputs, name=job.spec.name, resources=job.spec.resources)
-        asked.manager.change(job.id, user, spec=spec, private=draft.private)
+        try:
+            manager.change(job.id, user, spec=_lasting(spec, seconds), private=draft.private)
+        except BaseException:
+            _forget(files)
+            raise
+        _forget(replaced)
 
     def move(self, asked: Context, id: str, params: Params) -> Response:
         """Start a job, or end it."""
         job, user = self.job(asked, id)
-        phase = params.one("PHASE").upper()
-        if phase == "RUN":
-            if job.phase in (Phase.PENDING, Phase.HELD):
-                asked.manager.start(id, user)
-        elif phase == "ABORT":
+        if _move(params) == "ABORT":
             asked.manager.abort(id, user)
-        else:
-            raise OptionError("a job cannot be moved so", got=phase, allowed="RUN, ABORT")
+        elif job.phase in _WAITING:
+            asked.manager.start(id, user)
         return self._see(asked, id)
 
     def remove(self, asked: Context, id: str) -> Response:
@@ -258,7 +263,7 @@ class JobDoor:
             if name in (self._name(each.name), each.name):
                 return FileResponse(
                     each.path,
-                    media_type=_media_type(job, each),
+                    media_type=each.media_type,
                     filename=Path(each.name).name,
                     content_disposition_type="inline",
                 )
@@ -280,7 +285,7 @@ class JobDoor:
                 Result(
                     self._name(each.name),
                     f"{self._url(asked)}/{job.id}/results/{self._name(each.name)}",
-                    _media_type(job, each),
+                    each.media_type,
                     each.size,
                 )
                 for each in asked.manager.results(job.id)
@@ -391,21 +396,48 @@ def _reason(job: Job) -> str:
     return "the service failed; see its log" if job.error_kind == "fatal" else job.reason
 
 
-def _media_type(job: Job, result: Artefact) -> str:
-    return str(job.spec.options.get("media_type") or result.media_type)
-
-
 def _seconds(manager: Manager, job: Job) -> int:
     return job.spec.resources.seconds or manager.limits.seconds
 
 
-def _with_seconds(spec: JobSpec, text: str) -> JobSpec:
-    if not (text.isascii() and text.isdigit()):
-        raise OptionError(
-            "EXECUTIONDURATION is not allowed", got=text, allowed="whole seconds; 0 for no limit"
-        )
-    seconds = int(text) or None
-    return replace(spec, resources=spec.resources.replace(seconds=seconds))
+def _move(params: Params) -> str:
+    """Where a job is to be moved.
+
+    Raises
+    ------
+    OptionError
+        It cannot be moved so.
+    """
+    phase = params.one("PHASE").upper()
+    if phase not in ("RUN", "ABORT"):
+        raise OptionError("a job cannot be moved so", got=phase, allowed="RUN, ABORT")
+    return phase
+
+
+def _until(params: Params) -> float | None:
+    """When a job is to be destroyed; None where nothing is said."""
+    text = params.one("DESTRUCTION")
+    return _time("DESTRUCTION", text) if text else None
+
+
+def _told_seconds(params: Params) -> int | None:
+    """How long a job may run, 0 for no limit of its own; None where nothing is said."""
+    text = params.one("EXECUTIONDURATION")
+    return whole_number("EXECUTIONDURATION", text, most=_LONGEST_RUN) if text else None
+
+
+def _lasting(spec: JobSpec, seconds: int | None) -> JobSpec:
+    """The task with another time that it may take; the same where nothing is said."""
+    return (
+        spec if seconds is None else replace(spec, resources=spec.resources.replace(seconds=seconds or None))
+    )
+
+
+def _forget(inputs: Iterable[Input]) -> None:
+    """Remove files that were kept beside a job."""
+    for each in inputs:
+        if each.role == "upload":
+            Path(each.path).unlink(missing_ok=True)
 
 
 def _phase(text: str) -> Phase:
@@ -415,8 +447,8 @@ def _phase(text: str) -> Phase:
         raise OptionError("no such phase", got=text, allowed=[each.value for each in Phase]) from None
 
 
-def _time(name: str, text: str) -> datetime:
-    """A time as DALI writes it, in UTC where it does not say.
+def _time(name: str, text: str) -> float:
+    """The seconds since 1970 of a time as DALI writes it, in UTC where it does not say.
 
     Raises
     ------
@@ -427,4 +459,4 @@ def _time(name: str, text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise OptionError(f"{name} is not a time", got=text, allowed="such as 2026-11-27T12:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return max(0.0, (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())

@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 
 from skysift.base.errors import OptionError, RegionError, UsageError
 from skysift.jobs.cutting import interval
+from skysift.jobs.querying import whole_number
 from skysift.stamps.region import Shape, parse_shape, system_of
 
 __all__ = ["BODY", "MAXREC", "Asking", "Params", "params_of"]
@@ -111,11 +112,7 @@ class Params:
             It is not a whole number from 0.
         """
         text = self.one("MAXREC")
-        if not text:
-            return usual
-        if not text.isascii() or not text.isdigit():
-            raise OptionError("MAXREC is not allowed", got=text, allowed="a whole number, 0 or more")
-        return min(int(text), MAXREC)
+        return whole_number("MAXREC", text, most=MAXREC) if text else usual
 
     def intervals(self, name: str) -> list[tuple[float, float]]:
         """The intervals that the values of a parameter are."""
