@@ -155,6 +155,32 @@ def test_what_breaks_off_or_drips_is_told(tmp_path):
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_the_time_of_a_file_is_over_while_it_drips(tmp_path, part):
+    ended = threading.Event()
+
+    def drip(handler):
+        handler.send_response(200)
+        if part == "body":
+            handler.end_headers()
+        else:
+            handler.flush_headers()
+        try:
+            for number in range(300):
+                handler.wfile.write(f"X-{number}: y\r\n".encode())
+                if ended.wait(0.1):
+                    return
+        except OSError:
+            pass
+
+    with answering(drip) as url:
+        with pytest.raises(TransientError, match="takes too long"):
+            Fetcher(allowed=LOOPBACK, seconds=0.5).fetch(url, tmp_path / "b")
+        assert not ended.is_set()
+        ended.set()
+    assert not (tmp_path / "b").exists()
+
+
 def test_packed_answers_and_refusals_are_told(tmp_path):
     def packed(handler):
         handler.send_response(200)

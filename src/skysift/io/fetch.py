@@ -13,9 +13,10 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -141,14 +142,25 @@ class Fetcher:
     def _asked(self, place: SplitResult, end: float) -> Iterator[http.client.HTTPResponse]:
         connection = _connection(place, lambda: self._connected(place, end))
         path = (place.path or "/") + (f"?{place.query}" if place.query else "")
+        over = threading.Event()
+        timer = threading.Timer(_left(end), _cut_off, (connection, over))
+        timer.daemon = True
+        timer.start()
         try:
+            connection.connect()
+            _left(end)
             connection.request(
                 "GET", path, headers={"Accept-Encoding": "identity", "User-Agent": "skysift", "Accept": "*/*"}
             )
             yield connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, TransientError) as error:
+            if over.is_set():
+                raise _too_long() from error
+            if isinstance(error, TransientError):
+                raise
             raise TransientError("a URL does not answer", got=f"{_told(place)} ({error})") from error
         finally:
+            timer.cancel()
             connection.close()
 
     def _connected(self, place: SplitResult, end: float) -> socket.socket:
@@ -211,6 +223,7 @@ class Fetcher:
                     _left(end)
                     digest.update(block)
                     _write(file.write, block)
+            _left(end)  # what was cut off then looks like an end
             if announced.isdigit() and size < int(announced):
                 raise TransientError("a URL broke off", got=f"{size} of {announced} bytes of {_told(place)}")
         except BaseException:
@@ -250,7 +263,7 @@ def _place(url: str) -> SplitResult:
     return place
 
 
-def _connection(place: SplitResult, connected: Callable[[], socket.socket]) -> http.client.HTTPConnection:
+def _connection(place: SplitResult, connected: Callable[[], socket.socket]) -> _Connection:
     """A connection that is made to an address that was checked."""
     if place.scheme == "https":
         return _Secure(str(place.hostname), place.port, connected)
@@ -258,21 +271,32 @@ def _connection(place: SplitResult, connected: Callable[[], socket.socket]) -> h
 
 
 class _Plain(http.client.HTTPConnection):
+    raw: socket.socket | None = None
+
     def __init__(self, host: str, port: int | None, connected: Callable[[], socket.socket]) -> None:
         super().__init__(host, port)
         self._connected = connected
 
     def connect(self) -> None:
-        self.sock = self._connected()
+        self.raw = self.sock = self._connected()
 
 
 class _Secure(http.client.HTTPSConnection):
+    raw: socket.socket | None = None
+
     def __init__(self, host: str, port: int | None, connected: Callable[[], socket.socket]) -> None:
         super().__init__(host, port)
         self._connected = connected
 
     def connect(self) -> None:
-        self.sock = ssl.create_default_context().wrap_socket(self._connected(), server_hostname=self.host)
+        self.raw = self._connected()
+        self.sock = self.raw = ssl.create_default_context().wrap_socket(
+            self.raw, server_hostname=self.host, do_handshake_on_connect=False
+        )
+        self.sock.do_handshake()
+
+
+_Connection: TypeAlias = _Plain | _Secure
 
 
 def _inner(address: Address) -> Address | None:
@@ -300,8 +324,21 @@ def _left(end: float) -> float:
     """
     left = end - time.monotonic()
     if left <= 0:
-        raise TransientError("a URL takes too long", todo="try again, or send the file itself")
+        raise _too_long()
     return left
+
+
+def _too_long() -> TransientError:
+    return TransientError("a URL takes too long", todo="try again, or send the file itself")
+
+
+def _cut_off(connection: _Connection, over: threading.Event) -> None:
+    """End what a connection waits for, headers too: a timer calls this when its time is over."""
+    over.set()
+    raw = connection.raw
+    if raw is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(raw, socket.SHUT_RDWR)
 
 
 def _write(write: Callable[[bytes], int], block: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,12 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse
 from PIL import Image
+from tests.archive.shelves import write_map
 from tests.serve.vo.knowledge import ADA, did_of
 
+from skysift.archive.regions import Area, region_text
+from skysift.archive.shelf import Found
+from skysift.serve.vo.vlkb import _corners, _overlap
 from skysift.sky.healpix import cells_at
 from skysift.stamps.cutout import cut
 
@@ -103,6 +109,26 @@ def test_links_of_what_is_not_there_say_so(vo, shelf, ada):
         assert vo.get(f"/datalink/data/{name}").status_code == 404
 
 
+def test_no_identifier_is_dropped_without_a_word(vo, shelf):
+    did = did_of(shelf, "map.fits")
+    asked = [f"ivo://nobody/x?{number}" for number in range(100)] + [did]
+    answer = vo.get("/datalink/links", params={"ID": asked})
+    rows = parse(io.BytesIO(answer.content), verify="exception").get_first_table().array
+    assert list(dict.fromkeys(rows["ID"].tolist())) == asked
+    assert rows["error_message"].tolist()[-1].startswith("UsageFault: links of 100")
+
+
+def test_what_lies_behind_a_url_is_had_from_there(vo, shelf, monkeypatch):
+    entry = shelf.entry(did_of(shelf, "map.fits"), ADA)
+    for url in ("https://data.example/a/map.fits?v=1", "http://data.example:8080/map.fits"):
+        away = replace(entry, path=Path(url))  # a path has one slash where the URL has two
+        monkeypatch.setattr(shelf, "entry", lambda name, user, away=away: away)
+        answer = vo.get(f"/datalink/data/{entry.id}", follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, url)
+    monkeypatch.setattr(shelf, "entry", lambda name, user: replace(entry, path=Path("file:///etc/passwd")))
+    assert vo.get(f"/datalink/data/{entry.id}", follow_redirects=False).status_code >= 400
+
+
 def test_a_cutout_is_a_part_of_the_map(vo, shelf, ada, tmp_path):
     did = did_of(shelf, "tile0.fits")
     answer = vo.get("/soda/sync", params={"ID": did, "CIRCLE": "30 0 0.03"})
@@ -180,6 +206,65 @@ def test_the_vlkb_searches_by_galactic_regions(vo):
     assert vo.get("/vlkb/search", params={**asked, "r": 3}).status_code == 400
 
 
+def test_the_vlkb_searches_by_velocity_system_and_band(vo, ada, monkeypatch):
+    def codes(headers=ada, **asked):
+        root = ET.fromstring(vo.get("/vlkb/search", params=asked, headers=headers).content)
+        return {
+            each.findtext("PublisherDID"): each.findtext("overlap/code") for each in root.iter("datacube")
+        }
+
+    cube = {"POS": "CIRCLE 11 20 0.02", "POSSYS": "ICRS"}
+    place = SkyCoord(11, 20, unit="deg").galactic
+    same = codes(l=place.l.deg, b=place.b.deg, r=0.02)
+    assert len(same) == 1
+    assert set(same.values()) == {"2"}
+    assert codes(**cube) == same
+    assert codes(POS=f"CIRCLE {place.l.deg} {place.b.deg} 0.02") == same
+    assert codes(headers=None, **cube) == {}
+    assert codes(**cube, BAND="0.21 0.22") == same
+    assert codes(**cube, BAND="1 2") == {}
+    assert len(codes(POS="CIRCLE 10 20 0.02", POSSYS="ICRS")) == 1
+    assert codes(POS="CIRCLE 10 20 0.02", POSSYS="ICRS", vl=-1e5, vu=1e5) == {}  # a map without velocities
+    wrong = vo.get("/vlkb/search", params={**cube, "vl": 2, "vu": 1})
+    assert wrong.status_code == 400
+
+    assert len(codes(headers=None, l=0, b=0, dl=360, db=180)) == 4
+    monkeypatch.setattr("skysift.serve.vo.vlkb._MOST_FOUND", 1)
+    root = ET.fromstring(vo.get("/vlkb/search", params={"l": 0, "b": 0, "dl": 360, "db": 180}).content)
+    assert root.findtext("DatacubeCount") == "1"
+    assert root.findtext("msg").startswith("OVERFLOW")
+
+
+def test_the_vlkb_tells_how_cubes_overlap_velocities(vo, shelf, ada, tmp_path):
+    path = write_map(tmp_path / "line.fits", 50.0, 20.0, channels=5)
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["RESTFRQ"] = 1.402e9
+    entry = shelf.ingest(path, ADA, collection="lines")
+    seen = shelf.observation(entry)
+    low, high = seen["v_min"], seen["v_max"]
+    middle = (low + high) / 2
+
+    def code(vl, vu, **where):
+        asked = {"POS": "CIRCLE 50 20 0.02", "POSSYS": "ICRS", "vl": vl, "vu": vu, **where}
+        root = ET.fromstring(vo.get("/vlkb/search", params=asked, headers=ada).content)
+        return root.findtext("survey/datacube/overlap/code")
+
+    assert code(middle - 1, middle + 1) == "2"
+    assert code(low - 9, middle) == "4"
+    assert code(high + 1, high + 9) is None
+    around = {"POS": "RANGE 20 100 10 30"}
+    assert code(low - 9, high + 9, **around) == "3"
+    assert code(middle, high + 9, **around) == "4"
+    shelf.remove(entry.id, ADA)
+
+
+def test_a_round_map_within_a_region_is_not_told_by_its_middle_alone(vo, shelf):
+    area = Area("CIRCLE", (10.0, 20.0, 5.0))
+    found = Found(None, {"s_region": region_text(area), "v_min": None, "v_max": None}, "partial")
+    assert _overlap([found], 1, None)[0] == 4
+    assert len(_corners(area)) == 4
+
+
 def test_the_vlkb_cuts_and_counts_blanks(vo, shelf):
     place = SkyCoord(30, 0, unit="deg").galactic
     asked = {"pubdid": did_of(shelf, "tile0.fits"), "l": place.l.deg, "b": place.b.deg, "r": 0.03}
@@ -231,6 +316,14 @@ def test_cones_hold_what_lies_within(vo, shelf):
     assert same.content == answer.content
     few = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0.5", "VERB": "1"})
     assert len(parse(io.BytesIO(few.content)).get_first_table().fields) == 3
+
+    def columns(verb):
+        cone = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0.5", "VERB": verb})
+        table = parse(io.BytesIO(cone.content), verify="ignore").get_first_table()
+        return [each.name for each in table.fields]
+
+    assert columns("2") == [each.name for each in table.fields] == ["id", "ra", "dec", "flux", "name"]
+    assert len(columns("3")) == 10
     nothing = vo.get("/scs/radio.src", params={"RA": "10", "DEC": "20", "SR": "0"})
     assert len(parse(io.BytesIO(nothing.content)).get_first_table().array) == 0
 

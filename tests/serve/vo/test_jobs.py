@@ -1,6 +1,7 @@
 """Jobs of the protocols: who may change them, all of a request or nothing of it, and waiting for their ends."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from tests.serve.vo.knowledge import ADA, TABLE
@@ -38,10 +39,7 @@ def files_of(manager, place):
     """Name -> content of what is kept beside a job, and how many files lie there."""
     name = place.rpartition("/")[2]
     inputs = full_spec(manager.store.row(name)).inputs
-    held = {}
-    for each in inputs:
-        with open(each.path, "rb") as file:
-            held[each.name] = file.read()
+    held = {each.name: Path(each.path).read_bytes() for each in inputs}
     return held, len(list((manager.folder / name / "inputs").iterdir()))
 
 

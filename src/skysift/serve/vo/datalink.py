@@ -51,6 +51,7 @@ SEMANTICS = {
     "documentation": "#documentation",
 }
 _MOST = 100
+_TOO_MANY = f"UsageFault: links of {_MOST} identifiers are told at once; ask again for this one"
 _MOST_PRODUCTS = 10
 IMAGES = ("image", "cube")
 SYNC, ASYNC = "soda-sync", "soda-async"
@@ -83,6 +84,8 @@ def links(asked: Asked, params: Asking) -> Response:
         rows += _rows(asked, entry, did, suffix)
         if entry.kind in IMAGES:
             descriptors.append(_descriptors(asked, entry, suffix))
+    for did in wanted[_MOST:]:  # each identifier has a row: none is dropped without a word
+        rows.append((did, None, None, _TOO_MANY, "#this", "", None, None))
     return StreamingResponse(
         written_tabledata(
             FIELDS,
@@ -190,13 +193,21 @@ def availability(asked: Asked) -> Response:
     return Response(availability_document(True, SINCE), media_type=XML)
 
 
+def _url_of(entry: Entry) -> str:
+    """Where an entry lies that is no file of this machine, with the slashes that its path lost; else empty."""
+    scheme, colon, rest = str(entry.path).partition(":")
+    url = f"{scheme}://{rest.lstrip('/')}"
+    return url if colon and scheme in ("http", "https") and is_url(url) else ""
+
+
 @files.get("/data/{id}/{name}")
 @files.get("/data/{id}")
 def data(asked: Asked, id: str, name: str = "") -> Response:
     """The file of an entry; `name` is what it is called, and nothing else."""
     entry = asked.shelf.entry(id, asked.user)
-    if is_url(str(entry.path)):
-        return RedirectResponse(str(entry.path), 303)
+    url = _url_of(entry)
+    if url:
+        return RedirectResponse(url, 303)
     if not entry.path.is_file():
         if entry.path.is_dir():
             raise UsageError("this is a folder; its parts are linked one by one", got=entry.name)

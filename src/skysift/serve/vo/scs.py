@@ -125,7 +125,7 @@ def _position(table: HeldTable) -> tuple[Field, Field]:
 
 
 def _columns(table: HeldTable, verb: str) -> list[Field]:
-    """The columns of a verbosity: 1 the few that matter, 2 those and what is principal, 3 all."""
+    """The columns of a verbosity: 1 the few that matter, 2 also what is principal or tells its UCD, 3 all."""
     if verb not in ("1", "2", "3"):
         raise OptionError("VERB is not allowed", got=verb, allowed="1, 2 or 3")
     if len(table.fields) == 0:
@@ -133,6 +133,8 @@ def _columns(table: HeldTable, verb: str) -> list[Field]:
     few = {each.name for each in _position(table)} | {_main(table.fields).name}
     if verb == "1":
         return [each for each in table.fields if each.name in few]
+    if verb == "2":
+        return [each for each in table.fields if each.name in few or each.principal or each.ucd]
     return list(table.fields)
 
 

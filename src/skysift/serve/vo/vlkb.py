@@ -1,11 +1,13 @@
 """The services of the ViaLactea Knowledge Base (VLKB): search, cutout, merge and many cutouts, in Galactic coordinates.
 
-A region is ``l``, ``b`` and ``r`` (degrees), or ``l``, ``b``, ``dl`` and ``db``; velocities ``vl`` and ``vu`` are km/s.
+A region is ``l``, ``b`` and ``r`` (degrees), or ``l``, ``b``, ``dl`` and ``db``, or ``POS``, for which ``POSSYS`` may
+say another system; velocities ``vl`` and ``vu`` are km/s.
 Answers are the XML of the VLKB; cutouts and merged maps are FITS where the request says so, and addresses otherwise.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -16,19 +18,19 @@ from xml.sax.saxutils import quoteattr
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from skysift.archive.regions import parse_region, to_galactic
-from skysift.archive.shelf import Entry
+from skysift.archive.regions import Area, box_corners, to_galactic
+from skysift.archive.shelf import Entry, Found
 from skysift.base.errors import OptionError, RegionError, UsageError
 from skysift.io.answers.votable import xml_text
 from skysift.jobs.cutting import Cutting, Part, cut_part, file_name, image_of
 from skysift.jobs.job import Job, JobSpec
 from skysift.serve.context import Asked, Context
-from skysift.serve.vo.asking import ask, private_of
+from skysift.serve.vo.asking import private_of
 from skysift.serve.vo.jobs import XML, Draft, JobDoor
 from skysift.serve.vo.params import BODY, Asking, Params
 from skysift.serve.vo.soda import cut_response
 from skysift.serve.vo.telling import PlainRoute
-from skysift.serve.vo.wording import region_condition
+from skysift.serve.vo.wording import areas_of
 from skysift.stamps.merge import merge
 from skysift.stamps.region import Circle, Range, Shape
 
@@ -49,15 +51,20 @@ router = APIRouter(prefix="/vlkb", route_class=PlainRoute, include_in_schema=Fal
 @router.post("/search")
 def search(asked: Asked, params: Asking) -> Response:
     """Maps and cubes that meet a region, survey by survey."""
-    shape = _region(params)
+    shape, system = _region(params)
     if shape is None:
         raise UsageError("no region is given", todo="give l, b and r, or l, b, dl and db (degrees)")
-    found = _found(asked, params, shape)
+    found = _found(asked, params, shape, system)
+    message = f"{len(found)} found"
+    if len(found) > _MOST_FOUND:
+        found = found[:_MOST_FOUND]
+        message = f"OVERFLOW: the first {_MOST_FOUND} of more; ask for a smaller region, or for one survey"
     surveys: dict[tuple[str, str, str], list[str]] = {}
-    for entry, region, overlap in found:
+    for each, overlap in found:
+        entry = each.entry
         key = (entry.survey or entry.collection, entry.species, entry.transition)
-        surveys.setdefault(key, []).append(_told(asked, entry, region, overlap))
-    parts = [f"{_HEAD}<results>\n{_inputs(params)}<msg>{len(found)} found</msg>\n"]
+        surveys.setdefault(key, []).append(_told(asked, each, overlap))
+    parts = [f"{_HEAD}<results>\n{_inputs(params)}<msg>{message}</msg>\n"]
     parts.append(f"<DatacubeCount>{len(found)}</DatacubeCount>\n")
     for (survey, species, transition), told in sorted(surveys.items()):
         parts.append(
@@ -67,48 +74,52 @@ def search(asked: Asked, params: Asking) -> Response:
     return Response("".join(parts) + "</results>\n", media_type=XML)
 
 
-def _found(asked: Context, params: Params, shape: Shape) -> list[tuple[Entry, str, tuple[int, str]]]:
-    """The entries that meet a region, with what they cover and how they overlap."""
-    meets = region_condition("s_region", shape, "GALACTIC")
-    inside = meets.replace("INTERSECTS(", "CONTAINS(")
-    rows = ask(
-        asked, f"SELECT obs_publisher_did, s_region FROM ivoa.obscore WHERE {meets}", maxrec=_MOST_FOUND
-    ).rows
-    held = {str(did): str(region) for did, region in rows}
-    whole = {
-        str(row[0])
-        for row in ask(
-            asked, f"SELECT obs_publisher_did FROM ivoa.obscore WHERE {inside}", maxrec=_MOST_FOUND
-        ).rows
-    }
+def _found(asked: Context, params: Params, shape: Shape, system: str) -> list[tuple[Found, tuple[int, str]]]:
+    """The entries that fit, in the order of their ids, with how they overlap the region; one more than are told."""
+    velocity, bands = _velocity(params), params.intervals("BAND")
+    if len(bands) > 1:
+        raise UsageError("only one BAND is taken at a time", got=len(bands))
+    asked_for = {"velocity": velocity, "band": next(iter(bands), None)}
     wanted = {name: params.one(other).lower() for name, other in _FILTERS.items() if params.one(other)}
-    found = []
-    for did, region in held.items():
-        entry = asked.shelf.entry(did, asked.user)
-        if any(str(getattr(entry, name) or (entry.collection if name == "survey" else "")).lower() != text
-               for name, text in wanted.items()):  # fmt: skip
-            continue
-        overlap = INSIDE if did in whole else AROUND if _within(region, shape) else PARTIAL
-        found.append((entry, region, overlap))
-    return found
+    areas: list[Area | None] = [*areas_of(shape, system)]
+    held: dict[str, list[Found]] = {}
+    for area in areas or [None]:
+        fit = (
+            each
+            for each in asked.shelf.search(asked.user, pos=area, **asked_for)
+            if each.region is not None and all(_name(each.entry, key) == text for key, text in wanted.items())
+        )
+        for each in itertools.islice(fit, _MOST_FOUND + 1):
+            held.setdefault(each.entry.id, []).append(each)
+    first = [held[name] for name in sorted(held)[: _MOST_FOUND + 1]]
+    return [(each[0], _overlap(each, len(areas), velocity)) for each in first]
+
+
+def _name(entry: Entry, key: str) -> str:
+    name = str(getattr(entry, key)) or (entry.collection if key == "survey" else "")
+    return name.lower()
 
 
 _FILTERS = {"survey": "SURVEYNAME", "species": "SPECIES", "transition": "TRANSITION"}
 
 
-def _within(region: str, shape: Shape) -> bool:
-    """Whether what a map covers lies within the region that was asked for."""
-    lon, lat = zip(*_galactic(region), strict=True)
-    return bool(all(shape.contains(lon, lat)))
+def _overlap(found: list[Found], count: int, velocity: tuple[float, float] | None) -> tuple[int, str]:
+    """How a map overlaps a region of so many pieces, and velocities where they were asked for."""
+    low, high = velocity or (math.nan, math.nan)
+    seen = found[0].observation
+    ways = [each.overlap for each in found]
+    if len(ways) == count and all(way == "full" for way in ways):
+        whole = velocity is None or seen["v_min"] <= low <= high <= seen["v_max"]
+        return INSIDE if whole else PARTIAL
+    if count == 0 or "inside" in ways:
+        whole = velocity is None or low <= seen["v_min"] <= seen["v_max"] <= high
+        return AROUND if whole else PARTIAL
+    return PARTIAL
 
 
-def _galactic(region: str) -> list[tuple[float, float]]:
-    area = parse_region(region)
-    return [to_galactic(ra, dec) for ra, dec in area.corners]
-
-
-def _told(asked: Context, entry: Entry, region: str, overlap: tuple[int, str]) -> str:
-    corners = _galactic(region)
+def _told(asked: Context, found: Found, overlap: tuple[int, str]) -> str:
+    entry, region = found.entry, found.region
+    corners = [to_galactic(ra, dec) for ra, dec in ([] if region is None else _corners(region))]
     vertices = "".join(
         f"<P{number}><longitude>{lon:.8g}</longitude><latitude>{lat:.8g}</latitude></P{number}>"
         for number, (lon, lat) in enumerate(corners, 1)
@@ -123,13 +134,21 @@ def _told(asked: Context, entry: Entry, region: str, overlap: tuple[int, str]) -
     )
 
 
+def _corners(area: Area) -> list[tuple[float, float]]:
+    """The corners of a region; of a circle, those of a square about it."""
+    if area.kind != "CIRCLE":
+        return area.corners
+    (ra, dec), side = area.corners[0], min(2.0 * area.numbers[2], 179.0)
+    return box_corners(ra, dec, side, side) if side > 0.0 else area.corners
+
+
 @router.get("/cutout")
 @router.post("/cutout")
 def cutout(asked: Asked, params: Asking) -> Response:
     """A part of one map: its address and what is blank of it, or the part itself."""
     did = params.needed("PUBDID")
-    shape, velocity = _region(params), _velocity(params)
-    wanted = Cutting((did,), () if shape is None else (shape,), "GALACTIC", velocity=velocity)
+    (shape, system), velocity = _region(params), _velocity(params)
+    wanted = Cutting((did,), () if shape is None else (shape,), system, velocity=velocity)
     if _as_fits(params):
         return cut_response(asked, wanted)
     entry = image_of(asked.shelf, did, asked.user)
@@ -173,11 +192,11 @@ def merged(asked: Asked, params: Asking) -> Response:
     kinds = {(each.survey or each.collection, each.species, each.transition) for each in entries}
     if len(kinds) > 1:
         raise UsageError("only maps of one survey, species and transition are merged", got=sorted(kinds))
-    velocity = _velocity(params)
+    (shape, system), velocity = _region(params), _velocity(params)
     made = merge(
         [each.path for each in entries],
-        _region(params),
-        system="GALACTIC",
+        shape,
+        system=system,
         velocity=None if velocity is None else (1e3 * velocity[0], 1e3 * velocity[1]),
     )
     if made.empty:
@@ -190,21 +209,22 @@ def merged(asked: Asked, params: Asking) -> Response:
     )
 
 
-def _region(params: Params) -> Shape | None:
-    """The region, in Galactic coordinates; None where none is given."""
+def _region(params: Params) -> tuple[Shape | None, str]:
+    """The region, None where none is given, and its system: Galactic unless POSSYS says another for POS."""
     shapes = params.shapes(several=False)
     if shapes:
-        return shapes[0]
+        return shapes[0], params.system() if "POSSYS" in params else "GALACTIC"
     if "L" not in params and "B" not in params:
-        return None
+        return None, "GALACTIC"
     lon, lat = params.number("L", low=-360.0, high=360.0), params.number("B", low=-90.0, high=90.0)
     if "R" in params:
-        return Circle(lon, lat, max(params.number("R", low=0.0, high=LARGEST_RADIUS), _SMALL))
+        return Circle(lon, lat, max(params.number("R", low=0.0, high=LARGEST_RADIUS), _SMALL)), "GALACTIC"
     if "DL" in params or "DB" in params:
         dl = params.number("DL", low=0.0, high=360.0)
         db = params.number("DB", low=0.0, high=180.0)
-        return Range((lon - dl / 2) % 360.0, (lon + dl / 2) % 360.0, lat - db / 2, lat + db / 2)
-    return Circle(lon, lat, _SMALL)
+        west, east = ((lon - dl / 2) % 360.0, (lon + dl / 2) % 360.0) if dl < 360.0 else (0.0, 360.0)
+        return Range(west, east, max(lat - db / 2, -90.0), min(lat + db / 2, 90.0)), "GALACTIC"
+    return Circle(lon, lat, _SMALL), "GALACTIC"
 
 
 def _velocity(params: Params) -> tuple[float, float] | None:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from skysift.archive.regions import from_galactic
+from skysift.archive.regions import Area, from_galactic
 from skysift.base.errors import RegionError
 from skysift.stamps.region import Circle, Polygon, Range, Shape
 
-__all__ = ["any_of", "interval_condition", "literal", "number", "region_condition"]
+__all__ = ["any_of", "areas_of", "interval_condition", "literal", "number", "region_condition"]
 
 _STEP = 2.0  # degrees along a parallel between two corners
 _WIDTH = 30.0  # degrees of longitude of one piece of a range
@@ -60,16 +60,30 @@ def region_condition(column: str, shape: Shape, system: str = "ICRS") -> str:
     RegionError
         There is no such system here.
     """
+    areas = areas_of(shape, system)
+    return any_of(f"INTERSECTS({_written(each)}, {column}) = 1" for each in areas) if areas else "1 = 1"
+
+
+def areas_of(shape: Shape, system: str = "ICRS") -> list[Area]:
+    """The regions of the shelf that together are this one; none for the whole sky.
+
+    Raises
+    ------
+    RegionError
+        There is no such system here.
+    """
     if system not in ("ICRS", "FK5", "GALACTIC", "GAL"):
         raise RegionError("regions are not known in such a system", got=system, allowed="ICRS, GALACTIC")
-    pieces = list(_pieces(shape, system.startswith("GAL")))
-    return any_of(f"INTERSECTS({piece}, {column}) = 1" for piece in pieces) if pieces else "1 = 1"
+    return list(_pieces(shape, system.startswith("GAL")))
 
 
-def _pieces(shape: Shape, galactic: bool) -> Iterable[str]:
+def _written(area: Area) -> str:
+    return f"{area.kind}({', '.join(number(each) for each in area.numbers)})"
+
+
+def _pieces(shape: Shape, galactic: bool) -> Iterable[Area]:
     if isinstance(shape, Circle):
-        ra, dec = _icrs(shape.lon, shape.lat, galactic)
-        yield f"CIRCLE({number(ra)}, {number(dec)}, {number(shape.radius)})"
+        yield Area("CIRCLE", (*_icrs(shape.lon, shape.lat, galactic), shape.radius))
     elif isinstance(shape, Polygon):
         yield _polygon(list(shape.corners), galactic)
     elif not _whole(shape):
@@ -83,7 +97,7 @@ def _whole(shape: Range) -> bool:
     return shape.width >= 360.0 and shape.lat0 <= -90.0 and shape.lat1 >= 90.0
 
 
-def _piece(left: float, right: float, shape: Range, galactic: bool) -> str:
+def _piece(left: float, right: float, shape: Range, galactic: bool) -> Area:
     """A part of a range, whose parallels become many short sides."""
     if right - left < 1e-9 or shape.lat1 - shape.lat0 < 1e-9:  # a place or a line: a little wider
         left, right, low, high = left - 1e-6, right + 1e-6, shape.lat0 - 1e-6, shape.lat1 + 1e-6
@@ -96,9 +110,8 @@ def _piece(left: float, right: float, shape: Range, galactic: bool) -> str:
     return _polygon([(float(lon), float(lat)) for lon, lat in corners], galactic)
 
 
-def _polygon(corners: list[tuple[float, float]], galactic: bool) -> str:
-    places = (_icrs(lon, lat, galactic) for lon, lat in corners)
-    return "POLYGON(" + ", ".join(f"{number(ra)}, {number(dec)}" for ra, dec in places) + ")"
+def _polygon(corners: list[tuple[float, float]], galactic: bool) -> Area:
+    return Area("POLYGON", tuple(each for corner in corners for each in _icrs(*corner, galactic)))
 
 
 def _icrs(lon: float, lat: float, galactic: bool) -> tuple[float, float]:
