@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import struct
-from functools import lru_cache
 
 from skysift.archive import regions
+from skysift.archive.patterns import like
 from skysift.base.errors import RegionError
 
 __all__ = ["teach"]
@@ -53,23 +53,12 @@ def _single(value: float | None) -> float | None:
     return None if value is None else float(struct.unpack("f", struct.pack("f", value))[0])
 
 
-@lru_cache(maxsize=256)
-def _pattern(text: str, *, case_blind: bool) -> re.Pattern[str]:
-    parts = {"%": ".*", "_": "."}
-    plain = "".join(parts.get(letter, re.escape(letter)) for letter in text)
-    return re.compile(plain, re.DOTALL | (re.IGNORECASE if case_blind else 0))
-
-
 def _like(value: str | None, pattern: str | None) -> int | None:
-    if value is None or pattern is None:
-        return None
-    return int(_pattern(pattern, case_blind=False).fullmatch(value) is not None)
+    return None if value is None or pattern is None else int(like(value, pattern))
 
 
 def _ilike(value: str | None, pattern: str | None) -> int | None:
-    if value is None or pattern is None:
-        return None
-    return int(_pattern(pattern, case_blind=True).fullmatch(value) is not None)
+    return None if value is None or pattern is None else int(like(value, pattern, case_blind=True))
 
 
 def _region(text: str | None) -> regions.Area | None:

@@ -12,6 +12,7 @@ from skysift.archive.adql.scope import Scope
 from skysift.archive.adql.shapes import two_points
 from skysift.archive.adql.sql import balanced
 from skysift.archive.adql.values import Condition, compared, joined, told
+from skysift.archive.patterns import LONGEST_PATTERN
 from skysift.base.errors import UsageError
 
 __all__ = ["condition", "conjuncts", "where"]
@@ -125,6 +126,12 @@ def _like(*, case_blind: bool) -> Callable[[exp.Expr, Scope], Condition]:
         found, pattern = scalar(node.this, scope), scalar(node.expression, scope)
         if not found.field.text or not pattern.field.text:
             raise UsageError("LIKE compares texts", got=f"{told(found.field)} LIKE {told(pattern.field)}")
+        if isinstance(pattern.constant, str) and len(pattern.constant) > LONGEST_PATTERN:
+            raise UsageError(
+                "the pattern is too long",
+                got=f"{len(pattern.constant)} letters",
+                allowed=f"at most {LONGEST_PATTERN}",
+            )
         writer = scope.writer
         if writer.lite and not case_blind and isinstance(pattern.constant, str):
             text = writer.glob(found.sql, pattern.constant)
