@@ -1,6 +1,7 @@
 """Catalogues of every format become tables with their types, units and UCDs; products come as one."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -113,6 +114,29 @@ def test_a_folder_of_products_is_one_entry(empty, tmp_path):
     assert empty.ingest(folder, ADA, access=Access("ada", "group", "survey"), collection="runs") == product
     empty.remove(product.id, ADA)
     assert empty.entries(ADA) == []
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_the_shelf_keeps_outlives_its_source(empty, tmp_path, known):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_catalogue(folder / "sources.fits", 6)
+    write_map(folder / "rms.fits")
+    (folder / "report.html").write_text("<p>fine</p>")
+    outputs = [{"name": each} for each in ("sources.fits", "rms.fits", "report.html")]
+    (folder / "manifest.json").write_text(json.dumps({"outputs": outputs}))
+    if known:  # it was held where it lies before
+        empty.ingest(folder, ADA, collection="runs")
+    product = empty.ingest(folder, ADA, collection="runs", keep=True)
+    shutil.rmtree(folder)
+    assert product.name == "run"
+    assert json.loads((product.path / "manifest.json").read_text())["outputs"] == outputs
+    files = {each.name: each.path for each in empty.children(product, ADA)}
+    assert files["report.html"].read_text() == "<p>fine</p>"
+    assert fits.getdata(files["rms.fits"]).shape == (20, 20)
+    assert len(Table.read(files["sources.fits"])) == 6
+    empty.remove(product.id, ADA)
+    assert not any(path.exists() for path in (product.path, *files.values()))
 
 
 def test_two_tables_of_one_name(empty, tmp_path):

@@ -275,6 +275,10 @@ class Holdings:
         if known is None:
             connection.execute(insert(entries).values(**values))
 
+    def place(self, connection: Connection, moved: Entry) -> None:
+        """Write where the file of an entry is now."""
+        connection.execute(update(entries).where(entries.c.id == moved.id).values(path=str(moved.path)))
+
     def add_observation(self, connection: Connection, values: dict[str, Any]) -> None:
         """Write a row of ObsCore."""
         connection.execute(delete(obscore).where(obscore.c.entry == values["entry"]))

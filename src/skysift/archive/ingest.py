@@ -195,6 +195,17 @@ def _known(shelf: Holdings, new: Entry) -> bool:
         return connection.execute(select(entries.c.id).where(entries.c.id == new.id)).first() is not None
 
 
+def _known_as(shelf: Holdings, new: Entry, said: Ingest) -> Entry:
+    """The entry that is there already; what was held where it lies is copied now, if the shelf is to keep it."""
+    there = shelf.entry(new.id, User("", admin=True))
+    if not said.keep or there.path.is_relative_to(shelf.folder.resolve()):
+        return there
+    kept = replace(there, path=_kept(shelf, new, said).path)
+    with told(), shelf.engine.begin() as connection:
+        shelf.place(connection, kept)
+    return kept
+
+
 def _kept(shelf: Holdings, new: Entry, said: Ingest) -> Entry:
     """The entry with the place of its file: a copy on the shelf, if it is to keep one."""
     if not said.keep:
@@ -202,7 +213,7 @@ def _kept(shelf: Holdings, new: Entry, said: Ingest) -> Entry:
     folder = shelf.folder / new.id
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / new.name
-    part = folder / f".{new.name}.part"
+    part = folder / f".{target.name}.part"
     shutil.copyfile(new.path, part)
     part.replace(target)
     return replace(new, path=target.resolve())
@@ -216,7 +227,7 @@ def _image(
     hdu = chosen_hdu(str(path)).index
     new = _new(shelf, file, "image", said, hdu=hdu, role=role, parent=parent)
     if _known(shelf, new):
-        return shelf.entry(new.id, User("", admin=True))
+        return _known_as(shelf, new, said)
     found = describe_image(path, new.size)
     footprint = footprint_of(parse_region(found["s_region"])) if found.get("s_region") else ""
     new = _kept(shelf, replace(new, kind=str(found["dataproduct_type"]), footprint=footprint), said)
@@ -258,7 +269,7 @@ def _catalogue(shelf: Holdings, file: Path, said: Ingest, *, role: str = "this",
                     drop(connection, f"cat_{new.id}")
                 raise
     (shelf.folder / f".{new.id}.lock").unlink(missing_ok=True)
-    return shelf.entry(new.id, User("", admin=True))
+    return _known_as(shelf, new, said)
 
 
 def _store(shelf: Holdings, new: Entry, schema: str, said: Ingest) -> None:
@@ -334,14 +345,14 @@ def _folder(shelf: Holdings, folder: Path, said: Ingest) -> Entry:
         outputs = [str(each["name"]) if isinstance(each, dict) else str(each) for each in story["outputs"]]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise FormatError("the manifest of the folder cannot be read", got=str(manifest)) from error
+    copied = _kept(shelf, _new(shelf, manifest, "product", said), said)
     product = replace(
-        _new(shelf, manifest, "product", said),
-        name=folder.resolve().name,
-        path=folder.resolve(),
-        provenance=json.dumps(story),
+        copied, name=folder.resolve().name, path=copied.path.parent, provenance=json.dumps(story)
     )
     with told(), shelf.engine.begin() as connection:
         shelf.add_entry(connection, product)
+        if said.keep:
+            shelf.place(connection, product)
     base = regular_name(said.table or product.name)
     numbers: dict[str, int] = {}
     for name in outputs:
@@ -373,8 +384,11 @@ def _is_image(file: Path) -> bool:
 
 def _file(shelf: Holdings, file: Path, said: Ingest, product: Entry) -> None:
     new = _new(shelf, file, "file", said, role="auxiliary", parent=product.id)
+    if _known(shelf, new):
+        _known_as(shelf, new, said)
+        return
     with told(), shelf.engine.begin() as connection:
-        shelf.add_entry(connection, new)
+        shelf.add_entry(connection, _kept(shelf, new, said))
 
 
 def _number(shelf: Holdings, entry: Entry) -> int:
