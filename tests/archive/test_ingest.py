@@ -75,6 +75,34 @@ def test_arrays_and_odd_names_of_fits(empty, tmp_path):
     ]
 
 
+def test_scaled_and_unsigned_columns_of_fits(empty, tmp_path):
+    kinds = {
+        "u16": ("I", [-32768, 32767, 7], {"TZERO": 2**15}, "int", [0, 65535, 32775]),
+        "u32": ("J", [-(2**31), 2**31 - 1, 0], {"TZERO": 2**31}, "long", [0, 2**32 - 1, 2**31]),
+        "u64": ("K", [-(2**63), 2**63 - 1, 0], {"TZERO": 2**63}, "double", [0.0, 2.0**64, 2.0**63]),
+        "s8": ("B", [0, 255, 128], {"TZERO": -128}, "short", [-128, 127, 0]),
+        "scaled": ("I", [1, -1, 3], {"TZERO": 1.5, "TSCAL": 0.25, "TNULL": -1}, "double", [1.75, None, 2.25]),
+        "gap": ("I", [0, 7, 5], {"TZERO": 2**15, "TNULL": 7}, "int", [32768, None, 32773]),
+        "e": ("E", [0.5, 1.0, np.nan], {"TSCAL": 2.0}, "double", [1.0, 2.0, None]),
+        "u16s": ("2I", [[-32768, 32767]] * 3, {"TZERO": 2**15}, "int", ["0 65535"] * 3),
+    }
+    columns = [fits.Column(name, form, array=np.array(raw)) for name, (form, raw, *_) in kinds.items()]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(
+        tmp_path / "scaled.fits"
+    )
+    raw = (tmp_path / "scaled.fits").read_bytes()
+    header = fits.Header.fromstring(raw[2880:5760].decode())
+    for number, (_, _, cards, *_) in enumerate(kinds.values(), start=1):
+        header.update({f"{key}{number}": value for key, value in cards.items()})
+    (tmp_path / "scaled.fits").write_bytes(raw[:2880] + header.tostring().encode() + raw[5760:])
+    empty.ingest(tmp_path / "scaled.fits", ADA)
+    rows, fields = asked(empty, "SELECT * FROM local_schema.scaled", ADA)
+    for each, values, (name, (*_, datatype, wanted)) in zip(
+        fields, zip(*rows, strict=True), kinds.items(), strict=True
+    ):
+        assert (each.name, each.datatype, list(values)) == (name, datatype, wanted)
+
+
 def test_a_folder_of_products_is_one_entry(empty, tmp_path):
     folder = tmp_path / "run 1"
     folder.mkdir()

@@ -38,6 +38,8 @@ _FITS_TYPES = {
     "D": "double",
     "A": "char",
 }
+_UNSIGNED = {("I", 2**15): "int", ("J", 2**31): "long", ("K", 2**63): "double", ("B", -(2**7)): "short"}
+"""Whole numbers of the other sign than FITS has: those of a zero point; the type that holds them all."""
 _BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, UserWarning)
 
 
@@ -162,6 +164,7 @@ def _fits(path: Path) -> RowSource:
                 fields.append(each)
                 kept.append(column.name)
         nulls = {column.name: column.null for column in hdu.columns if column.null not in (None, "")}
+        in_bytes = isinstance(hdu, fits.BinTableHDU)
 
     def blocks() -> Iterator[list[Sequence[Stored]]]:
         count = int(hdu.header["NAXIS2"])
@@ -170,9 +173,14 @@ def _fits(path: Path) -> RowSource:
             values: list[Sequence[Stored]] = []
             for each, name in zip(fields, kept, strict=True):
                 cells = np.asarray(part[name])
+                if each.datatype == "double" and cells.dtype.kind in "iu":
+                    cells = cells.astype(np.float64)
                 found = column_values(each, cells)
-                if name in nulls and each.whole:
-                    found = [None if value == nulls[name] else value for value in found]
+                if name in nulls and each.number and in_bytes:  # TNULL is of the numbers as they are stored
+                    gone = part.view(np.ndarray)[name] == nulls[name]
+                    found = [
+                        None if none else value for value, none in zip(found, gone.tolist(), strict=True)
+                    ]
                 values.append([None if v == "" else v for v in found] if each.text else found)
             yield values
 
@@ -191,6 +199,9 @@ def _fits_field(column: Any, header: Any, number: int) -> Field | None:
         )
     else:
         datatype, count = _FITS_TYPES.get(found[2], ""), int(found[1] or 1)
+        scale, zero = column.bscale or 1, column.bzero or 0
+        if datatype not in ("", "boolean", "char") and (scale != 1 or zero != 0):
+            datatype = _UNSIGNED.get((found[2], zero), "double") if scale == 1 else "double"
     if not datatype or count == 0:
         return None
     size = ("*" if datatype == "char" else "") if datatype == "char" or count == 1 else str(count)
