@@ -160,6 +160,18 @@ def test_a_fits_table_keeps_types_and_missing_values():
         assert len(hdus[1].data) == 0
 
 
+def test_a_fits_table_keeps_every_byte_and_tells_of_letters_it_has_not():
+    fields = [Field("b", "unsignedByte"), Field("s", "char", "*"), Field("w", "unicodeChar", "*")]
+    with fits.open(
+        io.BytesIO(bytes_of("fits", [(255, "a", "\u03b2"), (None, None, None)], fields=fields))
+    ) as hdus:
+        header, table = hdus[1].header, hdus[1].data
+        assert table["b"][0] == 255
+        assert table["b"][1] == header["TNULL1"] != 255
+        assert table["w"].tolist() == ["?", ""]
+        assert str(header["COMMENT"]) == "letters beyond ASCII became ? in the column w"
+
+
 def test_infinities_and_odd_names():
     fields = [Field("a b", "double"), Field("a b", "double"), Field("x", "int"), Field("x", "int")]
     assert field_ids(fields) == ["col1", "col2", "x", "x_4"]

@@ -1,6 +1,8 @@
 """FITS binary tables: rows are first laid down on disk, since a header tells how many there are and how wide.
 
-What is missing is NaN in columns of floats, the value of TNULL in those of whole numbers, an empty text.
+What is missing is NaN in columns of floats, the value of TNULL in those of whole numbers, an empty text. Bytes
+are written as short ones, which have a value to spare for that. FITS has ASCII alone: other letters become ``?``, and
+a comment names the columns.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ _BLOCK = 2000  # rows at once
 _RECORD = 2880
 _KINDS = {
     "boolean": ("L", "S1"),
-    "unsignedByte": ("B", "u1"),
+    "unsignedByte": ("I", ">i2"),
     "short": ("I", ">i2"),
     "int": ("J", ">i4"),
     "long": ("K", ">i8"),
     "float": ("E", ">f4"),
     "double": ("D", ">f8"),
 }
-_NULLS = {"unsignedByte": 255, "short": -(2**15), "int": -(2**31), "long": -(2**63)}
+_NULLS = {"unsignedByte": -(2**15), "short": -(2**15), "int": -(2**31), "long": -(2**63)}
 
 
 def written_fits(
@@ -42,16 +44,18 @@ def written_fits(
     further: str = "",
 ) -> Iterator[bytes]:
     """A FITS file with one binary table; it has no room for `further`."""
-    widths = [1] * len(fields)
+    widths, lossy = [1] * len(fields), set()
     with tempfile.TemporaryFile() as held:
         every = iter(rows)
         while block := list(islice(every, _BLOCK)):
             for number, field in enumerate(fields):
                 if textual(field) or array_of(field):
                     widths[number] = max(widths[number], *(_width(field, row[number]) for row in block))
+                if textual(field) and not all(str(row[number]).isascii() for row in block):
+                    lossy.add(number)
             pickle.dump([tuple(row) for row in block], held)
         yield fits.PrimaryHDU().header.tostring().encode("ascii")
-        yield _header(fields, widths, rows, infos)
+        yield _header(fields, widths, rows, infos, [fields[number].name for number in sorted(lossy)])
         layout = np.dtype([(f"f{n}", *_layout(field, widths[n])) for n, field in enumerate(fields)])
         held.seek(0)
         for block in _blocks(held, rows.count):
@@ -111,6 +115,7 @@ def _header(
     widths: Sequence[int],
     rows: Rows,
     infos: Sequence[tuple[str, str]],
+    lossy: Sequence[str],
 ) -> bytes:
     columns = []
     for field, width in zip(fields, widths, strict=True):
@@ -129,6 +134,8 @@ def _header(
             header[f"TCOMM{number}"] = _ascii(field.description)
     for name, value in infos:
         header.add_comment(_ascii(f"{name}: {value}"))
+    for name in lossy:
+        header.add_comment(f"letters beyond ASCII became ? in the column {_ascii(name)}")
     if rows.failure is not None:
         header.add_comment("the rows end early: the query failed")
     if rows.overflow:
