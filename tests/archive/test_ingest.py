@@ -1,5 +1,6 @@
 """Catalogues of every format become tables with their types, units and UCDs; products come as one."""
 
+import io
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,12 @@ from tests.archive.shelves import ADA, BOB, asked, write_catalogue, write_map
 
 from skysift.archive.policy import Access
 from skysift.archive.shelf import Shelf
+from skysift.archive.uploads import upload_from
 from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
+from skysift.io.answers.forms import form_of
+from skysift.io.answers.rows import Rows
 from skysift.io.sql import connect, database_url
+from skysift.io.votable_door import read_upload
 
 
 @pytest.fixture
@@ -101,6 +106,44 @@ def test_scaled_and_unsigned_columns_of_fits(empty, tmp_path):
         fields, zip(*rows, strict=True), kinds.items(), strict=True
     ):
         assert (each.name, each.datatype, list(values)) == (name, datatype, wanted)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "votable", "fits"])
+def test_letters_beyond_ascii_stay(empty, tmp_path, form):
+    names, plain, path = ["Hya", "\u03b2 Cet"], ["a", "b"], tmp_path / "letters"
+    if form == "csv":
+        path.write_text(f"name,plain\n{names[0]},a\n{names[1]},b\n", encoding="utf-8")
+    elif form == "parquet":
+        pq.write_table(pa.table({"name": names, "plain": plain}), path)
+    elif form == "votable":
+        rows = "".join(f"<TR><TD>{a}</TD><TD>{b}</TD></TR>" for a, b in zip(names, plain, strict=True))
+        fields = "".join(
+            f'<FIELD name="{each}" datatype="char" arraysize="*"/>' for each in ("name", "plain")
+        )
+        data = f"<DATA><TABLEDATA>{rows}</TABLEDATA></DATA>"
+        text = f'<VOTABLE version="1.4"><RESOURCE><TABLE>{fields}{data}</TABLE></RESOURCE></VOTABLE>'
+        path.write_text(text, encoding="utf-8")
+    else:
+        Table({"name": ["Hya", "?? Cet"], "plain": plain}).write(path, format="fits")
+        path.write_bytes(path.read_bytes().replace(b"?? Cet", names[1].encode()))
+    empty.ingest(path, ADA)
+    rows, fields = asked(empty, "SELECT name, plain, name || plain AS joined FROM local_schema.letters", ADA)
+    assert rows == [("Hya", "a", "Hyaa"), ("\u03b2 Cet", "b", "\u03b2 Cetb")]
+    assert [each.datatype for each in fields] == ["unicodeChar", "char", "unicodeChar"]
+    for answer in ("votable", "votable/b2"):
+        raw = b"".join(form_of(answer).write(fields, Rows(rows)))
+        assert list(read_upload(io.BytesIO(raw)).rows) == rows
+
+
+def test_letters_of_uploads_and_of_the_query_stay(shelf):
+    raw = (
+        '<VOTABLE version="1.4"><RESOURCE><TABLE><FIELD name="c" datatype="char" arraysize="*"/>'
+        "<DATA><TABLEDATA><TR><TD>\u00e9</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    )
+    given = {"x": upload_from("x", io.BytesIO(raw.encode()))}
+    rows, fields = asked(shelf, "SELECT c, '\u03b2' AS b, 'b' AS p FROM tap_upload.x", uploads=given)
+    assert rows == [("\u00e9", "\u03b2", "b")]
+    assert [each.datatype for each in fields] == ["unicodeChar", "unicodeChar", "char"]
 
 
 def test_a_folder_of_products_is_one_entry(empty, tmp_path):

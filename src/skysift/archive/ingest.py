@@ -23,7 +23,8 @@ from skysift.archive.policy import Access, User
 from skysift.archive.positions import position_of
 from skysift.archive.regions import parse_region, vector_of
 from skysift.archive.rows import entries, held_tables
-from skysift.archive.sources import is_catalogue, open_rows
+from skysift.archive.sources import is_catalogue, noted, open_rows
+from skysift.archive.storage import lettered
 from skysift.archive.store import drop, store_rows
 from skysift.archive.vlkb import with_names_of_vlkb
 from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
@@ -276,12 +277,13 @@ def _store(shelf: Holdings, new: Entry, schema: str, said: Ingest) -> None:
     """Put a catalogue into the database, and declare its table."""
     physical = f"cat_{new.id}"
     with with_names_of_vlkb(open_rows(new.path)) as source:
-        count = store_rows(shelf.engine, physical, source)
+        beyond: set[str] = set()
+        count = store_rows(shelf.engine, physical, noted(source, beyond))
         found = position_of(source.fields)
         fast = {each.column for each in found[:2]} if found is not None else set()
         fields = tuple(
             replace(each, indexed=each.indexed or each.column in fast, principal=each.column in fast)
-            for each in source.fields
+            for each in lettered(source.fields, beyond)
         )
         with told(), shelf.engine.begin() as connection:
             shelf.add_entry(connection, new)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from skysift.archive.fields import Field
-from skysift.archive.storage import Stored, column_values
+from skysift.archive.storage import Stored, beyond_ascii, column_values
 from skysift.archive.uploads import upload_of
 from skysift.base.errors import FormatError
 from skysift.io.format import reading
@@ -24,7 +24,7 @@ from skysift.io.votable_door import Bounds, read_upload
 from skysift.sky import schema
 from skysift.sky.further import FURTHER
 
-__all__ = ["BLOCK", "RowSource", "is_catalogue", "open_rows"]
+__all__ = ["BLOCK", "RowSource", "is_catalogue", "noted", "open_rows"]
 
 BLOCK = 20_000
 _ANY = Bounds(size=1 << 40, rows=1 << 40, columns=4000)
@@ -97,6 +97,17 @@ def open_rows(path: Path) -> RowSource:
         source.close()
         raise FormatError("the table has no columns", got=path.name)
     return replace(source, fields=tuple(_named(source.fields)))
+
+
+def noted(source: RowSource, beyond: set[str]) -> RowSource:
+    """The same rows; the columns of texts with letters beyond ASCII are added to `beyond` as the rows go by."""
+
+    def blocks() -> Iterator[list[Sequence[Stored]]]:
+        for block in source.blocks():
+            beyond.update(beyond_ascii(source.fields, block))
+            yield block
+
+    return replace(source, blocks=blocks)
 
 
 def _kind(path: Path) -> str | None:

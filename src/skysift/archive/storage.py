@@ -8,7 +8,8 @@ lists of numbers as texts (as DALI writes them). NaN is a missing value. A colum
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sqlalchemy.types import TypeEngine
 from skysift.archive.fields import Field
 from skysift.io.field import Cell
 
-__all__ = ["column_values", "from_row", "sql_name", "sql_type"]
+__all__ = ["beyond_ascii", "column_values", "from_row", "lettered", "sql_name", "sql_type"]
 
 Stored = str | float | int | None
 
@@ -72,6 +73,20 @@ def _stored(each: Field, value: Any) -> Stored:
     if math.isnan(number):
         return None
     return int(value) if each.whole or each.truth else number
+
+
+def beyond_ascii(fields: Sequence[Field], columns: Sequence[Sequence[Stored]]) -> set[str]:
+    """The columns (in the database) of texts that have letters beyond ASCII."""
+    return {
+        each.column
+        for each, values in zip(fields, columns, strict=True)
+        if each.text and not all(value is None or str(value).isascii() for value in values)
+    }
+
+
+def lettered(fields: Sequence[Field], beyond: Collection[str]) -> tuple[Field, ...]:
+    """The columns, with texts of letters beyond ASCII declared as such: ``char`` has none of them."""
+    return tuple(replace(each, datatype="unicodeChar") if each.column in beyond else each for each in fields)
 
 
 def from_row(each: Field) -> Callable[[Any], Cell]:

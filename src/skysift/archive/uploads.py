@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from skysift.archive.fields import Field, HeldTable
 from skysift.archive.positions import VECTORS, place_columns, position_of
-from skysift.archive.storage import Stored, column_values, sql_name
+from skysift.archive.storage import Stored, beyond_ascii, column_values, lettered, sql_name
 from skysift.base.errors import OptionError
 from skysift.io.votable_door import Bounds, UploadedTable, read_upload
 
@@ -100,6 +100,7 @@ def upload_of(name: str, table: UploadedTable) -> Upload:
         column_values(each, [None if value == "" else value for value in values] if each.text else values)
         for each, values in zip(fields, cells, strict=True)
     )
+    fields = lettered(fields, beyond_ascii(fields, columns))
     found = position_of(fields)
     if found is None:
         return Upload(HeldTable(SCHEMA, name, fields, f"upload_{name.lower()}"), columns)

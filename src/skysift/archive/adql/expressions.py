@@ -17,6 +17,7 @@ from skysift.base.errors import UsageError
 __all__ = ["cast_to", "constant", "scalar", "value", "values"]
 
 _DOUBLE, _LONG, _INT = Field("", "double"), Field("", "long"), Field("", "int")
+_WIDE = Field("", "unicodeChar", "*")
 _TEXT, _BOOLEAN = Field("", "char", "*"), Field("", "boolean")
 _LARGEST_INT, _LARGEST_LONG = 2**31 - 1, 2**63 - 1
 _CASTS = {
@@ -103,7 +104,7 @@ def _literal(node: exp.Expr, scope: Scope) -> Value:
 
 def _constant_value(known: str | float | int, scope: Scope) -> Value:
     if isinstance(known, str):
-        return Value(scope.writer.text(known), _TEXT, constant=known)
+        return Value(scope.writer.text(known), _TEXT if known.isascii() else _WIDE, constant=known)
     if isinstance(known, int) and abs(known) <= _LARGEST_LONG:
         each = _INT if abs(known) <= _LARGEST_INT else _LONG
         return Value(scope.writer.whole(known), each, constant=known)
