@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from tests.jobs.services import (
@@ -21,6 +22,7 @@ from skysift.archive.policy import ANONYMOUS, LOCAL, Access, User
 from skysift.base.errors import OptionError, UnknownName, UsageError
 from skysift.jobs.apps.menu import with_paths
 from skysift.jobs.job import Input, JobSpec, Phase
+from skysift.jobs.store import full_spec, private_part
 
 
 def test_a_job_finds_the_sources_of_several_maps(manager, tmp_path):
@@ -238,3 +240,33 @@ def test_a_retry_is_another_job_with_the_same_task(manager, tmp_path):
     again = manager.retry(first.id, ANNA)
     assert (again.retry_of, again.spec) == (first.id, first.spec)
     assert ended(manager, again.id).phase is Phase.COMPLETED
+
+
+def test_a_retry_reads_by_the_rights_of_today_and_keeps_what_came_along(manager, tmp_path):
+    first = manager.submit(
+        sleeping(0.0), ANNA, start=False, private={"user": {"name": "anna", "groups": ["old"]}}
+    )
+    sent = manager.folder / first.id / "inputs" / "0.vot"
+    sent.parent.mkdir(parents=True)
+    sent.write_text("a table")
+    manager.change(
+        first.id, ANNA, spec=JobSpec("sleep", (Input(str(sent), "t", "upload", "upload with it"),))
+    )
+    manager.abort(first.id, ANNA)
+
+    def lost(each):
+        raise UnknownName("no such upload", got=each.source)
+
+    with pytest.raises(UnknownName, match="no such upload: got 'upload with it'"):
+        manager.retry(first.id, ANNA, lost)
+    assert manager.list(ANNA).jobs[0].id == first.id
+    again = manager.retry(first.id, User("anna", frozenset({"new"})), lambda each: each)
+    row = manager.store.row(again.id)
+    (kept,) = full_spec(row).inputs
+    assert private_part(row)["user"]["groups"] == ["new"]
+    manager.remove(first.id, ANNA)
+    assert Path(kept.path).read_text() == "a table"
+    held = manager.submit(JobSpec("sleep", (kept,)), ANNA, start=False)
+    with pytest.raises(UnknownName):
+        manager.start(held.id, ANNA, lost)
+    assert manager.job(held.id, ANNA).phase is Phase.PENDING

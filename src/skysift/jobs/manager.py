@@ -6,18 +6,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 
 from skysift.archive.policy import Access, User
 from skysift.base.errors import BusyError, OptionError, SkysiftError, UsageError
 from skysift.base.log import get_logger
 from skysift.base.registry import Registry
 from skysift.jobs.accounts import counts, usage
+from skysift.jobs.again import Renewed, known_paths, private_again, renewed_inputs, task_again
 from skysift.jobs.checks import checked
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.folder import JobFolder
@@ -175,6 +175,7 @@ class Manager:
         private: Mapping[str, Any] | None = None,
         lifetime: float | None = None,
         retry_of: str = "",
+        id: str = "",
     ) -> Job:
         """A new job, checked.
 
@@ -190,6 +191,8 @@ class Manager:
             Whether it is queued at once; else it is PENDING.
         private
             What the app is given beside, and nobody is told.
+        id
+            Its id; made here where left out.
         lifetime
             Seconds until its results are removed; as long as the service keeps them by default.
 
@@ -212,7 +215,7 @@ class Manager:
                 todo="wait for some, or abort them",
             )
         task = checked(spec, self.executor)
-        new = secrets.token_hex(10)  # short, safe in URLs and names of files, not to be guessed
+        new = id or secrets.token_hex(10)  # short, safe in URLs and names of files, not to be guessed
         longest = self.limits.days * DAY
         until = self.clock() + (longest if lifetime is None else min(lifetime, longest))
         self.store.add(
@@ -246,14 +249,14 @@ class Manager:
         self.store.job(id, user, change=True)
         if spec is not None or private is not None:
             row = self.store.row(id)
-            task = full_spec(row) if spec is None else checked(_known_paths(spec, row), self.executor)
+            task = full_spec(row) if spec is None else checked(known_paths(spec, row), self.executor)
             self.store.change(id, task, private_part(row) if private is None else private)
         if destruction is not None:
             self.store.set(id, destruction=min(destruction, self.clock() + self.limits.days * DAY))
         return self._now(id)
 
-    def start(self, id: str, user: User) -> Job:
-        """The job, queued: one that was PENDING or HELD.
+    def start(self, id: str, user: User, renewed: Renewed | None = None) -> Job:
+        """The job, queued: one that was PENDING or HELD; `renewed` finds its inputs by the rights of today.
 
         Raises
         ------
@@ -263,6 +266,9 @@ class Manager:
             It was started before, or is not theirs.
         """
         job = self.store.job(id, user, change=True)
+        if renewed is not None and job.phase in (Phase.PENDING, Phase.HELD):
+            row = self.store.row(id)
+            self.store.change(id, renewed_inputs(full_spec(row), renewed), private_again(row, user))
         phase, reason = self._next(job.access.owner)
         self.store.move(id, phase, reason, only=(Phase.PENDING,) if phase is Phase.HELD else ())
         self._woken.set()
@@ -278,13 +284,13 @@ class Manager:
             )
         return Phase.QUEUED, "waits for its turn"
 
-    def retry(self, id: str, user: User) -> Job:
-        """A new job with the task of one that has ended.
+    def retry(self, id: str, user: User, renewed: Renewed | None = None) -> Job:
+        """A new job with the task of one that has ended; `renewed` finds its inputs by the rights of today.
 
         Raises
         ------
         UnknownName
-            There is none that the user may see.
+            There is none that the user may see, or they may not read an input any more.
         UsageError
             It has not ended, or is not theirs.
         """
@@ -293,8 +299,10 @@ class Manager:
             raise UsageError(
                 "a job that has not ended cannot be repeated", got=job.phase, todo="abort it first"
             )
-        row = self.store.row(id)
-        return self.submit(full_spec(row), user, job.access, private=private_part(row), retry_of=id)
+        row, new = self.store.row(id), secrets.token_hex(10)
+        with task_again(row, renewed, self.folder / id, self.folder / new) as spec:
+            private = private_again(row, user)
+            return self.submit(spec, user, job.access, private=private, retry_of=id, id=new)
 
     # -- ending
 
@@ -489,10 +497,3 @@ class Manager:
 
     def _now(self, id: str) -> Job:
         return self.store.job(id, User("", admin=True))
-
-
-def _known_paths(spec: JobSpec, row: RowMapping) -> JobSpec:
-    """The task with the paths of those inputs that are as they were told of before, without paths."""
-    paths = {each.told()["name"]: each.path for each in full_spec(row).inputs}
-    inputs = (each if each.path else replace(each, path=paths.get(each.name, "")) for each in spec.inputs)
-    return replace(spec, inputs=tuple(inputs))

@@ -22,7 +22,7 @@ from skysift.serve.context import Context
 from skysift.serve.fetching import fetch_upload
 from skysift.serve.wire import Sharing
 
-__all__ = ["NewInput", "NewJob", "Recipe", "as_request", "input_of", "spec_of"]
+__all__ = ["NewInput", "NewJob", "Recipe", "as_request", "input_of", "renewed", "spec_of"]
 
 _SOURCES = ("upload:ID", "shelf:ID", "job:ID/NAME", "https://...")
 
@@ -145,6 +145,19 @@ def input_of(wanted: NewInput, asked: Context) -> Input:
             "an input is named in a way that is not known", got=wanted.source[:100], allowed=_SOURCES
         )
     return Input(path=path, name=wanted.name or name, role=wanted.role, source=wanted.source)
+
+
+def renewed(held: Input, asked: Context) -> Input:
+    """An input of a job, found again for who asks today; what came with the request itself is as it was.
+
+    Raises
+    ------
+    UnknownName
+        There is no such thing for this user any more.
+    """
+    if held.source.partition(":")[0] not in ("upload", "job", "shelf"):
+        return held
+    return input_of(NewInput(source=held.source, role=held.role, name=held.name), asked)
 
 
 @contextmanager

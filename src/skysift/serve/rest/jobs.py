@@ -13,7 +13,7 @@ from skysift.base.errors import OptionError, UnknownName
 from skysift.jobs.job import Artefact, Job, Phase
 from skysift.serve.context import Asked, AskedByUser, Context
 from skysift.serve.files import file_answer
-from skysift.serve.inputs import NewJob, as_request, spec_of
+from skysift.serve.inputs import NewJob, as_request, renewed, spec_of
 from skysift.serve.rest import API
 from skysift.serve.rest.shown import JobPage, ShownEvent, ShownJob, ShownResult, shown_job, shown_result
 from skysift.serve.stream import event_stream
@@ -124,13 +124,13 @@ def cancel(id: str, asked: AskedByUser) -> Response:
 @router.post("/{id}/start", summary="Start a job that waits for it", response_model=ShownJob)
 def start(id: str, asked: AskedByUser) -> Response:
     """Queue a job that is PENDING or HELD."""
-    return _answer(asked.manager.start(id, asked.user), asked)
+    return _answer(asked.manager.start(id, asked.user, lambda each: renewed(each, asked)), asked)
 
 
 @router.post("/{id}/retry", status_code=201, summary="Do it again", response_model=ShownJob)
 def retry(id: str, asked: AskedByUser) -> Response:
     """A new job with the task of one that has ended."""
-    return _answer(asked.manager.retry(id, asked.user), asked, status=201)
+    return _answer(asked.manager.retry(id, asked.user, lambda each: renewed(each, asked)), asked, status=201)
 
 
 @router.get("/{id}/recipe", summary="What a job did, to be done again")
