@@ -81,6 +81,26 @@ def test_the_numbers_are_told(local):
     assert 'skysift_requests_total{method="GET",route="/api/v1/health",status="200"} 1.0' in text
 
 
+def test_methods_that_nobody_knows_are_counted_as_one(local):
+    for name in ("BREW", "BREW2"):
+        local.request(name, "/api/v1/health")
+    text = local.get("/metrics").text
+    assert "BREW" not in text
+    assert 'skysift_requests_total{method="other",' in text
+
+
+def test_an_address_holds_no_nul(local):
+    assert local.get("/api/v1/jobs/a%00b").status_code == 400
+    assert local.get("/api/v1/jobs?tag=a%00b").status_code == 400
+
+
+def test_large_bodies_of_tables_are_forms_of_parts(service):
+    small = service(body_limit=2048)
+    form = {"QUERY": "SELECT 1", "X": "x" * 4096}
+    assert small.post("/tap/sync", data=form).status_code == 413
+    assert small.post("/tap/sync", data=form, files={"t": b"x"}).status_code != 413
+
+
 def test_the_log_is_json_with_the_id_of_the_request(local):
     stream = io.StringIO()
     log.configure("info", stream, form="json")
@@ -122,6 +142,28 @@ def test_others_are_let_in_by_tokens_alone():
     assert by_tokens(serve_settings({"host": "0.0.0.0"}, environment={}))
     with pytest.raises(OptionError, match="needs to know who asks"):
         serve_settings({"host": "0.0.0.0", "sign_in": "local"}, environment={})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"public_url": "https://radio.example.org"},
+        {"public_url": "radio.example.org"},
+        {"hosts": "a.example"},
+        {"hosts": "localhost, 10.0.0.3"},
+        {"hosts": "*"},
+    ],
+)
+def test_a_server_that_stands_before_it_lets_others_in_by_tokens_alone(told, service):
+    assert by_tokens(serve_settings(told, environment={}))
+    with pytest.raises(OptionError, match=f"needs to know who asks: got '{next(iter(told))} "):
+        serve_settings({**told, "sign_in": "local"}, environment={})
+    assert service(**told).get("/api/v1/me").json()["admin"] is False
+
+
+def test_names_of_this_machine_need_no_tokens():
+    told = {"public_url": "http://localhost:9000/", "hosts": "127.0.0.1, [::1]"}
+    assert not by_tokens(serve_settings(told, environment={}))
 
 
 def test_the_names_that_it_answers_to():

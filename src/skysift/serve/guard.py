@@ -34,9 +34,12 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOADS = re.compile(r"/api/v1/uploads")  # where bodies may be as long as uploads
-TABLES = re.compile(r"/tap/(sync|async).*")  # where tables come along, of which each has bounds of its own
+TABLES = re.compile(
+    r"/tap/(sync|async).*"
+)  # where tables come along in forms of parts, of which each has bounds of its own
 _TABLES_SIZE = 512 << 20  # bytes
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_METHODS = (*_SAFE, "POST", "PUT", "PATCH", "DELETE")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 PAGE_POLICY = (
@@ -98,6 +101,8 @@ class Guard:
                 todo="ask it by its own address, or have the name added to the setting `hosts`",
             )
             return told, 421
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            return UsageError("an address holds no NUL"), None
         if scope["method"] not in _SAFE and not self._own(headers, host):
             return AccessError("a page of another origin may not change anything here"), None
         length = headers.get("content-length", "")
@@ -109,7 +114,8 @@ class Guard:
 
     def limit(self, scope: Scope) -> int:
         """The largest body (bytes) that a request may have."""
-        if TABLES.fullmatch(scope["path"]):
+        kind = Headers(scope=scope).get("content-type", "")
+        if TABLES.fullmatch(scope["path"]) and kind.lower().startswith("multipart/form-data"):
             return min(self.settings.upload_limit, _TABLES_SIZE)
         upload = UPLOADS.fullmatch(scope["path"])
         return self.settings.upload_limit if upload else self.settings.body_limit
@@ -223,7 +229,8 @@ class _Answering:
     def _note(self, seconds: float) -> None:
         metrics, scope = self.guard.metrics, self.scope
         route = getattr(scope.get("route"), "path", "other")
-        metrics.requests.labels(scope["method"], route, str(self.status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        metrics.requests.labels(method, route, str(self.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
         metrics.received.inc(self.n_received)
         metrics.sent.inc(self.n_sent)

@@ -43,12 +43,13 @@ def serve_settings(
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     told = ServeOptions.parse({**named("serve", environment), **given})
-    if told.sign_in == "local" and not on_this_machine(told.host):
+    reached = _reached_by_others(told)
+    if told.sign_in == "local" and reached:
         raise OptionError(
             "a service that others can reach needs to know who asks",
-            got=f"host {told.host}, sign_in local",
+            got=f"{reached}, sign_in local",
             allowed="sign_in auto or tokens",
-            todo="make tokens by `skysift token add USER --data DIR`, or listen on 127.0.0.1",
+            todo="make tokens by `skysift token add USER --data DIR`, or leave host, public_url and hosts alone",
         )
     return told
 
@@ -65,7 +66,17 @@ def on_this_machine(host: str) -> bool:
 
 def by_tokens(settings: ServeOptions) -> bool:
     """Whether people are known by their tokens; else everybody is the local user."""
-    return settings.sign_in == "tokens" or (settings.sign_in == "auto" and not on_this_machine(settings.host))
+    return settings.sign_in == "tokens" or bool(_reached_by_others(settings))
+
+
+def _reached_by_others(settings: ServeOptions) -> str:
+    """The setting by which other machines reach the service, itself or through a server before it; or nothing."""
+    if not on_this_machine(settings.host):
+        return f"host {settings.host}"
+    if settings.public_url and not on_this_machine(urlsplit(settings.public_url).hostname or ""):
+        return f"public_url {settings.public_url}"
+    others = [name for name in _told_names(settings) if not on_this_machine(name)]
+    return f"hosts {','.join(others)}" if others else ""
 
 
 def limits_of(settings: ServeOptions) -> LimitOptions:
@@ -85,7 +96,7 @@ def database_of(settings: ServeOptions) -> str:
 
 def names_of(settings: ServeOptions) -> frozenset[str]:
     """The names (header Host, without port) that the service answers to; empty for every name."""
-    names = {name.strip().strip("[]").lower() for name in settings.hosts.split(",")} - {""}
+    names = set(_told_names(settings))
     if "*" in names:
         return frozenset()
     if settings.public_url:
@@ -94,3 +105,9 @@ def names_of(settings: ServeOptions) -> frozenset[str]:
     if settings.host not in ("0.0.0.0", "::"):
         names.add(settings.host.strip("[]").lower())
     return frozenset(names)
+
+
+def _told_names(settings: ServeOptions) -> list[str]:
+    """The names of the setting `hosts`."""
+    names = [name.strip().strip("[]").lower() for name in settings.hosts.split(",")]
+    return [name for name in names if name]
