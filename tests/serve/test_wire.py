@@ -4,6 +4,7 @@ import socket
 import time
 
 import httpx
+import pytest
 
 
 def open_to(address):
@@ -70,3 +71,19 @@ def test_a_client_that_does_not_read_is_left(running, tmp_path):
         while piece := client.recv(1 << 20):
             got += len(piece)
     assert got < size
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_half_a_second_request_is_left(running, together):
+    """The patience with headers begins anew, whether their begin comes with the first request or later."""
+    first, half = b"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /api/v1/hea"
+    with open_to(running(header_patience=0.3)) as client:
+        client.sendall(first + (half if together else b""))
+        answers = client.makefile("rb")
+        assert b"200" in answers.readline()
+        if not together:
+            time.sleep(0.5)  # between two requests there is time
+            client.sendall(first)
+            assert any(b"HTTP/1.1 200" in line for line in iter(answers.readline, b""))
+            client.sendall(half)
+        answers.read()  # to the end of the connection

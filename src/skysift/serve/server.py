@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -123,23 +124,45 @@ def _patient(seconds: float) -> type[asyncio.Protocol]:
     class Patient(H11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._late = self.loop.call_later(seconds, self._close_if_silent)
+            self._late: asyncio.TimerHandle | None = None
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if not self._asked():  # part of the headers of a next request
+                self._wait()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if (
+                not self._asked() and self.conn.trailing_data[0]
+            ):  # such a part came before the answer was over
+                self._wait()
 
         def handle_events(self) -> None:
             super().handle_events()
             if self._asked():
+                self._wait_no_more()
+
+        def _wait(self) -> None:
+            if self._late is None:
+                self._late = self.loop.call_later(seconds, self._close_if_silent)
+
+        def _wait_no_more(self) -> None:
+            if self._late is not None:
                 self._late.cancel()
+                self._late = None
 
         def _close_if_silent(self) -> None:
+            self._late = None
             if not self._asked() and not self.transport.is_closing():
                 self.transport.close()
 
         def _asked(self) -> bool:
-            cycle: Any = self.cycle  # None until the headers of a request are there
-            return cycle is not None
+            return self.conn.their_state is not h11.IDLE  # idle until the headers of a request are whole
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._late.cancel()
+            self._wait_no_more()
             super().connection_lost(exc)
 
     return Patient
