@@ -10,6 +10,11 @@ import httpx
 import pytest
 from tests.jobs import guests
 
+from skysift.archive.policy import ANONYMOUS, User
+from skysift.base.errors import BusyError, UnknownName
+from skysift.jobs import news
+from skysift.serve.views import Views
+
 JOBS = "/api/v1/jobs"
 
 
@@ -102,6 +107,9 @@ def test_pages_and_what_is_sought(local):
         ({"app": "sleep", "options": {"error": "$(reboot)"}}, "option 'error' is not allowed"),
         ({"app": "sleep", "options": {"pillow": "/etc/passwd"}}, "by the inputs of the job"),
         ({"app": "sleep", "options": {"pillow": "../../x"}}, "by the inputs of the job"),
+        ({"app": "sleep", "options": {"pillow": 7}}, "option 'pillow' is not allowed"),
+        ({"app": "sleep", "options": {"pillow": 0}, "inputs": []}, "option 'pillow' is not allowed"),
+        ({"app": "sleep", "options": {"pillow": True}}, "option 'pillow'"),
         ({"app": "sleep", "options": {"pillow": "upload:none"}}, "no such upload"),
         ({"app": "sleep", "resources": {"executor": "nowhere"}}, "no such job-executor"),
         ({"app": "sleep", "resources": {"cores": 0}}, "at least 1"),
@@ -123,6 +131,21 @@ def test_a_bad_request_is_told_in_one_line(local, body, told):
 @pytest.mark.parametrize("body", [{"app": "sleep", "nonsense": 1}, {"app": 3}, [], "x", {"inputs": [3]}])
 def test_a_body_of_another_form(local, body):
     assert local.post(JOBS, json=body).status_code == 422
+
+
+@pytest.mark.parametrize("letter", ["\0", "\n", "\x1b", "\x85"])
+@pytest.mark.parametrize(
+    "body", [{"name": "a{}b"}, {"tags": ["a{}b"]}, {"inputs": [{"source": "upload:{}"}]}]
+)
+def test_control_characters_are_in_no_name(local, letter, body):
+    answer = submit(local, **json.loads(json.dumps(body).replace("{}", json.dumps(letter)[1:-1])))
+    assert answer.status_code == 422
+    assert "control characters are not allowed" in answer.json()["detail"]
+
+
+def test_control_characters_are_in_no_label(people):
+    answer = people["service"].post("/api/v1/tokens", headers=people["ana"], json={"label": "a\0b"})
+    assert answer.status_code == 422
 
 
 def test_inputs_are_named_by_what_the_service_gave(local):
@@ -223,6 +246,38 @@ def test_a_stream_of_events_ends_with_the_job(running):
     assert later == [each for each in numbers if each > int(middle)]
 
 
+def test_a_stream_tells_all_that_happened(local, monkeypatch):
+    manager = local.app.state.manager
+    one = ended(local, submit(local).json()["id"])["id"]
+    every = manager.events(one)
+    few = manager.store.events
+    monkeypatch.setattr(manager.store, "events", lambda job, after=0: few(job, after, limit=2))
+    text = local.get(f"{JOBS}/{one}/events", headers={"Accept": "text/event-stream"}).text
+    told = parsed(text.splitlines())
+    assert len(every) > 4
+    assert [int(number) for _, number, _ in told if number] == [each.id for each in every]
+    assert told[-1][0] == "end"
+
+
+def test_the_bell_goes_on_where_the_first_look_fails(service, monkeypatch):
+    look, failures = news.news, [1, 2]
+
+    def held(engine, after):
+        if failures:
+            failures.pop()
+            raise BusyError("the database is held by somebody else")
+        return look(engine, after)
+
+    monkeypatch.setattr("skysift.jobs.manager.news", held)
+    local = service()
+    for _ in range(100):
+        if not failures:
+            break
+        time.sleep(0.05)
+    assert not failures
+    assert not local.app.state.bell._task.done()
+
+
 def test_results_by_their_name_alone(local):
     one = ended(local, submit(local).json()["id"])["id"]
     for name in ("../spec.json", "..%2f..%2fskysift.db", "/etc/passwd", "%2e%2e/log.txt", "nothing"):
@@ -241,6 +296,29 @@ def test_a_link_shows_the_results_of_one_job(people):
     assert shown.headers["content-disposition"].startswith("inline")
     assert service.get(link[:-2] + "x/").status_code == 404
     assert service.get(f"{link}../../../api/v1/jobs").status_code in (200, 404)
+
+
+def test_a_link_shows_what_its_asker_may_see_now(people):
+    service, ana, ben = people["service"], people["ana"], people["ben"]
+    one = ended(service, submit(service, ana).json()["id"], ana)["id"]
+    service.patch(f"{JOBS}/{one}", headers=ana, json={"visibility": "group", "group": "radio"})
+    link = service.post(f"{JOBS}/{one}/views", headers=ben).json()["url"]
+    assert service.get(f"{link}dream.txt").status_code == 200
+    service.patch(f"{JOBS}/{one}", headers=ana, json={"visibility": "private"})
+    assert service.get(f"{link}dream.txt").status_code == 404
+    assert service.get(link).status_code == 404
+
+
+def test_nobody_pushes_out_the_links_of_others():
+    views, ana = Views(most=3), User("ana")
+    hers = views.make("job:a", ana)
+    theirs = [views.make(f"job:{i}", ANONYMOUS) for i in range(5)]
+    assert views.opened(hers).what == "job:a"
+    with pytest.raises(UnknownName):
+        views.opened(theirs[1])
+    assert views.opened(theirs[2]).what == "job:2"
+    assert views.make("job:2", ANONYMOUS) == theirs[2]
+    assert views.make("job:a", ana) != hers
 
 
 def test_jobs_belong_to_somebody(people):

@@ -3,8 +3,12 @@
 import io
 
 import pytest
+import sqlalchemy as sa
 from astropy.io import fits
 from tests.jobs.services import little_map
+
+from skysift.archive.policy import User
+from skysift.archive.rows import entries
 
 API = "/api/v1"
 
@@ -135,3 +139,51 @@ def test_what_cannot_go_there(local, body):
 def test_what_is_neither_map_nor_table(local):
     sent = local.post(f"{API}/uploads?name=x.bin", content=b"\x01\x02\x03" * 100).json()
     assert local.post(f"{API}/shelf", json={"source": sent["input"]}).status_code in (400, 422)
+
+
+def test_a_link_opens_no_child_that_its_asker_may_not_see(people):
+    service, ana = people["service"], people["ana"]
+    shelf, user = service.app.state.shelf, User("ana")
+    parent = put(service, table(3), "seen.csv", ana)["id"]
+    child = put(service, table(4), "hidden.csv", ana)["id"]
+    with shelf.engine.begin() as connection:
+        rows = sa.update(entries).where(entries.c.id == child).values(parent=parent)
+        connection.execute(rows)
+        seen = sa.update(entries).where(entries.c.id == parent).values(visibility="public")
+        connection.execute(seen)
+    assert len(shelf.children(shelf.entry(parent, user), user)) == 1
+    for who, status in (("nobody", 404), ("ben", 404), ("ana", 200)):
+        link = service.post(f"{API}/shelf/{parent}/views", headers=people[who]).json()["url"]
+        assert service.get(f"{link}hidden.csv").status_code == status
+        assert service.get(f"{link}seen.csv").content == table(3)
+        assert ("hidden" in service.get(link).text) is (status == 200)
+    service.patch(f"{API}/shelf/{parent}", headers=ana, json={"visibility": "private"})
+    assert service.get(f"{link}seen.csv").status_code == 200
+    theirs = service.post(f"{API}/shelf/{parent}/views", headers=people["ben"])
+    assert theirs.status_code == 404
+
+
+def test_a_private_file_is_opened_by_a_link_of_its_own(people, image):
+    service, ana = people["service"], people["ana"]
+    one = put(service, image, "little.fits", ana)
+    assert service.get(one["links"]["content"].removeprefix("http://127.0.0.1")).status_code == 404
+    link = service.post(f"{API}/shelf/{one['id']}/views", headers=ana).json()["url"]
+    assert service.get(f"{link}little.fits").content == image
+    page = service.get("/page/page.js").text
+    assert page.count("href: one.links.content") == 1  # in the function that asks for such a link
+
+
+def test_cutouts_have_plain_names(local, image):
+    one = put(local, image, "little.fits")
+    shelf = local.app.state.shelf
+    with shelf.engine.begin() as connection:
+        connection.execute(sa.update(entries).where(entries.c.id == one["id"]).values(name='Ω"\r\nx: y.fits'))
+    answer = local.get(f"{API}/images/{one['id']}/cutout", params={"region": "CIRCLE 50 -30 0.005"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="x__y-cutout.fits"'
+
+
+@pytest.mark.parametrize("body", [{"collection": "a\0b"}, {"survey": "a\nb"}, {"description": "a\0b"}])
+def test_control_characters_are_in_no_text(local, body):
+    sent = local.post(f"{API}/uploads?name=x.csv", content=table()).json()
+    assert local.post(f"{API}/shelf", json={"source": sent["input"], **body}).status_code == 422

@@ -39,7 +39,7 @@ class Bell:
         self.manager = manager
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
-        self._last = 0
+        self._last: int | None = None  # the last event that was seen; None until the first look
 
     def start(self) -> None:
         """Begin to look for news."""
@@ -85,11 +85,9 @@ class Bell:
             await self.news(id, left)
 
     async def _listen(self) -> None:
-        self._last, _ = await run_in_threadpool(self.manager.news, None)
         while True:
+            if self._waiting or self._last is None:
+                with suppress(SkysiftError):
+                    self._last, ids = await run_in_threadpool(self.manager.news, self._last)
+                    self.ring([each for each in ids if each in self._waiting])
             await asyncio.sleep(_PERIOD)
-            if not self._waiting:
-                continue
-            with suppress(SkysiftError):
-                self._last, ids = await run_in_threadpool(self.manager.news, self._last)
-                self.ring([each for each in ids if each in self._waiting])

@@ -20,7 +20,7 @@ from skysift.jobs.job import Input, JobSpec
 from skysift.jobs.options import ResourceOptions
 from skysift.serve.context import Context
 from skysift.serve.fetching import fetch_upload
-from skysift.serve.wire import Sharing
+from skysift.serve.wire import Plain, Sharing
 
 __all__ = ["NewInput", "NewJob", "Recipe", "as_request", "input_of", "renewed", "spec_of"]
 
@@ -32,14 +32,14 @@ class NewInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(max_length=2000, description="upload:ID, shelf:ID, job:ID/NAME, or a URL.")
+    source: Plain = Field(max_length=2000, description="upload:ID, shelf:ID, job:ID/NAME, or a URL.")
     role: str = Field(
         default="map",
         max_length=24,
         pattern=r"^[a-z][a-z0-9_-]*$",
         description="What it is for: map, catalogue, file.",
     )
-    name: str = Field(
+    name: Plain = Field(
         default="", max_length=200, description="What it is called in this job; its own name by default."
     )
 
@@ -49,10 +49,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    finder: str | None = Field(
+    finder: Plain | None = Field(
         default=None, max_length=64, description="A finder; short for the app `finder:NAME`."
     )
-    app: str | None = Field(default=None, max_length=64, description="An app, where it is no finder.")
+    app: Plain | None = Field(default=None, max_length=64, description="An app, where it is no finder.")
     options: dict[str, Any] = Field(
         default_factory=dict, description="Its options; others keep their defaults."
     )
@@ -60,7 +60,7 @@ class Recipe(BaseModel):
         default_factory=dict,
         description="What it may use, and where it runs: executor, cores, memory, seconds, retries.",
     )
-    tags: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=32)
+    tags: list[Annotated[Plain, Field(max_length=64)]] = Field(default_factory=list, max_length=32)
 
 
 class NewJob(Recipe):
@@ -69,10 +69,10 @@ class NewJob(Recipe):
     recipe: Recipe | None = Field(
         default=None, description="What another job did; what is said beside it counts more."
     )
-    inputs: list[NewInput | Annotated[str, Field(max_length=2000)]] = Field(
+    inputs: list[NewInput | Annotated[Plain, Field(max_length=2000)]] = Field(
         default_factory=list, max_length=10000
     )
-    name: str = Field(default="", max_length=255, description="What you call it.")
+    name: Plain = Field(default="", max_length=255, description="What you call it.")
     start: bool = Field(default=True, description="Whether it is queued at once.")
     access: Sharing | None = Field(default=None, description="Who may see it; you alone by default.")
 
@@ -94,15 +94,14 @@ def spec_of(wanted: NewJob, asked: Context) -> JobSpec:
         input_of(NewInput(source=each) if isinstance(each, str) else each, asked) for each in wanted.inputs
     ]
     options = {**recipe.options, **wanted.options}
+    places: dict[str, int] = {}  # option -> which of the inputs is its file
     for name in file_options(menu):
         value = options.get(name)
         if isinstance(value, str) and value.partition(":")[0] in ("upload", "shelf", "job", "http", "https"):
             inputs.append(input_of(NewInput(source=value, role="file"), asked))
-            options[name] = len(inputs) - 1  # its name is known below
+            places[name] = len(inputs) - 1
     named = _called_apart(inputs)
-    for name in file_options(menu):
-        if isinstance(options.get(name), int):
-            options[name] = f"input:{named[options[name]].name}"
+    options |= {name: f"input:{named[place].name}" for name, place in places.items()}
     return JobSpec(
         app=app,
         inputs=tuple(named),

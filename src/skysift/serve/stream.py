@@ -27,10 +27,12 @@ async def event_stream(asked: Context, id: str, after: int) -> AsyncIterator[byt
         except UnknownName:  # it was removed, or is not shared any more
             yield _event("gone", {"id": id})
             return
-        for each in await run_in_threadpool(asked.manager.events, id, after):
-            after = each.id
-            facts = {"time": each.time.isoformat(), **each.facts}
-            yield _event(each.kind, facts, each.id)
+        # they come so many at once: until all are told
+        while found := await run_in_threadpool(asked.manager.events, id, after):
+            for each in found:
+                after = each.id
+                facts = {"time": each.time.isoformat(), **each.facts}
+                yield _event(each.kind, facts, each.id)
             quiet = 0.0
         if job.version != version:
             version, quiet = job.version, 0.0

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from fastapi import Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from skysift.archive.policy import Access, User
 
 __all__ = [
     "PageOf",
     "PageSize",
+    "Plain",
     "Problem",
     "Sharing",
     "Shown",
+    "Told",
     "etag_of",
     "moment",
     "not_changed",
@@ -26,6 +29,23 @@ __all__ = [
 
 PageSize: TypeAlias = Annotated[int, Query(ge=1, le=500, description="How many at once.")]
 PageOf: TypeAlias = Annotated[str, Query(max_length=100, description="What the page before named as `next`.")]
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _lines(text: str) -> str:
+    _one_line(re.sub(r"[\t\r\n]", " ", text))
+    return text
+
+
+Plain: TypeAlias = Annotated[str, AfterValidator(_one_line)]
+"""A name or a word: one line, without control characters, which neither logs nor databases nor headers bear."""
+Told: TypeAlias = Annotated[str, AfterValidator(_lines)]
+"""A text of lines, without other control characters."""
 
 
 class Problem(BaseModel):
@@ -56,7 +76,7 @@ class Sharing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     visibility: Literal["public", "group", "private"] = Field(description="All, a group, or the owner alone.")
-    group: str = Field(default="", max_length=64, description="The group; with `group` alone.")
+    group: Plain = Field(default="", max_length=64, description="The group; with `group` alone.")
 
     def of(self, owner: str) -> Access:
         """The access of what belongs to `owner`.

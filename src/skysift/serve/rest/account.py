@@ -13,7 +13,7 @@ from skysift.serve.auth.people import Token
 from skysift.serve.context import Asked, AskedByUser
 from skysift.serve.rest import API
 from skysift.serve.settings import by_tokens
-from skysift.serve.wire import moment
+from skysift.serve.wire import Plain, moment
 
 __all__ = ["router"]
 
@@ -62,7 +62,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: str = Field(default="", max_length=255, description="What it is for.")
+    label: Plain = Field(default="", max_length=255, description="What it is for.")
     days: float | None = Field(
         default=None, gt=0, le=36500, description="How long it holds; for ever by default."
     )

@@ -16,7 +16,7 @@ from skysift.serve.context import Asked, AskedByUser, Context
 from skysift.serve.files import file_answer
 from skysift.serve.inputs import NewInput, as_request, input_of
 from skysift.serve.rest import API
-from skysift.serve.wire import PageOf, PageSize, Sharing, Shown, own, shown_access
+from skysift.serve.wire import PageOf, PageSize, Plain, Sharing, Shown, Told, own, shown_access
 
 __all__ = ["router"]
 
@@ -99,12 +99,14 @@ class NewEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(
+    source: Plain = Field(
         max_length=2000, description="upload:ID, job:ID (all its products), job:ID/NAME, or a URL."
     )
-    collection: str = Field(default="local", min_length=1, max_length=100, description="What it is part of.")
-    survey: str = Field(default="", max_length=100)
-    description: str = Field(default="", max_length=2000, description="What a table holds.")
+    collection: Plain = Field(
+        default="local", min_length=1, max_length=100, description="What it is part of."
+    )
+    survey: Plain = Field(default="", max_length=100)
+    description: Told = Field(default="", max_length=2000, description="What a table holds.")
     access: Sharing | None = Field(default=None, description="Who may see it; you alone by default.")
 
 
@@ -174,12 +176,12 @@ def content(
     return file_answer(request, found.path, found.name, found.media_type, found.checksum, show=show)
 
 
-@router.post("/shelf/{id}/views", status_code=201, summary="A link to look at its pages")
+@router.post("/shelf/{id}/views", status_code=201, summary="A link to look at its files")
 def view(id: str, asked: Asked) -> dict[str, Any]:
-    """A link below which a browser shows what belongs to it for an hour, without a header."""
+    """A link below which a browser shows its file and what belongs to it for an hour, without a header."""
     found = asked.shelf.entry(id, asked.user)
     return {
-        "url": f"{asked.url}/views/{asked.views.make(f'shelf:{found.id}')}/",
+        "url": f"{asked.url}/views/{asked.views.make(f'shelf:{found.id}', asked.user)}/",
         "seconds": asked.views.seconds,
     }
 
@@ -226,7 +228,8 @@ def cutout(
     band: Annotated[str, Query(max_length=64, description="Wavelengths (m): two numbers.")] = "",
 ) -> Response:
     """The box of all pixels that a region touches, as FITS with its own coordinates; 204 where there is none."""
-    from skysift.stamps.cutout import cut  # late: it brings astropy's coordinates
+    from skysift.jobs.cutting import file_name  # late: these bring astropy's coordinates
+    from skysift.stamps.cutout import cut
     from skysift.stamps.region import parse_shape
 
     found = _of_kind(id, asked, _IMAGES)
@@ -235,11 +238,13 @@ def cutout(
         return Response(status_code=204)
     if part.size > _LARGEST_CUT:
         raise SizeError("the cutout is too large", got=f"{part.size} bytes", allowed=f"{_LARGEST_CUT} bytes")
-    name = f"{found.name.partition('.')[0]}_cutout.fits"
     return StreamingResponse(
         part.blocks(),
         media_type="application/fits",
-        headers={"Content-Length": str(part.size), "Content-Disposition": f'attachment; filename="{name}"'},
+        headers={
+            "Content-Length": str(part.size),
+            "Content-Disposition": f'attachment; filename="{file_name(found)}"',
+        },
     )
 
 

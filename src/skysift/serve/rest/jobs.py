@@ -221,7 +221,10 @@ def result_answer(results: tuple[Artefact, ...], name: str, request: Request, *,
 def view(id: str, asked: Asked) -> dict[str, Any]:
     """A link below which a browser shows the results for an hour, without a header; of this job alone."""
     asked.manager.job(id, asked.user)
-    return {"url": f"{asked.url}/views/{asked.views.make(f'job:{id}')}/", "seconds": asked.views.seconds}
+    return {
+        "url": f"{asked.url}/views/{asked.views.make(f'job:{id}', asked.user)}/",
+        "seconds": asked.views.seconds,
+    }
 
 
 def _answer(job: Job, asked: Context, request: Request | None = None, status: int = 200) -> Response:

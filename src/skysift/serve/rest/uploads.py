@@ -20,7 +20,7 @@ from skysift.serve.fetching import begin_upload, fetch_upload
 from skysift.serve.files import file_answer
 from skysift.serve.rest import API
 from skysift.serve.uploads import Receiving, Upload, plain_name
-from skysift.serve.wire import PageOf, PageSize, Sharing, Shown, moment, own, shown_access
+from skysift.serve.wire import PageOf, PageSize, Plain, Sharing, Shown, moment, own, shown_access
 
 __all__ = ["ShownUpload", "router"]
 
@@ -56,8 +56,8 @@ class FromUrl(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(max_length=2000, description="http or https, of a place that all may see.")
-    name: str = Field(
+    url: Plain = Field(max_length=2000, description="http or https, of a place that all may see.")
+    name: Plain = Field(
         default="", max_length=200, description="What it is to be called; its last part by default."
     )
 

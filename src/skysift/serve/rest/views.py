@@ -8,15 +8,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from skysift.archive.policy import User
+from skysift.archive.holdings import Entry
 from skysift.jobs.job import Artefact
 from skysift.serve.rest.jobs import result_answer
+from skysift.serve.settings import by_tokens
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/views", include_in_schema=False)
-
-_ALL = User("", admin=True)  # who has the link was let in when it was made
 
 
 @router.get("/{secret}/")
@@ -37,13 +36,21 @@ def file(secret: str, name: str, request: Request) -> Response:
 
 
 def _files(secret: str, request: Request) -> tuple[Artefact, ...]:
-    """The files that a link opens."""
+    """The files that a link opens: what its asker may see now."""
     state = request.app.state
-    kind, _, one = state.views.opened(secret).partition(":")
+    view = state.views.opened(secret)
+    user = view.user
+    if user.known and by_tokens(state.settings):
+        user = state.people.user(user.name)  # with the groups of now
+    kind, _, one = view.what.partition(":")
     if kind == "job":
+        state.manager.job(one, user)
         results: tuple[Artefact, ...] = state.manager.results(one)
         return results
-    children = state.shelf.children(state.shelf.entry(one, _ALL), _ALL)
-    return tuple(
-        Artefact(each.name, each.path, each.media_type, each.size, each.checksum) for each in children
-    )
+    entry = state.shelf.entry(one, user)
+    own = [] if entry.kind == "product" else [entry]
+    return tuple(_artefact(each) for each in (*own, *state.shelf.children(entry, user)))
+
+
+def _artefact(entry: Entry) -> Artefact:
+    return Artefact(entry.name, entry.path, entry.media_type, entry.size, entry.checksum)

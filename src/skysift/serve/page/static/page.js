@@ -33,6 +33,16 @@ async function shelf() {
       : el("p", { class: "quiet" }, "No catalogue yet.")));
 }
 
+// A file of the shelf to be taken along. A link carries no header: who signed in gets one of their own for it.
+function fileLink(one) {
+  return el("a", { href: one.links.content, onclick: async (event) => {
+    if (me.sign_in !== "tokens") return;
+    event.preventDefault();
+    const link = await api(`/shelf/${one.id}/views`, { method: "POST" });
+    el("a", { href: link.url + encodeURIComponent(one.name), download: one.name }).click();
+  } }, one.name);
+}
+
 function productTable(items) {
   return el("div", { class: "wide" }, el("table", { class: "stack" },
     el("thead", {}, el("tr", {}, ...["Name", "Collection", "Seen by", "Put there"].map((t) => el("th", {}, t)), el("th", {}, ""))),
@@ -51,7 +61,7 @@ function imageTable(items) {
     el("thead", {}, el("tr", {}, ...["Name", "Collection", "What", "Position (deg)", "Field"].map((t) => el("th", {}, t)),
       el("th", { class: "num" }, "Size"), el("th", {}, ""))),
     el("tbody", {}, items.map((one) => el("tr", {},
-      el("td", {}, el("a", { href: one.links.content }, one.name), " ", el("span", { class: "quiet small" }, one.role === "this" ? "" : one.role)),
+      el("td", {}, fileLink(one), " ", el("span", { class: "quiet small" }, one.role === "this" ? "" : one.role)),
       el("td", {}, one.collection), el("td", {}, one.type || one.kind),
       el("td", { class: "one" }, one.ra === null ? "" : `${one.ra.toFixed(3)}, ${one.dec.toFixed(3)}`),
       el("td", { class: "one" }, one.field === null ? "" : `${one.field.toPrecision(3)}°`),
@@ -63,7 +73,7 @@ function tableTable(items) {
   return el("div", { class: "wide" }, el("table", { class: "stack" },
     el("thead", {}, el("tr", {}, ...["Name", "Collection", "Table", "Seen by"].map((t) => el("th", {}, t)), el("th", { class: "num" }, "Rows"))),
     el("tbody", {}, items.map((one) => el("tr", {},
-      el("td", {}, one.links.content ? el("a", { href: one.links.content }, one.name) : one.name), el("td", {}, one.collection),
+      el("td", {}, one.links.content ? fileLink(one) : one.name), el("td", {}, one.collection),
       el("td", {}, one.tables.map((t) => el("code", {}, t.name, " "))), el("td", {}, whose(one.access)),
       el("td", { class: "num" }, one.tables.map((t) => t.rows ?? "").join(", ")))))));
 }
