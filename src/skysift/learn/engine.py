@@ -17,7 +17,7 @@ from torch import nn
 from skysift.base.errors import UsageError
 from skysift.base.extras import require
 from skysift.base.settings import settings
-from skysift.learn.device import device_named, precision_on
+from skysift.learn.device import device_named, placed, precision_on
 
 __all__ = ["Run", "export", "onnx_runner", "runner"]
 
@@ -107,7 +107,7 @@ def _torch_runner(net: nn.Module, device: str, precision: str) -> Run:
     kind = precision_on(place, precision)
     if place.type == "cpu":
         torch.set_num_threads(1)  # windows run side by side; and sums do not depend on the machine's cores
-    net = net.to(place, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    net = placed(net, place).eval()
 
     def run(inputs: Mapping[str, Pixels]) -> Pixels:
         given = [torch.from_numpy(each).to(place) for each in inputs.values()]

@@ -15,7 +15,7 @@ from skysift.base.errors import DataError, UsageError
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections, Footprints
 
-__all__ = ["LABELS", "Field", "read_field", "write_field"]
+__all__ = ["LABELS", "LINE_LABELS", "Field", "read_field", "write_field"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Pixels: TypeAlias = NDArray[np.float32]
@@ -25,22 +25,28 @@ LABELS = ("x", "y", "xx", "xy", "yy", "snr_peak", "snr_int", "core", "class", "u
 peak and flux over the noise (the flux of a point is its peak), part of the flux in a core (NaN unknown), number in
 `skysift.sky.truth.CLASSES`, and whether the object is to be learnt (1), left out of both sides (0)."""
 
+LINE_LABELS = ("channel", "w20", "cos", "sin", "inclination")
+"""Further raw parameters of labels in cubes: centre and width at a fifth of the peak (channels), cosine and sine of the
+angle of the receding half from x towards y, inclination (rad). The covariance is that of the disc on the sky, the peak
+over noise that of the cube smoothed to the line, and the flux that of the line over the noise of a channel (channels)."""
+
 _PIXELS, _LABELS, _FACTS = "pixels.npy", "labels.npz", "field.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
     """
-    A map as networks see it, with what there is on it.
+    A map as networks see it, with what there is on it; or a cube.
 
     Attributes
     ----------
     name
         Of the field.
     pixels
-        ``(y, x)`` float32: (map - level) / rms; NaN where there are no data. May lie on disk.
+        ``(y, x)`` float32: (map - level) / rms; NaN where there are no data. May lie on disk. Of a cube
+        ``(channel, y, x)``.
     labels
-        One row an object: box and footprint of its mask, with the raw parameters `LABELS`.
+        One row an object: box and footprint of its mask, with the raw parameters `LABELS`, of a cube `LINE_LABELS` too.
     beam
         Covariance (xx, xy, yy; pixels squared) of the beam.
     held
@@ -57,14 +63,19 @@ class Field:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        missing = [name for name in LABELS if name not in self.labels.raw]
+        missing = [name for name in self.names if name not in self.labels.raw]
         if missing:
-            raise UsageError("the labels of a field lack a parameter", got=missing[0], allowed=LABELS)
+            raise UsageError("the labels of a field lack a parameter", got=missing[0], allowed=self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The raw parameters of its labels that a network learns from, in their order."""
+        return LABELS if self.pixels.ndim == 2 else (*LABELS, *LINE_LABELS)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return self.pixels.shape[0], self.pixels.shape[1]
+        return self.pixels.shape[-2], self.pixels.shape[-1]
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pixels that lie on disk stay there: another process opens them anew."""
@@ -74,7 +85,8 @@ class Field:
         return _reopened, (self.name, pixels, self.labels, self.beam, self.held, dict(self.facts))
 
     def __repr__(self) -> str:
-        return f"Field({self.name!r}, {self.shape[0]} x {self.shape[1]} (y, x) px, {len(self.labels)} labels)"
+        deep = "" if self.pixels.ndim == 2 else f"{len(self.pixels)} channels of "
+        return f"Field({self.name!r}, {deep}{self.shape[0]} x {self.shape[1]} (y, x) px, {len(self.labels)} labels)"
 
 
 def _reopened(

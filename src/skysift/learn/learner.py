@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from skysift.base.options import Options
 from skysift.learn.fields import Field
-from skysift.learn.samples import Crop
+from skysift.learn.samples import Crop, Samples
 from skysift.sky.detections import Detections
 
 __all__ = ["Batch", "Learner"]
@@ -35,12 +35,15 @@ class Learner(ABC, Generic[O]):
         Whether crops come with their masks.
     least
         Score from which on `look` tells what the network finds.
+    samples
+        What crops it learns from.
     """
 
     name: ClassVar[str] = ""
     better: ClassVar[str] = "score"
     masks: ClassVar[bool] = False
     least: ClassVar[float] = 0.0
+    samples: ClassVar[type[Samples]] = Samples
 
     def __init__(self, options: O) -> None:
         self.options = options

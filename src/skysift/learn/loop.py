@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from skysift.base.errors import DataError, UsageError
 from skysift.learn.batches import batches_from
+from skysift.learn.device import placed
 from skysift.learn.fields import Field
 from skysift.learn.learner import Learner
 from skysift.learn.optim import Average, make_optimizer, rate
@@ -184,7 +185,7 @@ def train(
     net = learner.net()
     if start is not None:
         net.load_state_dict(dict(start))
-    net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = placed(net, device)
     state = _State(net, make_optimizer(net, options), Average(net, options.average))
     if (folder / STATE).exists():
         state.load(folder / STATE, key, device)
@@ -251,7 +252,7 @@ def _samples(
     rows = [None] * len(fields) if back is None else [each.cpu().numpy() for each in back]
     chosen = [selected(one, limits, mine) for one, mine in zip(fields, rows, strict=True)]
     n = options.batch * options.accumulate
-    return Samples(
+    return learner.samples(
         chosen, options.crop, n, options.random_seed, masks=learner.masks, balanced=options.balanced
     )
 

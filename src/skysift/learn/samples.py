@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
-from skysift.learn.fields import LABELS, Field
+from skysift.learn.fields import Field
 from skysift.sky.box import Box
 from skysift.sky.runs import paint_runs
 
-__all__ = ["Crop", "Samples", "cut", "label_table", "turned"]
+__all__ = [
+    "LEAST_DATA", "TRIES", "Crop", "Samples", "blank_everywhere", "cut", "label_table", "trained_on", "turned",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
 _HIDDEN = 2.5  # sigma of a peak: fainter objects cover no other
 _BRIGHT = 5.0  # sigma of a peak: crops are laid around objects that are seen
-_TRIES = 50  # for a crop that does not touch what is kept for validation, nor is blank
+LEAST_DATA = 0.2  # part of a crop that is not blank
+TRIES = 50  # for a crop that does not touch what is kept for validation, nor is blank
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +34,10 @@ class Crop:
     Attributes
     ----------
     pixels
-        ``(y, x)`` float32 in units of the noise; NaN where there are no data.
+        ``(y, x)``, of a cube ``(channel, y, x)``, float32 in units of the noise; NaN where there are no data.
     labels
-        ``(object, parameter)``: the raw parameters of `skysift.learn.fields.LABELS` of the objects in and near it,
-        in their order; pixels are those of the crop.
+        ``(object, parameter)``: the raw parameters `Field.names` of the objects in and near it, in their order; pixels
+        are those of the crop.
     rows
         Numbers of these objects in the field.
     beam
@@ -150,9 +153,9 @@ class Samples:
         masks: bool = False,
         balanced: float = 0.0,
     ) -> None:
-        large = [field for field in fields if min(_trained_on(field)) >= crop]
+        large = [field for field in fields if min(trained_on(field)) >= crop]
         if not large:
-            widest = max((min(_trained_on(field)) for field in fields), default=0)
+            widest = max((min(trained_on(field)) for field in fields), default=0)
             raise UsageError(
                 "no field is large enough for a crop",
                 got=f"{len(fields)} fields, the largest {widest} pixels wide",
@@ -160,7 +163,7 @@ class Samples:
                 todo="give a smaller crop, or larger maps",
             )
         self.fields, self.crop, self.batch, self.seed, self.masks = large, crop, batch, random_seed, masks
-        size = np.array([np.prod(_trained_on(field)) for field in large], np.float64)
+        size = np.array([np.prod(trained_on(field)) for field in large], np.float64)
         self._share = size / size.sum()
         self._tables = [label_table(field) for field in large]
         self._balanced, self._seen = balanced, _seen_of(self._tables) if balanced > 0.0 else []
@@ -176,7 +179,7 @@ class Samples:
 
     def _one(self, rng: np.random.Generator) -> tuple[int, Box, int]:
         """A crop by chance: the number of its field, its place, and how it is turned."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             around = bool(self._seen) and rng.random() < self._balanced
             which, y, x = self._around_an_object(rng) if around else self._anywhere(rng)
             field = self.fields[which]
@@ -185,18 +188,14 @@ class Samples:
             if field.held is not None and box.intersect(field.held).size:
                 continue
             inside = box.intersect(Box.of(field.shape))
-            if np.isfinite(field.pixels[inside.slices()]).sum() > 0.2 * box.size:
+            if np.isfinite(field.pixels[inside.slices()]).sum() > LEAST_DATA * box.size:
                 return which, box, kind
-        raise UsageError(
-            "no crop was found that is not blank and does not touch what is kept for validation",
-            got=f"{len(self.fields)} fields",
-            todo="give a smaller crop, or keep less for validation",
-        )
+        raise blank_everywhere(self.fields)
 
     def _anywhere(self, rng: np.random.Generator) -> tuple[int, int, int]:
         """The number of a field, drawn by its size, and the first row and column of a crop inside it."""
         which = int(rng.choice(len(self.fields), p=self._share))
-        y, x = (int(rng.integers(0, size - self.crop + 1)) for size in _trained_on(self.fields[which]))
+        y, x = (int(rng.integers(0, size - self.crop + 1)) for size in trained_on(self.fields[which]))
         return which, y, x
 
     def _around_an_object(self, rng: np.random.Generator) -> tuple[int, int, int]:
@@ -218,7 +217,16 @@ def _seen_of(tables: Sequence[Floats]) -> list[NDArray[np.int64]]:
     return [every[every[:, 2] == kind, :2] for kind in np.unique(every[:, 2])]
 
 
-def _trained_on(field: Field) -> tuple[int, int]:
+def blank_everywhere(fields: Sequence[Field]) -> UsageError:
+    """What is said where no crop can be drawn."""
+    return UsageError(
+        "no crop was found that is not blank and does not touch what is kept for validation",
+        got=f"{len(fields)} fields",
+        todo="give a smaller crop, or keep less for validation",
+    )
+
+
+def trained_on(field: Field) -> tuple[int, int]:
     """Rows and columns, from the first pixel on, that crops are drawn from: those below the upper rows that are kept."""
     ny, nx = field.shape
     held = field.held
@@ -228,9 +236,9 @@ def _trained_on(field: Field) -> tuple[int, int]:
 
 
 def label_table(field: Field) -> Floats:
-    """The labels of a field as ``(object, parameter)``, parameters in the order of `LABELS`."""
+    """The labels of a field as ``(object, parameter)``, parameters in the order of `Field.names`."""
     raw = field.labels.raw
-    return np.stack([np.asarray(raw[name], np.float64) for name in LABELS], axis=1)
+    return np.stack([np.asarray(raw[name], np.float64) for name in field.names], axis=1)
 
 
 def _painted(field: Field, rows: NDArray[np.int64], box: Box) -> NDArray[np.int32]:

@@ -26,6 +26,7 @@ from torch import Tensor, distributed, nn
 
 from skysift.base.errors import DataError, OptionError
 from skysift.learn.batches import batches_from
+from skysift.learn.device import placed
 from skysift.learn.learner import Learner
 from skysift.learn.optim import make_optimizer
 from skysift.learn.options import TrainOptions
@@ -203,7 +204,7 @@ def _help(shared: Shared, devices: Sequence[torch.device], rank: int, place: Pat
     group, options, device = _meet(devices, rank, place), shared.options, devices[rank]
     net: nn.Module = shared.learner.net()
     net.load_state_dict(dict(shared.net))
-    net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = placed(net, device)
     optimizer = make_optimizer(net, options)
     optimizer.load_state_dict(dict(shared.optimizer))
     stepper = Stepper(shared.learner, net, optimizer, options, device, group, shared.split)

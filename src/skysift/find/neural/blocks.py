@@ -1,4 +1,7 @@
-"""Parts that networks are built of: residual blocks without normalisation, told of the beam."""
+"""Parts that networks are built of, along two axes or three: residual blocks without normalisation, told of the beam.
+
+Features are ``(n, channel, y, x)``, or ``(n, channel, z, y, x)`` where z is the spectral axis of a cube.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Condition", "Residual", "Trunk"]
+__all__ = ["CONVOLUTIONS", "Condition", "Residual", "Trunk", "unshuffled"]
+
+CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+"""By the number of axes."""
 
 _SLOPE = 0.05  # of the leaky rectifier below zero
 _QUIET = 0.3  # factor of the second convolution of a block at the beginning: blocks begin close to identity
+
+
+def unshuffled(x: Tensor, factor: int) -> Tensor:
+    """The pixels of cells, `factor` along each axis, as channels: (n, channel x pixel, ..., y / factor, x / factor)."""
+    if x.ndim == 4:
+        return functional.pixel_unshuffle(x, factor)
+    n, channels, *sides = x.shape
+    axes = len(sides)
+    cells = x.reshape(n, channels, *(each for side in sides for each in (side // factor, factor)))
+    inner = [3 + 2 * k for k in range(axes)]
+    moved = cells.permute(0, 1, *inner, *(each - 1 for each in inner))
+    return moved.reshape(n, channels * factor**axes, *(side // factor for side in sides))
 
 
 class Condition(nn.Module):
@@ -24,8 +42,8 @@ class Condition(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        """Features (n, channel, y, x) as what is told (n, told) scales and shifts them."""
-        scale, shift = self.linear(told)[:, :, None, None].chunk(2, dim=1)
+        """Features (n, channel, ...) as what is told (n, told) scales and shifts them."""
+        scale, shift = self.linear(told)[(..., *(None,) * (x.ndim - 2))].chunk(2, dim=1)
         scaled: Tensor = x * (1.0 + scale) + shift
         return scaled
 
@@ -33,10 +51,11 @@ class Condition(nn.Module):
 class Residual(nn.Module):
     """x + f(x) with two convolutions, each after a leaky rectifier (He et al. 2016, ECCV)."""
 
-    def __init__(self, channels: int, told: int) -> None:
+    def __init__(self, channels: int, told: int, axes: int = 2) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        convolution = CONVOLUTIONS[axes]
+        self.first = convolution(channels, channels, 3, padding=1)
+        self.second = convolution(channels, channels, 3, padding=1)
         self.condition = Condition(told, channels)
         for each in (self.first, self.second):
             nn.init.kaiming_normal_(each.weight, a=_SLOPE)
@@ -46,7 +65,7 @@ class Residual(nn.Module):
             self.second.weight.mul_(_QUIET)
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        """Features (n, channel, y, x) of the same shape."""
+        """Features of the same shape."""
         inner = self.condition(self.first(functional.leaky_relu(x, _SLOPE)), told)
         result: Tensor = x + self.second(functional.leaky_relu(inner, _SLOPE))
         return result
@@ -66,22 +85,27 @@ class Trunk(nn.Module):
         Blocks on the way down at each stride; one more follows on the way up.
     told
         Numbers that are told of the beam.
+    axes
+        2 for maps, 3 for cubes.
     """
 
-    def __init__(self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], told: int) -> None:
+    def __init__(
+        self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], told: int, axes: int = 2
+    ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
+        convolution = CONVOLUTIONS[axes]
+        self.stem = convolution(2**axes * channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(convolution(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
-            nn.ModuleList(Residual(width, told) for _ in range(n))
+            nn.ModuleList(Residual(width, told, axes) for _ in range(n))
             for width, n in zip(widths, depths, strict=True)
         )
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
-        self.after = nn.ModuleList(Residual(width, told) for width in widths[:-1])
+        self.up = nn.ModuleList(convolution(b, a, 1) for a, b in pairwise(widths))
+        self.after = nn.ModuleList(Residual(width, told, axes) for width in widths[:-1])
 
     def forward(self, image: Tensor, told: Tensor) -> Tensor:
-        """Features (n, widths[0], y / 2, x / 2) of images (n, channel, y, x)."""
-        x = self.stem(functional.pixel_unshuffle(image, 2))
+        """Features (n, widths[0], ..., y / 2, x / 2) of images (n, channel, ..., y, x)."""
+        x = self.stem(unshuffled(image, 2))
         kept: list[Tensor] = []
         for k, blocks in enumerate(self.blocks):
             if k:

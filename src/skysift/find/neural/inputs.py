@@ -1,4 +1,7 @@
-"""What a network is shown: a map in units of its noise, in a few ranges; and told: its beam, the colour of its noise."""
+"""What a network is shown: a map in units of its noise, in a few ranges; and told: its beam, the colour of its noise.
+
+A cube ``(z, y, x)``, z along its channels, is shown as a map is; the colour of its noise is told along z, too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from numpy.typing import NDArray
 from skysift.base.compiled import kernel
 from skysift.measure.ellipse import FWHM
 
-__all__ = ["CHANNELS", "CONDITIONS", "TOLD", "beam_condition", "channels", "conditions", "noise_colour"]
+__all__ = [
+    "CHANNELS", "CONDITIONS", "TOLD", "beam_condition", "channels", "conditions", "largest_around",
+    "noise_colour", "told_along",
+]  # fmt: skip
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -48,16 +54,34 @@ def largest_near(z: Pixels, reach: int, out: Pixels) -> None:
                     out[y, x] = rows[k, x]
 
 
+def told_along(axes: int) -> int:
+    """How many numbers `conditions` tells of a map (2) or a cube (3)."""
+    return TOLD + (axes - 2) * len(LAGS)
+
+
+def largest_around(z: Pixels, reach: int) -> Pixels:
+    """Largest value in the square, of a cube the cube, around each pixel; as `largest_near` gives it."""
+    if z.ndim == 2:
+        top = np.empty(z.shape, np.float32)
+        largest_near(np.ascontiguousarray(z, np.float32), reach, top)
+        return top
+    planes = np.stack([largest_around(plane, reach) for plane in z])
+    top = planes.copy()
+    for step in range(1, min(reach, len(z) - 1) + 1):
+        np.maximum(top[step:], planes[:-step], out=top[step:])
+        np.maximum(top[:-step], planes[step:], out=top[:-step])
+    return top
+
+
 def channels(z: Pixels) -> Pixels:
     """
-    The channels ``(CHANNELS, y, x)`` of a map in units of its noise ``(y, x)``; all are 0 where that is NaN.
+    The channels ``(CHANNELS, ..., y, x)`` of a map or cube in units of its noise; all are 0 where that is NaN.
 
     They are 0.4 asinh(z); 0.2 z, cut at -1.5 and 3; z over the largest value near, which counts as 4 at least; and 1
     where there are data.
     """
     good = np.isfinite(z)
-    top = np.empty(z.shape, np.float32)
-    largest_near(np.ascontiguousarray(z, np.float32), REACH, top)
+    top = largest_around(z, REACH)
     values = np.where(good, z, np.float32(0.0)).astype(np.float32)
     result = np.empty((CHANNELS, *z.shape), np.float32)
     np.multiply(np.arcsinh(values), np.float32(0.4), out=result[0])
@@ -87,24 +111,34 @@ def beam_condition(beam: Floats) -> NDArray[np.float32]:
 
 def noise_colour(z: Pixels) -> NDArray[np.float32]:
     """
-    How the noise of a map in units of its noise ``(y, x)`` is correlated: one number for each of `LAGS`.
+    How the noise of a map or cube in units of its noise is correlated: one number for each of `LAGS`.
 
     Ln of the median absolute difference of pixels that far apart along rows or columns, over that of white noise: 0
     for white noise, the lower the smoother the noise is. Sources hardly change a median. 0 where there are too few
-    pixels with data. Every fourth row (column) is looked at.
+    pixels with data. Every fourth row (column) is looked at. Of a cube the same along its channels follows.
     """
-    told = np.zeros(len(LAGS), np.float32)
-    for k, lag in enumerate(LAGS):
-        if min(z.shape) <= lag:
-            continue
-        along, across = z[::_EVERY, lag:] - z[::_EVERY, :-lag], z[lag:, ::_EVERY] - z[:-lag, ::_EVERY]
-        apart = np.abs(np.concatenate([along.ravel(), across.ravel()]))
-        apart = apart[np.isfinite(apart)]
-        if apart.size >= _ENOUGH:
-            told[k] = np.log(max(float(np.median(apart)), 1e-2) / _WHITE)
-    return told
+    told = []
+    for lag in LAGS:
+        along, across = (
+            z[..., ::_EVERY, lag:] - z[..., ::_EVERY, :-lag],
+            z[..., lag:, ::_EVERY] - z[..., :-lag, ::_EVERY],
+        )
+        told.append(_smoothness(along, across) if min(z.shape[-2:]) > lag else 0.0)
+    if z.ndim == 3:
+        sparse = z[:, ::_EVERY, ::_EVERY]
+        told += [_smoothness(sparse[lag:] - sparse[:-lag]) for lag in LAGS]
+    return np.array(told, np.float32)
+
+
+def _smoothness(*apart: Pixels) -> float:
+    """Ln of the median absolute difference over that of white noise; 0 where there are too few."""
+    every = np.abs(np.concatenate([each.ravel() for each in apart]))
+    every = every[np.isfinite(every)]
+    if every.size < _ENOUGH:
+        return 0.0
+    return float(np.log(max(float(np.median(every)), 1e-2) / _WHITE))
 
 
 def conditions(z: Pixels, beam: Floats) -> NDArray[np.float32]:
-    """What a network is told of a map ``(y, x)`` in units of its noise with a beam ``(3,)``: ``(TOLD,)``."""
+    """What a network is told of a map or cube in units of its noise with a beam ``(3,)``: ``(told_along(axes),)``."""
     return np.concatenate([beam_condition(beam[None])[0], noise_colour(z)])

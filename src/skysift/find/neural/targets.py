@@ -9,7 +9,10 @@ from skysift.base.compiled import kernel
 from skysift.find.neural.shapes import beam_width
 from skysift.measure.ellipse import FWHM
 
-__all__ = ["HIGH", "LOW", "PARAMETERS", "UNIT", "nearest_sources", "parameter_weights", "source_parameters"]
+__all__ = [
+    "HIGH", "LINE_PARAMETERS", "LOW", "PARAMETERS", "UNIT", "nearest_sources", "parameter_weights",
+    "source_parameters",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -17,6 +20,11 @@ PARAMETERS = ("dx", "dy", "flux", "major", "minor", "cos", "sin", "core")
 """Offsets of the source from the middle of the cell (in units of 2.5 pixels); ln of flux over noise; ln of the
 intrinsic axes over the beam; cosine and sine of twice the angle of the major axis, from x towards y; part of the flux
 in the core."""
+
+LINE_PARAMETERS = ("dx", "dy", "dz", "flux", "major", "w20", "cos", "sin", "inclination")
+"""Of lines in cubes: the offset along the channels as well; ln of the line flux over noise (channels); ln of the size
+over the beam; ln of the line's width at a fifth of its peak (channels); cosine and sine of the angle of the receding
+half, from x towards y; inclination (rad)."""
 
 UNIT = 2.5  # pixels: offsets of places are in units of this
 LOW, HIGH = float(np.log(0.01)), float(np.log(3.0))  # of ln of the scales of errors

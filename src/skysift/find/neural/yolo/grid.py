@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from skysift.base.random import generator
 from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.judge import LEAST, find_in_field, judged
-from skysift.find.neural.targets import HIGH, LOW, UNIT, parameter_weights, source_parameters
+from skysift.find.neural.targets import HIGH, LOW, UNIT
 from skysift.find.neural.yolo.association import (
     BACKGROUND,
     LEARNT,
@@ -29,32 +29,17 @@ from skysift.find.neural.yolo.association import (
     PASSED_OVER,
     associate,
 )
-from skysift.find.neural.yolo.gridlook import (
-    GridDetector,
-    near_peaks,
-    priors_of,
-    target_boxes,
-)
-from skysift.find.neural.yolo.gridnet import (
-    AXES,
-    CLASS,
-    MEAN,
-    OBJECT,
-    SCALE,
-    SOURCE,
-    STRETCH,
-    GridNet,
-    boxes_of,
-    parts_of,
-    stretched,
-)
-from skysift.find.neural.yolo.options import GridOptions
+from skysift.find.neural.yolo.gridlook import BoxDetector, GridDetector, near_peaks, priors_of
+from skysift.find.neural.yolo.gridnet import STRETCH, GridNet, boxes_of, parts_of, stretched
+from skysift.find.neural.yolo.options import BoxOptions, GridOptions
 from skysift.learn.fields import Field
 from skysift.learn.learner import Batch, Learner
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 
-__all__ = ["GridLearner"]
+__all__ = ["BoxLearner", "GridLearner"]
+
+B = TypeVar("B", bound=BoxOptions)
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -66,19 +51,31 @@ _LARGEST = 0.95 * STRETCH  # ln: the largest box over the largest prior
 
 @dataclass(frozen=True, eq=False)
 class _Given:
-    """Which box answers for which target: ``image``, ``row``, ``column``, ``prior``, ``target`` and ``close`` (DIoU)."""
+    """Which box answers for which target: where it is (image, place along each axis, prior), target, close (DIoU)."""
 
-    at: tuple[Tensor, Tensor, Tensor, Tensor]
+    at: tuple[Tensor, ...]
     target: Tensor
     close: Tensor
     empty: Tensor  # (n, y, x, prior): boxes that are to find nothing
 
 
-class GridLearner(Learner[GridOptions]):
-    """The grid head as a model that can be trained; judged by the score of the first SKA data challenge."""
+class BoxLearner(Learner[B]):
+    """
+    The grid head as a model that can be trained, along two axes or three.
 
-    name: ClassVar[str] = "yolo-grid"
+    Attributes
+    ----------
+    detector
+        What its answers mean.
+    """
+
+    detector: ClassVar[type[BoxDetector]]
     least: ClassVar[float] = LEAST
+
+    @property
+    def class_weight(self) -> float:
+        """Of the class in the loss, where there are classes."""
+        return 0.0
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""
@@ -91,33 +88,36 @@ class GridLearner(Learner[GridOptions]):
     def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training; chance follows from number and seed."""
         rng = generator(random_seed, "association", str(number))
-        drawn = generator(random_seed, "levels", str(number)).random()
-        shown = on_some_level(crops, drawn, self.options.coarse, self.options.cell)
-        return self._made(shown, rng, early=number * len(crops) < self.options.early)
+        return self._made(crops, rng, early=number * len(crops) < self.options.early)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator, *, early: bool) -> dict[str, Tensor]:
-        cell, n = self.options.cell, len(crops)
+        sources, cell, n = self.detector.sources, self.options.cell, len(crops)
+        axes, n_parameters = sources.parts.axes, sources.parts.parameters
         n_targets = max(1, max(len(crop.labels) for crop in crops))
-        priors = np.stack([priors_of(self.options, crop.beam) for crop in crops])
-        boxes = np.ones((n, n_targets, 2 * AXES))
+        priors = np.stack([priors_of(self.options, sources, crop.beam) for crop in crops])
+        boxes = np.ones((n, n_targets, 2 * axes))
         use = np.full((n, n_targets), NO_TARGET, np.int8)
-        values, weights = np.zeros((n, n_targets, 6), np.float32), np.zeros((n, n_targets, 8), np.float32)
+        values = np.zeros((n, n_targets, n_parameters - axes), np.float32)
+        weights = np.zeros((n, n_targets, n_parameters), np.float32)
         kind = np.full((n, n_targets), -1, np.int64)
         for k, crop in enumerate(crops):
             labels, m = crop.labels, len(crop.labels)
-            boxes[k, :m] = target_boxes(labels, crop.beam, float(priors[k].max()) * float(np.exp(_LARGEST)))
-            inside = (boxes[k, :m, :AXES] >= 0.0) & (boxes[k, :m, :AXES] < np.array(crop.pixels.shape))
+            largest = priors[k].max(axis=0).astype(np.float64) * float(np.exp(_LARGEST))
+            boxes[k, :m] = sources.boxes(labels, crop.beam, largest)
+            inside = (boxes[k, :m, :axes] >= 0.0) & (boxes[k, :m, :axes] < np.array(crop.pixels.shape))
             learnt = (labels[:, 9] > 0.0) & inside.all(axis=1)
             use[k, :m] = np.where(
                 labels[:, 5] < self.options.faintest, NO_TARGET, np.where(learnt, LEARNT, PASSED_OVER)
             )
-            told = source_parameters(labels, crop.beam)
+            told = sources.values(labels, crop.beam)
             values[k, :m] = np.nan_to_num(told)
-            weights[k, :m] = parameter_weights(told, labels[:, 5])
+            weights[k, :m] = sources.weights(told, labels[:, 5])
             kind[k, :m] = labels[:, 8].astype(np.int64)
         seen = np.stack([np.isfinite(crop.pixels) for crop in crops])
-        ny, nx = seen.shape[1] // cell, seen.shape[2] // cell
-        filled = seen[:, : ny * cell, : nx * cell].reshape(n, ny, cell, nx, cell).any(axis=(2, 4))
+        grid = [side // cell for side in seen.shape[1:]]
+        whole = seen[(slice(None), *(slice(each * cell) for each in grid))]
+        in_cells = whole.reshape(n, *(size for each in grid for size in (each, cell)))
+        filled = in_cells.any(axis=tuple(2 + 2 * k for k in range(axes)))
         made = {
             "image": np.stack([channels(crop.pixels) for crop in crops]),
             "told": np.stack([conditions(crop.pixels, crop.beam) for crop in crops]),
@@ -141,26 +141,27 @@ class GridLearner(Learner[GridOptions]):
         All are divided by the number of boxes that answer for a source, or by 0.01 of the cells where fewer do: a batch
         without sources weighs no more than one with some. The objectness is to be (1 + DIoU) / 2 of the box as it is.
         """
-        options = self.options
+        options, said = self.options, self.detector.sources.parts
+        axes = said.axes
         parts = parts_of(net(batch["image"], batch["told"]).float())
         boxes = boxes_of(parts, batch["priors"], options.cell)
         given = self._given(boxes.detach(), batch)
-        image, row, column, prior = given.at
+        image, *cells, prior = given.at
         mine, box = parts[given.at], boxes[given.at].detach()
         target = batch["boxes"][image, given.target].float()
         count = max(len(given.target), _FEWEST * parts[..., 0, 0].numel(), 1.0)
 
-        corner = options.cell * torch.stack([row, column], dim=1).float()
-        place = (target[:, :AXES] - corner) / options.cell
-        position = 0.5 * (torch.sigmoid(mine[:, :AXES]) - place).square().sum() / count
-        growth = torch.log(target[:, AXES:] / batch["priors"][image, prior]).clamp(-STRETCH, STRETCH)
-        size = 0.5 * (stretched(mine[:, AXES : 2 * AXES]) - growth).square().sum() / count
+        corner = options.cell * torch.stack(cells, dim=1).float()
+        place = (target[:, :axes] - corner) / options.cell
+        position = 0.5 * (torch.sigmoid(mine[:, said.place]) - place).square().sum() / count
+        growth = torch.log(target[:, axes:] / batch["priors"][image, prior]).clamp(-STRETCH, STRETCH)
+        size = 0.5 * (stretched(mine[:, said.sides]) - growth).square().sum() / count
 
         believed = (given.close > options.believed).float()
         good = (0.5 * (1.0 + given.close)).clamp(1.0 - SURE, SURE)
         empty = given.empty * torch.tensor(options.empty, device=parts.device)
         terms = []
-        for part, wanted in ((SOURCE, torch.full_like(good, SURE)), (OBJECT, good)):
+        for part, wanted in ((said.source, torch.full_like(good, SURE)), (said.objectness, good)):
             there = functional.binary_cross_entropy_with_logits(mine[:, part], wanted, reduction="none")
             nothing = torch.full_like(empty, 1.0 - SURE)
             not_there = functional.binary_cross_entropy_with_logits(
@@ -169,56 +170,77 @@ class GridLearner(Learner[GridOptions]):
             terms.append(((there * believed).sum() + (not_there * empty).sum()) / count)
 
         described = (given.close > options.described).float()
-        peak = batch["peaks"][
-            image,
-            box[:, 0].long().clamp(0, batch["peaks"].shape[1] - 1),
-            box[:, 1].long().clamp(0, batch["peaks"].shape[2] - 1),
-        ]
+        peaks = batch["peaks"]
+        on = [box[:, axis].long().clamp(0, peaks.shape[1 + axis] - 1) for axis in range(axes)]
+        peak = peaks[(image, *on)]
         wanted = batch["values"][image, given.target].clone()
         wanted[:, 0] -= peak
-        off = (box[:, :AXES] - target[:, :AXES]).flip(1) / UNIT  # (x, y); the place learns by its own term
-        error = torch.cat([off, mine[:, MEAN] - wanted], dim=1).abs()
-        scale = mine[:, SCALE].clamp(LOW, HIGH)
+        off = (box[:, :axes] - target[:, :axes]).flip(
+            1
+        ) / UNIT  # (x, y, ...); the place learns by its own term
+        error = torch.cat([off, mine[:, said.mean] - wanted], dim=1).abs()
+        scale = mine[:, said.scale].clamp(LOW, HIGH)
         likelihood = (error * torch.exp(-scale) + scale) * batch["weights"][image, given.target]
         shapes = (likelihood.sum(dim=1) * described).sum() / count
-        kind = torch.where(described > 0.0, batch["kind"][image, given.target], -1)
-        classes = functional.cross_entropy(mine[:, CLASS], kind, ignore_index=-1, reduction="sum") / count
-        return {
+        result = {
             "position": options.position * position,
             "size": options.size * size,
             "probability": options.probability * terms[0],
             "objectness": options.objectness * terms[1],
             "shapes": options.shapes * shapes,
-            "classes": options.classes * classes,
         }
+        if said.classes:
+            kind = torch.where(described > 0.0, batch["kind"][image, given.target], -1)
+            told = functional.cross_entropy(mine[:, said.kind], kind, ignore_index=-1, reduction="sum")
+            result["classes"] = self.class_weight * (told / count)
+        return result
 
     def _given(self, boxes: Tensor, batch: Batch) -> _Given:
         """Who answers for whom, by the boxes that are predicted."""
         options = self.options
-        n, ny, nx, n_priors = boxes.shape[:4]
+        n, *grid, n_priors, numbers = boxes.shape
+        cells = int(np.prod(grid))
         told = boxes.cpu().numpy().astype(np.float64)
-        owner = np.full((n, ny, nx, n_priors), BACKGROUND, np.int32)
-        close = np.zeros((n, ny, nx, n_priors))
+        owner = np.full((n, *grid, n_priors), BACKGROUND, np.int32)
+        close = np.zeros((n, *grid, n_priors))
         asked = {
             name: np.ascontiguousarray(batch[name].cpu().numpy())
             for name in ("priors", "boxes", "use", "draws", "early")
         }
         for k in range(n):
             associate(
-                told[k].reshape(ny * nx, n_priors, 2 * AXES), np.array([ny, nx]), float(options.cell),
+                told[k].reshape(cells, n_priors, numbers), np.array(grid), float(options.cell),
                 asked["priors"][k].astype(np.float64), asked["boxes"][k], asked["use"][k], asked["draws"][k],
                 bool(asked["early"][k]), options.good, options.poor, options.forced, options.random,
-                owner[k].reshape(ny * nx, n_priors), close[k].reshape(ny * nx, n_priors),
+                owner[k].reshape(cells, n_priors), close[k].reshape(cells, n_priors),
             )  # fmt: skip
         owner[~batch["filled"].cpu().numpy()[..., None] & (owner == BACKGROUND)] = LEFT_OUT
         at = np.nonzero(owner >= 0)
         place = boxes.device
-        image, row, column, prior = (torch.from_numpy(each).to(place) for each in at)
         return _Given(
-            (image, row, column, prior),
+            tuple(torch.from_numpy(each).to(place) for each in at),
             torch.from_numpy(owner[at].astype(np.int64)).to(place),
             torch.from_numpy(close[at].astype(np.float32)).to(place),
             torch.from_numpy((owner == BACKGROUND).astype(np.float32)).to(place),
+        )
+
+
+class GridLearner(BoxLearner[GridOptions]):
+    """The grid head for maps; judged by the score of the first SKA data challenge."""
+
+    name: ClassVar[str] = "yolo-grid"
+    detector = GridDetector
+
+    @property
+    def class_weight(self) -> float:
+        """Of the class in the loss."""
+        return self.options.classes
+
+    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+        """The batch with this number of a training; some are binned, so that the network knows wide sources as well."""
+        drawn = generator(random_seed, "levels", str(number)).random()
+        return super().numbered(
+            on_some_level(crops, drawn, self.options.coarse, self.options.cell), number, random_seed
         )
 
     def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
