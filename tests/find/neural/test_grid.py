@@ -13,9 +13,10 @@ from skysift.base.errors import OptionError
 from skysift.find.neural.found import without_doubles
 from skysift.find.neural.shapes import beam_width
 from skysift.find.neural.yolo.grid import SURE, GridLearner
-from skysift.find.neural.yolo.gridlook import GridDetector, near_peaks, target_boxes
-from skysift.find.neural.yolo.gridnet import CLASS, MEAN, N_PARTS, OBJECT, SCALE, SOURCE
+from skysift.find.neural.yolo.gridlook import GridDetector, near_peaks
+from skysift.find.neural.yolo.gridnet import MAPS, boxes_of, parts_of
 from skysift.find.neural.yolo.options import GridOptions
+from skysift.find.neural.yolo.sources import sky_boxes
 from skysift.learn.loop import train
 from skysift.learn.options import TrainOptions
 from skysift.learn.samples import Crop, cut, label_table, turned
@@ -23,6 +24,9 @@ from skysift.sky.box import Box
 
 OPTIONS = GridOptions(widths=(8, 8, 12), depths=(1, 1, 1), faintest=4.0, described=-0.5)
 K = len(OPTIONS.priors)
+N_PARTS, SOURCE, OBJECT, MEAN, SCALE, CLASS = (
+    len(MAPS), MAPS.source, MAPS.objectness, MAPS.mean, MAPS.scale, MAPS.kind,
+)  # fmt: skip
 
 
 def crop_of(seed, size=64):
@@ -52,7 +56,7 @@ def test_boxes_are_twice_the_source_but_never_less_than_twice_the_beam():
     for row, shape in zip(rows[1:], ((12.0, 6.0, 0.0), (12.0, 1.0, 90.0), (500.0, 400.0, 0.0)), strict=True):
         c = skies.covariance(*shape)
         row[2:5] = c[0, 0], c[0, 1], c[1, 1]
-    boxes = target_boxes(rows, told, 100.0)
+    boxes = sky_boxes(rows, told, np.full(2, 100.0))
     assert boxes[:, :2].tolist() == [[20.5, 10.5]] * 4
     assert boxes[0, 2:] == pytest.approx([8.0, 8.0])  # a point
     assert boxes[1, 2:] == pytest.approx([24.0, 12.0])  # long along y
@@ -64,7 +68,7 @@ def test_boxes_turn_with_their_crop():
     crop = crop_of(1)
     for kind in range(8):
         other = turned(crop, kind)
-        a, b = (target_boxes(each.labels, each.beam, 60.0) for each in (crop, other))
+        a, b = (sky_boxes(each.labels, each.beam, np.full(2, 60.0)) for each in (crop, other))
         for axis, flip in ((0, kind & 2), (1, kind & 1)):
             if flip:
                 a[:, axis] = 64.0 - a[:, axis]
@@ -129,8 +133,6 @@ def naive_loss(learner, answer, batch):
 
 
 def _boxes_and_batch(learner, answer, batch):
-    from skysift.find.neural.yolo.gridnet import boxes_of, parts_of
-
     return boxes_of(parts_of(answer.detach()), batch["priors"], learner.options.cell), batch
 
 

@@ -43,7 +43,7 @@ class LineSources(Sources):
         return priors * np.array([1.0, beam_width(beam), beam_width(beam)])
 
     def boxes(self, labels: Floats, beam: Floats, largest: Floats) -> Floats:
-        """Twice the size on the sky, as of sources of maps, and twice the FWHM of a Gaussian as wide along the channels."""
+        """Twice the size on the sky, as of sources of maps, twice the FWHM of a Gaussian as wide along the channels."""
         on_sky = sky_boxes(labels, beam, largest[1:])
         deep = np.clip(2.0 * _PER_FWHM * labels[:, _AT["w20"]], _NARROWEST, largest[0])
         return np.column_stack(
