@@ -30,14 +30,14 @@ DEEP = (1, 3, 7, 13, 25)  # channels: kernels along the spectrum (boxes)
 BINS = (3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 40.0)
 
 
-def made(seed: int, n_pixels: int) -> tuple[LineCube, LineCubeOptions]:
-    """A cube whose beam, channels and colour of noise follow from the seed."""
+def made(seed: int, n_pixels: int, density: float = 40.0) -> tuple[LineCube, LineCubeOptions]:
+    """A cube whose beam, channels and colour of noise follow from the seed; lines in a million voxels."""
     rng = np.random.default_rng(seed)
     major = rng.uniform(3.0, 7.0)
     options = LineCubeOptions(
         n_pixels=n_pixels,
         n_channels=n_pixels,
-        n_lines=round(4e-5 * n_pixels**3),
+        n_lines=round(1e-6 * density * n_pixels**3),
         beam_major=major,
         beam_minor=max(2.5, major * rng.uniform(0.6, 1.0)),
         beam_angle=rng.uniform(-90.0, 90.0),
@@ -53,7 +53,9 @@ def smoothed_and_cut(cube: LineCube, least: float) -> Detections:
     width = beam_width(cube.beam)
     rows = []
     for wide in WIDE:
-        on_sky = ndimage.gaussian_filter(z, (0.0, *(wide * width / 2.3548,) * 2), mode="constant") if wide else z
+        on_sky = (
+            ndimage.gaussian_filter(z, (0.0, *(wide * width / 2.3548,) * 2), mode="constant") if wide else z
+        )
         for deep in DEEP:
             both = ndimage.uniform_filter1d(on_sky, deep, axis=0, mode="constant") if deep > 1 else on_sky
             sigma = 1.4826 * np.median(np.abs(both - np.median(both)))
@@ -62,7 +64,12 @@ def smoothed_and_cut(cube: LineCube, least: float) -> Detections:
             at = np.argwhere((snr == top) & (snr >= least))
             rows.append(
                 np.column_stack(
-                    [snr[tuple(at.T)], at, np.full(len(at), width * np.hypot(1.0, wide)), np.full(len(at), deep)]
+                    [
+                        snr[tuple(at.T)],
+                        at,
+                        np.full(len(at), width * np.hypot(1.0, wide)),
+                        np.full(len(at), deep),
+                    ]
                 )
             )
     every = np.concatenate(rows)
@@ -85,13 +92,13 @@ def smoothed_and_cut(cube: LineCube, least: float) -> Detections:
 
 def trained(folder: Path, steps: int, n_cubes: int, seed: int) -> tuple[Path, dict[str, float]]:
     """Weights that were trained on cubes of the seeds from 1 on, and what the validation gave."""
-    fields = [made(each, 96)[0].field(f"made-{each}") for each in range(1, n_cubes + 1)]
+    fields = [made(each, 96, 80.0)[0].field(f"made-{each}") for each in range(1, n_cubes + 1)]
     for each in (501, 502):
         cube, _ = made(each, 96)
         fields.append(cube.field(f"made-{each}", held=Box(0, 96, 0, 96)))
     learner = CubeLearner(CubeOptions())
     how = TrainOptions(
-        steps=steps, batch=8, crop=32, learning_rate=2e-3, validate_every=max(steps // 6, 1), average=0.995,
+        steps=steps, batch=8, crop=32, learning_rate=2e-3, validate_every=max(steps // 4, 1), average=0.995,
         random_seed=seed,
     )  # fmt: skip
     done = train(learner, fields, how, folder, device=torch.device("cpu"))

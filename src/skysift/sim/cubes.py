@@ -81,13 +81,15 @@ def make_lines(options: LineCubeOptions, random_seed: int) -> LineCube:
     """A cube of lines in noise; all follows from the options and the seed."""
     rng = generator(random_seed, "lines")
     n, shape = options.n_lines, (options.n_channels, options.n_pixels, options.n_pixels)
-    beam = _on_sky(*(np.array([each]) for each in (options.beam_major, options.beam_minor)),
-                   np.radians([options.beam_angle]))[0]  # fmt: skip
+    major, minor, turn = (
+        np.array([each]) for each in (options.beam_major, options.beam_minor, options.beam_angle)
+    )
+    beam = _on_sky(major, minor, np.radians(turn))[0]
     width = FWHM_PER_SIGMA * float(beam[0] * beam[2] - beam[1] ** 2) ** 0.25
     place = rng.uniform(-0.5, np.array(shape)[:, None] - 0.5, (3, n))
     inclination, angle = np.arccos(rng.uniform(0.0, 1.0, n)), rng.uniform(-np.pi, np.pi, n)
     size, speed, snr = (
-        np.exp(rng.uniform(*np.log([max(low, 1e-3), max(high, 1e-3)]), n))
+        np.exp(rng.uniform(np.log(max(low, 1e-3)), np.log(max(high, 1e-3)), n))
         for low, high in (
             (width * options.size_min, width * options.size_max),
             (options.speed_min, options.speed_max),
@@ -163,7 +165,8 @@ def _deposited(place: Floats, flux: Floats, shape: tuple[int, int, int]) -> Floa
     inside = ((index >= 0) & (index < np.array(wide)[:, None, None])).all(axis=0)
     share = np.broadcast_to(flux[:, None] / _CLOUDS, inside.shape)
     flat = np.ravel_multi_index(tuple(each[inside] for each in index), wide)
-    return np.bincount(flat, share[inside], minlength=int(np.prod(wide))).reshape(wide)
+    summed: Floats = np.bincount(flat, share[inside], minlength=int(np.prod(wide))).astype(np.float64)
+    return summed.reshape(wide)
 
 
 def _smoothed(cube: Floats, beam: Floats, depth: float) -> Floats:

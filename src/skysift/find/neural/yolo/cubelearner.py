@@ -70,13 +70,13 @@ class CubeLearner(BoxLearner[CubeOptions]):
         best = {"score": -np.inf}
         for threshold in THRESHOLDS:
             told = score >= threshold
-            n, matches = int(told.sum()), int((told & (good > 0)).sum())
+            n, matches = int(told.sum()), int((told & good).sum())
             value = (2.0 * matches - n) / max(n_true, 1)
             if value > best["score"]:
                 best = {
                     "score": value,
                     "purity": matches / max(n, 1),
-                    "completeness": int((told & (of_bright > 0)).sum()) / max(n_true, 1),
+                    "completeness": int((told & of_bright).sum()) / max(n_true, 1),
                     "threshold": float(threshold),
                 }
         return best

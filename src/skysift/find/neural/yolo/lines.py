@@ -40,7 +40,7 @@ class LineSources(Sources):
 
     def scaled(self, priors: Floats, beam: Floats) -> Floats:
         """Priors are in channels, and in units of the beam along y and x."""
-        return priors * np.array([1.0, beam_width(beam), beam_width(beam)])
+        return np.asarray(priors * np.array([1.0, beam_width(beam), beam_width(beam)]))
 
     def boxes(self, labels: Floats, beam: Floats, largest: Floats) -> Floats:
         """Twice the size on the sky, as of sources of maps, twice the FWHM of a Gaussian as wide along the channels."""
