@@ -18,8 +18,8 @@ from skysift.find.neural.yolo.options import CubeOptions
 from skysift.learn.checkpoint import Card, write_checkpoint
 from skysift.learn.loop import train
 from skysift.learn.options import TrainOptions
-from skysift.sim.cube_options import LineCubeOptions
 from skysift.sim.cubes import LineCube, make_lines
+from skysift.sim.options import LineCubeOptions
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 

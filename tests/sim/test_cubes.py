@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skysift.base.errors import OptionError
-from skysift.sim.cube_options import LineCubeOptions
 from skysift.sim.cubes import make_lines
+from skysift.sim.options import LineCubeOptions
 
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 ONE = LineCubeOptions(n_pixels=32, n_channels=32, n_lines=1, snr_min=1e7, snr_max=1e7, speed_max=5.0)

@@ -15,7 +15,7 @@ from scipy import fft
 
 from skysift.base.random import generator
 from skysift.learn.fields import LABELS, LINE_LABELS, Field
-from skysift.sim.cube_options import LineCubeOptions
+from skysift.sim.options import LineCubeOptions
 from skysift.sky.beam import FWHM_PER_SIGMA
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections

@@ -27,8 +27,8 @@ from skysift.learn.hub import weights_of
 from skysift.learn.loop import train
 from skysift.learn.options import TrainOptions
 from skysift.learn.samples import label_table
-from skysift.sim.cube_options import LineCubeOptions
 from skysift.sim.cubes import make_lines
+from skysift.sim.options import LineCubeOptions
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 

@@ -64,9 +64,8 @@ class CubeLearner(BoxLearner[CubeOptions]):
             bright.append((row >= 0) & is_bright[row] if len(is_bright) else row >= 0)
             assert field.held is not None
             n_true += int((is_bright & field.held.contains(raw["x"], raw["y"])).sum())
-        score, good, of_bright = (
-            np.concatenate(each) if each else np.empty(0) for each in (scores, right, bright)
-        )
+        score = np.concatenate([np.empty(0), *scores])
+        good, of_bright = (np.concatenate([np.empty(0, np.bool_), *each]) for each in (right, bright))
         best = {"score": -np.inf}
         for threshold in THRESHOLDS:
             told = score >= threshold
