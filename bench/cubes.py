@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import argparse
+import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -13,9 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from skysift.find.neural.shapes import beam_width
-from skysift.find.neural.yolo.cubelearner import CubeLearner
+from skysift.find.neural.yolo.cubelearner import CubeLearner, matched_lines
+from skysift.find.neural.yolo.cubes import find_lines
 from skysift.find.neural.yolo.options import CubeOptions
 from skysift.learn.checkpoint import Card, write_checkpoint
+from skysift.learn.hub import weights_of
 from skysift.learn.loop import train
 from skysift.learn.options import TrainOptions
 from skysift.sim.cubes import LineCube, make_lines
@@ -109,3 +114,121 @@ def trained(folder: Path, steps: int, n_cubes: int, seed: int) -> tuple[Path, di
     )  # fmt: skip
     write_checkpoint(path, done.weights, card)
     return path, dict(done.numbers)
+
+
+TOLD = """# Lines in cubes
+
+Made by `python -m bench.cubes{how}` (CPU, one thread). Cubes of `skysift.sim.cubes.make_lines`: rotating discs in noise of
+1, beams of 3 to 7 pixels, channels and colour of noise of each cube by its seed. Trained on seeds 1 to {n_cubes}, 96 x 96 x 96
+voxels each with {dense} lines, {steps} steps of 8 crops of 32 x 32 x 32 ({cpu}); judged on seeds {first} to {last} with
+{n_true} lines, of which none was seen. Signal over noise is that of a line's flux in its beams and channels. A match lies within a beam (half
+of its size where that is more) and half of its width along the channels; each line counts once.
+
+The peer smooths with Gaussians of {wide} beams on the sky and boxes of {deep} channels, in units of the noise of each smoothed
+cube, and takes peaks, the best of those that are one line. Thresholds of both are the lowest with the purity that is stated, on the
+judged cubes themselves; "own" is the threshold of the card.
+
+"""
+
+
+def numbers(lists: list[tuple[Detections, NDArray[np.int64], LineCube]], threshold: float) -> list[str]:
+    """Purity, number of detections, and completeness in each bin of signal over noise, as cells of a table."""
+    snr = np.concatenate([cube.lines["snr"] for *_, cube in lists])
+    seen = np.concatenate(
+        [np.isin(np.arange(len(cube.lines["x"])), row[found.scores >= threshold]) for found, row, cube in lists]
+    )
+    told = np.concatenate([row[found.scores >= threshold] for found, row, _ in lists])
+    bins = [(snr >= low) & (snr < high) for low, high in zip(BINS[:-1], BINS[1:], strict=True)]
+    return [
+        f"{threshold:.2f}",
+        str(len(told)),
+        f"{(told >= 0).mean():.3f}" if len(told) else "-",
+        *(f"{seen[each].mean():.2f}" for each in (*bins, snr >= 5.0)),
+    ]
+
+
+def threshold_of(lists: list[tuple[Detections, NDArray[np.int64], LineCube]], purity: float) -> float:
+    """The lowest score from which on the detections have this purity."""
+    score = np.concatenate([found.scores for found, *_ in lists])
+    good = np.concatenate([row >= 0 for _, row, _ in lists])
+    order = np.argsort(-score, kind="stable")
+    pure = np.cumsum(good[order]) / np.arange(1, len(order) + 1) >= purity
+    return float(score[order][np.flatnonzero(pure).max()]) if pure.any() else float("inf")
+
+
+def parameters(lists: list[tuple[Detections, NDArray[np.int64], LineCube]], least: float) -> list[str]:
+    """Median errors of what the network tells of lines above a signal over noise, as rows of a table."""
+    errors: dict[str, list[Floats]] = {}
+    for found, row, cube in lists:
+        mine = (row >= 0) & (cube.lines["snr"][row] >= least) if len(cube.lines["snr"]) else row >= 0
+        one, true = found.select(mine), {name: each[row[mine]] for name, each in cube.lines.items()}
+        turn = np.angle((one["cos"] + 1j * one["sin"]) * np.exp(-1j * true["angle"]))
+        inclined = true["inclination"] > np.radians(30.0)
+        for name, value in (
+            ("flux, ratio to the truth", one["snr"] * cube.noise[0] / true["flux"]),
+            ("w20, ratio", one["w20"] / true["w20"]),
+            ("size, ratio", one["major"] / true["size"]),
+            ("channel, difference", one["channel"] - true["channel"]),
+            ("position along an axis, difference (pixel)", one["x"] - true["x"]),
+            ("angle of lines inclined by more than 30 deg, difference (deg)", np.degrees(turn[inclined])),
+            ("inclination, difference (deg)", np.degrees(one["inclination"] - true["inclination"])),
+        ):
+            errors.setdefault(name, []).append(value)
+    rows = []
+    for name, values in errors.items():
+        every = np.concatenate(values)
+        middle = float(np.median(every))
+        rows.append(f"| {name} | {middle:.2f} | {1.4826 * float(np.median(np.abs(every - middle))):.2f} |")
+    return rows
+
+
+def main() -> None:
+    """Train, judge, and print the tables."""
+    asked = argparse.ArgumentParser(prog="bench.cubes", description=__doc__)
+    asked.add_argument("--steps", type=int, default=2000)
+    asked.add_argument("--cubes", type=int, default=40)
+    asked.add_argument("--judged", type=int, default=10)
+    asked.add_argument("--weights", default="", help="a file of weights; without it, a network is trained")
+    told = asked.parse_args()
+    torch.set_num_threads(1)
+    began = time.process_time()
+    with TemporaryDirectory() as folder:
+        path = Path(told.weights) if told.weights else trained(Path(folder), told.steps, told.cubes, 1)[0]
+        cpu = "weights given" if told.weights else f"{(time.process_time() - began) / 60.0:.1f} CPU minutes"
+        ours, theirs, spent = [], [], [0.0, 0.0]
+        for seed in range(901, 901 + told.judged):
+            cube, _ = made(seed, 96)
+            raw, width = cube.field("judged").labels.raw, beam_width(cube.beam)
+            for k, lists in enumerate((ours, theirs)):
+                start = time.process_time()
+                found = (
+                    smoothed_and_cut(cube, 3.5)
+                    if k
+                    else find_lines(cube.data, cube.noise, cube.beam, str(path), threshold=0.1)
+                )
+                spent[k] += time.process_time() - start
+                lists.append((found, matched_lines(found, raw, width), cube))
+        own = weights_of(str(path)).card.threshold
+    n_true = sum(len(cube.lines["x"]) for *_, cube in ours)
+    print(TOLD.format(
+        how=f" --steps {told.steps} --cubes {told.cubes} --judged {told.judged}", n_cubes=told.cubes,
+        dense=round(80e-6 * 96**3), steps=told.steps, cpu=cpu, first=901, last=900 + told.judged, n_true=n_true,
+        wide=", ".join(f"{each:g}" for each in WIDE), deep=", ".join(str(each) for each in DEEP),
+    ))  # fmt: skip
+    names = [f"{low:g}-{high:g}" for low, high in zip(BINS[:-1], BINS[1:], strict=True)]
+    print(f"| finder | purity asked | threshold | found | purity | {' | '.join(names)} | all above 5 |")
+    print("| --- " * (6 + len(names)) + "|")
+    for purity in (0.9, 0.95, 0.99):
+        for name, lists in (("network", ours), ("smoothed", theirs)):
+            print(f"| {name} | {purity:g} | {' | '.join(numbers(lists, threshold_of(lists, purity)))} |")
+    print(f"| network | own | {' | '.join(numbers(ours, own))} |")
+    print(f"| smoothed | 5 sigma | {' | '.join(numbers(theirs, 5.0))} |")
+    voxels = told.judged * 96**3 / 1e6
+    print(f"\nCPU seconds a million voxels: network {spent[0] / voxels:.1f}, smoothed {spent[1] / voxels:.1f}.\n")
+    print("What the network tells of lines above 8 sigma that it found (score 0.1 and more), median and scatter (1.48 MAD):\n")
+    print("| what | median | scatter |\n| --- | --- | --- |")
+    print("\n".join(parameters(ours, 8.0)))
+
+
+if __name__ == "__main__":
+    main()
