@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -118,15 +119,16 @@ def trained(folder: Path, steps: int, n_cubes: int, seed: int) -> tuple[Path, di
 
 TOLD = """# Lines in cubes
 
-Made by `python -m bench.cubes{how}` (CPU, one thread). Cubes of `skysift.sim.cubes.make_lines`: rotating discs in noise of
-1, beams of 3 to 7 pixels, channels and colour of noise of each cube by its seed. Trained on seeds 1 to {n_cubes}, 96 x 96 x 96
-voxels each with {dense} lines, {steps} steps of 8 crops of 32 x 32 x 32 ({cpu}); judged on seeds {first} to {last} with
-{n_true} lines, of which none was seen. Signal over noise is that of a line's flux in its beams and channels. A match lies within a beam (half
-of its size where that is more) and half of its width along the channels; each line counts once.
+Made by `python -m bench.cubes{how}` (CPU, one thread). Cubes of
+`skysift.sim.cubes.make_lines`: rotating discs in noise of 1, beams of 3 to 7 pixels; beam, channels and colour of noise
+follow from the seed of each cube. Trained on seeds 1 to {n_cubes}, 96 x 96 x 96 voxels each with {dense} lines,
+{steps} steps of 8 crops of 32 x 32 x 32 ({cpu}); judged on seeds {first} to {last}
+with {n_true} lines that were never seen. Signal over noise is that of a line's flux in its beams and channels. A match
+lies within a beam (half of its size where that is more) and half of its width along the channels; each line counts once.
 
-The peer smooths with Gaussians of {wide} beams on the sky and boxes of {deep} channels, in units of the noise of each smoothed
-cube, and takes peaks, the best of those that are one line. Thresholds of both are the lowest with the purity that is stated, on the
-judged cubes themselves; "own" is the threshold of the card.
+The peer smooths with Gaussians of {wide} beams on the sky and boxes of {deep} channels, in units of
+the noise of each smoothed cube, and takes peaks, the best of those that are one line. Thresholds of both are the lowest
+with the purity that is stated, on the judged cubes themselves; "own" is the threshold of the card.
 
 """
 
@@ -135,10 +137,13 @@ def numbers(lists: list[tuple[Detections, NDArray[np.int64], LineCube]], thresho
     """Purity, number of detections, and completeness in each bin of signal over noise, as cells of a table."""
     snr = np.concatenate([cube.lines["snr"] for *_, cube in lists])
     seen = np.concatenate(
-        [np.isin(np.arange(len(cube.lines["x"])), row[found.scores >= threshold]) for found, row, cube in lists]
+        [
+            np.isin(np.arange(len(cube.lines["x"])), row[found.scores >= threshold])
+            for found, row, cube in lists
+        ]
     )
     told = np.concatenate([row[found.scores >= threshold] for found, row, _ in lists])
-    bins = [(snr >= low) & (snr < high) for low, high in zip(BINS[:-1], BINS[1:], strict=True)]
+    bins = [(snr >= low) & (snr < high) for low, high in pairwise(BINS)]
     return [
         f"{threshold:.2f}",
         str(len(told)),
@@ -215,7 +220,7 @@ def main() -> None:
         dense=round(80e-6 * 96**3), steps=told.steps, cpu=cpu, first=901, last=900 + told.judged, n_true=n_true,
         wide=", ".join(f"{each:g}" for each in WIDE), deep=", ".join(str(each) for each in DEEP),
     ))  # fmt: skip
-    names = [f"{low:g}-{high:g}" for low, high in zip(BINS[:-1], BINS[1:], strict=True)]
+    names = [f"{low:g}-{high:g}" for low, high in pairwise(BINS)]
     print(f"| finder | purity asked | threshold | found | purity | {' | '.join(names)} | all above 5 |")
     print("| --- " * (6 + len(names)) + "|")
     for purity in (0.9, 0.95, 0.99):
@@ -224,8 +229,10 @@ def main() -> None:
     print(f"| network | own | {' | '.join(numbers(ours, own))} |")
     print(f"| smoothed | 5 sigma | {' | '.join(numbers(theirs, 5.0))} |")
     voxels = told.judged * 96**3 / 1e6
-    print(f"\nCPU seconds a million voxels: network {spent[0] / voxels:.1f}, smoothed {spent[1] / voxels:.1f}.\n")
-    print("What the network tells of lines above 8 sigma that it found (score 0.1 and more), median and scatter (1.48 MAD):\n")
+    print(
+        f"\nCPU seconds a million voxels: network {spent[0] / voxels:.1f}, smoothed {spent[1] / voxels:.1f}.\n"
+    )
+    print("Of lines above 8 sigma that the network found (score above 0.1), median and scatter (1.48 MAD):\n")
     print("| what | median | scatter |\n| --- | --- | --- |")
     print("\n".join(parameters(ours, 8.0)))
 
