@@ -104,7 +104,7 @@ def trained(folder: Path, steps: int, n_cubes: int, seed: int) -> tuple[Path, di
         fields.append(cube.field(f"made-{each}", held=Box(0, 96, 0, 96)))
     learner = CubeLearner(CubeOptions())
     how = TrainOptions(
-        steps=steps, batch=8, crop=32, learning_rate=2e-3, validate_every=max(steps // 4, 1), average=0.995,
+        steps=steps, batch=2, crop=64, learning_rate=2e-3, validate_every=max(steps // 4, 1), average=0.995,
         random_seed=seed,
     )  # fmt: skip
     done = train(learner, fields, how, folder, device=torch.device("cpu"))
@@ -122,7 +122,7 @@ TOLD = """# Lines in cubes
 Made by `python -m bench.cubes{how}` (CPU, one thread). Cubes of
 `skysift.sim.cubes.make_lines`: rotating discs in noise of 1, beams of 3 to 7 pixels; beam, channels and colour of noise
 follow from the seed of each cube. Trained on seeds 1 to {n_cubes}, 96 x 96 x 96 voxels each with {dense} lines,
-{steps} steps of 8 crops of 32 x 32 x 32 ({cpu}); judged on seeds {first} to {last}
+{steps} steps of 2 crops of 64 x 64 x 64 ({cpu}); judged on seeds {first} to {last}
 with {n_true} lines that were never seen. Signal over noise is that of a line's flux in its beams and channels. A match
 lies within a beam (half of its size where that is more) and half of its width along the channels; each line counts once.
 
@@ -190,7 +190,7 @@ def parameters(lists: list[tuple[Detections, NDArray[np.int64], LineCube]], leas
 def main() -> None:
     """Train, judge, and print the tables."""
     asked = argparse.ArgumentParser(prog="bench.cubes", description=__doc__)
-    asked.add_argument("--steps", type=int, default=2000)
+    asked.add_argument("--steps", type=int, default=1000)
     asked.add_argument("--cubes", type=int, default=40)
     asked.add_argument("--judged", type=int, default=10)
     asked.add_argument("--weights", default="", help="a file of weights; without it, a network is trained")

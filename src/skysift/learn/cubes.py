@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -79,8 +80,26 @@ class CubeSamples(Samples):
     Raises
     ------
     UsageError
-        As for `Samples`; or a cube has fewer channels than a crop.
+        As for `Samples`; or a cube has fewer channels than a crop, or crops are to lie around objects by their class.
     """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        crop: int,
+        batch: int,
+        random_seed: int,
+        *,
+        masks: bool = False,
+        balanced: float = 0.0,
+    ) -> None:
+        if balanced > 0.0:
+            raise UsageError(
+                "crops of cubes are not balanced: lines have no classes",
+                got=f"balanced={balanced}",
+                allowed="0",
+            )
+        super().__init__(fields, crop, batch, random_seed, masks=masks)
 
     def at(self, number: int, rows: slice = slice(None)) -> list[Crop]:
         """The batch with this number, or some of its crops."""

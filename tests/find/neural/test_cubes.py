@@ -200,6 +200,8 @@ def test_crops_of_cubes_follow_from_seed_and_number_and_keep_off_what_is_held():
         UsageError, match="shallow has fewer channels than a crop: got 20; allowed: 32 or more"
     ):
         CubeSamples([shallow], 32, 1, 1).at(0)
+    with pytest.raises(UsageError, match=r"lines have no classes: got 'balanced=0\.5'"):
+        CubeSamples([field], 32, 1, 1, balanced=0.5)
 
 
 # -- loss
