@@ -132,7 +132,9 @@ def tarred(how):
 
 
 @pytest.mark.parametrize(
-    "content", [zipped(), tarred("w"), tarred("w:gz"), tarred("w:bz2"), b"", b"\x1f\x8b" + b"broken"]
+    "content",
+    [zipped(), tarred("w"), tarred("w:gz"), tarred("w:bz2"), b"", b"\x1f\x8b" + b"broken"],
+    ids=["zip", "tar", "tar.gz", "tar.bz2", "nothing", "broken"],  # the bytes hold the time
 )
 def test_archives_and_nothing_are_refused(local, content, tmp_path):
     answer = send(local, content)
