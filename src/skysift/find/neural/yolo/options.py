@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -68,9 +68,8 @@ class BoxOptions(TrunkOptions):
         (32, 64, 128), doc="Channels at the strides 2, 4, 8, ...; the last stride is the side of a cell."
     )
     depths: tuple[int, ...] = option((1, 2, 4), doc="Residual blocks at each of them.")
-    priors: tuple[tuple[float, ...], ...] = option(
-        ((2.4, 2.4),), unit="beam", doc="Sides of the boxes of a cell."
-    )
+    if TYPE_CHECKING:  # each declares its own: what a side is measured in differs
+        priors: tuple[tuple[float, ...], ...]
     empty: tuple[float, ...] = option(
         (0.15,), doc="Weight in the loss of a box of each prior that is to find nothing."
     )
