@@ -1,5 +1,6 @@
 """Real clients on a real server: STILTS and pyvo, on SQLite and on PostgreSQL."""
 
+import gc
 import io
 import re
 import tarfile
@@ -14,7 +15,17 @@ from astropy.table import Table
 from tests.serve.vo.knowledge import TABLE, did_of
 from tests.serve.vo.programs import said
 
-pytestmark = pytest.mark.full
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # pyvo leaves its sessions open
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """What a client left open goes here, not in the test of somebody else."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
