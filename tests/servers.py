@@ -63,6 +63,7 @@ class FileHandler(BaseHTTPRequestHandler):
 
 class FileServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a strip of many rows is asked for by as many connections at once
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), FileHandler)
