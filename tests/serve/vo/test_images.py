@@ -173,6 +173,21 @@ def test_what_cannot_be_cut_is_told(vo, shelf, asked, status, told):
     assert told in answer.text
 
 
+def test_what_is_too_large_is_not_sent_at_once(vo, shelf, monkeypatch):
+    did = did_of(shelf, "tile0.fits")
+    monkeypatch.setattr("skysift.serve.cutouts.LARGEST", 2880)
+    for where, asked in (
+        ("/soda/sync", {"ID": did}),
+        ("/vlkb/cutout", {"pubdid": did}),
+        ("/vlkb/cutout", {"pubdid": did, "RESPONSEFORMAT": "application/fits"}),
+        ("/vlkb/merge", {"pubdid": did}),
+        (f"/api/v1/images/{shelf.entry(did, ADA).id}/cutout", {"region": "CIRCLE 30 0 0.1"}),
+    ):
+        answer = vo.get(where, params=asked)
+        assert answer.status_code == 413, where
+        assert "allowed: 2880 bytes" in answer.text
+
+
 def test_private_maps_are_not_cut_for_others(vo, shelf, ada):
     asked = {"ID": did_of(shelf, "cube.fits")}
     assert vo.get("/soda/sync", params=asked).status_code == 404

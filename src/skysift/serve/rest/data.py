@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from skysift.archive.holdings import Entry
-from skysift.base.errors import OptionError, RegionError, SizeError, UnknownName, UsageError
+from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.jobs.cutting import cutting_of, image_of
 from skysift.serve.context import Asked, AskedByUser, Context
+from skysift.serve.cutouts import part_answer
 from skysift.serve.files import file_answer
 from skysift.serve.inputs import NewInput, as_request, input_of
 from skysift.serve.rest import API
@@ -23,7 +25,6 @@ __all__ = ["router"]
 router = APIRouter(prefix=API, tags=["shelf"])
 
 _IMAGES = ("image", "cube")
-_LARGEST_CUT = 4 * 2**30  # bytes of one cutout
 
 
 class ShownEntry(BaseModel):
@@ -228,24 +229,9 @@ def cutout(
     band: Annotated[str, Query(max_length=64, description="Wavelengths (m): two numbers.")] = "",
 ) -> Response:
     """The box of all pixels that a region touches, as FITS with its own coordinates; 204 where there is none."""
-    from skysift.jobs.cutting import file_name  # late: these bring astropy's coordinates
-    from skysift.stamps.cutout import cut
-    from skysift.stamps.region import parse_shape
-
-    found = _of_kind(id, asked, _IMAGES)
-    part = cut(found.path, parse_shape(region), hdu=found.hdu, band=_band(band), system=system)
-    if part.empty:
-        return Response(status_code=204)
-    if part.size > _LARGEST_CUT:
-        raise SizeError("the cutout is too large", got=f"{part.size} bytes", allowed=f"{_LARGEST_CUT} bytes")
-    return StreamingResponse(
-        part.blocks(),
-        media_type="application/fits",
-        headers={
-            "Content-Length": str(part.size),
-            "Content-Disposition": f'attachment; filename="{file_name(found)}"',
-        },
-    )
+    bands = [band.replace(",", " ")] if band else []
+    (part,) = cutting_of(ids=[id], pos=[region], possys=system, bands=bands).parts()
+    return part_answer(image_of(asked.shelf, id, asked.user), part)
 
 
 @router.get("/catalogues", summary="Catalogues")
@@ -305,16 +291,6 @@ def _of_kind(id: str, asked: Context, kinds: Sequence[str]) -> Entry:
     if found.kind not in kinds:
         raise UnknownName(f"it is no {' or '.join(kinds)}", got=id)
     return found
-
-
-def _band(text: str) -> tuple[float, float] | None:
-    if not text:
-        return None
-    try:
-        low, high = (float(each) for each in text.replace(",", " ").split())
-    except ValueError:
-        raise RegionError("a band is two wavelengths", got=text, allowed="such as 0.2 0.3 (m)") from None
-    return low, high
 
 
 def _tables(asked: Context, ids: set[str], *, columns: bool = False) -> dict[str, list[ShownTable]]:

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
 
 from skysift.base.errors import UsageError
-from skysift.jobs.cutting import Cutting, cut_part, cutting_of, file_name, image_of
+from skysift.jobs.cutting import Cutting, cutting_of, image_of
 from skysift.jobs.job import Job, JobSpec
 from skysift.serve.context import Asked, Context
+from skysift.serve.cutouts import part_answer
 from skysift.serve.vo.asking import SINCE, private_of
 from skysift.serve.vo.jobs import XML, Draft, JobDoor
 from skysift.serve.vo.params import Asking, Params
 from skysift.serve.vo.telling import PlainRoute
 from skysift.serve.vo.vosi import Capability, availability_document, capabilities_document
 
-__all__ = ["cut_response", "cutting", "jobs", "router"]
+__all__ = ["cutting", "jobs", "router"]
 
 router = APIRouter(prefix="/soda", route_class=PlainRoute, include_in_schema=False)
 
@@ -34,25 +34,8 @@ def sync(asked: Asked, params: Asking) -> Response:
             got=len(wanted),
             todo="ask by /soda/async",
         )
-    return cut_response(asked, wanted)
-
-
-def cut_response(asked: Context, wanted: Cutting) -> Response:
-    """The one part that is asked for, sent while it is read; no content where the map holds nothing of it."""
-    part = next(iter(wanted.parts()))
-    entry = image_of(asked.shelf, part.id, asked.user)
-    made = cut_part(entry, part)
-    if made.empty:
-        return Response(status_code=204)
-    return StreamingResponse(
-        made.blocks(),
-        media_type="application/fits",
-        headers={
-            "Content-Length": str(made.size),
-            "Content-Disposition": f'attachment; filename="{file_name(entry)}"',
-            "X-Overlap": made.overlap,
-        },
-    )
+    (part,) = wanted.parts()
+    return part_answer(image_of(asked.shelf, part.id, asked.user), part)
 
 
 def cutting(params: Params) -> Cutting:

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import quoteattr
 
 from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
 
 from skysift.archive.regions import Area, box_corners, to_galactic
 from skysift.archive.shelf import Entry, Found
@@ -25,10 +24,10 @@ from skysift.io.answers.votable import xml_text
 from skysift.jobs.cutting import Cutting, Part, cut_part, file_name, image_of
 from skysift.jobs.job import Job, JobSpec
 from skysift.serve.context import Asked, Context
+from skysift.serve.cutouts import check_size, cut_answer, part_answer
 from skysift.serve.vo.asking import private_of
 from skysift.serve.vo.jobs import XML, Draft, JobDoor
 from skysift.serve.vo.params import BODY, Asking, Params
-from skysift.serve.vo.soda import cut_response
 from skysift.serve.vo.telling import PlainRoute
 from skysift.serve.vo.wording import areas_of
 from skysift.stamps.merge import merge
@@ -149,13 +148,14 @@ def cutout(asked: Asked, params: Asking) -> Response:
     did = params.needed("PUBDID")
     (shape, system), velocity = _region(params), _velocity(params)
     wanted = Cutting((did,), () if shape is None else (shape,), system, velocity=velocity)
-    if _as_fits(params):
-        return cut_response(asked, wanted)
     entry = image_of(asked.shelf, did, asked.user)
-    part = next(iter(wanted.parts()))
+    (part,) = wanted.parts()
+    if _as_fits(params):
+        return part_answer(entry, part)
     made = cut_part(entry, part)
     if made.empty:
         raise RegionError("the map holds nothing of what was asked for", got=str(shape))
+    check_size(made)
     blanks = ""
     if "NULLVALS" in params or "NULLVALS" in params.bare:
         share = 100.0 * made.blanks / max(1, math.prod(made.shape))
@@ -199,14 +199,7 @@ def merged(asked: Asked, params: Asking) -> Response:
         system=system,
         velocity=None if velocity is None else (1e3 * velocity[0], 1e3 * velocity[1]),
     )
-    if made.empty:
-        return Response(status_code=204)
-    name = file_name(entries[0]).replace("-cutout", "-merged")
-    return StreamingResponse(
-        made.blocks(),
-        media_type="application/fits",
-        headers={"Content-Length": str(made.size), "Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return cut_answer(made, file_name(entries[0]).replace("-cutout", "-merged"))
 
 
 def _region(params: Params) -> tuple[Shape | None, str]:
