@@ -24,14 +24,8 @@ class Shelf(Holdings):
 
     Parameters
     ----------
-    engine
-        The database; its tables are made or brought up to date.
-    folder
-        Where files lie that the shelf keeps itself.
-    links
-        What the ``access_url`` of an image begins with; its publisher DID follows.
-    authority
-        The IVOA authority of the identifiers.
+    engine, folder, links, authority
+        As for `Holdings`.
     """
 
     def ingest(

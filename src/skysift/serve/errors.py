@@ -33,6 +33,7 @@ from skysift.io.sql import database_error
 __all__ = [
     "PROBLEM",
     "STATUS",
+    "headers_of",
     "ours",
     "problem",
     "problem_answer",
@@ -56,7 +57,6 @@ STATUS: dict[type[SkysiftError], int] = {  # the first that fits; leaves before 
     FatalError: 500,
     SkysiftError: 500,
 }
-_CHALLENGE = 'Bearer realm="skysift", ivoa_bearer'  # how programs of the Virtual Observatory learn of tokens
 
 
 def status_of(error: SkysiftError) -> int:
@@ -84,12 +84,15 @@ def problem(error: SkysiftError, request_id: str, status: int | None = None) -> 
 def problem_answer(error: SkysiftError, request_id: str, status: int | None = None) -> JSONResponse:
     """An error as an answer, with the status of the table or with this one."""
     status = status or status_of(error)
-    headers = {}
-    if status == 401:
-        headers["WWW-Authenticate"] = _CHALLENGE
-    if status in (503, 507):
-        headers["Retry-After"] = "5"
-    return JSONResponse(problem(error, request_id, status), status, headers, media_type=PROBLEM)
+    told = problem(error, request_id, status)
+    return JSONResponse(told, status, headers_of(status), media_type=PROBLEM)
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """What the headers of an error say: how one signs in, or when it is worth another try."""
+    if status == 401:  # programs of the Virtual Observatory learn of tokens by it
+        return {"WWW-Authenticate": 'Bearer realm="skysift", ivoa_bearer'}
+    return {"Retry-After": "5"} if status in (503, 507) else {}
 
 
 def ours(error: Exception) -> SkysiftError:

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import FileResponse, Response
 
 from skysift.base.errors import UnknownName
+from skysift.serve.wire import not_changed
 
 __all__ = ["SANDBOX", "file_answer"]
 
@@ -61,6 +62,6 @@ def file_answer(
         "Content-Disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{quote(name)}",
         "Content-Security-Policy": SANDBOX,
     }
-    if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+    if not_changed(request, etag):
         return Response(status_code=304, headers=headers)
     return FileResponse(path, headers=headers, media_type=media_type)

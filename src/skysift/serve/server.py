@@ -88,12 +88,8 @@ def run_server(settings: ServeOptions, ready: Callable[[str], None], *, demo: bo
 
     Parameters
     ----------
-    settings
-        What the service is told.
-    ready
-        Called with the address when the service answers.
-    demo
-        Whether the bundled map is put onto the shelf, already found.
+    settings, ready, demo
+        As for `make_server`.
     """
     server, listening = make_server(settings, ready, demo=demo)
     try:

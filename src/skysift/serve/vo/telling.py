@@ -13,12 +13,11 @@ from starlette.exceptions import HTTPException
 from skysift.base.errors import SkysiftError, UnknownName, UsageError
 from skysift.base.log import get_logger
 from skysift.io.answers.votable import error_document
-from skysift.serve.errors import ours, status_of
+from skysift.serve.errors import headers_of, ours, status_of
 
 __all__ = ["VOTABLE_TYPE", "PlainRoute", "VotableRoute", "message_of", "votable_error"]
 
 VOTABLE_TYPE = "application/x-votable+xml"
-_CHALLENGE = 'Bearer realm="skysift", ivoa_bearer'
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -30,12 +29,12 @@ def message_of(error: SkysiftError) -> str:
 def votable_error(error: SkysiftError, status: int | None = None) -> Response:
     """An error as a VOTable."""
     status = status or status_of(error)
-    return Response(error_document(message_of(error)), status, _headers(status), VOTABLE_TYPE)
+    return Response(error_document(message_of(error)), status, headers_of(status), VOTABLE_TYPE)
 
 
 def _plain_error(error: SkysiftError) -> Response:
     status = status_of(error)
-    return Response(f"{fault_of(error)}: {message_of(error)}\n", status, _headers(status), "text/plain")
+    return Response(f"{fault_of(error)}: {message_of(error)}\n", status, headers_of(status), "text/plain")
 
 
 def fault_of(error: SkysiftError) -> str:
@@ -45,12 +44,6 @@ def fault_of(error: SkysiftError) -> str:
     if error.kind in ("usage", "data"):
         return "UsageFault"
     return "TransientFault" if error.kind == "transient" else "FatalFault"
-
-
-def _headers(status: int) -> dict[str, str]:
-    if status == 401:
-        return {"WWW-Authenticate": _CHALLENGE}
-    return {"Retry-After": "5"} if status in (503, 507) else {}
 
 
 class _ToldRoute(APIRoute):
