@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,6 @@ import typer
 
 from skysift.base.cluster import hands
 from skysift.base.parallel import Crew
-from skysift.base.settings import settings
 from skysift.cli.flags import (
     FreshFlag,
     OptionsFlag,
@@ -24,8 +22,7 @@ from skysift.cli.flags import (
     gather,
     with_short,
 )
-from skysift.cli.progress import Watch
-from skysift.cli.stamps import MapFlag, SurveysFlag, bands_from, places_from
+from skysift.cli.stamps import MapFlag, SurveysFlag, bands_from, places_from, watched
 from skysift.stamps.options import StackOptions
 
 if TYPE_CHECKING:
@@ -82,30 +79,27 @@ def stack(
     """
     folder = folder_of(out)
     options = gather(StackOptions, with_short(chosen, {"statistic": statistic, "bins": bins}), options_file)
-    workers = at_least("--workers", workers, 1) or settings().workers
-    executor, workers = hands(scheduler, workers)
+    executor, workers = hands(scheduler, at_least("--workers", workers, 1))
     places = places_from(
         catalogue, None, table, options.radius_column, (options.bins,) if options.bins else ()
     )
     bands = bands_from(surveys, maps)
 
-    from skysift.flow.steps.match import records
     from skysift.flow.steps.stack import (
         StackStep,  # late: help and wrong options are told without heavy parts
     )
 
-    with Watch(f"{len(places)} sources", quiet=quiet) as watch:
-        made = StackStep(options).run(
-            places,
-            bands,
-            folder,
-            inputs=records([path for path in (catalogue, surveys) if path is not None]),
-            overwrite=overwrite,
-            fresh=fresh,
-            crew=Crew(workers, progress=watch, executor=executor),
-        )
-    for note in made.manifest.warnings:
-        print(f"skysift: warning: {note}", file=sys.stderr)
+    made = watched(
+        StackStep(options).run,
+        places,
+        bands,
+        folder,
+        read=(catalogue, surveys),
+        overwrite=overwrite,
+        fresh=fresh,
+        crew=Crew(workers, executor=executor),
+        quiet=quiet,
+    )
     if not quiet:
         print(_summary(made, folder))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, TypeVar
 
 import typer
 
 from skysift.base.cluster import hands
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.parallel import Crew
-from skysift.base.settings import settings
+from skysift.base.provenance import Manifest
 from skysift.cli.flags import (
     FreshFlag,
     OptionsFlag,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from skysift.flow.steps.stamps import StampsMade
     from skysift.stamps.surveys import Band
 
-__all__ = ["AtFlag", "MapFlag", "SurveysFlag", "bands_from", "places_from", "stamps"]
+__all__ = ["AtFlag", "MapFlag", "SurveysFlag", "bands_from", "places_from", "stamps", "watched"]
 
 SurveysFlag: TypeAlias = Annotated[
     Path | None,
@@ -108,29 +110,26 @@ def stamps(
         raise OptionError("--out is missing", allowed="a folder")
     folder = folder_of(out)
     options = gather(StampsOptions, chosen, options_file)
-    workers = at_least("--workers", workers, 1) or settings().workers
-    executor, workers = hands(scheduler, workers)
+    executor, workers = hands(scheduler, at_least("--workers", workers, 1))
     first = at_least("--first", first, 1)
     places = places_from(catalogue, at, table, options.radius_column).first(first)
     bands = bands_from(surveys, maps)
 
-    from skysift.flow.steps.match import records
     from skysift.flow.steps.stamps import (
         StampsStep,  # late: help and wrong options are told without heavy parts
     )
 
-    with Watch(f"{len(places)} sources", quiet=quiet) as watch:
-        made = StampsStep(options).run(
-            places,
-            bands,
-            folder,
-            inputs=records([path for path in (catalogue, surveys) if path is not None]),
-            overwrite=overwrite,
-            fresh=fresh,
-            crew=Crew(workers, progress=watch, executor=executor),
-        )
-    for note in made.manifest.warnings:
-        print(f"skysift: warning: {note}", file=sys.stderr)
+    made = watched(
+        StampsStep(options).run,
+        places,
+        bands,
+        folder,
+        read=(catalogue, surveys),
+        overwrite=overwrite,
+        fresh=fresh,
+        crew=Crew(workers, executor=executor),
+        quiet=quiet,
+    )
     if not quiet:
         print(_summary(made, folder))
 
@@ -171,6 +170,40 @@ def bands_from(surveys: Path | None, maps: list[str] | None) -> tuple[Band, ...]
     from skysift.stamps.surveys import of_maps, read_surveys
 
     return (*(read_surveys(surveys) if surveys is not None else ()), *of_maps(maps or []))
+
+
+class _Told(Protocol):
+    """What a step made, with the manifest that tells of it."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+
+Made = TypeVar("Made", bound=_Told)
+
+
+def watched(
+    run: Callable[..., Made],
+    places: Places,
+    bands: Sequence[Band],
+    folder: Path,
+    *,
+    read: Sequence[Path | None],
+    overwrite: bool,
+    fresh: bool,
+    crew: Crew,
+    quiet: bool,
+) -> Made:
+    """What a step makes of sources, while its progress is shown; then its warnings are."""
+    from skysift.flow.steps.match import records
+
+    inputs = records([path for path in read if path is not None])
+    with Watch(f"{len(places)} sources", quiet=quiet) as watch:
+        crew = replace(crew, progress=watch)
+        made = run(places, bands, folder, inputs=inputs, overwrite=overwrite, fresh=fresh, crew=crew)
+    for note in made.manifest.warnings:
+        print(f"skysift: warning: {note}", file=sys.stderr)
+    return made
 
 
 def _summary(made: StampsMade, folder: Path) -> str:

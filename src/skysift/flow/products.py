@@ -19,6 +19,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -26,6 +27,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, SkysiftError, StorageError
+from skysift.base.parallel import Crew
 from skysift.base.provenance import Manifest
 from skysift.base.settings import settings
 from skysift.base.store import name_of
@@ -149,6 +151,12 @@ class ProductFolder:
         if name not in self.names:
             raise ValueError(f"{name} was not announced as a product")
         return self.directory / PART / "new" / name
+
+    def keeping(self, crew: Crew) -> Crew:
+        """The crew, which now keeps the results of its tasks in this folder, where the run can be continued."""
+        if self.kept is None:
+            return crew
+        return replace(crew, kept=self.kept, progress=self.kept.watch(crew.progress))
 
     def commit(self) -> None:
         """Show the new products and remove the earlier ones; on any failure the earlier ones stay.

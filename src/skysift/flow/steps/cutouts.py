@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,9 +77,7 @@ class CutoutsStep:
         }
         names = (ARCHIVE, REPORT, MANIFEST)
         with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
-            kept = folder.kept
-            assert kept is not None  # the folder has a key
-            crew = replace(crew, kept=kept, progress=kept.watch(crew.progress))
+            crew = folder.keeping(crew)
             work = folder.directory / PART / _PIECES
             with writing(folder.directory):
                 outcomes = cut_all(items, folder.path(ARCHIVE), work, crew=crew)

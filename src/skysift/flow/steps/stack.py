@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 import skysift
 from skysift.base.errors import UsageError
-from skysift.base.fingerprint import fingerprint
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.random import generator
 from skysift.flow.products import MANIFEST, PART, ProductFolder, write_manifest, writing
 from skysift.flow.stamp_places import Places
 from skysift.flow.stamp_sheets import Sheet, sheet_png, stamps_page
-from skysift.flow.steps.stamps import bands_told, places_of
+from skysift.flow.steps.stamps import bands_told, notes_of, places_of, refuse_nothing, stamps_key
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.stamps.grid import north_up
@@ -123,18 +122,8 @@ class StackStep:
         ----------
         places
             The sources; their columns hold that of the bins.
-        bands
-            Where images are.
-        out
-            The folder.
-        inputs
-            What was read, for the provenance.
-        overwrite
-            Whether the products of an earlier run are replaced, on success.
-        fresh
-            Whether what a broken-off run has left is discarded.
-        crew
-            Who does it.
+        bands, out, inputs, overwrite, fresh, crew
+            As for `skysift.flow.steps.stamps.StampsStep.run`.
 
         Raises
         ------
@@ -162,28 +151,15 @@ class StackStep:
         apart = random_places(listed, sides, options.control_radius, options.control, options.seed)
         tasks = tasks_of(listed, places.size, options)
         others = tasks_of(apart, places.size, options, others=listed)
-        key = {
-            "version": skysift.__version__,
-            "step": "stack",
-            "options": options.to_dict(),
-            "sources": fingerprint(tasks),
-            "surveys": fingerprint(bands),
-        }
+        key = stamps_key("stack", options, tasks, bands)
         names = (STACK, BINS, REPORT, MANIFEST)
         with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
-            kept = folder.kept
-            assert kept is not None  # the folder has a key
-            crew = replace(crew, kept=kept, progress=kept.watch(crew.progress))
+            crew = folder.keeping(crew)
             part = folder.directory / PART
             how: dict[str, Any] = {"form": "zarr", "told": ()}
             with writing(folder.directory):
                 rows = make_all(tasks, bands, options, scale, part / "pieces", crew, **how)
-                if not any(not band.flags & 129 for row in rows for band in row.bands):
-                    raise UsageError(
-                        "no survey covers any of the sources",
-                        got=next((error for row in rows for error in row.errors), f"{len(rows)} sources"),
-                        todo="check that sources and surveys are of one part of the sky",
-                    )
+                refuse_nothing(rows, bands)
                 make_all(others, bands, options, scale, part / "control", crew, **how)
                 stamps, noise = _gathered(part / "pieces", [task.name for task in tasks], len(listed))
                 control, quiet = _gathered(part / "control", [task.name for task in others], len(apart))
@@ -206,7 +182,7 @@ class StackStep:
                     counts={"sources": len(rows), "bins": len(bins), "control": len(apart)},
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=tuple(note for band in bands for note in band.notes),
+                    warnings=notes_of(bands),
                 )
                 _write(folder.path(STACK), bins, bands, stacks, controls, frame, beam, options, told)
                 folder.path(BINS).write_text(_csv(facts), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,23 @@ from skysift.flow.stamp_places import Places
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
 from skysift.stamps.archive import join_pieces
 from skysift.stamps.making import Place, grid_scale
-from skysift.stamps.many import StampRow, make_all, tasks_of
-from skysift.stamps.options import StampsOptions
+from skysift.stamps.many import StampRow, StampTask, make_all, tasks_of
+from skysift.stamps.options import MakingOptions, StampsOptions
 from skysift.stamps.quality import QUALITY, names_of, quality
 from skysift.stamps.surveys import Band
 from skysift.stamps.written import ARCHIVE, ARRAY, COVERAGE
 
-__all__ = ["REPORT", "SHEETS", "StampsMade", "StampsStep", "bands_told", "places_of"]
+__all__ = [
+    "REPORT",
+    "SHEETS",
+    "StampsMade",
+    "StampsStep",
+    "bands_told",
+    "notes_of",
+    "places_of",
+    "refuse_nothing",
+    "stamps_key",
+]
 
 REPORT, SHEETS = "report.html", "sheets"
 _PIECES = "pieces"
@@ -113,27 +123,19 @@ class StampsStep:
         shown = options.sheets * PER_SHEET
         main = ARRAY if options.format == "zarr" else ARCHIVE
         names = (main, COVERAGE, REPORT, *([SHEETS] * (shown > 0)), MANIFEST)
-        key = {
-            "version": skysift.__version__,
-            "step": "stamps",
-            "options": options.to_dict(),
-            "sources": fingerprint(tasks),
-            "surveys": fingerprint(bands),
-        }
+        key = stamps_key("stamps", options, tasks, bands)
         with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
-            kept = folder.kept
-            assert kept is not None  # the folder has a key
-            crew = replace(crew, kept=kept, progress=kept.watch(crew.progress))
+            crew = folder.keeping(crew)
             work = folder.directory / PART / _PIECES
             told = Provenance(
-                skysift.__version__, "stamps", options.to_dict(), tuple(inputs), _notes(bands), "step"
+                skysift.__version__, "stamps", options.to_dict(), tuple(inputs), notes_of(bands), "step"
             )
             cards = (("CREATOR", f"skysift {skysift.__version__}", "program that made this file"),)
             with writing(folder.directory):
                 rows = make_all(
                     tasks, bands, options, scale, work, crew, form=options.format, told=cards, shown=shown
                 )
-                _refuse_nothing(rows, bands)
+                refuse_nothing(rows, bands)
                 pieces = [work / task.name for task in tasks]
                 if options.format == "zarr":
                     _write_array(folder.path(main), pieces, places, bands, options, scale)
@@ -154,7 +156,7 @@ class StampsStep:
                     counts=_counts(rows),
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=tuple(dict.fromkeys((*_notes(bands), *_errors(rows, places)))),
+                    warnings=tuple(dict.fromkeys((*notes_of(bands), *_errors(rows, places)))),
                 )
                 page = self._page(rows, bands, sheets, manifest, scale)
                 folder.path(REPORT).write_text(page, encoding="utf-8")
@@ -207,6 +209,19 @@ class StampsStep:
         )
 
 
+def stamps_key(
+    step: str, options: MakingOptions, tasks: Sequence[StampTask], bands: Sequence[Band]
+) -> dict[str, object]:
+    """What decides the results of a run that makes stamps."""
+    return {
+        "version": skysift.__version__,
+        "step": step,
+        "options": options.to_dict(),
+        "sources": fingerprint(tasks),
+        "surveys": fingerprint(bands),
+    }
+
+
 def places_of(places: Places) -> list[Place]:
     """The sources one by one."""
     return [
@@ -230,7 +245,8 @@ def bands_told(
     return heads, table
 
 
-def _notes(bands: Sequence[Band]) -> tuple[str, ...]:
+def notes_of(bands: Sequence[Band]) -> tuple[str, ...]:
+    """What is worth telling of the bands."""
     return tuple(note for band in bands for note in band.notes)
 
 
@@ -248,7 +264,7 @@ def _counts(rows: Sequence[StampRow]) -> dict[str, int]:
     }
 
 
-def _refuse_nothing(rows: Sequence[StampRow], bands: Sequence[Band]) -> None:
+def refuse_nothing(rows: Sequence[StampRow], bands: Sequence[Band]) -> None:
     """Refuse sources of another part of the sky.
 
     Raises

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from skysift.base.parallel import Crew
-from skysift.flow.stamp_places import Places, read_places
+from skysift.flow.stamp_places import read_places
 from skysift.flow.steps.match import records
 from skysift.flow.steps.stack import StackStep
 from skysift.flow.steps.stamps import StampsStep
 from skysift.jobs.apps.app import Errand
-from skysift.jobs.job import Input
-from skysift.stamps.options import StackOptions, StampsOptions
-from skysift.stamps.surveys import Band, of_maps
+from skysift.stamps.options import MakingOptions, StackOptions, StampsOptions
+from skysift.stamps.surveys import of_maps
 
 __all__ = ["StackApp", "StampsApp"]
 
@@ -37,17 +36,7 @@ class StampsApp:
         SkysiftError
             There is no source, or no map covers any.
         """
-        catalogue, bands = _inputs(errand)
-        places = read_places(catalogue.path, radius_column=self.options.radius_column)
-        made = StampsStep(self.options).run(
-            places,
-            bands,
-            errand.out,
-            inputs=records([Path(catalogue.path)]),
-            overwrite=True,
-            crew=_crew(errand),
-        )
-        _tell(errand, places, made.manifest.warnings)
+        _run(errand, StampsStep(self.options), self.options)
 
 
 class StackApp:
@@ -70,31 +59,25 @@ class StackApp:
         SkysiftError
             There is no source, or no map covers any.
         """
-        catalogue, bands = _inputs(errand)
         columns = (self.options.bins,) if self.options.bins else ()
-        places = read_places(catalogue.path, radius_column=self.options.radius_column, columns=columns)
-        made = StackStep(self.options).run(
-            places,
-            bands,
-            errand.out,
-            inputs=records([Path(catalogue.path)]),
-            overwrite=True,
-            crew=_crew(errand),
-        )
-        _tell(errand, places, made.manifest.warnings)
+        _run(errand, StackStep(self.options), self.options, columns)
 
 
-def _inputs(errand: Errand) -> tuple[Input, tuple[Band, ...]]:
-    """The catalogue, and the bands of the maps."""
+def _run(
+    errand: Errand, step: StampsStep | StackStep, options: MakingOptions, columns: tuple[str, ...] = ()
+) -> None:
+    """Let a step make what it makes of the places of the catalogue, with these columns of theirs, and the maps."""
     (catalogue,) = errand.needed("catalogue", at_most=1)
-    return catalogue, of_maps([each.path for each in errand.needed("map")])
-
-
-def _crew(errand: Errand) -> Crew:
-    return Crew(workers=errand.cores, progress=errand.progress)
-
-
-def _tell(errand: Errand, places: Places, notes: tuple[str, ...]) -> None:
-    for note in notes:
+    bands = of_maps([each.path for each in errand.needed("map")])
+    places = read_places(catalogue.path, radius_column=options.radius_column, columns=columns)
+    made = step.run(
+        places,
+        bands,
+        errand.out,
+        inputs=records([Path(catalogue.path)]),
+        overwrite=True,
+        crew=Crew(workers=errand.cores, progress=errand.progress),
+    )
+    for note in made.manifest.warnings:
         errand.say(note)
     errand.say(f"{len(places)} sources")
