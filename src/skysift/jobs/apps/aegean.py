@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from skysift.flow.products import folder_names
-from skysift.jobs.apps.app import Errand, each_input
+from skysift.jobs.apps.app import Errand, each_map
 from skysift.jobs.apps.program import Program, file_of, foreign_catalogue, write_tables
 from skysift.jobs.job import Input
 from skysift.jobs.options import AegeanOptions
@@ -34,9 +33,7 @@ class AegeanApp:
             It is not installed, or a map cannot be searched.
         """
         program = Program("aegean", errand.cores)
-        maps = errand.needed("map")
-        names = [""] if len(maps) == 1 else folder_names([each.name for each in maps])
-        each_input(errand, maps, names, lambda each, name: self._search(program, each, errand, name))
+        each_map(errand, lambda each, name: self._search(program, each, errand, name))
 
     def _search(self, program: Program, each: Input, errand: Errand, name: str) -> None:
         options, out = self.options, errand.out / name

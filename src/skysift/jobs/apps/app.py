@@ -9,9 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 from skysift.base.errors import DataError, SkysiftError, UsageError
 from skysift.base.options import Options
+from skysift.flow.products import folder_names
 from skysift.jobs.job import Input
 
-__all__ = ["App", "Errand", "each_input"]
+__all__ = ["App", "Errand", "each_input", "each_map"]
 
 Menu = TypeVar("Menu", bound=Options, covariant=True)
 
@@ -130,3 +131,25 @@ def each_input(
             got="; ".join(f"{name}: {error}" for name, error in failed),
             todo="the results of the others are there",
         )
+
+
+def each_map(errand: Errand, do: Callable[[Input, str], None]) -> None:
+    """Do the same to every map; of several, each has a folder of its own below ``out``.
+
+    Parameters
+    ----------
+    errand
+        Whose inputs the maps are.
+    do
+        Is given a map and the name of its folder, which is empty where there is one map.
+
+    Raises
+    ------
+    SkysiftError
+        As for `each_input`; or there is no map.
+    """
+    maps = errand.needed("map")
+    if len(maps) == 1:
+        do(maps[0], "")
+    else:
+        each_input(errand, maps, folder_names([each.name for each in maps]), do)

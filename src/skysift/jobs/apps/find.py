@@ -8,13 +8,11 @@ from typing import Any
 import skysift
 from skysift.base.errors import OptionError
 from skysift.base.options import Options
-from skysift.base.registry import Registry
 from skysift.find.finder import Finder
-from skysift.flow.products import folder_names
 from skysift.flow.steps.find import find_products
 from skysift.io.open import open_image
-from skysift.jobs.apps.app import Errand, each_input
-from skysift.jobs.apps.menu import finder_of
+from skysift.jobs.apps.app import Errand, each_map
+from skysift.jobs.apps.menu import family_part
 from skysift.jobs.folder import read_json, write_json
 from skysift.jobs.job import Input
 from skysift.jobs.options import ProductsOptions
@@ -45,20 +43,10 @@ class FindApp:
         SkysiftError
             A map cannot be searched.
         """
-        name = finder_of(errand.app)
-        if name is None:
-            raise OptionError("no finder is named", got=errand.app)
-        values = self.options.to_dict()
-        products = ProductsOptions(**{each: values[each] for each in ProductsOptions.model_fields})
-        menu = Registry[Any]("finder").options(name)
-        own = menu(**{each: values[each] for each in menu.model_fields})
-        finder: Finder[Any] = Registry[Any]("finder").load(name)(own)
-        maps = errand.needed("map")
-        several = _Several(errand, finder, name, products)
-        if len(maps) == 1:
-            several.search(maps[0], "")
-            return
-        each_input(errand, maps, folder_names([each.name for each in maps]), several.search)
+        name, plugin, values = family_part(errand.app, "finder", self.options)
+        finder: Finder[Any] = plugin
+        products = ProductsOptions(**values)
+        each_map(errand, _Several(errand, finder, name, products).search)
 
 
 class _Several:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.flow.match_text import match_lines
 from skysift.flow.steps.match import match_files
 from skysift.jobs.apps.app import Errand
-from skysift.jobs.apps.menu import part_of
+from skysift.jobs.apps.menu import family_part
 from skysift.jobs.options import MatchedOptions
 from skysift.match.matcher import Matcher
 
@@ -38,15 +37,9 @@ class MatchApp:
         SkysiftError
             A catalogue cannot be read.
         """
-        name = part_of(errand.app, "matcher")
-        if name is None:
-            raise OptionError("no matcher is named", got=errand.app)
-        values = self.options.to_dict()
-        told = MatchedOptions(**{each: values[each] for each in MatchedOptions.model_fields})
-        menu = Registry[Any]("matcher").options(name)
-        matcher: Matcher[Any] = Registry[Any]("matcher").load(name)(
-            menu(**{each: values[each] for each in menu.model_fields})
-        )
+        _, plugin, values = family_part(errand.app, "matcher", self.options)
+        matcher: Matcher[Any] = plugin
+        told = MatchedOptions(**values)
         catalogues = [Path(each.path) for each in errand.needed("catalogue", at_least=2)]
         suffix = Registry[Any]("format").make(told.format).suffixes[0]
         made = match_files(

@@ -18,6 +18,7 @@ __all__ = [
     "app_names",
     "app_options",
     "chosen",
+    "family_part",
     "finder_of",
     "load_app",
     "part_of",
@@ -100,6 +101,23 @@ def load_app(app: str, options: Options) -> App[Any]:
     name = next((kind for kind in FAMILIES if part_of(app, kind) is not None), app)
     made: App[Any] = Registry[Any]("app").load(name)(options)
     return made
+
+
+def family_part(app: str, kind: str, options: Options) -> tuple[str, Any, dict[str, Any]]:
+    """The name of the plug-in that an app of a family runs, the plug-in, and what the app is told beside its options.
+
+    Raises
+    ------
+    OptionError
+        The app names none.
+    """
+    name = part_of(app, kind)
+    if name is None:
+        raise OptionError(f"no {kind} is named", got=app)
+    values = options.to_dict()
+    own = Registry[Any](kind).options(name)
+    plugin = Registry[Any](kind).load(name)(own(**{each: values[each] for each in own.model_fields}))
+    return name, plugin, {each: values[each] for each in FAMILIES[kind].model_fields}
 
 
 def chosen(app: str, values: Mapping[str, Any], inputs: Sequence[Input]) -> dict[str, Any]:

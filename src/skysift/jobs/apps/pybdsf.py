@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from skysift.base.errors import FormatError
-from skysift.flow.products import folder_names
 from skysift.io.layouts.reading import read_any
-from skysift.jobs.apps.app import Errand, each_input
+from skysift.jobs.apps.app import Errand, each_map
 from skysift.jobs.apps.program import Program, empty_catalogue, file_of, write_tables
 from skysift.jobs.folder import write_json
 from skysift.jobs.job import Input
@@ -53,9 +52,7 @@ class PyBDSFApp:
             It is not installed, or a map cannot be searched.
         """
         program = Program("pybdsf", errand.cores)
-        maps = errand.needed("map")
-        names = [""] if len(maps) == 1 else folder_names([each.name for each in maps])
-        each_input(errand, maps, names, lambda each, name: self._search(program, each, errand, name))
+        each_map(errand, lambda each, name: self._search(program, each, errand, name))
 
     def _search(self, program: Program, each: Input, errand: Errand, name: str) -> None:
         options, out = self.options, errand.out / name
