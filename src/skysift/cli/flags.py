@@ -14,6 +14,8 @@ from skysift.base.options import Options
 from skysift.base.registry import Registry
 
 __all__ = [
+    "DataFlag",
+    "DatabaseFlag",
     "FreshFlag",
     "OptionsFlag",
     "OverwriteFlag",
@@ -103,6 +105,13 @@ RadiusFlag: TypeAlias = Annotated[
 ]
 TableFlag: TypeAlias = Annotated[
     str, typer.Option("--table", metavar="TABLE", help="sources, components or islands of a folder.")
+]
+DataFlag: TypeAlias = Annotated[
+    str | None, typer.Option("--data", metavar="DIR", help="Folder of the data of the service.")
+]
+DatabaseFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="Its database, where it is not in that folder."),
 ]
 
 

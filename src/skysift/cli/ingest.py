@@ -10,6 +10,7 @@ import typer
 from skysift.archive.policy import VISIBILITIES, Access, User
 from skysift.base.errors import OptionError, SkysiftError, exit_code
 from skysift.base.extras import require
+from skysift.cli.flags import DatabaseFlag, DataFlag
 
 if TYPE_CHECKING:
     from skysift.archive.shelf import Shelf
@@ -22,13 +23,8 @@ def ingest(
         list[str],
         typer.Argument(metavar="PRODUCT...", help="Maps, cubes, catalogues, or folders of `skysift find`."),
     ],
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Folder of the data of the service.")
-    ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option("--database", metavar="URL", help="Its database, where it is not in that folder."),
-    ] = None,
+    data: DataFlag = None,
+    database: DatabaseFlag = None,
     collection: Annotated[
         str, typer.Option("--collection", metavar="NAME", help="What they are part of.")
     ] = "local",

@@ -11,14 +11,13 @@ import typer
 from skysift.base import log
 from skysift.base.extras import require
 from skysift.base.settings import settings as of_machine
+from skysift.cli.flags import DataFlag
 
 __all__ = ["serve"]
 
 
 def serve(
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Folder of the data of the service.")
-    ] = None,
+    data: DataFlag = None,
     port: Annotated[int | None, typer.Option("--port", metavar="N", help="Port; 0 takes a free one.")] = None,
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="Address; any but 127.0.0.1 asks for tokens.")

@@ -9,6 +9,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.base.extras import require
+from skysift.cli.flags import DatabaseFlag, DataFlag
 
 if TYPE_CHECKING:
     from skysift.serve.auth.people import People
@@ -24,13 +25,8 @@ def token(
         str | None,
         typer.Argument(metavar="[USER|ID]", help="A user (add, list), or the id of a token (drop)."),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Folder of the data of the service.")
-    ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option("--database", metavar="URL", help="Its database, where it is not in that folder."),
-    ] = None,
+    data: DataFlag = None,
+    database: DatabaseFlag = None,
     group: Annotated[
         list[str] | None,
         typer.Option("--group", metavar="NAME", help="A group of the user; may be given again."),
