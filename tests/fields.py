@@ -200,25 +200,14 @@ def small_weights(folder: Path) -> Path:
     return path
 
 
-@cache
-def overfit_grid() -> tuple[GridOptions, GridNet, list[float], list[Crop]]:
-    """Options, net, losses and crops of a small grid head that learnt four crops by heart; a few seconds."""
+def learnt(learner, crops, steps):
+    """The net of a learner after so many steps on the same crops, and its losses on the way."""
     import torch
-
-    from skysift.find.neural.yolo.grid import GridLearner
-    from skysift.find.neural.yolo.options import GridOptions
-    from skysift.learn.samples import cut, label_table
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    options = GridOptions(widths=(16, 24, 48), depths=(1, 1, 2), faintest=4.0, coarse=0.0)
-    learner, crops, losses = GridLearner(options), [], []
-    for seed in range(4):
-        field = made_field(seed, density=0.8)
-        crops.append(cut(field, Box(64, 128, 64, 128), label_table(field)))
-    batch, net = learner.batch(crops), learner.net()
+    batch, net, losses = learner.batch(crops), learner.net(), []
     optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=0.0)
-    steps = 220
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * min(1.0, (step + 1) / 10) * (0.51 + 0.5 * np.cos(np.pi * step / steps))
@@ -228,7 +217,23 @@ def overfit_grid() -> tuple[GridOptions, GridNet, list[float], list[Crop]]:
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
         optimizer.step()
         losses.append(float(loss.detach()))
-    return options, net.eval(), losses, crops
+    return net.eval(), losses
+
+
+@cache
+def overfit_grid() -> tuple[GridOptions, GridNet, list[float], list[Crop]]:
+    """Options, net, losses and crops of a small grid head that learnt four crops by heart; a few seconds."""
+    from skysift.find.neural.yolo.grid import GridLearner
+    from skysift.find.neural.yolo.options import GridOptions
+    from skysift.learn.samples import cut, label_table
+
+    options = GridOptions(widths=(16, 24, 48), depths=(1, 1, 2), faintest=4.0, coarse=0.0)
+    learner, crops = GridLearner(options), []
+    for seed in range(4):
+        field = made_field(seed, density=0.8)
+        crops.append(cut(field, Box(64, 128, 64, 128), label_table(field)))
+    net, losses = learnt(learner, crops, 220)
+    return options, net, losses, crops
 
 
 def grid_weights(folder: Path) -> Path:

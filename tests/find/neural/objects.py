@@ -1,6 +1,7 @@
-"""A small crop with objects of several classes and their masks, for tests of models that learn masks."""
+"""A small crop with objects of several classes and their masks, and a network that says what it is told to."""
 
 import numpy as np
+import torch
 from tests import skies
 
 from skysift.learn.samples import Crop
@@ -40,3 +41,14 @@ def crop_of(seed=1, size=SIZE):
         pixels.astype(np.float32), np.array(labels, np.float64), np.arange(len(labels)),
         np.array([beam[0, 0], beam[0, 1], beam[1, 1]]), mask,
     )  # fmt: skip
+
+
+class Answers(torch.nn.Module):
+    """A network that always answers the same."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = torch.nn.Parameter(answer)
+
+    def forward(self, image, told):
+        return self.answer

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests import skies
 from tests.fields import made_field, overfit_grid
+from tests.find.neural.objects import Answers
 
 from skysift.base.errors import OptionError
 from skysift.find.neural.found import without_doubles
@@ -32,17 +33,6 @@ N_PARTS, SOURCE, OBJECT, MEAN, SCALE, CLASS = (
 def crop_of(seed, size=64):
     field = made_field(seed, size, density=1.5)
     return cut(field, Box(0, size, 0, size), label_table(field))
-
-
-class Answers(torch.nn.Module):
-    """A network that always answers the same."""
-
-    def __init__(self, answer):
-        super().__init__()
-        self.answer = torch.nn.Parameter(answer)
-
-    def forward(self, image, told):
-        return self.answer
 
 
 # -- targets
