@@ -45,7 +45,10 @@ def results(size: int) -> str:
         "joining",
         "reliability",
         "neural",
+        "cubes",
         "archive",
+        "load",
+        "stamps",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

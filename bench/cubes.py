@@ -117,7 +117,7 @@ def trained(folder: Path, steps: int, n_cubes: int, seed: int) -> tuple[Path, di
     return path, dict(done.numbers)
 
 
-TOLD = """# Lines in cubes
+TOLD = """## Lines in cubes
 
 Made by `python -m bench.cubes{how}` (CPU, one thread). Cubes of
 `skysift.sim.cubes.make_lines`: rotating discs in noise of 1, beams of 3 to 7 pixels; beam, channels and colour of noise
