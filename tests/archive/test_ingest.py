@@ -247,8 +247,9 @@ def test_two_that_bring_the_same_store_it_once(empty, tmp_path):
 
 def test_bad_wishes_are_told(empty, tmp_path):
     path = write_catalogue(tmp_path / "t.fits", 3)
-    with pytest.raises(OptionError, match="needs letters"):
-        empty.ingest(path, ADA, collection="  ")
+    for name in ("  ", "", "my maps", "a/b", "../x", "-x", "caf\u00e9", "a\n", "x" * 101, "a'b"):
+        with pytest.raises(OptionError, match="the name of a collection is not allowed"):
+            empty.ingest(path, ADA, collection=name)
     with pytest.raises(OptionError, match="one of the service"):
         empty.ingest(path, ADA, collection="TAP_SCHEMA")
     with pytest.raises(UsageError, match="no such file"):

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from tests.commands import called
 from tests.stamps.surveys import survey
 
-from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
+from skysift.base.errors import FormatError, OptionError, RegionError, UnknownName, UsageError
 from skysift.base.parallel import Crew
 from skysift.flow.products import PART
 from skysift.flow.stamp_places import Places, read_places, typed_places
@@ -170,6 +170,39 @@ def test_sources_of_elsewhere_are_refused(maps, tmp_path):
     with pytest.raises(UsageError, match="no source"):
         StampsStep(StampsOptions()).run(places([(10.0, 0.0)]).first(0), of_maps(maps), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_stamp_that_is_too_large_is_told_as_such(maps, tmp_path):
+    bands = of_maps(maps)
+    told = r"a stamp would be too large: got 'a radius of 216000 arcsec.*allowed: up to .* arcsec.*write 60arcsec"
+    with pytest.raises(UsageError, match=told):
+        StampsStep(StampsOptions()).run(typed_places(["50.27,-36,60"]), bands, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="too large: got 'a radius of 36000 arcsec"):
+        StackStep(StackOptions(radius=36000)).run(places(), bands, tmp_path / "out")
+
+
+def test_a_stack_of_one_source_has_no_error(maps, tmp_path):
+    options = StackOptions(radius=30.0, bootstrap=10, control=0)
+    made = StackStep(options).run(places([AT[4]]), of_maps(maps[:1]), tmp_path / "one")
+    (fact,) = made.facts
+    assert (fact.sources, fact.peak) == (1, pytest.approx(1.0, abs=0.05))
+    assert np.isnan([fact.peak_err, fact.excess_err, fact.snr]).all()
+    assert "one source alone" in made.manifest.warnings[-1]
+
+
+@pytest.mark.parametrize("text", ["50.27", "50.27,1,2,3", "a,b", "50,-36,wide"])
+def test_a_typed_place_is_no_region_of_pixels(text):
+    with pytest.raises(RegionError, match="60arcsec") as caught:
+        typed_places([text])
+    assert "pixel" not in str(caught.value)
+    assert ",1'" not in str(caught.value)
+
+
+def test_junk_is_told_that_a_list_is_allowed(tmp_path):
+    (tmp_path / "junk.txt").write_text("nothing of use\n")
+    with pytest.raises(FormatError, match=r"list of lines RA DEC \[RADIUS\] NAME"):
+        read_places(tmp_path / "junk.txt")
 
 
 def test_a_stack_tells_the_mean_flux_beside_random_places(maps, tmp_path):

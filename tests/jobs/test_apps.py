@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from tests.jobs.services import ANNA, ended, finding, little_map
 from skysift.base.errors import UsageError
 from skysift.base.settings import Settings, settings
 from skysift.io.tables import read_catalogue
-from skysift.jobs.apps.menu import app_names, app_options, load_app
+from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.menu import app_names, app_options, load_app, needs_of
+from skysift.jobs.checks import checked
+from skysift.jobs.executors.local import LocalExecutor
 from skysift.jobs.job import Input, JobSpec, Phase
-from skysift.jobs.options import ResourceOptions
+from skysift.jobs.options import LocalExecutorOptions, ResourceOptions
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -105,10 +109,29 @@ def test_adjacent_maps_are_merged(manager, tmp_path):
 
 
 def test_inputs_have_the_roles_that_an_app_wants(manager, tmp_path):
-    job = manager.submit(JobSpec("measure", (Input(str(little_map(tmp_path / "a.fits"))),)), ANNA)
-    job = ended(manager, job.id)
-    assert (job.phase, job.error_kind) == (Phase.ERROR, "usage")
-    assert "inputs of the role 'catalogue': got 0; allowed: 1" in job.reason
+    path = Input(str(little_map(tmp_path / "a.fits")))
+    with pytest.raises(UsageError, match="inputs of the role 'catalogue': got 0; allowed: 1"):
+        manager.submit(JobSpec("measure", (path,)), ANNA)
+    with pytest.raises(UsageError, match="inputs of the role 'map': got 0; allowed: 1 or more"):
+        manager.submit(JobSpec("finder:classic"), ANNA)
+    assert manager.list(ANNA).jobs == ()
+
+
+@pytest.mark.parametrize("app", app_names())
+def test_what_an_app_lacks_is_told_at_submission_in_its_own_words(app, tmp_path):
+    needs = needs_of(app)
+    options = app_options(app)()
+    given = ()
+    for role, (at_least, at_most) in needs.items():
+        allowed = str(at_least) if at_least == at_most else f"{at_least} or more"
+        told = re.escape(f"inputs of the role '{role}': got 0; allowed: {allowed}")
+        with pytest.raises(UsageError, match=told):
+            checked(JobSpec(app, given), lambda name: LocalExecutor(LocalExecutorOptions()))
+        if app in ("finder:classic", "matcher:nearest", "measure", "stamps", "stack", "merge"):
+            with pytest.raises(UsageError, match=told):
+                load_app(app, options).run(Errand(app, given, tmp_path))
+        given += tuple(Input(f"{role}{k}", role=role) for k in range(at_least))
+    assert bool(needs) == (app not in ("query", "cutout", "mcutout"))
 
 
 def test_programs_that_are_not_named_are_not_offered(manager, programs, tmp_path, monkeypatch):

@@ -151,7 +151,8 @@ def test_options_that_are_files_name_inputs(manager, tmp_path):
     with pytest.raises(OptionError, match="'agreement' of a job names a file"):
         manager.submit(JobSpec("finder:ensemble", (pillow,), {"agreement": "/etc/passwd"}), ANNA)
     named = {"agreement": "input:pillow.fits"}
-    job = manager.submit(JobSpec("finder:ensemble", (pillow,), named), ANNA, start=False)
+    path = Input(str(little_map(tmp_path / "a.fits")))
+    job = manager.submit(JobSpec("finder:ensemble", (path, pillow), named), ANNA, start=False)
     assert job.spec.options["agreement"] == "input:pillow.fits"
     assert with_paths("finder:ensemble", named, (pillow,)).agreement == str(secret)
 

@@ -35,7 +35,7 @@ def test_no_request_makes_it_fail(service):
 
     local = service(waiting=50, fetch_patience=0.5, body_patience=2)
     schema = schemathesis.openapi.from_asgi(DOCUMENT, local.app, headers={"Host": "127.0.0.1"})
-    job = local.post("/api/v1/jobs", json={"finder": "classic", "start": False}).json()["id"]
+    job = local.post("/api/v1/jobs", json={"app": "query", "start": False}).json()["id"]
     sent = local.post("/api/v1/uploads?name=a.csv", content=b"ra,dec\n1,2\n").json()
     held = local.post("/api/v1/shelf", json={"source": sent["input"]}).json()["items"][0]["id"]
     known = {"jobs": job, "uploads": sent["id"], "shelf": held, "images": held, "catalogues": held}

@@ -63,6 +63,18 @@ def test_blanks_count_for_nothing():
     assert np.isnan(stack(data, [], "mean").image).all()
 
 
+def test_one_stamp_has_no_error():
+    data = noisy(3)
+    data[1:, 0, 0, 0] = np.nan
+    for statistic in ("mean", "median"):
+        alone = stack(data, [0], statistic, bootstrap=20, rng=np.random.default_rng(1))
+        np.testing.assert_array_equal(alone.image, data[0])
+        assert np.isnan(alone.error).all()
+        three = stack(data, range(3), statistic, bootstrap=20, rng=np.random.default_rng(1))
+        assert np.isnan(three.error[0, 0, 0])
+        assert (three.error[0, 1:, 1:] > 0).all()
+
+
 def test_the_median_is_that_of_numpy():
     data = RNG.normal(size=(7, 2, 5, 5)).astype(np.float32)
     data[RNG.random(data.shape) < 0.3] = np.nan

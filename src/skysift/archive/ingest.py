@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ _ROLES = {
 }
 _KINDS = ("islands", "sources", "components")
 _MANIFEST = "manifest.json"
+_COLLECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,14 @@ def ingest(
     access
         Whose it is, and who may see it; private by default.
     collection
-        What it is part of.
+        What it is part of: letters, digits, ``.``, ``_`` and ``-``.
     said
         More of `Ingest`.
 
     Raises
     ------
     UsageError
-        There is no such file, or the user is not known.
+        There is no such file, the user is not known, or the name of the collection is not allowed.
     FormatError
         It is neither image nor table nor folder of products.
     """
@@ -130,8 +132,12 @@ def ingest(
     whose = access or Access(user.name)
     if whose.owner != user.name and not user.admin:
         raise UsageError("only those who run the service put things there for others", got=whose.owner)
-    if not regular_name(collection, "") or len(collection) > 100:
-        raise OptionError("the name of a collection needs letters", got=collection)
+    if not _COLLECTION.fullmatch(collection):
+        raise OptionError(
+            "the name of a collection is not allowed",
+            got=collection,
+            allowed="up to 100 letters, digits, '.', '_' and '-', of which the first is a letter or digit",
+        )
     told_of = Ingest(whose, collection, **said)
     place = Path(path)
     if place.is_dir():

@@ -26,7 +26,8 @@ def ingest(
     data: DataFlag = None,
     database: DatabaseFlag = None,
     collection: Annotated[
-        str, typer.Option("--collection", metavar="NAME", help="What they are part of.")
+        str,
+        typer.Option("--collection", metavar="NAME", help="What they are part of: letters, digits, . _ -"),
     ] = "local",
     survey: Annotated[
         str | None, typer.Option("--survey", metavar="NAME", help="The survey that they are of.")
@@ -55,17 +56,20 @@ def ingest(
     """
     require("skysift ingest", "sqlalchemy", "alembic")
     from skysift.archive.shelf import Shelf
-    from skysift.io.sql import connect
+    from skysift.io.sql import FILE, connect
     from skysift.serve.settings import database_of, folder_of, serve_settings
 
     access = _access(owner, visibility)
     told = serve_settings({"data": data, "database": database})
     folder = folder_of(told)
+    there = bool(told.database) or (folder / FILE).exists()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(database_of(told))
     failed: list[SkysiftError] = []
     try:
         shelf = Shelf(engine, folder / "shelf")
+        if not there:
+            print(f"skysift: there was no shelf in {folder}; a new one was made", file=sys.stderr)
         for each in products:
             try:
                 _put(shelf, each, access, collection=collection, survey=survey or "", keep=keep)

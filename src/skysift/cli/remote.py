@@ -14,10 +14,18 @@ from skysift.base.extras import require
 from skysift.cli.flags import QuietFlag, SetFlag, read_pairs
 
 if TYPE_CHECKING:
+    from astropy.table import Table
+
     from skysift.client.client import Client
     from skysift.client.job import RemoteJob
 
 __all__ = ["remote"]
+
+_TABLES = {
+    ".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".fits": "fits", ".parquet": "parquet",
+    ".vot": "votable", ".votable": "votable", ".xml": "votable",
+}  # fmt: skip
+"""Ending of a file -> what astropy calls its form."""
 
 
 def remote(
@@ -45,7 +53,9 @@ def remote(
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", metavar="PATH", help="Folder (submit, fetch) or file (query, cutout) to write."
+            "--out",
+            metavar="PATH",
+            help="Folder (submit, fetch) or file (cutout; query: .csv, .ecsv, .fits, .parquet, .vot) to write.",
         ),
     ] = None,
     token_file: Annotated[
@@ -69,8 +79,9 @@ def remote(
       skysift remote http://127.0.0.1:8765 query "SELECT TOP 5 * FROM ivoa.obscore" --out images.vot
       skysift remote http://127.0.0.1:8765 cutout q5u2k3 "CIRCLE 50.67 -37.2 0.2" --out lobe.fits
 
-    Files of this machine are sent first, piece by piece. With --out, `submit` waits and fetches. The token
-    comes from --token-file or from the environment (see the settings); it is never a word of the command.
+    Files of this machine are sent first, piece by piece, once the service has checked finder and options. With --out,
+    `submit` waits and fetches. The token comes from --token-file or from the environment (see the settings); it is
+    never a word of the command.
     """
     require("skysift remote", "httpx")
     from skysift.client.client import Client
@@ -170,20 +181,41 @@ def _fetch(client: Client, call: _Call) -> None:
 
 
 def _cancel(client: Client, call: _Call) -> None:
-    job = client.job(call.needed(1, "the id of a job")[0]).cancel()
+    job = client.job(call.needed(1, "the id of a job")[0])
+    if job.ended:
+        print(f"{job.id}  {job.phase}  had ended already, nothing was cancelled")
+        return
+    job.cancel()
     print(f"{job.id}  {job.phase}  {job.reason}")
 
 
 def _query(client: Client, call: _Call) -> None:
-    table = client.query(call.needed(1, "one text of ADQL")[0])
+    asked = call.needed(1, "one text of ADQL")[0]
     if call.out is None:
-        table.pprint_all()
+        client.query(asked).pprint_all()
         return
-    if Path(call.out).suffix.lower() in (".vot", ".xml", ".votable"):
-        table.write(call.out, format="votable", overwrite=True)
-    else:
-        table.write(call.out, overwrite=True)
+    form = _TABLES.get(Path(call.out).suffix.lower())
+    if form is None:
+        raise OptionError("no table is written with this ending", got=call.out, allowed=_TABLES)
+    table = client.query(asked)
+    if form in ("fits", "parquet"):
+        _with_texts(table)
+    try:
+        Path(call.out).parent.mkdir(parents=True, exist_ok=True)
+        table.write(call.out, format=form, overwrite=True)
+    except OSError as error:
+        raise OutputError("the table cannot be written", got=f"{call.out}: {error.strerror}") from error
     call.say(f"skysift: {len(table)} rows in {call.out}")
+
+
+def _with_texts(table: Table) -> None:
+    """Give columns of texts of any length one length, since these forms hold no other; what is missing is empty."""
+    from numpy import ma
+
+    for name in table.colnames:
+        if table[name].dtype.kind == "O":
+            values = ["" if value is None or value is ma.masked else value for value in table[name]]
+            table[name] = [each if isinstance(each, str) else " ".join(map(str, each)) for each in values]
 
 
 def _cutout(client: Client, call: _Call) -> None:
@@ -191,8 +223,6 @@ def _cutout(client: Client, call: _Call) -> None:
     if call.out is None:
         raise OptionError("the command needs a file", todo="add --out FILE")
     saved = client.cutout(image, region, call.out)
-    if saved is None:
-        raise UsageError("the image has nothing of this region", got=region)
     call.say(f"skysift: {saved.stat().st_size:,} bytes in {saved}")
 
 

@@ -36,7 +36,8 @@ def stack(
         Path,
         typer.Argument(
             metavar="CATALOGUE",
-            help="A folder or table of skysift, a catalogue of another program, or a list RA DEC [RADIUS] NAME.",
+            help="A folder or table of skysift, a catalogue of another program, or a list RA DEC [RADIUS] NAME (deg, "
+            "deg, arcsec).",
         ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],

@@ -49,7 +49,9 @@ MapFlag: TypeAlias = Annotated[
 AtFlag: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--at", metavar="RA,DEC[,RADIUS]", help="A place instead of a catalogue; may be given again."
+        "--at",
+        metavar="RA,DEC[,RADIUS]",
+        help="A place instead of a catalogue, in degrees; RADIUS too, or with a unit (60arcsec). May be given again.",
     ),
 ]
 
@@ -59,7 +61,8 @@ def stamps(
         Path | None,
         typer.Argument(
             metavar="CATALOGUE",
-            help="A folder or table of skysift, a catalogue of another program, or a list RA DEC [RADIUS] NAME.",
+            help="A folder or table of skysift, a catalogue of another program, or a list RA DEC [RADIUS] NAME (deg, "
+            "deg, arcsec).",
         ),
     ] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Where the products go.")] = None,

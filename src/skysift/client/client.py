@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import TransientError, UsageError
 from skysift.base.settings import named
 from skysift.client.job import RemoteFile, RemoteJob
 from skysift.client.wire import Progress, Wire
@@ -157,8 +157,8 @@ class Client:
 
     def cutout(
         self, image: str, region: str, path: str | Path, *, system: str = "ICRS", band: str = ""
-    ) -> Path | None:
-        """A part of an image or cube on the shelf, as a FITS file; None where the image has nothing of it.
+    ) -> Path:
+        """A part of an image or cube on the shelf, as a FITS file.
 
         Parameters
         ----------
@@ -172,19 +172,39 @@ class Client:
             Of the region: ICRS, GALACTIC or FK5.
         band
             Two wavelengths (m).
+
+        Raises
+        ------
+        UsageError
+            The image has nothing of the region; no file is written.
         """
         asked = {"region": region, "system": system, **({"band": band} if band else {})}
-        return self.wire.save(f"/api/v1/images/{image}/cutout", Path(path), params=asked)
+        saved = self.wire.save(f"/api/v1/images/{image}/cutout", Path(path), params=asked)
+        if saved is None:
+            raise UsageError("the image has nothing of this region", got=f"{region} {band}".strip())
+        return saved
 
     def query(self, adql: str, maxrec: int | None = None) -> Table:
-        """The rows that an ADQL query asks for (TAP, at once)."""
-        from astropy.io.votable import parse_single_table
+        """The rows that an ADQL query asks for (TAP, at once).
+
+        Raises
+        ------
+        UsageError
+            The service refuses the query, in its own words.
+        TransientError
+            It broke the query off behind some rows.
+        """
+        from astropy.io.votable import parse
 
         asked = {"LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "votable"}
         if maxrec is not None:
             asked["MAXREC"] = str(maxrec)
         answer = self.wire.bytes_of("POST", "/tap/sync", data=asked, timeout=600.0)
-        return parse_single_table(io.BytesIO(answer)).to_table(use_names_over_ids=True)
+        document = parse(io.BytesIO(answer))
+        for each in document.iter_info():
+            if each.name == "QUERY_STATUS" and each.value == "ERROR":  # behind rows: they are not all
+                raise TransientError("the query was broken off", got=str(each.content or ""))
+        return document.get_first_table().to_table(use_names_over_ids=True)
 
     # -- jobs
 
@@ -207,7 +227,8 @@ class Client:
         app
             A finder, or another app.
         inputs
-            What it reads: files of this machine, which are sent first, or what the service has already.
+            What it reads: files of this machine, which are sent first, or what the service has already. Nothing is
+            sent before the service has checked the app, its options and the number of inputs.
         name, tags
             What you call it.
         resources
@@ -224,15 +245,18 @@ class Client:
         """
         single = isinstance(inputs, str | Path | RemoteFile | Mapping)
         listed: Sequence[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
-        body = {
+        body: dict[str, Any] = {
             "app": self._app(app),
-            "inputs": [dict(each) if isinstance(each, Mapping) else self._source(each) for each in listed],
             "options": {**(options or {}), **chosen},
             "resources": dict(resources or {}),
             "tags": list(tags),
             "name": name,
             "start": start,
         }
+        if any(_is_local(each) for each in listed):
+            told = [_promised(each) for each in listed]
+            self.wire.ask("POST", "/api/v1/jobs/checks", json={**body, "inputs": told})
+        body["inputs"] = [dict(each) if isinstance(each, Mapping) else self._source(each) for each in listed]
         return RemoteJob(self.wire, self.wire.ask("POST", "/api/v1/jobs", json=body, timeout=900.0))
 
     def job(self, id: str) -> RemoteJob:
@@ -272,3 +296,25 @@ class Client:
 
         rows = [tuple(each[name] for name in names) for each in self._pages(path, collection=collection)]
         return Table(rows=rows, names=names) if rows else Table(names=names, dtype=(str,) * len(names))
+
+
+def _is_local(source: Any) -> bool:
+    """Whether an input is a file of this machine."""
+    return not isinstance(source, RemoteFile | Mapping) and not str(source).startswith(_KNOWN)
+
+
+def _promised(source: Any) -> Any:
+    """An input as a check is told of it: a file of this machine by its name alone.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    """
+    if isinstance(source, Mapping):
+        return dict(source)
+    if not _is_local(source):
+        return source.input if isinstance(source, RemoteFile) else str(source)
+    if not Path(source).is_file():
+        raise UsageError("no such file", got=str(source))
+    return f"file:{Path(source).name}"

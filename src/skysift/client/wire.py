@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+from xml.etree import ElementTree as ET
 
 import httpx
 
@@ -53,6 +54,7 @@ _KINDS: dict[str, type[SkysiftError]] = {
     "transient": TransientError,
     "fatal": FatalError,
 }
+_TYPES = {401: "SignInError", 403: "AccessError", 503: "BusyError"}  # where a VOTable tells the words alone
 _AGAIN = (502, 503, 504)
 _TRIES = 4
 _BLOCK = 1 << 20
@@ -214,8 +216,11 @@ def _silent(url: str, error: httpx.HTTPError) -> TransientError:
 def _error(answer: httpx.Response) -> SkysiftError:
     """The error of ours that an answer tells."""
     told: dict[str, Any] = {}
-    if "json" in answer.headers.get("content-type", ""):
+    media_type = answer.headers.get("content-type", "")
+    if "json" in media_type:
         told = answer.json()
+    elif "xml" in media_type:
+        told = {"title": _query_status(answer.content), "type": _TYPES.get(answer.status_code)}
     name = str(told.get("type", "")).rpartition(":")[2]
     fallback = _KINDS.get(str(told.get("kind")), TransientError if answer.status_code >= 500 else UsageError)
     kind = _ERRORS.get(name, fallback)
@@ -228,3 +233,12 @@ def _error(answer: httpx.Response) -> SkysiftError:
         error.add_note(f"the log of the service tells more of request {told['request_id']}")
     error.args = (str(error),)
     return error
+
+
+def _query_status(document: bytes) -> str:
+    """What a VOTable says of an error, as DALI has it; empty where it says nothing."""
+    try:
+        found = ET.fromstring(document).iterfind(".//{*}INFO[@name='QUERY_STATUS']")
+        return next((each.text or "" for each in found if each.get("value") == "ERROR"), "").strip()
+    except ET.ParseError:
+        return ""

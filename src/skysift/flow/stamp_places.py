@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from skysift.base.errors import FormatError, RegionError, UnknownName, UsageError
 from skysift.io.layouts.containers import load
 from skysift.io.layouts.reading import layout_of, read_any
-from skysift.sky.box import SkyRegion, parse_region
+from skysift.sky.box import circle_of
 from skysift.sky.table import ID_OF
 
 __all__ = ["Places", "read_places", "typed_places"]
 
 Floats = NDArray[np.float64]
 
+_TYPED = "50.67,-37.2 or 03:22:41,-37:12:30,60arcsec, say; a radius without a unit is in degrees"
+_LISTED = "RA DEC [RADIUS] NAME"
+_LISTS = ("", ".txt", ".dat", ".list", ".lis")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -62,7 +65,7 @@ class Places:
 
 
 def typed_places(texts: Sequence[str]) -> Places:
-    """Places that were typed: ``RA,DEC`` or ``RA,DEC,RADIUS`` (see `skysift.sky.box.parse_region`).
+    """Places that were typed: ``RA,DEC`` or ``RA,DEC,RADIUS``, the radius in degrees or with a unit (``60arcsec``).
 
     Raises
     ------
@@ -71,11 +74,11 @@ def typed_places(texts: Sequence[str]) -> Places:
     """
     found = []
     for text in texts:
-        whole = text if text.count(",") > 1 else f"{text},1"
-        region = parse_region(whole)
-        if not isinstance(region, SkyRegion):
-            raise RegionError("a place is RA,DEC or RA,DEC,RADIUS", got=text)
-        found.append((region.ra, region.dec, region.radius_deg * 3600.0 if whole is text else math.nan))
+        parts = [part.strip() for part in text.split(",")]
+        if len(parts) not in (2, 3):
+            raise RegionError("a place is RA,DEC or RA,DEC,RADIUS", got=text, allowed=_TYPED)
+        circle = circle_of([*parts, "1"][:3], text, _TYPED)
+        found.append((circle.ra, circle.dec, circle.radius_deg * 3600.0 if len(parts) == 3 else math.nan))
     ra, dec, radius = np.array(found, dtype=np.float64).reshape(-1, 3).T
     return Places(tuple(texts), ra, dec, radius, np.zeros(ra.size))
 
@@ -107,17 +110,19 @@ def read_places(
     """
     place = Path(path)
     wanted = [name for name in dict.fromkeys((radius_column, *columns)) if name]
-    listed = (
-        _list(place)
-        if place.is_file() and place.suffix.lower() in ("", ".txt", ".dat", ".list", ".lis")
-        else None
-    )
+    listed = _list(place) if place.is_file() and place.suffix.lower() in _LISTS else None
     if listed is not None:
         places = listed
         if any(name != "radius" for name in wanted):
             raise UnknownName("the list has no such column", got=wanted[0], allowed="radius")
         return places
-    rows = read_any(place, table=table)
+    try:
+        rows = read_any(place, table=table)
+    except FormatError as error:
+        if place.suffix.lower() in _LISTS and error.allowed is not None:
+            error.allowed = f"{error.allowed}, or a list of lines {_LISTED} (deg, deg, arcsec)"
+            error.args = (str(error),)
+        raise
     own = place.is_dir() or layout_of(place) == "skysift"
     held: dict[str, NDArray[Any]] = {}
     foreign = None if own else load(place)
@@ -163,9 +168,7 @@ def _list(path: Path) -> Places | None:
         numbers = [float(word) for word in words[:3] if _NUMBER.fullmatch(word)]
         if len(numbers) < 2 or not all(_NUMBER.fullmatch(word) for word in words[:2]):
             if rows:
-                raise FormatError(
-                    f"line {number} of the list holds no place", got=line[:60], allowed="RA DEC [RADIUS] NAME"
-                )
+                raise FormatError(f"line {number} of the list holds no place", got=line[:60], allowed=_LISTED)
             return None
         has_radius = len(words) > 2 and _NUMBER.fullmatch(words[2]) is not None
         name = " ".join(words[3 if has_radius else 2 :]) or str(number)

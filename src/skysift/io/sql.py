@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from skysift.base.errors import BusyError, FatalError, SkysiftError, StorageError, TransientError, UsageError
 
-__all__ = ["DIALECTS", "connect", "database_error", "database_url", "for_queries", "migrate", "told"]
+__all__ = ["DIALECTS", "FILE", "connect", "database_error", "database_url", "for_queries", "migrate", "told"]
 
 DIALECTS = ("sqlite", "postgresql")
 FILE = "skysift.db"

@@ -9,7 +9,8 @@ from pathlib import Path
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.settings import settings
 from skysift.base.store import is_url
-from skysift.jobs.apps.menu import chosen, program_of
+from skysift.jobs.apps.app import needed_of
+from skysift.jobs.apps.menu import chosen, needs_of, program_of
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.job import JobSpec
 
@@ -18,7 +19,7 @@ __all__ = ["checked"]
 LONGEST_NAME, LONGEST_TAG, MOST_TAGS, MOST_INPUTS = 255, 64, 32, 10000
 
 
-def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
+def checked(spec: JobSpec, executor: Callable[[str], Executor], *, sent: bool = True) -> JobSpec:
     """The task with all its options, after every check that needs no pixels.
 
     Parameters
@@ -27,6 +28,8 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
         The task, as somebody told it.
     executor
         Gives an executor by its name.
+    sent
+        Whether the inputs are there; else those without a path are still to be sent.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
     OptionError
         An option or a resource is not allowed.
     UsageError
-        An input is missing.
+        An input is missing, or there are more or fewer of a role than the app needs.
     """
     options = chosen(spec.app, spec.options, spec.inputs)
     program = program_of(spec.app)
@@ -54,6 +57,8 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
         )
     if len(spec.inputs) > MOST_INPUTS:
         raise OptionError("a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most")
+    for role, (at_least, at_most) in needs_of(spec.app).items():
+        needed_of(spec.inputs, role, at_least, at_most)
     for each in spec.inputs:
         if not _may_be_called(each.name):
             raise OptionError(
@@ -61,6 +66,8 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor]) -> JobSpec:
                 got=each.name[:100],
                 allowed=f"the name of a file, of up to {LONGEST_NAME} letters, without folders",
             )
+        if not each.path and not sent:
+            continue
         if not each.path or not (is_url(each.path) or Path(each.path).exists()):
             raise UsageError("an input is not there", got=each.name)
     inputs = (

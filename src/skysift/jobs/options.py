@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal, TypeAlias
 
 from skysift.base.options import Options, option
 from skysift.measure.options import MeasureOptions
+from skysift.stamps.options import StackOptions, StampsOptions
 
 __all__ = [
     "AegeanOptions",
@@ -19,7 +21,12 @@ __all__ = [
     "ProgramOptions",
     "PyBDSFOptions",
     "ResourceOptions",
+    "StackAppOptions",
+    "StampsAppOptions",
 ]
+
+Needs: TypeAlias = Mapping[str, tuple[int, int | None]]
+"""Role -> how many inputs of it an app needs, at least and at most; checked before a job is taken."""
 
 
 class ResourceOptions(Options):
@@ -89,6 +96,7 @@ class DaskExecutorOptions(Options):
 class ProductsOptions(Options):
     """What of the maps is searched, and what is written."""
 
+    needs: ClassVar[Needs] = {"map": (1, None)}
     formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
     maps: tuple[Literal["background", "rms", "model", "residual", "labels"], ...] = option(
         ("background", "rms", "model", "residual", "labels"), doc="Which maps are written."
@@ -117,6 +125,7 @@ class ProductsOptions(Options):
 class MatchedOptions(Options):
     """What is matched of catalogues, and what is written."""
 
+    needs: ClassVar[Needs] = {"catalogue": (2, None)}
     format: Literal["fits", "votable", "parquet", "csv"] = option("fits", doc="Format of the table.")
     table: Literal["sources", "components", "islands"] = option("sources", doc="The table of a folder.")
     correct: bool = option(
@@ -128,6 +137,7 @@ class MatchedOptions(Options):
 class MeasureAppOptions(MeasureOptions):
     """What is measured at known places, and what is written."""
 
+    needs: ClassVar[Needs] = {"catalogue": (1, 1), "map": (1, None)}
     table: Literal["sources", "components", "islands"] = option(
         "components", doc="The table of a folder whose places are taken."
     )
@@ -138,6 +148,7 @@ class MeasureAppOptions(MeasureOptions):
 class ProgramOptions(Options):
     """What every program of another environment is told."""
 
+    needs: ClassVar[Needs] = {"map": (1, None)}
     program: ClassVar[str]
     formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
 
@@ -172,9 +183,22 @@ class PyBDSFOptions(ProgramOptions):
     frequency: float | None = option(None, unit="Hz", above=0.0, doc="Of maps whose headers tell none.")
 
 
+class StampsAppOptions(StampsOptions):
+    """Small images about the rows of a catalogue, from one map or many surveys."""
+
+    needs: ClassVar[Needs] = {"catalogue": (1, 1), "map": (1, None)}
+
+
+class StackAppOptions(StackOptions):
+    """The mean image of many sources, with errors and a control."""
+
+    needs: ClassVar[Needs] = {"catalogue": (1, 1), "map": (1, None)}
+
+
 class MergeOptions(Options):
     """Which part of merged maps is wanted."""
 
+    needs: ClassVar[Needs] = {"map": (2, None)}
     region: str | None = option(
         None, doc="A region of the sky: CIRCLE, RANGE or POLYGON and numbers (degrees); null for all."
     )

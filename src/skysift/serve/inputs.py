@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -77,8 +79,17 @@ class NewJob(Recipe):
     access: Sharing | None = Field(default=None, description="Who may see it; you alone by default.")
 
 
-def spec_of(wanted: NewJob, asked: Context) -> JobSpec:
+def spec_of(wanted: NewJob, asked: Context, *, sent: bool = True) -> JobSpec:
     """The task that a request describes, every input found and allowed.
+
+    Parameters
+    ----------
+    wanted
+        The request.
+    asked
+        Who asks.
+    sent
+        Whether all inputs are there; else ``file:NAME`` stands for one that is to be sent, and no URL is fetched.
 
     Raises
     ------
@@ -90,15 +101,14 @@ def spec_of(wanted: NewJob, asked: Context) -> JobSpec:
     if app is None:
         raise OptionError("the job does not say what to do", allowed="finder, app or recipe")
     menu = app_options(app)
-    inputs = [
-        input_of(NewInput(source=each) if isinstance(each, str) else each, asked) for each in wanted.inputs
-    ]
+    find = input_of if sent else _told_of
+    inputs = [find(NewInput(source=each) if isinstance(each, str) else each, asked) for each in wanted.inputs]
     options = {**recipe.options, **wanted.options}
     places: dict[str, int] = {}  # option -> which of the inputs is its file
     for name in file_options(menu):
         value = options.get(name)
         if isinstance(value, str) and value.partition(":")[0] in ("upload", "shelf", "job", "http", "https"):
-            inputs.append(input_of(NewInput(source=value, role="file"), asked))
+            inputs.append(find(NewInput(source=value, role="file"), asked))
             places[name] = len(inputs) - 1
     named = _called_apart(inputs)
     options |= {name: f"input:{named[place].name}" for name, place in places.items()}
@@ -144,6 +154,17 @@ def input_of(wanted: NewInput, asked: Context) -> Input:
             "an input is named in a way that is not known", got=wanted.source[:100], allowed=_SOURCES
         )
     return Input(path=path, name=wanted.name or name, role=wanted.role, source=wanted.source)
+
+
+def _told_of(wanted: NewInput, asked: Context) -> Input:
+    """An input of a task that is only checked: what is to be sent has no path, and a URL stays one."""
+    kind, _, rest = wanted.source.partition(":")
+    if kind == "file":
+        return Input(path="", name=wanted.name or rest, role=wanted.role, source=wanted.source)
+    if kind in ("http", "https"):
+        name = wanted.name or PurePosixPath(unquote(urlsplit(wanted.source).path)).name or "url"
+        return Input(path=wanted.source, name=name, role=wanted.role, source=wanted.source)
+    return input_of(wanted, asked)
 
 
 def renewed(held: Input, asked: Context) -> Input:

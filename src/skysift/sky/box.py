@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skysift.base.errors import RegionError
 
-__all__ = ["Box", "PixelRegion", "Region", "SkyRegion", "parse_region"]
+__all__ = ["Box", "PixelRegion", "Region", "SkyRegion", "circle_of", "parse_region"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -161,7 +162,7 @@ def parse_region(text: str) -> Region:
     if len(parts) == 4:
         return PixelRegion(_pixel_box(parts, text))
     if len(parts) == 3:
-        return _circle(parts, text)
+        return circle_of(parts, text, _HOW)
     raise RegionError("a region has three or four parts", got=text, allowed=_HOW)
 
 
@@ -176,12 +177,28 @@ def _pixel_box(parts: list[str], text: str) -> Box:
     return Box(y0, y1, x0, x1)
 
 
-def _circle(parts: list[str], text: str) -> SkyRegion:
-    ra, dec = _angle(parts[0], text, hours=True), _angle(parts[1], text, hours=False)
+def circle_of(parts: Sequence[str], text: str, allowed: str) -> SkyRegion:
+    """The circle of three parts RA, DEC and RADIUS.
+
+    Parameters
+    ----------
+    parts
+        As `parse_region` reads them.
+    text
+        What was typed, for the message.
+    allowed
+        What would be right, for the message.
+
+    Raises
+    ------
+    RegionError
+        One of them cannot be read, or is out of range.
+    """
+    ra, dec = (_angle(parts[k], text, allowed, hours=k == 0) for k in (0, 1))
     match = re.fullmatch(rf"({_NUMBER})\s*([a-z'\"]*)", parts[2])
     if match is None or match.group(2) not in _RADIUS_UNITS:
         raise RegionError(
-            "the radius of a region is a number, in degrees or with a unit", got=parts[2], allowed=_HOW
+            "the radius of a region is a number, in degrees or with a unit", got=parts[2], allowed=allowed
         )
     radius = float(match.group(1)) * _RADIUS_UNITS[match.group(2)]
     if not 0 < radius <= 180:
@@ -199,7 +216,7 @@ def _circle(parts: list[str], text: str) -> SkyRegion:
     return SkyRegion(ra % 360.0, dec, radius)
 
 
-def _angle(part: str, text: str, *, hours: bool) -> float:
+def _angle(part: str, text: str, allowed: str, *, hours: bool) -> float:
     """Degrees of a decimal or sexagesimal angle."""
     if re.fullmatch(_NUMBER, part):
         return float(part)
@@ -210,4 +227,4 @@ def _angle(part: str, text: str, *, hours: bool) -> float:
         value = sum(float(field) / 60**power for power, field in enumerate(digits))
         if all(float(field) < 60 for field in digits[1:]):
             return math.copysign(value, -1.0 if part.startswith("-") else 1.0) * (15.0 if hours else 1.0)
-    raise RegionError("an angle of the region cannot be read", got=text, allowed=_HOW)
+    raise RegionError("an angle of the region cannot be read", got=text, allowed=allowed)

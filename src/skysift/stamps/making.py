@@ -18,9 +18,10 @@ from skysift.stamps.prepare import Layer, Neighbours, common_of, mask_neighbours
 from skysift.stamps.quality import quality
 from skysift.stamps.surveys import Band, Survey
 
-__all__ = ["Place", "Stamp", "grid_scale", "make_stamp"]
+__all__ = ["Place", "Stamp", "grid_scale", "make_stamp", "refuse_too_large"]
 
 _USUAL = 1.0  # arcsec; pixels where nothing tells a better size
+_LARGEST = 4096  # pixels along the side
 _PER_BEAM = 4.0  # pixels across the minor axis of the common beam
 
 
@@ -104,11 +105,31 @@ def frame_of(place: Place, options: MakingOptions, scale: float) -> Frame:
             place.ra, place.dec, options.pixels, scale if not options.radius_column else side / options.pixels
         )
     size = max(4, math.ceil(side / scale))
-    if size > 4096:
-        raise UsageError(
-            "a stamp would be too large", got=f"{size} px", allowed="4096 px", todo="choose a larger scale"
-        )
+    if size > _LARGEST:
+        raise _too_large(side, scale, options)
     return north_up(place.ra, place.dec, size, scale)
+
+
+def refuse_too_large(sides: Sequence[float], scale: float, options: MakingOptions) -> None:
+    """Refuse sources all of whose stamps would be too large; where some are, each of them fails by itself.
+
+    Raises
+    ------
+    UsageError
+        All of these sides (arcsec) are too large.
+    """
+    if options.pixels is None and sides and math.ceil(min(sides) / scale) > _LARGEST:
+        raise _too_large(min(sides), scale, options)
+
+
+def _too_large(side: float, scale: float, options: MakingOptions) -> UsageError:
+    most = _LARGEST * scale / (2.0 * options.factor)
+    return UsageError(
+        "a stamp would be too large",
+        got=f"a radius of {side / (2.0 * options.factor):.6g} arcsec, {math.ceil(side / scale)} pixels along the side",
+        allowed=f"up to {most:.4g} arcsec, {_LARGEST} pixels of {scale:.3g} arcsec",
+        todo="a radius that is typed without a unit is in degrees: write 60arcsec; or choose a larger scale",
+    )
 
 
 def make_stamp(

@@ -41,7 +41,8 @@ class Stacked:
     image
         The mean, median or weighted mean; NaN where no stamp has a pixel.
     error
-        Its standard error at each pixel, from the bootstrap; from the scatter of the stamps without one.
+        Its standard error at each pixel, from the bootstrap; from the scatter of the stamps without one. NaN where
+        fewer than two stamps have the pixel.
     count
         How many stamps have the pixel.
     samples
@@ -194,7 +195,7 @@ def stack(
             image[band, here], count[band, here] = value.reshape(shape), seen.reshape(shape)
             if drawn is not None:
                 many = _resampled(data, weight, statistic, drawn)
-                spread = _spread(many)
+                spread = np.where(seen > 1, _spread(many), np.nan)  # one stamp drawn anew is itself
                 if y <= ny // 2 < here.stop:
                     samples[:, band] = many[:, (ny // 2 - y) * nx + nx // 2]
             error[band, here] = spread.reshape(shape)

@@ -25,7 +25,7 @@ from skysift.flow.steps.stamps import bands_told, notes_of, places_of, refuse_no
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.stamps.grid import north_up
-from skysift.stamps.making import grid_scale
+from skysift.stamps.making import grid_scale, refuse_too_large
 from skysift.stamps.many import StampRow, make_all, tasks_of
 from skysift.stamps.options import StackOptions
 from skysift.stamps.stack import Bin, Stacked, bins_of, in_beams, noise_of, random_places, stack
@@ -128,7 +128,7 @@ class StackStep:
         Raises
         ------
         UsageError
-            There is no source, or no survey covers any.
+            There is no source, the stamps would be too large, or no survey covers any source.
         OptionError
             The bins hold no row.
         BusyError
@@ -142,6 +142,7 @@ class StackStep:
         values = None if not options.bins else np.asarray(places.columns[options.bins], np.float64)
         bins = bins_of(values, len(places), options.edges)
         scale = grid_scale(bands, options)
+        refuse_too_large([options.side(options.radius)], scale, options)
         size = options.pixels or max(5, math.ceil(options.side(options.radius) / scale))
         options = options.model_copy(
             update={"pixels": size + (size + 1) % 2}
@@ -182,7 +183,7 @@ class StackStep:
                     counts={"sources": len(rows), "bins": len(bins), "control": len(apart)},
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=notes_of(bands),
+                    warnings=(*notes_of(bands), *_without_error(facts)),
                 )
                 _write(folder.path(STACK), bins, bands, stacks, controls, frame, beam, options, told)
                 folder.path(BINS).write_text(_csv(facts), encoding="utf-8")
@@ -268,7 +269,7 @@ def _facts(
             if control is not None:
                 level, level_err = float(control.image[k, y, x]), float(control.error[k, y, x])
             excess = peak - (level if math.isfinite(level) else 0.0)
-            error = math.hypot(peak_err, level_err if math.isfinite(level_err) else 0.0)
+            error = math.hypot(peak_err, level_err if math.isfinite(level) else 0.0)
             flux = math.nan
             if options.units == "Jy/pixel" and beam is not None:
                 flux = in_beams(image, frame, beam.major)
@@ -284,6 +285,15 @@ def _facts(
                 )
             )  # fmt: skip
     return tuple(out)
+
+
+def _without_error(facts: Sequence[BinFacts]) -> list[str]:
+    """A line for each stack whose error cannot be known."""
+    return [
+        f"bin {each.bin}, {each.band}: one source alone, so the error of the stack cannot be told (NaN)"
+        for each in facts
+        if each.sources == 1
+    ]
 
 
 def _write(

@@ -22,7 +22,7 @@ from skysift.flow.products import MANIFEST, PART, ProductFolder, write_manifest,
 from skysift.flow.stamp_places import Places
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
 from skysift.stamps.archive import join_pieces
-from skysift.stamps.making import Place, grid_scale
+from skysift.stamps.making import Place, grid_scale, refuse_too_large
 from skysift.stamps.many import StampRow, StampTask, make_all, tasks_of
 from skysift.stamps.options import MakingOptions, StampsOptions
 from skysift.stamps.quality import QUALITY, names_of, quality
@@ -107,7 +107,7 @@ class StampsStep:
         Raises
         ------
         UsageError
-            There is no source, or no survey covers any.
+            There is no source, all stamps would be too large, or no survey covers any source.
         OptionError
             The format does not go with the other options.
         BusyError
@@ -119,7 +119,9 @@ class StampsStep:
         options = self._checked(places, bands)
         bands = tuple(bands)
         scale = grid_scale(bands, options)
-        tasks = tasks_of(places_of(places), places.size, options)
+        listed = places_of(places)
+        refuse_too_large([options.side(place.radius) for place in listed], scale, options)
+        tasks = tasks_of(listed, places.size, options)
         shown = options.sheets * PER_SHEET
         main = ARRAY if options.format == "zarr" else ARCHIVE
         names = (main, COVERAGE, REPORT, *([SHEETS] * (shown > 0)), MANIFEST)

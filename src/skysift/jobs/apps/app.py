@@ -12,7 +12,7 @@ from skysift.base.options import Options
 from skysift.flow.products import folder_names
 from skysift.jobs.job import Input
 
-__all__ = ["App", "Errand", "each_input", "each_map"]
+__all__ = ["App", "Errand", "each_input", "each_map", "needed_of"]
 
 Menu = TypeVar("Menu", bound=Options, covariant=True)
 
@@ -62,13 +62,24 @@ class Errand:
         UsageError
             There are too few or too many.
         """
-        found = self.of_role(role)
-        if len(found) < at_least or (at_most is not None and len(found) > at_most):
-            allowed = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
-            if at_least == at_most:
-                allowed = str(at_least)
-            raise UsageError(f"inputs of the role {role!r}", got=len(found), allowed=allowed)
-        return found
+        return needed_of(self.inputs, role, at_least, at_most)
+
+
+def needed_of(inputs: Sequence[Input], role: str, at_least: int, at_most: int | None) -> tuple[Input, ...]:
+    """The inputs that are for this, so many; asked when a job is submitted, and again by its app.
+
+    Raises
+    ------
+    UsageError
+        There are too few or too many.
+    """
+    found = tuple(each for each in inputs if each.role == role)
+    if len(found) < at_least or (at_most is not None and len(found) > at_most):
+        allowed = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
+        if at_least == at_most:
+            allowed = str(at_least)
+        raise UsageError(f"inputs of the role {role!r}", got=len(found), allowed=allowed)
+    return found
 
 
 class App(Protocol[Menu]):

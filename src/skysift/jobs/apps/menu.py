@@ -21,6 +21,7 @@ __all__ = [
     "family_part",
     "finder_of",
     "load_app",
+    "needs_of",
     "part_of",
     "program_of",
     "with_paths",
@@ -60,6 +61,18 @@ def program_of(app: str) -> str | None:
     """
     program: str | None = getattr(app_options(app), "program", None)
     return program
+
+
+def needs_of(app: str) -> Mapping[str, tuple[int, int | None]]:
+    """How many inputs of each role an app needs, at least and at most, as its menu says in `needs`.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    """
+    needs: Mapping[str, tuple[int, int | None]] = getattr(app_options(app), "needs", {})
+    return needs
 
 
 def _is_here(app: str) -> bool:

@@ -104,7 +104,7 @@ class NewEntry(BaseModel):
         max_length=2000, description="upload:ID, job:ID (all its products), job:ID/NAME, or a URL."
     )
     collection: Plain = Field(
-        default="local", min_length=1, max_length=100, description="What it is part of."
+        default="local", max_length=1000, description="What it is part of: letters, digits, '.', '_' and '-'."
     )
     survey: Plain = Field(default="", max_length=100)
     description: Told = Field(default="", max_length=2000, description="What a table holds.")

@@ -10,12 +10,21 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from skysift.base.errors import OptionError, UnknownName
+from skysift.jobs.checks import checked
 from skysift.jobs.job import Artefact, Job, Phase
 from skysift.serve.context import Asked, AskedByUser, Context
 from skysift.serve.files import file_answer
 from skysift.serve.inputs import NewJob, as_request, renewed, spec_of
 from skysift.serve.rest import API
-from skysift.serve.rest.shown import JobPage, ShownEvent, ShownJob, ShownResult, shown_job, shown_result
+from skysift.serve.rest.shown import (
+    JobPage,
+    ShownEvent,
+    ShownJob,
+    ShownResult,
+    ShownTask,
+    shown_job,
+    shown_result,
+)
 from skysift.serve.stream import event_stream
 from skysift.serve.vo.asking import private_of
 from skysift.serve.wire import PageOf, PageSize, Sharing, etag_of, not_changed, own
@@ -48,6 +57,18 @@ def submit(wanted: NewJob, asked: AskedByUser) -> Response:
         job = asked.manager.submit(spec, asked.user, access, start=wanted.start, private=private)
     asked.note(job_id=job.id)
     return _answer(job, asked, status=201)
+
+
+@router.post("/checks", summary="Check a job before its files are sent")
+def check(wanted: NewJob, asked: AskedByUser) -> ShownTask:
+    """Every check of a submission, and no job: ``file:NAME`` stands for an input that is still to be sent.
+
+    What is told are the options and resources that the job would have, defaults included.
+    """
+    with as_request():
+        task = checked(spec_of(wanted, asked, sent=False), asked.manager.executor, sent=False)
+        own(asked.user, wanted.access)
+    return ShownTask(app=task.app, options=dict(task.options), resources=task.resources.to_dict())
 
 
 @router.get("", summary="The jobs that you may see", response_model=JobPage)

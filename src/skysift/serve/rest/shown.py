@@ -13,7 +13,7 @@ from skysift.serve.context import Context
 from skysift.serve.rest import API
 from skysift.serve.wire import Shown
 
-__all__ = ["JobPage", "ShownEvent", "ShownJob", "ShownResult", "shown_job", "shown_result"]
+__all__ = ["JobPage", "ShownEvent", "ShownJob", "ShownResult", "ShownTask", "shown_job", "shown_result"]
 
 
 class Progress(BaseModel):
@@ -52,6 +52,14 @@ class ShownJob(BaseModel):
     retry_of: str
     version: int
     links: dict[str, str]
+
+
+class ShownTask(BaseModel):
+    """What a job would do."""
+
+    app: str
+    options: dict[str, Any]
+    resources: dict[str, Any]
 
 
 class JobPage(BaseModel):
