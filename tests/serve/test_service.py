@@ -113,7 +113,9 @@ def test_the_log_is_json_with_the_id_of_the_request(local):
 
 
 def test_the_log_tells_of_jobs_and_hides_links(local):
-    job = local.post("/api/v1/jobs", json={"finder": "classic", "start": False}).json()
+    sent = local.post("/api/v1/uploads?name=map.fits", content=b"SIMPLE  =                    T").json()["id"]
+    task = {"finder": "classic", "inputs": [f"upload:{sent}"], "start": False}
+    job = local.post("/api/v1/jobs", json=task).json()
     stream = io.StringIO()
     log.configure("info", stream, form="json")
     try:
