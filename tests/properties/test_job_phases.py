@@ -16,7 +16,7 @@ from skysift.base.errors import TransientError, UsageError
 from skysift.io.sql import connect, database_url
 from skysift.jobs.executors.executor import State
 from skysift.jobs.folder import JobFolder, Outcome
-from skysift.jobs.job import MOVES, JobSpec, Phase, check_move
+from skysift.jobs.job import MOVES, Input, JobSpec, Phase, check_move
 from skysift.jobs.manager import Manager
 from skysift.jobs.options import LimitOptions, ResourceOptions
 
@@ -75,10 +75,17 @@ class Jobs(RuleBasedStateMachine):
         super().__init__()
         self.place = tempfile.TemporaryDirectory()
         self.folder = Path(self.place.name)
+        self.inputs = tuple(
+            self.given(name, role) for name, role in (("map.fits", "map"), ("at.csv", "catalogue"))
+        )
         self.engine = connect(database_url(self.folder))
         self.executor, self.now = Made(), 1e9
         self.known: set[str] = set()
         self.manager = self.new_manager()
+
+    def given(self, name: str, role: str) -> Input:
+        (self.folder / name).touch()
+        return Input(str(self.folder / name), role=role)
 
     def new_manager(self) -> Manager:
         return Manager(
@@ -98,7 +105,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(target=ids, start=st.booleans(), retries=st.integers(0, 1))
     def submit(self, start, retries):
-        spec = JobSpec("measure", resources=ResourceOptions(retries=retries))
+        spec = JobSpec("measure", self.inputs, resources=ResourceOptions(retries=retries))
         job = self.manager.submit(spec, ANNA, start=start)
         self.known.add(job.id)
         return job.id
