@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from skysift.find.neural.yolo.gridnet import GridNet
     from skysift.find.neural.yolo.options import GridOptions
-    from skysift.learn.learner import Learner
+    from skysift.learn.detector import FieldLearner
     from skysift.learn.options import TrainOptions
     from skysift.learn.samples import Crop
 
@@ -79,7 +79,7 @@ def ellipse_prints(x, y, shape, peak, size: int) -> Footprints:
 
 
 def _train(
-    learner: Learner[Any], fields: Sequence[Field], how: TrainOptions, threshold: float, path: Path
+    learner: FieldLearner[Any], fields: Sequence[Field], how: TrainOptions, threshold: float, path: Path
 ) -> None:
     """Train a small network and write its weights."""
     import torch

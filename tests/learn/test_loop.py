@@ -10,7 +10,7 @@ from torch import nn
 
 from skysift.base.errors import DataError, UsageError
 from skysift.base.options import Options
-from skysift.learn.learner import Learner
+from skysift.learn.detector import FieldLearner
 from skysift.learn.loop import LOG, STATE, train
 from skysift.learn.optim import Average, make_optimizer, rate
 from skysift.learn.options import TrainOptions
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 FIELDS = [made_field(0, 64), made_field(1, 64, held=True)]
 
 
-class Mean(Learner[Options]):
+class Mean(FieldLearner[Options]):
     """A model with one weight that is to become the mean of what it sees, plus one."""
 
     name = "mean"

@@ -16,11 +16,12 @@ from skysift.find.neural.unet.unet import UnetLearner
 from skysift.find.neural.yolo.dense import DenseLearner
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.checkpoint import load_into, read_checkpoint
-from skysift.learn.learner import Learner
+from skysift.learn.detector import FieldLearner
 from skysift.learn.loop import train
 from skysift.learn.options import SelectionOptions, TrainOptions
+from skysift.learn.putback import found_again, matched
 from skysift.learn.samples import cut, label_table
-from skysift.learn.selection import found_again, matched, selected, unselected
+from skysift.learn.selection import selected, unselected
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
@@ -37,7 +38,7 @@ def detections(x, y, scores=None, **raw):
     )
 
 
-class Counts(Learner[Options]):
+class Counts(FieldLearner[Options]):
     """A model whose weight becomes the number of labels that it is to learn; it finds every second label."""
 
     name = "counts"

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from skysift.learn.learner import Learner
-from skysift.learn.samples import Samples
+from skysift.learn.learner import Feed, Learner
 
 __all__ = ["batches_from"]
 
@@ -22,7 +21,7 @@ _AHEAD = 4  # batches that are prepared while the network is busy
 class _Batches(Dataset[dict[str, Tensor]]):
     """The batch with a number; it depends on the number alone."""
 
-    def __init__(self, learner: Learner[Any], samples: Samples, parts: int) -> None:
+    def __init__(self, learner: Learner[Any, Any], samples: Feed, parts: int) -> None:
         self.learner, self.samples, self.parts = learner, samples, parts
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
@@ -33,7 +32,7 @@ class _Batches(Dataset[dict[str, Tensor]]):
 
 
 def batches_from(
-    learner: Learner[Any], samples: Samples, numbers: Sequence[int], n_processes: int = 0, parts: int = 1
+    learner: Learner[Any, Any], samples: Feed, numbers: Sequence[int], n_processes: int = 0, parts: int = 1
 ) -> Generator[dict[str, Tensor]]:
     """
     The batches with these numbers, in their order.

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skysift.base.options import Options
-from skysift.learn.fields import Field
-from skysift.learn.samples import Crop, Samples
-from skysift.sky.detections import Detections
+from skysift.learn.options import LoopOptions, SelectionOptions
 
-__all__ = ["Batch", "Learner"]
+__all__ = ["Batch", "Feed", "Learner", "Rows"]
 
 Batch: TypeAlias = Mapping[str, Tensor]
+Rows: TypeAlias = "Sequence[NDArray[Any]] | None"
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+D = TypeVar("D")
 
 
-class Learner(ABC, Generic[O]):
+class Feed(Protocol):
+    """Batches without end; what one holds follows from its number alone.
+
+    Attributes
+    ----------
+    batch
+        Samples of a batch.
+    seed
+        With the number of a batch it decides what that holds.
     """
-    A model that can be trained.
+
+    batch: int
+    seed: int
+
+    def at(self, number: int, rows: slice = slice(None)) -> Sequence[Any]:
+        """The samples of the batch with this number, or some of them."""
+
+
+class Learner(ABC, Generic[O, D]):
+    """
+    A model that can be trained on data of some kind.
 
     Attributes
     ----------
@@ -31,51 +50,52 @@ class Learner(ABC, Generic[O]):
         Of the model in the index; it stands in the card of its weights.
     better
         Which number of `validate` says how good the model is; larger is better.
-    masks
-        Whether crops come with their masks.
-    least
-        Score from which on `look` tells what the network finds.
-    samples
-        What crops it learns from.
+    divisible
+        Whether a batch may be run in parts where memory is short: not where samples are compared with each other.
     """
 
     name: ClassVar[str] = ""
     better: ClassVar[str] = "score"
-    masks: ClassVar[bool] = False
-    least: ClassVar[float] = 0.0
-    samples: ClassVar[type[Samples]] = Samples
+    divisible: ClassVar[bool] = True
 
     def __init__(self, options: O) -> None:
         self.options = options
-
-    @property
-    def faintest(self) -> float:
-        """Peak over noise of the labels below which, for this model, nothing is there; 0 where it has no such limit."""
-        return float(getattr(self.options, "faintest", 0.0))
 
     @abstractmethod
     def net(self) -> nn.Module:
         """The network with fresh weights, drawn from torch's generator."""
 
     @abstractmethod
-    def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
-        """Inputs and targets of the network for crops of one size."""
+    def feed(self, data: D, how: LoopOptions, limits: SelectionOptions, back: Rows = None) -> Feed:
+        """What batches are drawn from.
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
-        """The batch with this number of a training; a model whose targets hold chance draws it from number and seed."""
-        return self.batch(crops)
+        Parameters
+        ----------
+        data
+            What is learnt from.
+        how
+            How large batches are, and the seed.
+        limits
+            Which labels are learnt.
+        back
+            Rows of labels below the limits that are learnt nevertheless, for each field.
+        """
+
+    @abstractmethod
+    def numbered(self, samples: Sequence[Any], number: int, random_seed: int) -> dict[str, Tensor]:
+        """The batch with this number of a training; a model whose batches hold chance draws it from number and seed."""
 
     @abstractmethod
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The terms whose sum is made small, each a scalar, by name."""
 
-    @abstractmethod
-    def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
-        """What the network finds in the part of a field that is kept for validation, in pixels of the field."""
+    def stepped(self, net: nn.Module, step: int, steps: int) -> None:
+        """What a network does after the step with this number, of so many: a teacher follows its student."""
+        del net, step, steps
 
     @abstractmethod
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
-        """Numbers that say how good the network is on the parts of fields that are kept for this."""
+    def validate(self, net: nn.Module, data: D, device: torch.device) -> dict[str, float]:
+        """Numbers that say how good the network is on the parts of the data that are kept for this."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.options!r})"

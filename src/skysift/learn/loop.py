@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,16 @@ from skysift.base.errors import DataError, UsageError
 from skysift.learn.batches import batches_from
 from skysift.learn.device import placed
 from skysift.learn.fields import Field
-from skysift.learn.learner import Learner
+from skysift.learn.learner import Feed, Learner
 from skysift.learn.optim import Average, make_optimizer, rate
-from skysift.learn.options import SelectionOptions, TrainOptions
-from skysift.learn.samples import Samples
-from skysift.learn.selection import found_again, refuse_idle, selected
+from skysift.learn.options import LoopOptions, SelectionOptions
+from skysift.learn.putback import found_again, refuse_idle
 from skysift.learn.step import Stepper
 from skysift.learn.together import Shared, refuse_unshared, together
 
 __all__ = ["LOG", "STATE", "Trained", "train"]
 
+D = TypeVar("D")
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 STATE, LOG = "state.pt", "log.csv"
@@ -124,9 +124,9 @@ class _State:
 
 
 def train(
-    learner: Learner[Any],
-    fields: Sequence[Field],
-    options: TrainOptions,
+    learner: Learner[Any, D],
+    data: D,
+    options: LoopOptions,
     folder: Path,
     *,
     device: torch.device,
@@ -138,7 +138,7 @@ def train(
     progress: Progress | None = None,
 ) -> Trained:
     """
-    Train a model on fields.
+    Train a model.
 
     The log (`LOG`) has one row each validation; `STATE` holds all that is needed to go on after a break: the same
     call then continues with the same crops. Batches that memory does not suffice for are run in halves.
@@ -147,8 +147,8 @@ def train(
     ----------
     learner
         The model.
-    fields
-        What it learns from; the parts that they keep are validated on.
+    data
+        What it learns from, such as fields; the parts that they keep are validated on.
     options
         How.
     folder
@@ -201,11 +201,13 @@ def train(
         if state.back is None and state.step == turn:
             told("put back", 0, 1)
             with _averaged(state):
+                fields = cast("Sequence[Field]", data)  # of a detector, as was made sure of
                 rows = found_again(learner, state.net, fields, limits, device)
             state.back = [torch.from_numpy(each) for each in rows]
             told("put back", 1, 1)
         until = turn if state.back is None else options.steps
-        samples = _samples(learner, fields, options, limits, state.back)
+        back = None if state.back is None else [each.cpu().numpy() for each in state.back]
+        samples = learner.feed(data, options, limits, back)
         n_processes = max(1, workers // len(devices)) if device.type == "cuda" else 0
         shared = _shared(learner, samples, options, state, until, n_processes, len(devices))
         with contextlib.ExitStack() as open_until:
@@ -232,7 +234,7 @@ def train(
                 sums["n"] = sums.get("n", 0.0) + 1.0
                 told("train", state.step, options.steps)
                 if state.step % options.validate_every == 0 or state.step == options.steps:
-                    _validate(learner, state, fields, device)
+                    _validate(learner, state, data, device)
                     log.add(state, sums, rate(state.step - 1, options))
                     sums = {}
                     state.save(folder / STATE, key)
@@ -241,26 +243,10 @@ def train(
     return Trained(state.best_weights, state.best_numbers, state.best_step, state.step, stopped, n_back)
 
 
-def _samples(
-    learner: Learner[Any],
-    fields: Sequence[Field],
-    options: TrainOptions,
-    limits: SelectionOptions,
-    back: Sequence[Tensor] | None,
-) -> Samples:
-    """Crops of fields whose labels are those that are learnt now."""
-    rows = [None] * len(fields) if back is None else [each.cpu().numpy() for each in back]
-    chosen = [selected(one, limits, mine) for one, mine in zip(fields, rows, strict=True)]
-    n = options.batch * options.accumulate
-    return learner.samples(
-        chosen, options.crop, n, options.random_seed, masks=learner.masks, balanced=options.balanced
-    )
-
-
 def _shared(
-    learner: Learner[Any],
-    samples: Samples,
-    options: TrainOptions,
+    learner: Learner[Any, D],
+    samples: Feed,
+    options: LoopOptions,
     state: _State,
     until: int,
     workers: int,
@@ -294,16 +280,16 @@ def _averaged(state: _State) -> Generator[None]:
     state.net.load_state_dict(own)
 
 
-def _stopped(state: _State, options: TrainOptions) -> str:
+def _stopped(state: _State, options: LoopOptions) -> str:
     """Why training ends before its last step; empty where it does not."""
     worse = bool(options.patience) and state.worse >= options.patience
     return f"no better score in {state.worse} validations" if worse else ""
 
 
-def _validate(learner: Learner[Any], state: _State, fields: Sequence[Field], device: torch.device) -> None:
+def _validate(learner: Learner[Any, D], state: _State, data: D, device: torch.device) -> None:
     """Judge the running mean of the weights; keep it where it is the best so far."""
     with _averaged(state):
-        numbers = learner.validate(state.net, fields, device)
+        numbers = learner.validate(state.net, data, device)
     score = numbers.get(learner.better, -math.inf)
     if not math.isfinite(score):
         score = -math.inf

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import nn
 
-from skysift.learn.options import TrainOptions
+from skysift.learn.options import LoopOptions
 
 __all__ = ["Average", "make_optimizer", "rate"]
 
 
-def rate(step: int, options: TrainOptions) -> float:
+def rate(step: int, options: LoopOptions) -> float:
     """The learning rate at a step: a straight rise, then half a cosine (Loshchilov & Hutter 2017, ICLR)."""
     rise = max(1.0, options.warmup * options.steps)
     if step < rise:
@@ -22,7 +22,7 @@ def rate(step: int, options: TrainOptions) -> float:
     return options.learning_rate * share
 
 
-def make_optimizer(net: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
+def make_optimizer(net: nn.Module, options: LoopOptions) -> torch.optim.Optimizer:
     """The optimiser; biases and the scales of normalisations do not decay."""
     wide = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
     thin = [p for p in net.parameters() if p.requires_grad and p.ndim <= 1]

@@ -8,26 +8,20 @@ from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
-__all__ = ["SelectionOptions", "TrainOptions"]
+__all__ = ["LoopOptions", "SelectionOptions", "TrainOptions"]
 
 
-class TrainOptions(Options):
+class LoopOptions(Options):
     """How a model is trained; the same for every model."""
 
     steps: int = option(8000, at_least=1, doc="Steps of the optimiser, after which training ends.")
     batch: int = option(
-        4, at_least=1, doc="Crops that the network sees at once; halved where memory is short."
+        4,
+        at_least=1,
+        doc="Crops or pictures that the network sees at once; crops are halved where memory is short.",
     )
     accumulate: int = option(
         1, at_least=1, doc="Batches whose gradients make one step; several devices share them."
-    )
-    crop: int = option(256, unit="pixel", at_least=32, at_most=2048, doc="Side of a crop, a multiple of 32.")
-    balanced: float = option(
-        0.0,
-        at_least=0.0,
-        at_most=1.0,
-        doc="Part of the crops that lie around an object of a class drawn by chance, each class as likely; they may "
-        "reach beyond the map.",
     )
     optimizer: Literal["adamw", "sgd"] = option(
         "adamw", doc="AdamW (Loshchilov & Hutter 2019), or gradient descent with momentum 0.9."
@@ -52,6 +46,19 @@ class TrainOptions(Options):
         0, at_least=0, doc="Validations without a better score after which training ends; 0: never."
     )
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+
+
+class TrainOptions(LoopOptions):
+    """How a detector is trained on crops of fields."""
+
+    crop: int = option(256, unit="pixel", at_least=32, at_most=2048, doc="Side of a crop, a multiple of 32.")
+    balanced: float = option(
+        0.0,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Part of the crops that lie around an object of a class drawn by chance, each class as likely; they may "
+        "reach beyond the map.",
+    )
 
     @model_validator(mode="after")
     def _crop_fits_strides(self) -> Self:

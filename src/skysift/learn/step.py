@@ -13,7 +13,7 @@ from torch import Tensor, distributed, nn
 from skysift.learn.device import out_of_memory, precision_on
 from skysift.learn.learner import Batch, Learner
 from skysift.learn.optim import rate
-from skysift.learn.options import TrainOptions
+from skysift.learn.options import LoopOptions
 
 __all__ = ["Group", "Stepper"]
 
@@ -100,10 +100,10 @@ class Stepper:
 
     def __init__(
         self,
-        learner: Learner[Any],
+        learner: Learner[Any, Any],
         net: nn.Module,
         optimizer: torch.optim.Optimizer,
-        options: TrainOptions,
+        options: LoopOptions,
         device: torch.device,
         group: Group,
         split: int = 1,
@@ -127,7 +127,7 @@ class Stepper:
             try:
                 totals = self._gradients(batches)
             except RuntimeError as error:
-                if not out_of_memory(error) or self.split >= n:
+                if not out_of_memory(error) or self.split >= n or not self.learner.divisible:
                     raise
                 short = True
             if not self.group.any(short):
@@ -135,7 +135,7 @@ class Stepper:
             self.split = min(2 * self.split, n)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()  # here: the error that is gone by now held what was in it
-        return self._moved(self.group.summed(self.net, totals))
+        return self._moved(number, self.group.summed(self.net, totals))
 
     def _gradients(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Set the gradients of these batches; their parts of the terms of the loss."""
@@ -161,7 +161,7 @@ class Stepper:
                     totals[name] = totals.get(name, 0.0) + share * each.detach().float()
         return totals
 
-    def _moved(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def _moved(self, number: int, totals: dict[str, Tensor]) -> dict[str, float]:
         """Move the weights along the gradients; the terms of the loss as numbers."""
         length = nn.utils.clip_grad_norm_(self.net.parameters(), self.options.clip)
         *values, norm = torch.stack([*totals.values(), length]).tolist()  # a GPU is waited for here alone
@@ -170,4 +170,5 @@ class Stepper:
         if not math.isfinite(norm):
             return {"gradient": norm}
         self.optimizer.step()
+        self.learner.stepped(self.net, number, self.options.steps)
         return dict(zip(totals, values, strict=True))

@@ -27,10 +27,9 @@ from torch import Tensor, distributed, nn
 from skysift.base.errors import DataError, OptionError
 from skysift.learn.batches import batches_from
 from skysift.learn.device import placed
-from skysift.learn.learner import Learner
+from skysift.learn.learner import Feed, Learner
 from skysift.learn.optim import make_optimizer
-from skysift.learn.options import TrainOptions
-from skysift.learn.samples import Samples
+from skysift.learn.options import LoopOptions
 from skysift.learn.step import Group, Stepper
 
 __all__ = ["Shared", "refuse_unshared", "together"]
@@ -56,9 +55,9 @@ class Shared:
         Processes that prepare crops for a GPU, and threads of torch, of each.
     """
 
-    learner: Learner[Any]
-    samples: Samples
-    options: TrainOptions
+    learner: Learner[Any, Any]
+    samples: Feed
+    options: LoopOptions
     net: Mapping[str, Tensor]
     optimizer: Mapping[str, Any]
     step: int
@@ -68,7 +67,7 @@ class Shared:
     threads: int
 
 
-def refuse_unshared(options: TrainOptions, devices: Sequence[torch.device]) -> None:
+def refuse_unshared(options: LoopOptions, devices: Sequence[torch.device]) -> None:
     """Refuse batches that cannot be shared evenly among devices.
 
     Raises

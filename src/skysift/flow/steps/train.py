@@ -26,10 +26,10 @@ from skysift.flow.training.making import make_fields
 from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
 from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
+from skysift.learn.detector import FieldLearner
 from skysift.learn.device import devices_named
 from skysift.learn.fields import Field
 from skysift.learn.hub import SUFFIX
-from skysift.learn.learner import Learner
 from skysift.learn.loop import LOG, STATE, Trained, train
 from skysift.learn.options import SelectionOptions
 from skysift.learn.selection import unselected
@@ -121,7 +121,7 @@ def train_products(
     training = {**recipe.to_dict(), "started_from": None if start is None else start.checksum}
     read = [record.checksum for record in _inputs(recipe)]
     told = json.dumps([training, read, skysift.__version__], sort_keys=True)
-    learner: Learner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
+    learner: FieldLearner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
     first = None if start is None else _weights_of(learner, start)
     name = recipe.told.name + SUFFIX
     names = (name, LOG, REPORT, MANIFEST)
@@ -194,7 +194,7 @@ def _with_checksums(plans: Sequence[Mapping[str, Any]], fields: Sequence[Field])
     ]
 
 
-def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:
+def _weights_of(learner: FieldLearner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:
     """The weights to begin with, for the network of the model."""
     net = learner.net()
     load_into(net, start)
@@ -202,7 +202,7 @@ def _weights_of(learner: Learner[Any], start: Checkpoint) -> Mapping[str, torch.
 
 
 def _numbers(
-    learner: Learner[Any],
+    learner: FieldLearner[Any],
     weights: Mapping[str, torch.Tensor],
     fields: Sequence[Field],
     place: torch.device,
@@ -225,7 +225,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def _compared(
-    learner: Learner[Any], before: Mapping[str, float] | None, after: Mapping[str, float]
+    learner: FieldLearner[Any], before: Mapping[str, float] | None, after: Mapping[str, float]
 ) -> tuple[bool | None, tuple[str, ...]]:
     """Whether new weights are better than those they began with, and a warning where they are not."""
     if before is None:
@@ -272,7 +272,7 @@ def _inputs(recipe: Recipe) -> tuple[InputRecord, ...]:
 
 
 def _examples(
-    learner: Learner[Any], trained: Trained, fields: Sequence[Field], place: torch.device, card: Card
+    learner: FieldLearner[Any], trained: Trained, fields: Sequence[Field], place: torch.device, card: Card
 ) -> list[Example]:
     """What the trained model finds in some fields that are kept for validation."""
     net = learner.net()

@@ -20,8 +20,9 @@ from skysift.find.neural.inputs import channels, conditions
 from skysift.find.neural.maskjudge import LEAST, judged_masks, objects_of_field
 from skysift.find.neural.rcnn.assign import Objects, objects_of, places_of
 from skysift.find.neural.rcnn.roi import STRIDES
+from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
-from skysift.learn.learner import Batch, Learner
+from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 from skysift.sky.truth import CLASSES
@@ -39,7 +40,7 @@ _AWAY = 0.9  # of boxes far moved: sides along some way
 _COMPACT = CLASSES.index("compact")
 
 
-class DetrLearner(Learner[DetrModelOptions]):
+class DetrLearner(FieldLearner[DetrModelOptions]):
     """Instance masks with five classes, by a detection transformer."""
 
     name: ClassVar[str] = "detr"
@@ -54,10 +55,10 @@ class DetrLearner(Learner[DetrModelOptions]):
         """Images, beams, what cells are to tell, objects with their masks, and boxes to begin from."""
         return self._made(crops, generator(0, "detr"))
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training: some are binned; all chance follows from number and seed."""
         rng = generator(random_seed, "detr", str(number))
-        chosen = on_some_level(crops, rng.random(), self.options.coarse, STRIDES[-1])
+        chosen = on_some_level(samples, rng.random(), self.options.coarse, STRIDES[-1])
         return self._made(chosen, rng)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator) -> dict[str, Tensor]:
@@ -97,9 +98,9 @@ class DetrLearner(Learner[DetrModelOptions]):
         """What the network finds in the part of a field that is kept for validation."""
         return objects_of_field(DetrDetector(self.options), net, field, device, LEAST)
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness and reliability of the classes, and AP50 of the masks, on the parts that are kept for this."""
-        return judged_masks(DetrDetector(self.options), net, fields, device)
+        return judged_masks(DetrDetector(self.options), net, data, device)
 
 
 def _padded(values: NDArray[np.generic], most: int) -> Pixels:

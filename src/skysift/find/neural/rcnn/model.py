@@ -20,8 +20,9 @@ from skysift.find.neural.rcnn.loss import rcnn_loss
 from skysift.find.neural.rcnn.net import RcnnNet
 from skysift.find.neural.rcnn.options import RcnnModelOptions
 from skysift.find.neural.rcnn.roi import STRIDES
+from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
-from skysift.learn.learner import Batch, Learner
+from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 
@@ -35,7 +36,7 @@ _MOVED, _STRETCHED = (
 )  # of tried boxes: standard deviation of the middle over the side, of ln of the sides
 
 
-class RcnnLearner(Learner[RcnnModelOptions]):
+class RcnnLearner(FieldLearner[RcnnModelOptions]):
     """Instance masks with five classes, in two looks."""
 
     name: ClassVar[str] = "rcnn"
@@ -50,10 +51,10 @@ class RcnnLearner(Learner[RcnnModelOptions]):
         """Images, beams, what cells are to tell, objects with their masks, and boxes to be tried."""
         return self._made(crops, generator(0, "rcnn"))
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training: some are binned; all chance follows from number and seed."""
         rng = generator(random_seed, "rcnn", str(number))
-        chosen = on_some_level(crops, rng.random(), self.options.coarse, STRIDES[-1])
+        chosen = on_some_level(samples, rng.random(), self.options.coarse, STRIDES[-1])
         return self._made(chosen, rng)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator) -> dict[str, Tensor]:
@@ -91,9 +92,9 @@ class RcnnLearner(Learner[RcnnModelOptions]):
         """What the network finds in the part of a field that is kept for validation."""
         return objects_of_field(RcnnDetector(self.options), net, field, device, LEAST)
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness and reliability of the classes, and AP50 of the masks, on the parts that are kept for this."""
-        return judged_masks(RcnnDetector(self.options), net, fields, device)
+        return judged_masks(RcnnDetector(self.options), net, data, device)
 
 
 def _padded(values: NDArray[np.generic], most: int) -> Pixels:

@@ -20,8 +20,9 @@ from skysift.find.neural.unet.bodies import N_KINDS, UnetNet
 from skysift.find.neural.unet.decode import objects_of
 from skysift.find.neural.unet.options import UnetModelOptions
 from skysift.find.neural.unet.targets import IGNORED, targets_of
+from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
-from skysift.learn.learner import Batch, Learner
+from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 
@@ -33,7 +34,7 @@ Pixels = NDArray[np.float32]
 _INSIDE = 4.0  # how much more the core counts in objects than outside
 
 
-class UnetLearner(Learner[UnetModelOptions]):
+class UnetLearner(FieldLearner[UnetModelOptions]):
     """The model unet; judged by completeness and reliability of the five classes."""
 
     name: ClassVar[str] = "unet"
@@ -44,11 +45,11 @@ class UnetLearner(Learner[UnetModelOptions]):
         """The network with fresh weights."""
         return UnetNet(self.options)
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number; some are binned, so that the network knows maps on all levels."""
         drawn = generator(random_seed, "levels", str(number)).random()
         cells = 2 ** len(self.options.widths)
-        return self.batch(on_some_level(crops, drawn, self.options.coarse, cells))
+        return self.batch(on_some_level(samples, drawn, self.options.coarse, cells))
 
     def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
         """Images, beams, and of each pixel the kind, how far inside it is, the way to the centre and how it counts."""
@@ -100,9 +101,9 @@ class UnetLearner(Learner[UnetModelOptions]):
         """What the network finds in the part of a field that is kept for validation."""
         return objects_of_field(UnetDetector(self.options), net, field, device, LEAST)
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness and reliability of the classes, and AP50 of the masks, on the parts that are kept for this."""
-        return judged_masks(UnetDetector(self.options), net, fields, device)
+        return judged_masks(UnetDetector(self.options), net, data, device)
 
 
 class UnetDetector(MaskDetector):

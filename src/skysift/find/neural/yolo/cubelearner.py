@@ -47,13 +47,13 @@ class CubeLearner(BoxLearner[CubeOptions]):
         found = lines_in(np.asarray(field.pixels), np.array(field.beam), detector, run, self.least)
         return found if held is None else found.select(held.contains(found["x"], found["y"]))
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """
         Completeness of lines above 5 sigma and purity, at the threshold where ``score`` is the largest.
 
         The score is the number of matches less that of what matches nothing, over the number of these lines.
         """
-        held = [field for field in fields if field.held is not None]
+        held = [field for field in data if field.held is not None]
         scores, right, bright, n_true = [], [], [], 0
         for field in held:
             found, raw = self.look(net, field, device), field.labels.raw

@@ -34,8 +34,9 @@ from skysift.find.neural.targets import (
     source_parameters,
 )
 from skysift.find.neural.yolo.options import DenseOptions
+from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
-from skysift.learn.learner import Batch, Learner
+from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.measure.ellipse import FWHM
 from skysift.sky.detections import Detections
@@ -87,7 +88,7 @@ def _of_cells(values: NDArray[Any], ny: int, nx: int) -> Iterator[NDArray[Any]]:
             yield values[y : ny * STRIDE : STRIDE, x : nx * STRIDE : STRIDE]
 
 
-class DenseLearner(Learner[DenseOptions]):
+class DenseLearner(FieldLearner[DenseOptions]):
     """The dense head as a model that can be trained; judged by the score of the first SKA data challenge."""
 
     name: ClassVar[str] = "yolo-dense"
@@ -97,11 +98,11 @@ class DenseLearner(Learner[DenseOptions]):
         """The network with fresh weights."""
         return DenseNet(self.options)
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number; some are binned, so that the network knows wide sources as well."""
         drawn = generator(random_seed, "levels", str(number)).random()
         multiple = STRIDE * 2 ** (len(self.options.widths) - 1)
-        return self.batch(on_some_level(crops, drawn, self.options.coarse, multiple))
+        return self.batch(on_some_level(samples, drawn, self.options.coarse, multiple))
 
     def batch(self, crops: Sequence[Crop]) -> dict[str, Tensor]:
         """Images, beams, and for each cell whether it is to find a source, what that looks like, and how sure we are."""
@@ -196,9 +197,9 @@ class DenseLearner(Learner[DenseOptions]):
         """What the network finds in the part of a field that is kept for validation."""
         return find_in_field(DenseDetector(self.options), net, field, device, LEAST)
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness, purity and the score of the data challenge on the parts of fields that are kept for this."""
-        return judged(DenseDetector(self.options), net, fields, device)
+        return judged(DenseDetector(self.options), net, data, device)
 
 
 class DenseDetector(Detector):

@@ -32,8 +32,9 @@ from skysift.find.neural.yolo.association import (
 from skysift.find.neural.yolo.gridlook import BoxDetector, GridDetector, near_peaks, priors_of
 from skysift.find.neural.yolo.gridnet import STRETCH, GridNet, boxes_of, parts_of, stretched
 from skysift.find.neural.yolo.options import BoxOptions, GridOptions
+from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
-from skysift.learn.learner import Batch, Learner
+from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.sky.detections import Detections
 
@@ -59,7 +60,7 @@ class _Given:
     empty: Tensor  # (n, y, x, prior): boxes that are to find nothing
 
 
-class BoxLearner(Learner[B]):
+class BoxLearner(FieldLearner[B]):
     """
     The grid head as a model that can be trained, along two axes or three.
 
@@ -85,10 +86,10 @@ class BoxLearner(Learner[B]):
         """Images, beams, the sources with what they look like, and the chances that decide who finds them."""
         return self._made(crops, generator(0, "association"), early=False)
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training; chance follows from number and seed."""
         rng = generator(random_seed, "association", str(number))
-        return self._made(crops, rng, early=number * len(crops) < self.options.early)
+        return self._made(samples, rng, early=number * len(samples) < self.options.early)
 
     def _made(self, crops: Sequence[Crop], rng: np.random.Generator, *, early: bool) -> dict[str, Tensor]:
         sources, cell, n = self.detector.sources, self.options.cell, len(crops)
@@ -236,17 +237,17 @@ class GridLearner(BoxLearner[GridOptions]):
         """Of the class in the loss."""
         return self.options.classes
 
-    def numbered(self, crops: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
+    def numbered(self, samples: Sequence[Crop], number: int, random_seed: int) -> dict[str, Tensor]:
         """The batch with this number of a training; some are binned, so that the network knows wide sources as well."""
         drawn = generator(random_seed, "levels", str(number)).random()
         return super().numbered(
-            on_some_level(crops, drawn, self.options.coarse, self.options.cell), number, random_seed
+            on_some_level(samples, drawn, self.options.coarse, self.options.cell), number, random_seed
         )
 
     def look(self, net: nn.Module, field: Field, device: torch.device) -> Detections:
         """What the network finds in the part of a field that is kept for validation."""
         return find_in_field(GridDetector(self.options), net, field, device, LEAST)
 
-    def validate(self, net: nn.Module, fields: Sequence[Field], device: torch.device) -> dict[str, float]:
+    def validate(self, net: nn.Module, data: Sequence[Field], device: torch.device) -> dict[str, float]:
         """Completeness, purity and the score of the data challenge on the parts of fields that are kept for this."""
-        return judged(GridDetector(self.options), net, fields, device)
+        return judged(GridDetector(self.options), net, data, device)
