@@ -77,5 +77,5 @@ def test_what_holds_no_pictures_is_refused_in_one_line(tmp_path):
         ("empty", UsageError),
         ("none", UsageError),
     ):
-        with pytest.raises(error, match="picture|npz"):
+        with pytest.raises(error, match=r"picture|npz"):
             open_pictures(tmp_path / path)
