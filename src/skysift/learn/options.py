@@ -7,8 +7,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from skysift.base.options import Options, option
+from skysift.learn.scale_options import PRESETS, parse_steps
 
-__all__ = ["LoopOptions", "SelectionOptions", "TrainOptions"]
+__all__ = ["LoopOptions", "PreparationOptions", "SelectionOptions", "TrainOptions"]
 
 
 class LoopOptions(Options):
@@ -101,4 +102,31 @@ class SelectionOptions(Options):
                 raise ValueError(f"{name} does nothing without a limit: give peak or flux")
         if "put_back_after" in given and self.put_back is None:
             raise ValueError("put_back_after does nothing without put_back")
+        return self
+
+
+class PreparationOptions(Options):
+    """How pixels become what a network reads."""
+
+    preset: Literal["asinh", "minmax", "sigma3", "zscale", "three_channel", "mixed", "bands"] = option(
+        "asinh",
+        doc="Steps by name: asinh (above 2 sigma, over the largest, asinh), minmax, sigma3 (0 below 3 sigma), zscale, "
+        "three_channel (two zscales and an equalised one), mixed (sinh, linear and asinh), bands (as asinh, the ratios "
+        "of bands stay).",
+    )
+    size: int = option(48, unit="pixel", at_least=8, at_most=512, doc="Side of what the network reads.")
+    bin: int = option(
+        2, at_least=1, at_most=32, doc="Pixels along the side of a square whose mean becomes one."
+    )
+    steps: str = option(
+        "",
+        doc="Steps of your own instead of a preset, such as 'soft_clip=2 max asinh=10; equalise': channels are "
+        "separated by semicolons.",
+    )
+
+    @model_validator(mode="after")
+    def _steps_are_known(self) -> Self:
+        parse_steps(self.steps or PRESETS[self.preset])
+        if self.steps and "preset" in self.model_fields_set:
+            raise ValueError("steps take the place of a preset: give one of the two")
         return self
