@@ -131,7 +131,7 @@ def regrid(
         weight = map_coordinates(known.astype(np.float64), at, order=1, mode="nearest")
         inside &= weight > 1.0 - 1e-6
     out: NDArray[np.float32] = map_coordinates(
-        np.asarray(data, np.float64), at, order=3, mode="nearest", output=np.float32
+        np.asarray(data, np.float64), at, order=3, mode="mirror", output=np.float32
     )
     out[~inside] = np.nan
     return out
