@@ -9,7 +9,14 @@ from pydantic import model_validator
 from skysift.base.options import Options, option
 from skysift.learn.scale_options import PRESETS, parse_steps
 
-__all__ = ["LoopOptions", "PreparationOptions", "SelectionOptions", "TrainOptions"]
+__all__ = [
+    "EncoderOptions",
+    "LoopOptions",
+    "PreparationOptions",
+    "SelectionOptions",
+    "TrainOptions",
+    "ViewOptions",
+]
 
 
 class LoopOptions(Options):
@@ -129,4 +136,76 @@ class PreparationOptions(Options):
         parse_steps(self.steps or PRESETS[self.preset])
         if self.steps and "preset" in self.model_fields_set:
             raise ValueError("steps take the place of a preset: give one of the two")
+        return self
+
+
+class EncoderOptions(Options):
+    """The network that turns small images into vectors."""
+
+    backbone: Literal["resnet", "vit"] = option(
+        "resnet",
+        doc="Residual layers (He et al. 2016), or attention between patches (Dosovitskiy et al. 2021).",
+    )
+    width: int = option(16, at_least=4, at_most=256, doc="resnet: channels of the first stage.")
+    blocks: tuple[int, ...] = option(
+        (1, 1, 1, 1), doc="resnet: blocks of each stage; 1,1,1,1 is a ResNet-10, 2,2,2,2 a ResNet-18."
+    )
+    dim: int = option(
+        96, at_least=8, at_most=1024, doc="vit: length of a token, a multiple of 4 and of heads."
+    )
+    depth: int = option(4, at_least=1, at_most=32, doc="vit: blocks of attention.")
+    heads: int = option(4, at_least=1, at_most=32, doc="vit: heads of each block.")
+    patch: int = option(6, unit="pixel", at_least=2, at_most=64, doc="vit: side of a patch.")
+
+    @model_validator(mode="after")
+    def _layers_fit(self) -> Self:
+        if self.dim % 4 or self.dim % self.heads:
+            raise ValueError(f"dim is a multiple of 4 and of heads, not {self.dim}")
+        if not 1 <= len(self.blocks) <= 6 or min(self.blocks) < 1:
+            raise ValueError("blocks are 1 to 6 whole numbers from 1 on, such as 2,2,2,2")
+        return self
+
+
+class ViewOptions(Options):
+    """How the views of a picture differ: what is drawn anew for each."""
+
+    turn: bool = option(True, doc="Turn by any angle, and mirror every second view.")
+    zoom: tuple[float, float] = option((0.75, 1.1), doc="Smallest and largest scale.")
+    shift: float = option(
+        0.05, at_least=0.0, at_most=0.5, doc="Largest shift along an axis, over the side of the picture."
+    )
+    stretch: float = option(0.0, at_least=0.0, at_most=0.5, doc="Largest change of the axis ratio, relative.")
+    blur: float = option(
+        0.0,
+        unit="pixel",
+        at_least=0.0,
+        at_most=8.0,
+        doc="Largest sigma of a round beam that is laid over it.",
+    )
+    gamma: tuple[float, float] = option((0.6, 1.6), doc="Smallest and largest power of the brightness.")
+    gain: float = option(0.0, at_least=0.0, below=1.0, doc="Largest change of the brightness, relative.")
+    noise: float = option(
+        2.0, unit="sigma", at_least=0.0, at_most=20.0, doc="Largest added noise, over that of the picture."
+    )
+    mask: float = option(
+        0.0,
+        at_least=0.0,
+        at_most=0.9,
+        doc="Largest part of the picture, in squares of 6 pixels, that is blanked.",
+    )
+    local: int = option(
+        0,
+        at_least=0,
+        at_most=8,
+        doc="Further, smaller views of a part, for methods that look at more than two.",
+    )
+    local_size: int = option(32, unit="pixel", at_least=8, at_most=256, doc="Side of those.")
+    local_zoom: tuple[float, float] = option((1.2, 1.8), doc="Smallest and largest scale of those.")
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        for name in ("zoom", "gamma", "local_zoom"):
+            low, high = getattr(self, name)
+            if not 0.0 < low <= high:
+                raise ValueError(f"{name} is two numbers above 0, the smaller first")
         return self

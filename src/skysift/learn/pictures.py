@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,34 @@ from numpy.typing import NDArray
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
 
-__all__ = ["Picture", "PictureFeed", "PictureSet"]
+__all__ = ["Picture", "PictureFeed", "PictureSet", "PictureSource"]
 
 Pixels: TypeAlias = NDArray[np.float32]
+
+
+class PictureSource(Protocol):
+    """Small images as they were read, such as `skysift.stamps.pictures.Pictures`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One each."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """What each plane is."""
+
+    @property
+    def facts(self) -> Mapping[str, NDArray[Any]]:
+        """What is known of each, by column."""
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Which can be read."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, size: int = 256) -> Iterator[Pixels]:
+        """The pixels of all, so many at once: (row, band, y, x), NaN where there are no data."""
 
 
 @dataclass(frozen=True, eq=False)

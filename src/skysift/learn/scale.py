@@ -14,7 +14,7 @@ from skysift.base.errors import DataError, OptionError
 from skysift.learn.options import PreparationOptions
 from skysift.learn.scale_options import PRESETS, parse_steps
 
-__all__ = ["Preparation", "noise_of", "prepare"]
+__all__ = ["Preparation", "noise_of", "prepare", "rms_of"]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
@@ -95,7 +95,7 @@ class Preparation:
             ) from error
 
 
-def prepare(pixels: Pixels, preparation: Preparation) -> Pixels:
+def prepare(pixels: Pixels | Floats, preparation: Preparation) -> Pixels:
     """
     What a network reads of pictures: (row, channel, y, x), float32, finite.
 
@@ -117,6 +117,27 @@ def prepare(pixels: Pixels, preparation: Preparation) -> Pixels:
             made = _STEPS[name](made, sky, *numbers)
         out.append(made)
     return np.nan_to_num(np.concatenate(out, axis=1), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+
+
+def rms_of(pixels: Pixels, preparation: Preparation, chance: np.random.Generator) -> Pixels:
+    """What noise of one sigma of each picture becomes in what a network reads: (row, channel); 0 where it has no noise.
+
+    Parameters
+    ----------
+    pixels
+        (row, band, y, x), NaN where there are no data.
+    preparation
+        How they become that.
+    chance
+        What noise is drawn from: a thousandth of a sigma of it is added, and what that changes is measured.
+    """
+    values = np.where(np.isfinite(pixels), pixels, np.nan).astype(np.float64)
+    _, sigma = noise_of(_binned(values, preparation.bin))
+    little = 1e-3 * preparation.bin * sigma * chance.standard_normal(values.shape)
+    changed = (prepare(each, preparation) for each in (values + little, values - little))
+    above, below = (each.astype(np.float64) for each in changed)
+    spread: Pixels = (500.0 * (above - below)).std(axis=(2, 3)).astype(np.float32)
+    return spread
 
 
 def noise_of(values: Floats) -> tuple[Floats, Floats]:

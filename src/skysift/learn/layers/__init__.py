@@ -1,0 +1,1 @@
+"""Networks that turn small images into vectors: residual ones and transformers."""
