@@ -27,6 +27,8 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
     "radio_beam": "radio-beam",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
     "python_multipart": "python-multipart",
     "starlette": "fastapi",  # comes with it, and is its lower floor
 }

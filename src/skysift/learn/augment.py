@@ -146,4 +146,5 @@ def blurred(pixels: Tensor, sigma: Tensor) -> Tensor:
     square = (ky[:, None] ** 2 + kx[None] ** 2)[None, None]
     passed = torch.exp(-2.0 * (np.pi * sigma[:, None, None, None]) ** 2 * square)
     out = torch.fft.irfft2(torch.fft.rfft2(wide.float()) * passed, s=(ny + pad, nx + pad))
-    return out[..., :ny, :nx].to(pixels.dtype)
+    kept: Tensor = out[..., :ny, :nx].to(pixels.dtype)
+    return kept

@@ -29,7 +29,8 @@ class Block(nn.Module):
         query, key, value = asked.permute(2, 0, 3, 1, 4)
         seen = nn.functional.scaled_dot_product_attention(query, key, value)
         x = x + self.told(seen.transpose(1, 2).reshape(rows, n, d))
-        return x + self.each(self.second_norm(x))
+        out: Tensor = x + self.each(self.second_norm(x))
+        return out
 
 
 def places(n: int, ny: int, nx: int) -> Tensor:
@@ -95,7 +96,7 @@ class VisionTransformer(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         """The tokens at their places, (image, feature, y, x)."""
         ny, nx = (side // self.patch for side in x.shape[-2:])
-        return self.tokens(x).transpose(1, 2).unflatten(2, (ny, nx))
+        return self.tokens(x).transpose(1, 2).reshape(len(x), self.n_features, ny, nx)
 
     def features(self, x: Tensor) -> Tensor:
         """A vector an image: the mean of its tokens, (image, feature)."""
