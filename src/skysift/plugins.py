@@ -130,6 +130,12 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "dask": ("skysift.jobs.executors.dask:DaskExecutor", "skysift.jobs.options:DaskExecutorOptions"),
     },
+    "classifier": {
+        "lightgbm": (
+            "skysift.classify.tables:LightGBMClassifier",
+            "skysift.classify.options:LightGBMOptions",
+        ),
+    },
     "command": {
         "find": ("skysift.cli.find:find", ""),
         "measure": ("skysift.cli.measure:measure", ""),

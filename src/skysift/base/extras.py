@@ -11,6 +11,7 @@ __all__ = ["EXTRAS", "missing", "require"]
 
 EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"),
+    **dict.fromkeys(("lightgbm", "optuna", "shap", "sklearn", "umap"), "learn"),
     **dict.fromkeys(
         ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx", "zarr"), "serve"
     ),

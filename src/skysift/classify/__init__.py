@@ -1,0 +1,1 @@
+"""What it is: classes with probabilities for sources, from tables of features or from pictures."""
