@@ -62,6 +62,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "sdc1": ("skysift.score.sdc1:Sdc1Scorer", "skysift.score.options:Sdc1Options"),
         "sdc2": ("skysift.score.sdc2:Sdc2Scorer", "skysift.score.options:Sdc2Options"),
     },
+    "feature": {
+        "shape": ("skysift.classify.features.shape:ShapeFeatures", ""),
+        "peaks": ("skysift.classify.features.peaks:PeaksFeatures", ""),
+    },
     "matcher": {
         "nearest": ("skysift.match.matcher:NearestMatcher", "skysift.match.options:NearestOptions"),
         "one-to-one": ("skysift.match.matcher:OneToOneMatcher", "skysift.match.options:OneToOneOptions"),
@@ -104,6 +108,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.flow.training.options:EvaluateOptions",
         ),
         "survey": ("skysift.flow.steps.survey:SurveyStep", "skysift.flow.options:SurveyOptions"),
+        "features": (
+            "skysift.flow.steps.features:FeaturesStep",
+            "skysift.classify.features.options:FeaturesOptions",
+        ),
         "stamps": ("skysift.flow.steps.stamps:StampsStep", "skysift.stamps.options:StampsOptions"),
         "stack": ("skysift.flow.steps.stack:StackStep", "skysift.stamps.options:StackOptions"),
     },
@@ -151,6 +159,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "survey": ("skysift.cli.survey:survey", ""),
         "stamps": ("skysift.cli.stamps:stamps", ""),
         "stack": ("skysift.cli.stack:stack", ""),
+        "features": ("skysift.cli.features:features", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "finetune": ("skysift.cli.finetune:finetune", ""),

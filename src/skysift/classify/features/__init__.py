@@ -1,0 +1,1 @@
+"""Numbers measured on pictures of sources: fluxes, colours, shapes, peaks, profiles, spectra."""

@@ -1,0 +1,55 @@
+"""The menu of features; light: no arrays are loaded by it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from skysift.base.options import Options, option
+
+__all__ = ["FeaturesOptions"]
+
+
+class FeaturesOptions(Options):
+    """What is measured on pictures, and which pixels belong to the source in the middle."""
+
+    groups: tuple[str, ...] = option(
+        (),
+        doc="Groups of features, names of the plug-ins of the kind feature; left empty, all that the pictures allow.",
+    )
+    reference: str | None = option(
+        None, doc="The band on which shapes are measured; the first one where it is left out."
+    )
+    seed: float = option(5.0, unit="sigma", above=0, doc="An island needs a pixel this bright.")
+    grow: float = option(3.0, unit="sigma", above=0, doc="Neighbours this bright belong to an island.")
+    min_pixels: int = option(3, at_least=1, doc="An island has at least so many pixels.")
+    neighbours: Literal["radius", "connected", "all"] = option(
+        "radius",
+        doc="Which islands are the source: those with a pixel within the radius, only the one nearest to the middle, "
+        "or all.",
+    )
+    radius: float = option(
+        1.0, above=0, doc="How far from the middle islands of the source may begin, in halves of the side."
+    )
+    scale: float | None = option(
+        None, unit="arcsec", above=0, doc="Size of a pixel, where the pictures do not say it."
+    )
+    beam: float | None = option(
+        None, unit="arcsec", above=0, doc="FWHM of the beam, where the pictures do not say it."
+    )
+    clip: float = option(
+        3.0,
+        unit="sigma",
+        above=0,
+        doc="Where a picture was cut off, if nearly all of its pixels have one value.",
+    )
+    prominence: float = option(
+        3.0, unit="sigma", above=0, doc="A peak stands this much above the saddle to a brighter one."
+    )
+    prominence_share: float = option(
+        0.02, at_least=0, below=1, doc="And at least this share of the brightest pixel."
+    )
+    frequencies: tuple[float, ...] = option(
+        (),
+        unit="Hz",
+        doc="Of the bands, in their order, for spectral indices; 0 for a band that is no radio band.",
+    )

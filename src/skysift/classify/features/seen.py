@@ -1,0 +1,181 @@
+"""`Seen`: some pictures with what all groups of features need: level, noise, the islands of the source, its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skysift.classify.features.islands import (
+    ALL,
+    CONNECTED,
+    PEAK_COLUMNS,
+    RADIUS,
+    label_islands,
+    persistent_peaks,
+)
+from skysift.classify.features.moments import Axes, axes_of
+from skysift.classify.features.noise import level_and_noise
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.picked import Picked, picked
+
+__all__ = ["PEAKS", "Seen", "View", "see"]
+
+Pixels: TypeAlias = NDArray[np.float32]
+Labels: TypeAlias = NDArray[np.int32]
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+PEAKS = 8  # of a picture whose numbers are kept
+_KEEP = {"radius": RADIUS, "connected": CONNECTED, "all": ALL}
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    What holds for all pictures of a set.
+
+    Attributes
+    ----------
+    bands
+        Names.
+    reference
+        Number of the band on which shapes are measured.
+    scale
+        Size of a pixel (arcsec); NaN where it is not known, and then sizes are in pixels.
+    beam
+        FWHM of the beam (arcsec); NaN where it is not known.
+    unit
+        Of the pixels.
+    """
+
+    bands: tuple[str, ...]
+    reference: int = 0
+    scale: float = float("nan")
+    beam: float = float("nan")
+    unit: str = ""
+
+    @property
+    def length(self) -> str:
+        """The unit of sizes."""
+        return "arcsec" if np.isfinite(self.scale) else "pixel"
+
+    @property
+    def pixel(self) -> float:
+        """Size of a pixel in the unit of sizes."""
+        return self.scale if np.isfinite(self.scale) else 1.0
+
+    @property
+    def beam_pixels(self) -> float:
+        """FWHM of the beam in pixels; NaN where it is not known."""
+        return self.beam / self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """
+    Some pictures and what is known of them.
+
+    Attributes
+    ----------
+    view
+        What holds for all of them.
+    options
+        Of the features.
+    pixels
+        (picture, band, y, x); NaN where there are no data.
+    level, noise
+        (picture, band).
+    labels
+        (picture, band, y, x): islands of the source.
+    islands
+        (picture, band): how many.
+    """
+
+    view: View
+    options: FeaturesOptions
+    pixels: Pixels
+    level: Floats
+    noise: Floats
+    labels: Labels
+    islands: Ints
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @cached_property
+    def source(self) -> Picked:
+        """The pixels of the source in the reference band."""
+        return self.picked(self.view.reference)
+
+    @cached_property
+    def light(self) -> Floats:
+        """What the pixels of the source weigh: their values, nothing where they are negative."""
+        return np.clip(self.source.value, 0.0, None)
+
+    @cached_property
+    def axes(self) -> Axes:
+        """Centroid and axes of the source in the reference band."""
+        return axes_of(self.source, self.light)
+
+    def picked(self, band: int) -> Picked:
+        """The pixels of the source in a band."""
+        labels = self.labels[:, band]
+        row, y, x = np.nonzero(labels)
+        value = self.pixels[row, band, y, x].astype(np.float64) - self.level[row, band]
+        ny, nx = labels.shape[1:]
+        return picked(
+            row, y - 0.5 * (ny - 1), x - 0.5 * (nx - 1), value, labels[row, y, x].astype(np.int64), len(self)
+        )
+
+    @cached_property
+    def peaks(self) -> tuple[Floats, Ints]:
+        """Peaks of the source in the reference band and how many there are.
+
+        (picture, PEAKS, PEAK_COLUMNS), brightest first, NaN where there is none; places from the middle of the picture.
+        """
+        band = self.view.reference
+        values = (self.pixels[:, band] - self.level[:, band, None, None]).astype(np.float32)
+        peaks = np.full((len(self), PEAKS, len(PEAK_COLUMNS)), np.nan)
+        counts = np.zeros(len(self), np.int64)
+        need = np.nan_to_num(self.options.prominence * self.noise[:, band], nan=np.inf)
+        labels = np.ascontiguousarray(self.labels[:, band])
+        persistent_peaks(values, labels, need, self.options.prominence_share, peaks, counts)
+        ny, nx = values.shape[1:]
+        peaks[..., 0] -= 0.5 * (ny - 1)
+        peaks[..., 1] -= 0.5 * (nx - 1)
+        return peaks, counts
+
+
+def see(pixels: Pixels, view: View, options: FeaturesOptions) -> Seen:
+    """Pictures with their level, noise and islands."""
+    n, bands, ny, nx = pixels.shape
+    flat = np.ascontiguousarray(pixels.reshape(n * bands, ny, nx))
+    level, noise = level_and_noise(flat, options.clip)
+    ground, sigma = level[:, None, None].astype(np.float32), noise[:, None, None].astype(np.float32)
+    significance: Pixels = (flat - ground) / sigma
+    labels = np.zeros(flat.shape, np.int32)
+    islands = np.zeros(n * bands, np.int64)
+    radius = options.radius * 0.5 * min(ny, nx)
+    label_islands(
+        significance,
+        options.grow,
+        options.seed,
+        options.min_pixels,
+        _KEEP[options.neighbours],
+        radius,
+        labels,
+        islands,
+    )
+    return Seen(
+        view,
+        options,
+        pixels,
+        level.reshape(n, bands),
+        noise.reshape(n, bands),
+        labels.reshape(pixels.shape),
+        islands.reshape(n, bands),
+    )

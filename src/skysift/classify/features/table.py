@@ -1,0 +1,159 @@
+"""`features_of`: a table of numbers about pictures, by the groups that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import skysift
+from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.base.parallel import ALONE, Crew
+from skysift.base.provenance import Provenance
+from skysift.base.registry import Registry
+from skysift.classify.features.extractor import Extractor
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.seen import View, see
+from skysift.sky.features import Feature, Features
+from skysift.stamps.pictures import Pictures
+
+__all__ = ["columns_of", "extractors_of", "features_of", "view_of"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+PER_TASK = 64  # pictures
+
+
+def features_of(pictures: Pictures, options: FeaturesOptions | None = None, crew: Crew = ALONE) -> Features:
+    """
+    Numbers measured on pictures, one row each.
+
+    A picture that cannot be read, or shows no source, has a row of NaN; the fact ``error`` says what was wrong with it.
+
+    Parameters
+    ----------
+    pictures
+        What is measured.
+    options
+        How; the defaults where they are left out.
+    crew
+        Who does it; no number depends on it.
+
+    Raises
+    ------
+    UsageError
+        There is no picture, or a group does not fit the pictures.
+    UnknownName
+        There is no such group or band.
+    """
+    options = options or FeaturesOptions()
+    if not len(pictures):
+        raise UsageError("there is no picture to measure", allowed="one or more")
+    view = view_of(pictures, options)
+    chosen = extractors_of(view, options)
+    columns = columns_of(chosen, view, options)
+    tasks = [(start, min(start + PER_TASK, len(pictures))) for start in range(0, len(pictures), PER_TASK)]
+    work = partial(_measured, pictures, view, options, tuple(chosen))
+    parts = list(crew.map("measuring features", work, tasks))
+    values = np.concatenate([each for each, _ in parts])
+    errors = [error for _, told in parts for error in told]
+    facts = {**pictures.facts, "error": np.array(errors)}
+    inputs = () if pictures.origin is None else (pictures.origin,)
+    told = Provenance(skysift.__version__, "features", options.to_dict(), inputs, (), "step")
+    return Features(pictures.names, columns, values, facts, told)
+
+
+def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
+    """What holds for all pictures of a set.
+
+    Raises
+    ------
+    UnknownName
+        The reference is none of the bands.
+    OptionError
+        There is not one frequency a band.
+    """
+    reference = pictures.bands[0] if options.reference is None else options.reference
+    if reference not in pictures.bands:
+        raise UnknownName("the pictures have no such band", got=reference, allowed=pictures.bands)
+    if options.frequencies and len(options.frequencies) != len(pictures.bands):
+        raise OptionError(
+            "frequencies do not fit the bands",
+            got=f"{len(options.frequencies)} for {len(pictures.bands)} bands ({', '.join(pictures.bands)})",
+            allowed="one a band; 0 for a band that is no radio band",
+        )
+    scale = options.scale if options.scale is not None else pictures.scale
+    beam = options.beam
+    if beam is None and "beam_major" in pictures.facts:
+        sizes = np.sqrt(
+            np.asarray(pictures.facts["beam_major"], np.float64)
+            * np.asarray(pictures.facts["beam_minor"], np.float64)
+        )
+        beam = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else None
+    return View(
+        pictures.bands,
+        pictures.bands.index(reference),
+        float(scale),
+        float("nan") if beam is None else float(beam),
+        pictures.unit,
+    )
+
+
+def extractors_of(view: View, options: FeaturesOptions) -> list[tuple[str, Extractor]]:
+    """The groups that were asked for, or all that these pictures allow.
+
+    Raises
+    ------
+    UnknownName
+        There is no such group.
+    UsageError
+        A group that was asked for does not fit the pictures.
+    """
+    registry = Registry[type[Extractor]]("feature")
+    made = [(name, registry.load(name)()) for name in options.groups or registry.names()]
+    if not options.groups:
+        return [(name, each) for name, each in made if each.applies(view, options)]
+    for name, each in made:
+        if not each.applies(view, options):
+            raise UsageError(
+                f"the group {name} has nothing to measure on these pictures",
+                got=f"bands {', '.join(view.bands)}",
+                todo=each.needs,
+            )
+    return made
+
+
+def columns_of(
+    chosen: Sequence[tuple[str, Extractor]], view: View, options: FeaturesOptions
+) -> tuple[Feature, ...]:
+    """The columns of the table."""
+    return tuple(replace(each, group=name) for name, group in chosen for each in group.columns(view, options))
+
+
+def _measured(
+    pictures: Pictures,
+    view: View,
+    options: FeaturesOptions,
+    chosen: Sequence[tuple[str, Extractor]],
+    task: tuple[int, int],
+) -> tuple[Floats, list[str]]:
+    """Values (picture, column) of some pictures and what is wrong with each."""
+    start, end = task
+    errors = list(pictures.errors[start:end])
+    seen = see(pictures.read(slice(start, end)), view, options)
+    parts = []
+    for _, group in chosen:
+        made = group.measure(seen)
+        parts += [np.asarray(made[each.name], np.float64) for each in group.columns(view, options)]
+    values = np.stack(parts, axis=1)
+    values[~np.isfinite(values)] = np.nan
+    for row, n in enumerate(seen.islands.max(axis=1)):
+        if not errors[row] and n == 0:
+            errors[row] = "there is no source in it"
+        elif errors[row]:
+            values[row] = np.nan
+    return values, errors

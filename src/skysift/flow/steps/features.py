@@ -1,0 +1,203 @@
+"""`FeaturesStep`: pictures in, a table of numbers about them out, with a page that shows what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+import skysift
+from skysift.base.errors import UsageError
+from skysift.base.fingerprint import fingerprint
+from skysift.base.parallel import ALONE, Crew
+from skysift.base.provenance import Manifest, library_versions
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.seen import see
+from skysift.classify.features.table import features_of, view_of
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
+from skysift.flow.stamp_sheets import Sheet, sheet_png, stamps_page
+from skysift.io.features import write_features
+from skysift.io.output import whole_file
+from skysift.sky.features import Features
+from skysift.stamps.pictures import Pictures, centred
+
+__all__ = ["REPORT", "TABLE", "FeaturesMade", "FeaturesStep"]
+
+TABLE, REPORT = "features.parquet", "report.html"
+_SHOWN, _SIDE = 24, 112  # pictures on the page, and pixels along the side of each
+_TOLD = 20  # pictures with an error that are named
+
+
+@dataclass(frozen=True, eq=False)
+class FeaturesMade:
+    """The features, and the manifest where a folder was written."""
+
+    features: Features
+    manifest: Manifest | None
+
+
+class FeaturesStep:
+    """
+    Numbers measured on pictures as Parquet, with a page and a manifest.
+
+    Parameters
+    ----------
+    options
+        What is measured, and how.
+    """
+
+    def __init__(self, options: FeaturesOptions) -> None:
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"FeaturesStep({self.options!r})"
+
+    def run(
+        self,
+        pictures: Pictures,
+        out: str | Path,
+        *,
+        overwrite: bool = False,
+        fresh: bool = False,
+        crew: Crew = ALONE,
+    ) -> FeaturesMade:
+        """What was measured, after it was written.
+
+        A path that ends with ``.parquet`` gets the table alone; a folder gets ``features.parquet``, ``report.html`` and
+        ``manifest.json``, and a run that is broken off goes on where it was when it is repeated.
+
+        Parameters
+        ----------
+        pictures
+            What is measured.
+        out
+            The file or the folder.
+        overwrite
+            Whether the products of an earlier run are replaced, on success.
+        fresh
+            Whether what a broken-off run has left is discarded.
+        crew
+            Who does it.
+
+        Raises
+        ------
+        UsageError
+            There is no picture, none shows a source, or a group does not fit the pictures.
+        OutputError
+            The place cannot be written, or holds earlier products and `overwrite` is off.
+        """
+        place = Path(out)
+        if place.suffix.lower() in (".parquet", ".pq"):
+            with whole_file(place, overwrite=overwrite) as part:
+                features = self._measured(pictures, crew)
+                write_features(features, part)
+            return FeaturesMade(features, None)
+        begun, clock = datetime.now(UTC), time.perf_counter()
+        names = (TABLE, REPORT, MANIFEST)
+        key = {
+            "version": skysift.__version__,
+            "step": "features",
+            "options": self.options.to_dict(),
+            "pictures": fingerprint((pictures.names, pictures.bands, pictures.origin)),
+        }
+        with ProductFolder(place, names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
+            crew = folder.keeping(crew)
+            with writing(folder.directory):
+                features = self._measured(pictures, crew)
+                write_features(features, folder.path(TABLE))
+                assert features.provenance is not None
+                manifest = Manifest(
+                    features.provenance,
+                    outputs=names[:-1],
+                    workers=crew.workers,
+                    started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    seconds={"all": time.perf_counter() - clock},
+                    counts=_counts(features),
+                    facts={"bands": list(pictures.bands)},
+                    versions=library_versions(),
+                    warnings=tuple(_errors(features)),
+                )
+                page = self._page(pictures, features, manifest)
+                folder.path(REPORT).write_text(page, encoding="utf-8")
+                write_manifest(manifest, folder)
+            folder.commit()
+        return FeaturesMade(features, manifest)
+
+    def _measured(self, pictures: Pictures, crew: Crew) -> Features:
+        features = features_of(pictures, self.options, crew)
+        if np.isnan(features.values).all():
+            raise UsageError(
+                "no picture shows a source",
+                got=next((str(each) for each in features.facts["error"] if each), "only blanks"),
+                todo="lower --set seed=, or look at the pictures",
+            )
+        return features
+
+    def _page(self, pictures: Pictures, features: Features, manifest: Manifest) -> str:
+        counts = manifest.counts
+        return stamps_page(
+            "Features",
+            f"{counts['features']} numbers about each of {counts['pictures']} pictures "
+            f"in {len(pictures.bands)} band{'s' * (len(pictures.bands) > 1)}",
+            self._sheets(pictures, features),
+            numbers=(
+                (f"{counts['pictures']}", "pictures"),
+                (f"{counts['measured']}", "with a source"),
+                (f"{counts['features']}", "features"),
+            ),
+            heads=("feature", "group", "unit", "lowest", "median", "highest", "missing", "meaning"),
+            table=_summary(features),
+            options=manifest.provenance.options,
+            notes=manifest.warnings[:_TOLD],
+            footer=f"skysift {skysift.__version__}, {manifest.started}",
+        )
+
+    def _sheets(self, pictures: Pictures, features: Features) -> tuple[Sheet, ...]:
+        """Pictures beside what of them was taken for the source, over the sample."""
+        good = np.flatnonzero(features.facts["error"] == "")
+        if not len(good):
+            return ()
+        rows = good[np.unique(np.linspace(0, len(good) - 1, _SHOWN).astype(np.int64))]
+        view = view_of(pictures, self.options)
+        seen = see(pictures.read(rows), view, self.options)
+        thumbs = []
+        for pixels, labels in zip(
+            seen.pixels[:, view.reference], seen.labels[:, view.reference], strict=True
+        ):
+            step = max(1, pixels.shape[-1] // _SIDE // 2)
+            pair = np.stack([pixels, np.where(labels > 0, pixels, np.nan)])[..., ::step, ::step]
+            thumbs.append(centred(pair.astype(np.float32), min(_SIDE, pair.shape[-1])))
+        names = [pictures.names[row] for row in rows]
+        png = sheet_png(names, ("picture", "its source"), thumbs, "asinh")
+        return (Sheet("sheet-0001.png", png, "pictures, and the pixels that were taken for the source"),)
+
+
+def _counts(features: Features) -> dict[str, int]:
+    return {
+        "pictures": len(features),
+        "measured": int((features.facts["error"] == "").sum()),
+        "features": len(features.columns),
+    }
+
+
+def _errors(features: Features) -> list[str]:
+    told = [f"{name}: {e}" for name, e in zip(features.names, features.facts["error"], strict=True) if e]
+    return (
+        told if len(told) <= _TOLD else [*told[:_TOLD], f"and {len(told) - _TOLD} more: see the column error"]
+    )
+
+
+def _summary(features: Features) -> Sequence[tuple[str, ...]]:
+    """A row for each feature: what it is, and its values over the sample."""
+    rows = []
+    for k, each in enumerate(features.columns):
+        values = features.values[:, k]
+        good = values[np.isfinite(values)]
+        numbers = [f"{q:.4g}" for q in np.quantile(good, [0.0, 0.5, 1.0])] if len(good) else ["", "", ""]
+        missing = f"{100.0 * (1.0 - len(good) / max(len(values), 1)):.0f} %"
+        rows.append((each.name, each.group, each.unit, *numbers, missing, each.doc))
+    return rows
