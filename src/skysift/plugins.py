@@ -89,6 +89,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "step": {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
+        "samples": (
+            "skysift.flow.steps.samples:SamplesStep",
+            "skysift.sim.colours.options:SamplesOptions",
+        ),
         "completeness": (
             "skysift.flow.steps.completeness:CompletenessStep",
             "skysift.sim.inject.options:CompletenessOptions",

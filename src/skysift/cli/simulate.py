@@ -24,7 +24,13 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="What is made: continuum, galactic, inject.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="What is made: continuum, galactic, extended, inject, samples.",
+        ),
+    ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],
     path: Annotated[
         str | None,
@@ -67,11 +73,13 @@ def simulate(
       skysift simulate continuum --out bands --set frequency=560e6,1400e6 --set beam=1.5 --set array=none
       skysift simulate galactic --out plane --set glon=344.5 --set glat=0.5
       skysift simulate inject map.fits --out filled --set number=200 --set kind=gaussians
+      skysift simulate samples --out classes --set number=500 --set scatter=1.5
 
     \b
     DIR gets, for each frequency, map-NMHz.fits and the folder truth-NMHz (tables and footprints), and once
     report.html (open it first) and manifest.json. The same options give the same bytes, with any --workers.
-    inject gives map.fits, the folder truth and manifest.json.
+    inject gives map.fits, the folder truth and manifest.json; samples, made sources of seven classes with published
+    colours, gives features.parquet and, with --set stamps=SIDE, stamps.npz.
     """
     folder = folder_of(out)
     at_least("--workers", workers, 1)
@@ -84,6 +92,9 @@ def simulate(
         return
     if path is not None:
         raise OptionError(f"{kind} takes no map", got=path, todo="only `skysift simulate inject MAP` does")
+    if kind == "samples":
+        _samples(folder, chosen, options_file, overwrite=overwrite, quiet=quiet)
+        return
     registry = Registry[Any]("simulator")
     options = gather(registry.options(kind), chosen, options_file)
     simulator = registry.load(kind)(options)  # only now: it brings the compiled code
@@ -132,6 +143,19 @@ def _inject(
         snr = made.truth.sources["snr"]
         print(f"{len(snr)} sources put into {image.name}, {int((snr >= 5).sum())} above 5 sigma")
         print(f"  look at     {made.folder / 'map.fits'}, {made.folder / 'truth'}")
+
+
+def _samples(
+    out: Path, chosen: list[str] | None, options_file: Path | None, *, overwrite: bool, quiet: bool
+) -> None:
+    """Make a sample of classes with published colours."""
+    registry = Registry[Any]("step")
+    options = gather(registry.options("samples"), chosen, options_file)
+    made = registry.load("samples")(options).run(out, overwrite=overwrite)
+    if not quiet:
+        counts = ", ".join(f"{n} {name}" for name, n in made.manifest.counts.items())
+        print(f"{len(made.features)} made sources, {len(made.features.columns)} columns: {counts}")
+        print(f"  look at     {made.folder / 'report.html'}, {made.folder / 'features.parquet'}")
 
 
 _FORMS = ("sdc1",)
