@@ -184,6 +184,20 @@ def test_a_job_waits_to_be_started(local):
     assert ended(local, one)["phase"] == "COMPLETED"
 
 
+def test_a_job_is_started_by_the_rights_of_that_day(people):
+    service, ana, ben = people["service"], people["ana"], people["ben"]
+    one = service.post("/api/v1/uploads?name=p.txt", content=b"soft", headers=ben).json()
+    shared = {"visibility": "group", "group": "radio"}
+    service.patch(one["url"], headers=ben, json=shared)
+    job = submit(service, ana, inputs=[one["input"]], start=False).json()["id"]
+    service.patch(one["url"], headers=ben, json={"visibility": "private"})
+    refused = service.post(f"{JOBS}/{job}/start", headers=ana)
+    assert (refused.status_code, "no such upload" in refused.text) == (404, True)
+    assert service.get(f"{JOBS}/{job}", headers=ana).json()["phase"] == "PENDING"
+    service.patch(one["url"], headers=ben, json=shared)
+    assert service.post(f"{JOBS}/{job}/start", headers=ana).status_code == 200
+
+
 def test_a_recipe_is_done_again(local):
     first = ended(local, submit(local, options={"seconds": 0.1}, tags=["a"]).json()["id"])
     recipe = local.get(first["links"]["recipe"]).json()

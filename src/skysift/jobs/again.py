@@ -31,7 +31,7 @@ def renewed_inputs(spec: JobSpec, renewed: Renewed | None) -> JobSpec:
 def private_again(row: RowMapping, user: User) -> dict[str, Any]:
     """What of a task is for the worker alone, with the groups that its owner has today."""
     private = private_part(row)
-    if "user" in private and user.name == row["owner"]:
+    if "user" in private and user.known and user.name == row["owner"]:
         private["user"] = {"name": user.name, "groups": sorted(user.groups), "admin": user.admin}
     return private
 

@@ -9,7 +9,7 @@ from tests.serve.vo.test_tap import ADMIN, made, upload
 
 from skysift.archive.policy import Access
 from skysift.jobs.job import Phase
-from skysift.jobs.store import full_spec
+from skysift.jobs.store import full_spec, private_part
 from skysift.serve.bell import Bell
 from skysift.serve.vo.params import Params
 from skysift.serve.vo.tap import _JOBS
@@ -67,6 +67,39 @@ def test_a_second_file_does_not_replace_the_first_but_one_of_its_name_does(vo, a
     assert sent(vo, f"{place}/parameters", ada, "p", [3, 3, 3]).status_code == 303
     assert files_of(manager, place) == ({"p": upload({"n": [3, 3, 3]}), "q": upload({"n": [2, 2]})}, 2)
     vo.delete(place, headers=ada)
+
+
+def test_a_job_is_run_by_the_rights_of_that_day(vo, ada, ben, manager):
+    table = vo.post("/api/v1/uploads?name=t.vot", content=upload({"n": [1]}), headers=ben).json()
+    vo.patch(table["url"], headers=ben, json={"visibility": "group", "group": "survey"})
+    query = {"query": "SELECT n FROM TAP_UPLOAD.t", "upload": ["t,param:t.vot"], "lang": "ADQL"}
+    told = {
+        "app": "query",
+        "options": query,
+        "inputs": [{"source": table["input"], "role": "upload"}],
+        "start": False,
+    }
+    name = vo.post("/api/v1/jobs", json=told, headers=ada).json()["id"]
+    vo.patch(table["url"], headers=ben, json={"visibility": "private"})
+    run = {"PHASE": "RUN"}
+    for place in (f"/tap/async/{name}/phase", f"/tap/async/{name}"):
+        refused = vo.post(place, data=run, headers=ada)
+        assert (refused.status_code, "no such upload" in refused.text) == (404, True)
+    assert vo.get(f"/tap/async/{name}/phase", headers=ada).text == "PENDING"
+    vo.patch(table["url"], headers=ben, json={"visibility": "group", "group": "survey"})
+    vo.app.state.people.add("ada", groups=("survey", "later"), admin=False)
+    assert vo.post(f"/tap/async/{name}/phase", data=run, headers=ada).status_code == 200
+    assert vo.get(f"/tap/async/{name}/phase", headers=ada).text == "QUEUED"
+    assert private_part(manager.store.row(name))["user"]["groups"] == ["later", "survey"]
+    vo.delete(f"/tap/async/{name}", headers=ada)
+
+
+def test_a_job_of_nobody_is_run_as_nobody(vo, manager):
+    place = made(vo, None)
+    assert vo.post(f"{place}/phase", data={"PHASE": "RUN"}).status_code == 200
+    name = place.rpartition("/")[2]
+    assert private_part(manager.store.row(name))["user"] == {"name": "", "groups": [], "admin": False}
+    vo.delete(place)
 
 
 @pytest.mark.parametrize("wrong", [{"DESTRUCTION": "tomorrow"}, {"EXECUTIONDURATION": "long"}])

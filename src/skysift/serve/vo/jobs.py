@@ -28,6 +28,7 @@ from skysift.jobs.manager import Manager
 from skysift.jobs.querying import whole_number
 from skysift.jobs.store import full_spec
 from skysift.serve.context import Asked, Context
+from skysift.serve.inputs import renewed
 from skysift.serve.vo.params import Asking, Params
 from skysift.serve.vo.telling import VotableRoute, votable_error
 from skysift.serve.vo.uws import (
@@ -247,7 +248,7 @@ class JobDoor:
         if _move(params) == "ABORT":
             asked.manager.abort(id, user)
         elif job.phase in _WAITING:
-            asked.manager.start(id, user)
+            asked.manager.start(id, user, lambda each: renewed(each, asked))
         return self._see(asked, id)
 
     def remove(self, asked: Context, id: str) -> Response:
