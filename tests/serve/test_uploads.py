@@ -10,7 +10,8 @@ import zipfile
 import httpx
 import pytest
 
-from skysift.base.errors import OptionError
+from skysift.archive.policy import Access, User
+from skysift.base.errors import OptionError, SizeError
 from skysift.serve.uploads import plain_name
 
 BYTES = b"SIMPLE  =                    T" + b" " * 5000
@@ -115,6 +116,27 @@ def test_a_user_keeps_so_much(service):
     assert send(small).status_code == 201
     assert send(small).status_code == 413
     assert small.get(URL).json()["items"][0]["size"] == len(BYTES)
+
+
+def test_uploads_that_come_at_once_count_together(service):
+    small = service(uploads_per_user=9000)
+    uploads, user = small.app.state.uploads, User("local")
+    first = uploads.begin(user, "a.fits", limit=10_000, quota=9000)
+    second = uploads.begin(user, "b.fits", limit=10_000, quota=9000)
+    first.write(BYTES)
+    with pytest.raises(SizeError, match="may keep in all: allowed: 9000 bytes"):
+        second.write(BYTES)
+    second.abandon()
+    first.finish("", Access("local"))
+    assert send(small).status_code == 413
+    third = uploads.begin(user, "c.fits", limit=10_000, quota=9000)
+    small.delete(f"{URL}/{small.get(URL).json()['items'][0]['id']}")
+    third.write(b"x" * 3900)
+    assert send(small).status_code == 201  # what was removed meanwhile counts no more
+    assert send(small).status_code == 413  # what is on its way counts
+    third.abandon()
+    third.abandon()
+    assert send(small, BYTES[:3900]).status_code == 201
 
 
 def zipped():

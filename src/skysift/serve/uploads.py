@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -107,6 +108,8 @@ class Uploads:
         self.engine = engine
         self.folder = folder
         self.clock = clock
+        self._lock = threading.Lock()
+        self._taken: dict[str, tuple[int, int]] = {}  # user -> uploads on their way, bytes of these and all kept
         migrate(engine, BRANCH)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tidy()
@@ -135,10 +138,42 @@ class Uploads:
             The user keeps all that they may already.
         """
         called = plain_name(name)
-        left = quota - self.bytes_of(user)
-        if left <= 0:
-            raise SizeError("all uploads of a user are full", allowed=f"{quota} bytes", todo="remove some")
-        return Receiving(self, user, called, source, min(limit, left))
+        with self._lock:
+            _, taken = self._taken.get(user.name) or (0, self.bytes_of(user))
+            if taken >= quota:
+                raise SizeError("all uploads of a user are full", allowed=f"{quota} bytes", todo="remove some")
+        return Receiving(self, user, called, source, min(limit, quota - taken), quota)
+
+    def enter(self, user: User) -> None:
+        """Count one more upload of a user on its way."""
+        with self._lock:
+            count, taken = self._taken.get(user.name) or (0, self.bytes_of(user))
+            self._taken[user.name] = (count + 1, taken)
+
+    def take(self, user: User, size: int, quota: int) -> None:
+        """Count bytes that come, with those of all other uploads of this user that are kept or on their way.
+
+        Raises
+        ------
+        SizeError
+            They are more than a user may keep; they are not counted then.
+        """
+        with self._lock:
+            count, taken = self._taken[user.name]
+            if taken + size > quota:
+                raise SizeError(
+                    "the upload is too large for what the user may keep in all",
+                    allowed=f"{quota} bytes",
+                    todo="remove some uploads, or wait for the end of others",
+                )
+            self._taken[user.name] = (count, taken + size)
+
+    def leave(self, user: User, freed: int) -> None:
+        """An upload of a user has ended, and keeps so many bytes less than it took."""
+        with self._lock:
+            count, taken = self._taken.pop(user.name)
+            if count > 1:
+                self._taken[user.name] = (count - 1, taken - freed)
 
     def upload(self, id: str, user: User, *, change: bool = False) -> Upload:
         """An upload that a user may see.
@@ -201,6 +236,9 @@ class Uploads:
         found = self.upload(id, user, change=True)
         with told(), self.engine.begin() as connection:
             connection.execute(sa.delete(UPLOADS).where(UPLOADS.c.id == id))
+        with self._lock:
+            if held := self._taken.get(found.access.owner):
+                self._taken[found.access.owner] = (held[0], held[1] - found.size)
         shutil.rmtree(found.path.parent, ignore_errors=True)
 
     def bytes_of(self, user: User | None) -> int:
@@ -234,12 +272,16 @@ class Uploads:
 class Receiving:
     """An upload on its way: `write` its blocks, then `finish` or `abandon` it."""
 
-    def __init__(self, uploads: Uploads, user: User, name: str, source: str, limit: int) -> None:
+    def __init__(
+        self, uploads: Uploads, user: User, name: str, source: str, limit: int, quota: int
+    ) -> None:
         self._uploads = uploads
         self.user = user
         self.name = name
         self.source = source
         self.limit = limit
+        self.quota = quota
+        self._taken = 0
         self.id = secrets.token_hex(8)
         self.size = 0
         self._digest = hashlib.sha256()
@@ -249,6 +291,8 @@ class Receiving:
             self._file: BinaryIO = self.part.open("xb")
         except OSError as error:
             raise _storage(error) from error
+        uploads.enter(user)
+        self._open = True
 
     @property
     def part(self) -> Path:
@@ -268,6 +312,8 @@ class Receiving:
         self.size += len(block)
         if self.size > self.limit:
             raise SizeError("the upload is too large", allowed=f"{self.limit} bytes")
+        self._uploads.take(self.user, len(block), self.quota)
+        self._taken += len(block)
         self._digest.update(block)
         try:
             self._file.write(block)
@@ -305,12 +351,19 @@ class Receiving:
         }
         with told(), uploads.engine.begin() as connection:
             connection.execute(sa.insert(UPLOADS).values(row))
+        self._leave(0)
         return uploads.upload(self.id, self.user)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
         self._file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._leave(self._taken)
+
+    def _leave(self, freed: int) -> None:
+        if self._open:
+            self._open = False
+            self._uploads.leave(self.user, freed)
 
 
 def plain_name(name: str) -> str:
