@@ -109,7 +109,9 @@ class Uploads:
         self.folder = folder
         self.clock = clock
         self._lock = threading.Lock()
-        self._taken: dict[str, tuple[int, int]] = {}  # user -> uploads on their way, bytes of these and all kept
+        self._taken: dict[
+            str, tuple[int, int]
+        ] = {}  # user -> uploads on their way, bytes of these and all kept
         migrate(engine, BRANCH)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tidy()
@@ -141,7 +143,9 @@ class Uploads:
         with self._lock:
             _, taken = self._taken.get(user.name) or (0, self.bytes_of(user))
             if taken >= quota:
-                raise SizeError("all uploads of a user are full", allowed=f"{quota} bytes", todo="remove some")
+                raise SizeError(
+                    "all uploads of a user are full", allowed=f"{quota} bytes", todo="remove some"
+                )
         return Receiving(self, user, called, source, min(limit, quota - taken), quota)
 
     def enter(self, user: User) -> None:
@@ -272,9 +276,7 @@ class Uploads:
 class Receiving:
     """An upload on its way: `write` its blocks, then `finish` or `abandon` it."""
 
-    def __init__(
-        self, uploads: Uploads, user: User, name: str, source: str, limit: int, quota: int
-    ) -> None:
+    def __init__(self, uploads: Uploads, user: User, name: str, source: str, limit: int, quota: int) -> None:
         self._uploads = uploads
         self.user = user
         self.name = name

@@ -11,6 +11,7 @@ from skysift.archive.fields import Field, HeldTable, delimited
 from skysift.base.errors import OptionError, SkysiftError, UnknownName, UsageError
 from skysift.io.answers.forms import form_of
 from skysift.io.answers.votable import cone_error_document
+from skysift.serve.ahead import ahead
 from skysift.serve.context import Asked, Context
 from skysift.serve.vo.asking import SINCE, ask, tables_of
 from skysift.serve.vo.jobs import XML
@@ -83,7 +84,7 @@ def _rows(asked: Context, params: Params, name: str) -> Response:
     fields = [_as_cone(each, lon, lat, number == 0) for number, each in enumerate(_main_first(reply.columns))]
     named = {each.name: each for each in fields}
     return StreamingResponse(
-        form.write([named[each.name] for each in reply.columns], reply.rows),
+        ahead(form.write([named[each.name] for each in reply.columns], reply.rows)),
         media_type=_type(form.media_type),
     )
 

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from skysift.base.errors import OptionError
 from skysift.io.answers.forms import form_of
+from skysift.serve.ahead import ahead
 from skysift.serve.context import Asked
 from skysift.serve.vo.asking import SINCE, ask
 from skysift.serve.vo.jobs import XML
@@ -53,7 +54,7 @@ def query(asked: Asked, params: Asking) -> Response:
     reply = ask(asked, search_text(params), maxrec=params.maxrec(USUAL_ROWS))
     further = links_descriptor(f"{asked.url}/datalink/links", "obs_publisher_did")
     return StreamingResponse(
-        form.write(reply.columns, reply.rows, further=further), media_type=form.media_type
+        ahead(form.write(reply.columns, reply.rows, further=further)), media_type=form.media_type
     )
 
 

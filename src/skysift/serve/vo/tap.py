@@ -19,6 +19,7 @@ from skysift.jobs.querying import (
     question_of,
     sent_tables,
 )
+from skysift.serve.ahead import ahead
 from skysift.serve.context import Asked, Context
 from skysift.serve.vo.asking import SECONDS, SINCE, ask, fetcher_of, private_of, tables_of
 from skysift.serve.vo.examples import examples_document
@@ -75,7 +76,7 @@ def sync(asked: Asked, params: Asking) -> Response:
     except (UnknownName, DataError) as error:  # of the query, not of the address
         return votable_error(error, 400)
     return StreamingResponse(
-        question.form.write(reply.columns, reply.rows, infos=[("query", question.text)]),
+        ahead(question.form.write(reply.columns, reply.rows, infos=[("query", question.text)])),
         media_type=_media_type(params, question.form),
         headers={"Content-Disposition": f'inline; filename="result{question.form.suffix}"'},
     )
