@@ -13,6 +13,7 @@ from tests.jobs.services import ANNA, ended, finding, little_map
 
 from skysift.base.errors import UsageError
 from skysift.base.settings import Settings, settings
+from skysift.flow.kept import KeptResults
 from skysift.io.tables import read_catalogue
 from skysift.jobs.apps.app import Errand
 from skysift.jobs.apps.menu import app_names, app_options, load_app, needs_of
@@ -94,6 +95,22 @@ def test_stamps_are_made_and_stacked(manager, tmp_path):
     job = ended(manager, manager.submit(JobSpec("stack", inputs, options), ANNA).id)
     assert job.phase is Phase.COMPLETED, manager.log(job.id)
     assert {"stack.fits", "bins.csv"} <= {each.name for each in manager.results(job.id)}
+
+
+@pytest.mark.parametrize("app", ["finder:classic", "stamps"])
+def test_what_another_version_had_begun_is_done_again_and_told(app, tmp_path):
+    out, told = tmp_path / "work", []
+    out.mkdir()
+    kept = KeptResults(out / ".partial", out, {"version": "0.0"}, every=0.0)
+    kept.write("fits", "k", 1)
+    catalogue = tmp_path / "list.txt"
+    catalogue.write_text("50.0145 -30.0128 a\n")
+    inputs = (Input(str(little_map(tmp_path / "a.fits"))), Input(str(catalogue), role="catalogue"))
+    options = {"report": False} if app != "stamps" else {"radius": 20, "sheets": 1}
+    load_app(app, app_options(app)(**options)).run(Errand(app, inputs, out, say=told.append))
+    assert (out / "manifest.json").exists()
+    assert not (out / ".partial").exists()
+    assert any("version: 0.0 there" in each for each in told)
 
 
 def test_adjacent_maps_are_merged(manager, tmp_path):

@@ -25,7 +25,7 @@ from skysift.base.fingerprint import fingerprint
 from skysift.base.log import get_logger
 from skysift.base.parallel import StageProgress
 
-__all__ = ["RUN", "FinishedMaps", "KeptResults", "Key", "refuse_kept"]
+__all__ = ["RUN", "FinishedMaps", "KeptResults", "Key", "OtherRun", "refuse_kept"]
 
 RUN = "run.json"
 RESULTS = "results"
@@ -41,6 +41,10 @@ _log = get_logger(__name__)
 
 Key = Mapping[str, Any]
 """What decides the results of a run, JSON-safe: version, finder, options, inputs, ..."""
+
+
+class OtherRun(OutputError):
+    """A folder keeps the results of a run that another command began, or another version of skysift."""
 
 
 class KeptResults:
@@ -64,7 +68,7 @@ class KeptResults:
 
     Raises
     ------
-    OutputError
+    OtherRun
         They are those of another command.
     """
 
@@ -86,7 +90,7 @@ class KeptResults:
             self._open(path)
         if before is not None and (difference := _difference(before, self._key)):
             progress = f" ({self.progress})" if self.progress else ""
-            raise OutputError(
+            raise OtherRun(
                 f"{directory} keeps what another command has done before it was broken off{progress}",
                 got=difference,
                 todo="run that command again to go on, choose another output folder, or discard its work with --fresh",

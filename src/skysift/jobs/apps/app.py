@@ -9,11 +9,13 @@ from typing import Any, Protocol, TypeVar
 
 from skysift.base.errors import DataError, SkysiftError, UsageError
 from skysift.base.options import Options
+from skysift.flow.kept import OtherRun
 from skysift.flow.products import folder_names
 from skysift.jobs.job import Input
 
-__all__ = ["App", "Errand", "each_input", "each_map", "needed_of"]
+__all__ = ["App", "Errand", "each_input", "each_map", "going_on", "needed_of"]
 
+Made = TypeVar("Made")
 Menu = TypeVar("Menu", bound=Options, covariant=True)
 
 
@@ -142,6 +144,32 @@ def each_input(
             got="; ".join(f"{name}: {error}" for name, error in failed),
             todo="the results of the others are there",
         )
+
+
+def going_on(errand: Errand, do: Callable[[bool], Made]) -> Made:
+    """What is made where an interrupted attempt may have left part of the work.
+
+    What it left is used; where another version of skysift left it, it is discarded, and the job does not fail by it.
+
+    Parameters
+    ----------
+    errand
+        Whose work it is.
+    do
+        Does it; is told whether it begins anew.
+
+    Raises
+    ------
+    SkysiftError
+        It cannot be done.
+    """
+    try:
+        return do(False)
+    except OtherRun as error:
+        errand.say(
+            f"an attempt that was interrupted had begun otherwise, {error.got}: its work is done again"
+        )
+        return do(True)
 
 
 def each_map(errand: Errand, do: Callable[[Input, str], None]) -> None:

@@ -11,7 +11,7 @@ from skysift.base.options import Options
 from skysift.find.finder import Finder
 from skysift.flow.steps.find import find_products
 from skysift.io.open import open_image
-from skysift.jobs.apps.app import Errand, each_map
+from skysift.jobs.apps.app import Errand, each_map, going_on
 from skysift.jobs.apps.menu import family_part
 from skysift.jobs.folder import read_json, write_json
 from skysift.jobs.job import Input
@@ -78,20 +78,24 @@ class _Several:
             return
         for note in image.notes:
             errand.say(f"{each.name}: {note}")
-        made = find_products(
-            image,
-            self.finder,
-            out,
-            name=self.name,
-            formats=products.formats,
-            maps=products.maps,
-            report=products.report,
-            overwrite=True,
-            workers=errand.cores,
-            tile=products.tile,
-            region=None if products.region is None else parse_region(products.region),
-            progress=lambda stage, done, total: errand.progress(_stage(folder, stage), done, total),
-            say=errand.say,
+        made = going_on(
+            errand,
+            lambda fresh: find_products(
+                image,
+                self.finder,
+                out,
+                name=self.name,
+                formats=products.formats,
+                maps=products.maps,
+                report=products.report,
+                overwrite=True,
+                fresh=fresh,
+                workers=errand.cores,
+                tile=products.tile,
+                region=None if products.region is None else parse_region(products.region),
+                progress=lambda stage, done, total: errand.progress(_stage(folder, stage), done, total),
+                say=errand.say,
+            ),
         )
         counts = json.dumps(dict(made.manifest.counts))
         errand.say(f"{each.name}: {counts}")

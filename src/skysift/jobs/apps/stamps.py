@@ -9,7 +9,7 @@ from skysift.flow.stamp_places import read_places
 from skysift.flow.steps.match import records
 from skysift.flow.steps.stack import StackStep
 from skysift.flow.steps.stamps import StampsStep
-from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.app import Errand, going_on
 from skysift.stamps.options import MakingOptions, StackOptions, StampsOptions
 from skysift.stamps.surveys import of_maps
 
@@ -70,13 +70,17 @@ def _run(
     (catalogue,) = errand.needed("catalogue", at_most=1)
     bands = of_maps([each.path for each in errand.needed("map")])
     places = read_places(catalogue.path, radius_column=options.radius_column, columns=columns)
-    made = step.run(
-        places,
-        bands,
-        errand.out,
-        inputs=records([Path(catalogue.path)]),
-        overwrite=True,
-        crew=Crew(workers=errand.cores, progress=errand.progress),
+    made = going_on(
+        errand,
+        lambda fresh: step.run(
+            places,
+            bands,
+            errand.out,
+            inputs=records([Path(catalogue.path)]),
+            overwrite=True,
+            fresh=fresh,
+            crew=Crew(workers=errand.cores, progress=errand.progress),
+        ),
     )
     for note in made.manifest.warnings:
         errand.say(note)
