@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 from tests.jobs import guests
+from tests.jobs.services import little_map
 
 from skysift.archive.policy import ANONYMOUS, User
 from skysift.base.errors import BusyError, UnknownName
@@ -209,6 +210,18 @@ def test_an_error_is_told_with_its_kind(local):
     job = ended(local, submit(local, options={"error": "data"}).json()["id"])
     assert (job["phase"], job["error_kind"]) == ("ERROR", "data")
     assert job["reason"] == "the bed is broken: got 3"
+
+
+def test_nothing_tells_where_the_service_keeps_its_files(local, tmp_path):
+    whole = little_map(tmp_path / "little.fits").read_bytes()
+    sent = local.post("/api/v1/uploads?name=half.fits", content=whole[:40_000]).json()
+    job = {"finder": "classic", "inputs": [sent["input"]], "options": {"report": False}}
+    done = ended(local, local.post(JOBS, json=job).json()["id"])
+    assert (done["phase"], "half.fits" in done["reason"]) == ("ERROR", True)
+    told = [done["reason"], *(local.get(done["links"][each]).text for each in ("log", "events"))]
+    assert not [each for each in told if str(tmp_path) in each or "/uploads/" in each]
+    for each in told[:2]:
+        assert "half.fits" in each
 
 
 def test_who_waits_is_told_at_once(local):

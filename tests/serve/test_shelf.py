@@ -1,14 +1,19 @@
 """The shelf over HTTP: images, catalogues and products, each seen by those who may."""
 
 import io
+import shutil
 
 import pytest
 import sqlalchemy as sa
 from astropy.io import fits
+from tests.archive.shelves import write_catalogue
 from tests.jobs.services import little_map
+from tests.serve.vo.knowledge import found
 
 from skysift.archive.policy import User
 from skysift.archive.rows import entries
+from skysift.jobs.folder import JobFolder
+from skysift.jobs.job import Phase
 
 API = "/api/v1"
 
@@ -73,6 +78,27 @@ def test_a_catalogue_becomes_a_table(local):
     assert [each["name"] for each in told["columns"]] == ["ra", "dec", "flux"]
     asked = {"LANG": "ADQL", "QUERY": "SELECT COUNT(*) FROM mine.mine", "RESPONSEFORMAT": "csv"}
     assert local.post("/tap/sync", data=asked).text.split()[1] == "3"
+
+
+def test_products_of_a_job_are_called_by_their_map(local, tmp_path):
+    manager = local.app.state.manager
+    path = little_map(tmp_path / "my.field.fits")
+    folder = found(tmp_path / "found", path)
+    whole = local.post(f"{API}/uploads?name=my.field.fits", content=path.read_bytes()).json()
+    told = {"finder": "classic", "inputs": [whole["input"]], "start": False, "name": "night 3"}
+    for number in ("", "_2"):
+        job = local.post(f"{API}/jobs", json=told).json()["id"]
+        shutil.copytree(folder, manager.folder / job / "work")
+        write_catalogue(manager.folder / job / "work" / "sources.fits", 5 + len(number))
+        offered = JobFolder(manager.folder / job).commit()
+        for phase in (Phase.QUEUED, Phase.EXECUTING):
+            manager.store.move(job, phase, "")
+        manager.store.move(job, Phase.COMPLETED, "", artefacts=offered)
+        for _ in range(2):  # the same has the same name
+            answer = local.post(f"{API}/shelf", json={"source": f"job:{job}", "collection": "runs"})
+            assert answer.json()["items"][0]["name"] == "my.field"
+            names = [each["tables"][0]["name"] for each in local.get(f"{API}/catalogues").json()["items"]]
+            assert f"runs.my_field_sources{number}" in names
 
 
 def test_pages_of_the_shelf(local):

@@ -75,6 +75,8 @@ class Ingest:
         Whether the shelf keeps a copy of its own; else the file is held where it lies.
     obs_id, title
         For ObsCore; by default from the file.
+    called
+        What a folder of products is called, and its tables begin with; by default the name of the folder.
     refers
         Column of its table -> ``table.column`` of the same schema that it refers to: a key of TAP_SCHEMA.
     """
@@ -90,6 +92,7 @@ class Ingest:
     keep: bool = False
     obs_id: str = ""
     title: str = ""
+    called: str = ""
     refers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -355,7 +358,10 @@ def _folder(shelf: Holdings, folder: Path, said: Ingest) -> Entry:
         raise FormatError("the manifest of the folder cannot be read", got=str(manifest)) from error
     copied = _kept(shelf, _new(shelf, manifest, "product", said), said)
     product = replace(
-        copied, name=folder.resolve().name, path=copied.path.parent, provenance=json.dumps(story)
+        copied,
+        name=said.called or folder.resolve().name,
+        path=copied.path.parent,
+        provenance=json.dumps(story),
     )
     with told(), shelf.engine.begin() as connection:
         shelf.add_entry(connection, product)

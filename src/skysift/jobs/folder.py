@@ -27,6 +27,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from skysift.base.errors import BusyError, OutputError, StorageError
+from skysift.base.places import without_places
 from skysift.io.output import FULL
 from skysift.jobs.job import Artefact
 
@@ -196,7 +197,7 @@ class JobFolder:
         return told, after + end
 
     def tail(self, size: int) -> str:
-        """The last bytes of the log, from the beginning of a line on."""
+        """The last bytes of the log, from the beginning of a line on; files by their names, not by their paths."""
         try:
             with self.log.open("rb") as file:
                 length = file.seek(0, os.SEEK_END)
@@ -206,7 +207,8 @@ class JobFolder:
             return ""
         if length > size and b"\n" in piece:
             piece = piece.partition(b"\n")[2]
-        return piece.decode("utf-8", errors="replace")
+        text = piece.decode("utf-8", errors="replace")
+        return without_places(text, [(f"{self.path.parent.parent}/", "")])
 
     def commit(self) -> tuple[dict[str, Any], ...]:
         """The files of ``work`` as results, by one rename after all of them are on the disk; what they are.

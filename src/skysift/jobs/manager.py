@@ -461,7 +461,7 @@ class Manager:
                 self._moved.wait(min(left, _LOOK))
 
     def log(self, id: str, tail: int = 65536) -> str:
-        """The last bytes of what the worker of a job printed."""
+        """The last bytes of what the worker of a job printed, with the names of files in place of their paths."""
         return JobFolder(self.folder / self.store.row(id)["id"]).tail(tail)
 
     def events(self, id: str, after: int = 0) -> tuple[Event, ...]:

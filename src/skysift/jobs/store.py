@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping
 
 from skysift.archive.policy import Access, User, Visibility, may_change, may_read, readable
 from skysift.base.errors import AccessError, Kind, UnknownName, UsageError
+from skysift.base.places import without_places
 from skysift.io.sql import migrate, told
 from skysift.jobs.job import Event, Input, Job, JobPage, JobSpec, Phase, check_move
 from skysift.jobs.options import ResourceOptions
@@ -132,7 +133,7 @@ class Store:
         UsageError
             The move is not legal.
         """
-        now = self.clock()
+        now, reason = self.clock(), without_places(reason)
         while True:
             with told(), self.engine.begin() as connection:
                 row = _row(connection, id)
@@ -192,13 +193,18 @@ class Store:
             )
             if done.rowcount:
                 for event in events:
-                    facts = {name: value for name, value in event.items() if name not in ("kind", "time")}
+                    facts = {
+                        name: without_places(value) if name == "text" else value
+                        for name, value in event.items()
+                        if name not in ("kind", "time")
+                    }
                     _write_event(
                         connection, id, float(event.get("time", self.clock())), event["kind"][:12], facts
                     )
 
     def note(self, id: str, text: str) -> None:
         """Tell something in the story of a job."""
+        text = without_places(text)
         with told(), self.engine.begin() as connection:
             connection.execute(
                 JOBS.update().where(JOBS.c.id == id).values(reason=text, version=JOBS.c.version + 1)

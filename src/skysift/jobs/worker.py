@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -16,7 +17,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,9 @@ from filelock import FileLock, Timeout
 import skysift
 from skysift.base.errors import SkysiftError, UsageError
 from skysift.base.log import configure
+from skysift.base.places import without_places
 from skysift.jobs.apps.app import Errand
-from skysift.jobs.apps.menu import load_app, with_paths
+from skysift.jobs.apps.menu import app_options, load_app, with_paths
 from skysift.jobs.folder import JobFolder, Outcome, read_json, write_json
 from skysift.jobs.job import Input
 from skysift.jobs.processes import signal_group, start_time
@@ -36,6 +40,8 @@ __all__ = ["main", "run"]
 BOUND = "--bound"
 BEAT = 1.0  # seconds between signs of life
 PAUSE = 0.2  # seconds between two tellings of progress in a stage
+
+_FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 
 ENDED, FAILED, TAKEN, INTERRUPTED = 0, 1, 3, 143
 
@@ -74,7 +80,8 @@ def run(place: Path, *, bound: bool = False) -> int:
 
 def _attempt(folder: JobFolder, spec: dict[str, Any]) -> int:
     """Run the app once, and tell how it ended."""
-    teller = _Teller(folder.events)
+    told_as = partial(_for_people, spec=spec)
+    teller = _Teller(folder.events, told_as)
     folder.work.mkdir(exist_ok=True)
     error: SkysiftError | None = None
     told, kind, reason = "", "", "all is done"
@@ -115,11 +122,11 @@ def _attempt(folder: JobFolder, spec: dict[str, Any]) -> int:
     try:
         artefacts = folder.commit()
         phase = "ERROR" if kind else "COMPLETED"
-        folder.tell(Outcome(spec["attempt"], phase, reason, kind, artefacts))
+        folder.tell(Outcome(spec["attempt"], phase, told_as(reason), kind, artefacts))
     except SkysiftError as full:
         print(f"skysift: error: {full}", file=sys.stderr, flush=True)
         worst = error or full
-        folder.tell(Outcome(spec["attempt"], "ERROR", str(worst), worst.kind))
+        folder.tell(Outcome(spec["attempt"], "ERROR", told_as(str(worst)), worst.kind))
         return FAILED
     return FAILED if kind else ENDED
 
@@ -131,11 +138,28 @@ def _limit(megabytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
+def _for_people(text: str, *, spec: dict[str, Any]) -> str:
+    """What is told to those who sent a job: inputs by their names, options as a job has them."""
+    text = without_places(text, [(each["path"], each["name"]) for each in spec["inputs"]])
+    return _FLAG.sub(lambda found: _option(found, spec["app"]), text)
+
+
+def _option(found: re.Match[str], app: str) -> str:
+    """A flag of the command line as the option of a job that it is; what is none stays."""
+    name = found[1].replace("-", "_")
+    try:
+        known = name in app_options(app).model_fields
+    except SkysiftError:
+        return found[0]
+    return f"option {name}" if known else found[0]
+
+
 class _Teller:
     """Writes what the app tells into the file of events; a full disk does not end the work."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, told_as: Callable[[str], str]) -> None:
         self._path = path
+        self._told_as = told_as
         self._lock = threading.Lock()
         self._last: tuple[str, float] = ("", 0.0)
 
@@ -149,10 +173,12 @@ class _Teller:
         self._tell("progress", stage=stage, done=int(done), total=int(total))
 
     def say(self, text: str) -> None:
+        text = self._told_as(text)
         print(text, flush=True)
         self._tell("note", text=text[:4000])
 
     def item(self, name: str, ok: bool, text: str) -> None:
+        text = self._told_as(text)
         print(f"{name}: {'done' if ok else text}", flush=True)
         self._tell("item", name=name, ok=ok, text=text[:4000])
 

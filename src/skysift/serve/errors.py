@@ -27,6 +27,7 @@ from skysift.base.errors import (
     UsageError,
 )
 from skysift.base.log import get_logger
+from skysift.base.places import without_places
 from skysift.io.output import FULL
 from skysift.io.sql import database_error
 
@@ -44,6 +45,7 @@ __all__ = [
 
 PROBLEM = "application/problem+json"
 
+_OURS = "the service failed; see its log"
 STATUS: dict[type[SkysiftError], int] = {  # the first that fits; leaves before branches
     UnknownName: 404,
     SizeError: 413,
@@ -69,13 +71,13 @@ def problem(error: SkysiftError, request_id: str, status: int | None = None) -> 
     status = status or status_of(error)
     told = {
         "type": f"urn:skysift:error:{type(error).__name__}",
-        "title": error.wrong,
+        "title": without_places(error.wrong),
         "status": status,
-        "detail": str(error) if status < 500 or status in (503, 507) else "the service failed; see its log",
+        "detail": without_places(str(error)) if status < 500 or status in (503, 507) else _OURS,
         "kind": error.kind,
-        "got": error.got,
+        "got": error.got and without_places(error.got),
         "allowed": error.allowed,
-        "todo": error.todo,
+        "todo": error.todo and without_places(error.todo),
         "request_id": request_id,
     }
     return {name: value for name, value in told.items() if value is not None}

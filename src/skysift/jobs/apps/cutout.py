@@ -13,6 +13,7 @@ from skysift.archive.policy import User
 from skysift.archive.shelf import Shelf
 from skysift.base.errors import FormatError, RegionError, SkysiftError, UsageError
 from skysift.base.parallel import Crew
+from skysift.base.places import without_places
 from skysift.jobs.apps.app import Errand
 from skysift.jobs.apps.options import CutoutOptions, ManyCutoutsOptions
 from skysift.jobs.apps.shelf import shelf_of
@@ -74,7 +75,7 @@ class CutoutApp:
                     if error.kind in ("transient", "fatal"):
                         raise
                     failures.append(error)
-                    row |= {"file": "", "error": str(error)}
+                    row |= {"file": "", "error": without_places(str(error))}
                 report.append(row)
                 errand.item(f"{number}", not row["error"], row["error"])
         errand.progress("cutouts", len(cutting), len(cutting))
@@ -121,7 +122,10 @@ class ManyCutoutsApp:
             plain.unlink()
         shutil.rmtree(errand.out / ".pieces", ignore_errors=True)
         failed = sum(not each.ok for each in outcomes)
-        rows = [{"number": number, **each.to_dict()} for number, each in enumerate(outcomes)]
+        rows = [
+            {"number": number, **each.to_dict(), "error": without_places(each.error)}
+            for number, each in enumerate(outcomes)
+        ]
         _write(errand.out / REPORT, {"made": len(outcomes) - failed, "failed": failed, "items": rows})
         errand.say(f"{len(outcomes) - failed} cutouts, {failed} could not be made")
 

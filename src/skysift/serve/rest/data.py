@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from skysift.archive.holdings import Entry
 from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.flow.products import folder_names
 from skysift.jobs.cutting import cutting_of, image_of
 from skysift.serve.context import Asked, AskedByUser, Context
 from skysift.serve.cutouts import part_answer
@@ -126,8 +127,9 @@ def put(wanted: NewEntry, asked: AskedByUser) -> ShelfPage:
                 survey=wanted.survey,
                 description=wanted.description,
                 keep=True,
+                called=called,
             )
-            for place in places
+            for place, called in places
         ]
     return ShelfPage(items=[_shown(each, asked) for each in made], next="")
 
@@ -256,21 +258,25 @@ def catalogue(id: str, asked: Asked) -> ShownCatalogue:
     return _catalogue(found, asked, _tables(asked, {found.id}, columns=True).get(found.id, []))
 
 
-def _places(source: str, asked: Context) -> list[str]:
-    """Where the files or folders of a source are, if the user may read them."""
+def _places(source: str, asked: Context) -> list[tuple[str, str]]:
+    """Where the files or folders of a source are, if the user may read them, and what each folder is called."""
     kind, _, rest = source.partition(":")
     if kind == "shelf":
         raise OptionError("it is on the shelf already", got=source[:100])
     if kind != "job" or "/" in rest:
-        return [input_of(NewInput(source=source), asked).path]
-    asked.manager.job(rest, asked.user)
+        return [(input_of(NewInput(source=source), asked).path, "")]
+    job = asked.manager.job(rest, asked.user)
     results = asked.manager.results(rest)
-    folders = sorted({each.path.parent for each in results if each.path.name == "manifest.json"})
+    folders = {each.path.parent: each.name for each in results if each.path.name == "manifest.json"}
     if not folders:
         raise UsageError(
             "the job made no products of skysift", got=rest, todo="name one of its files: job:ID/NAME"
         )
-    return [str(folder) for folder in folders]
+    maps = [each.name for each in job.spec.inputs if each.role == "map"]
+    alone = folder_names(maps or [job.spec.name or job.spec.app])[
+        0
+    ]  # the folder of one map is that of the job
+    return [(str(each), "" if "/" in folders[each] else alone) for each in sorted(folders)]
 
 
 def _page(

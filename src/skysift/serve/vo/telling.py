@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from skysift.base.errors import SkysiftError, UnknownName, UsageError
 from skysift.base.log import get_logger
+from skysift.base.places import without_places
 from skysift.io.answers.votable import error_document
 from skysift.serve.errors import headers_of, ours, status_of
 
@@ -23,7 +24,7 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def message_of(error: SkysiftError) -> str:
     """What a client is told of an error; of a fault of ours, only that there was one."""
-    return "the service failed; see its log" if error.kind == "fatal" else str(error)
+    return "the service failed; see its log" if error.kind == "fatal" else without_places(str(error))
 
 
 def votable_error(error: SkysiftError, status: int | None = None) -> Response:
