@@ -78,7 +78,7 @@ class _Line:
 
     def _made(self, pieces: Iterator[bytes]) -> tuple[IO[bytes], int] | None:
         """The next segment and its bytes; None where there is nothing more."""
-        held: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # type: ignore[assignment]  # noqa: SIM115
+        held: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         try:
             size, until = 0, time.monotonic() + _SOON
             for piece in pieces:
