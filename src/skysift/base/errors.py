@@ -7,6 +7,7 @@
     │   ├── OptionError        an option that does not exist or has a value that is not allowed
     │   ├── UnknownName        a name that no plug-in, table, map or column has
     │   ├── OutputError        a place that cannot be written, or that is taken
+    │   │   └── OtherRunError  a folder that keeps what another command, or version, has begun
     │   ├── RegionError        a region that cannot be read or lies outside the map
     │   ├── SizeError          more than what is taken at once
     │   ├── TimeLimitError     what was asked takes longer than it may
@@ -46,6 +47,7 @@ __all__ = [
     "HeaderError",
     "Kind",
     "OptionError",
+    "OtherRunError",
     "OutputError",
     "RegionError",
     "SignInError",
@@ -147,6 +149,10 @@ class UnknownName(UsageError):
 
 class OutputError(UsageError):
     """A place cannot be written, or holds something already."""
+
+
+class OtherRunError(OutputError):
+    """A folder that keeps what another command, or another version of skysift, has begun."""
 
 
 class RegionError(UsageError):

@@ -20,12 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from skysift.base.errors import OutputError
+from skysift.base.errors import OtherRunError, OutputError
 from skysift.base.fingerprint import fingerprint
 from skysift.base.log import get_logger
 from skysift.base.parallel import StageProgress
 
-__all__ = ["RUN", "FinishedMaps", "KeptResults", "Key", "OtherRun", "refuse_kept"]
+__all__ = ["RUN", "FinishedMaps", "KeptResults", "Key", "refuse_kept"]
 
 RUN = "run.json"
 RESULTS = "results"
@@ -41,10 +41,6 @@ _log = get_logger(__name__)
 
 Key = Mapping[str, Any]
 """What decides the results of a run, JSON-safe: version, finder, options, inputs, ..."""
-
-
-class OtherRun(OutputError):
-    """A folder keeps the results of a run that another command began, or another version of skysift."""
 
 
 class KeptResults:
@@ -68,7 +64,7 @@ class KeptResults:
 
     Raises
     ------
-    OtherRun
+    OtherRunError
         They are those of another command.
     """
 
@@ -90,7 +86,7 @@ class KeptResults:
             self._open(path)
         if before is not None and (difference := _difference(before, self._key)):
             progress = f" ({self.progress})" if self.progress else ""
-            raise OtherRun(
+            raise OtherRunError(
                 f"{directory} keeps what another command has done before it was broken off{progress}",
                 got=difference,
                 todo="run that command again to go on, choose another output folder, or discard its work with --fresh",

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from skysift.base.errors import DataError, SkysiftError, UsageError
+from skysift.base.errors import DataError, OtherRunError, SkysiftError, UsageError
 from skysift.base.options import Options
-from skysift.flow.kept import OtherRun
 from skysift.flow.products import folder_names
 from skysift.jobs.job import Input
 
@@ -165,7 +164,7 @@ def going_on(errand: Errand, do: Callable[[bool], Made]) -> Made:
     """
     try:
         return do(False)
-    except OtherRun as error:
+    except OtherRunError as error:
         errand.say(
             f"an attempt that was interrupted had begun otherwise, {error.got}: its work is done again"
         )
