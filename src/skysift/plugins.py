@@ -87,6 +87,20 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.sim.extended.options:ExtendedSkyOptions",
         ),
     },
+    "clusterer": {
+        "hdbscan": ("skysift.explore.cluster:HdbscanClusterer", "skysift.explore.options:HdbscanOptions"),
+        "kmeans": ("skysift.explore.cluster:KMeansClusterer", "skysift.explore.options:KMeansOptions"),
+        "mixture": ("skysift.explore.cluster:MixtureClusterer", "skysift.explore.options:MixtureOptions"),
+    },
+    "outlier": {
+        "forest": ("skysift.explore.outliers:ForestOutlier", "skysift.explore.options:ForestOptions"),
+        "density": ("skysift.explore.outliers:DensityOutlier", "skysift.explore.options:DensityOptions"),
+        "distance": ("skysift.explore.outliers:DistanceOutlier", "skysift.explore.options:DistanceOptions"),
+        "reconstruction": (
+            "skysift.explore.reconstruction:ReconstructionOutlier",
+            "skysift.explore.options:ReconstructionOptions",
+        ),
+    },
     "step": {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
         "samples": (
@@ -118,6 +132,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "stamps": ("skysift.flow.steps.stamps:StampsStep", "skysift.stamps.options:StampsOptions"),
         "stack": ("skysift.flow.steps.stack:StackStep", "skysift.stamps.options:StackOptions"),
+        "explore": ("skysift.flow.steps.explore:ExploreStep", "skysift.explore.options:ExploreOptions"),
     },
     "app": {
         "query": ("skysift.jobs.apps.query:QueryApp", "skysift.jobs.apps.options:QueryOptions"),
@@ -164,6 +179,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "stamps": ("skysift.cli.stamps:stamps", ""),
         "stack": ("skysift.cli.stack:stack", ""),
         "features": ("skysift.cli.features:features", ""),
+        "explore": ("skysift.cli.explore:explore", ""),
         "completeness": ("skysift.cli.completeness:completeness", ""),
         "train": ("skysift.cli.train:train", ""),
         "finetune": ("skysift.cli.finetune:finetune", ""),

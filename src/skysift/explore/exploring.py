@@ -1,0 +1,295 @@
+"""`explore_sample` and `explore_new`: a sample from features to map, groups and ranking; new sources on a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import skysift
+from skysift.base.errors import UsageError
+from skysift.base.options import Options
+from skysift.base.registry import Registry
+from skysift.explore.cluster import Clusterer
+from skysift.explore.layout import map_of, place
+from skysift.explore.options import ExploreOptions
+from skysift.explore.outliers import Outlier, combined, quantiles, ranks
+from skysift.explore.reference import Reference
+from skysift.explore.similar import NearDuplicate, near_duplicates
+from skysift.explore.space import make_space
+from skysift.explore.stability import Grouping, best_of, grouped, matched
+from skysift.sky.features import Features
+
+__all__ = ["Explored", "Menus", "explore_new", "explore_sample", "menus_of"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Menus: TypeAlias = Mapping[tuple[str, str], Options]
+"""(kind, name) -> options of a clusterer or an outlier."""
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """
+    A sample with what was found; rows are those of the table of features.
+
+    Attributes
+    ----------
+    features
+        The sample.
+    coordinates, positions
+        Where each source lies, in the space and on the map; NaN for one without any feature.
+    labels
+        Its group; -1 for noise and for what has no features.
+    quantiles
+        How strange each is, by method: the part of the sample that is less strange.
+    strange
+        The same by all methods together.
+    rank
+        1 for the strangest.
+    groupings
+        The models that were tried for groups.
+    chosen
+        Whose groups these are; empty for none.
+    duplicates
+        Pairs that are nearly one source.
+    reference
+        What new sources can be put on.
+    notes
+        What was odd.
+    """
+
+    features: Features
+    coordinates: Floats
+    positions: Floats
+    labels: Ints
+    quantiles: Mapping[str, Floats]
+    strange: Floats
+    rank: Ints
+    groupings: tuple[Grouping, ...]
+    chosen: str
+    duplicates: tuple[NearDuplicate, ...]
+    reference: Reference
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def __repr__(self) -> str:
+        return f"Explored({self.features!r}, {int(self.labels.max(initial=-1)) + 1} groups)"
+
+
+def menus_of(options: ExploreOptions, given: Mapping[str, Mapping[str, object]] | None = None) -> Menus:
+    """The options of all clusterers and outliers that are asked for.
+
+    Parameters
+    ----------
+    options
+        Which are.
+    given
+        What differs from their defaults, by name.
+
+    Raises
+    ------
+    UnknownName
+        There is no such clusterer or outlier.
+    OptionError
+        An option does not exist or is not allowed.
+    """
+    found: dict[tuple[str, str], Options] = {}
+    for kind, names in (("clusterer", options.clusterers), ("outlier", options.outliers)):
+        registry = Registry[Any](kind)
+        for name in names:
+            registry.path(name)
+            values = (given or {}).get(name, {})
+            found[kind, name] = (
+                registry.options(name).parse(values) if registry.has_options(name) else Options()
+            )
+    unused = sorted(set(given or {}) - {name for _, name in found})
+    if unused:
+        raise UsageError(
+            "options are given for a method that is not used",
+            got=unused[0],
+            allowed=[name for _, name in found],
+        )
+    return found
+
+
+def explore_sample(
+    features: Features,
+    options: ExploreOptions,
+    menus: Menus | None = None,
+    *,
+    before: Reference | None = None,
+    progress: Progress | None = None,
+) -> Explored:
+    """A sample with its map, groups, ranking and near-duplicates.
+
+    Parameters
+    ----------
+    features
+        The sample.
+    options
+        How.
+    menus
+        Options of the methods; defaults where None.
+    before
+        An earlier run, whose ids groups get where they share sources.
+    progress
+        Called as progress(stage, done, total).
+
+    Raises
+    ------
+    UsageError
+        There are fewer than three sources with features, or nothing tells them apart.
+    """
+    menus = menus_of(options) if menus is None else menus
+    tell = progress or _silent
+    kept = features.group(*options.groups) if options.groups else features
+    space, notes = make_space(kept, options)
+    all_coordinates = space.of(kept)
+    good = np.flatnonzero(np.isfinite(all_coordinates).all(axis=1))
+    coordinates = all_coordinates[good]
+    tell("map", 0, 1)
+    positions, maker = map_of(coordinates, options)
+    tell("map", 1, 1)
+    groupings = []
+    names = [name for kind, name in menus if kind == "clusterer"]
+    for number, name in enumerate(names):
+        tell("groups", number, len(names))
+        model: Clusterer[Any] = Registry[Any]("clusterer").load(name)(menus["clusterer", name])
+        groupings.append(grouped(name, model, coordinates, options.bootstraps, options.random_seed))
+    tell("groups", len(names), len(names))
+    best = best_of(groupings)
+    if options.clusterer:
+        best = next(each for each in groupings if each.name == options.clusterer)
+    labels = np.full(good.size, -1) if best is None else best.labels
+    mine = tuple(features.names[k] for k in good)
+    if before is not None and best is not None:
+        labels = _as_before(labels, mine, before)
+    scores = {}
+    methods = [name for kind, name in menus if kind == "outlier"]
+    for number, name in enumerate(methods):
+        tell("outliers", number, len(methods))
+        method: Outlier[Any] = Registry[Any]("outlier").load(name)(menus["outlier", name])
+        scores[name] = method.scores(coordinates, None, options.random_seed)
+    tell("outliers", len(methods), len(methods))
+    told = {
+        "version": skysift.__version__,
+        "map": maker,
+        "options": options.to_dict(),
+        "methods": {f"{kind} {name}": menu.to_dict() for (kind, name), menu in menus.items()},
+        "clusterer": "" if best is None else best.name,
+    }
+    reference = Reference(space, mine, coordinates, positions, labels, scores, told)
+    parts = {name: quantiles(values) for name, values in scores.items()}
+    if good.size < len(features):
+        notes = (
+            *notes,
+            f"{len(features) - good.size} sources have no feature: they are on no map and come last",
+        )
+    if best is None and groupings:
+        notes = (*notes, "no model finds two groups")
+    return _explored(features, options, reference, good, (positions, labels, parts), tuple(groupings), notes)
+
+
+def explore_new(features: Features, reference: Reference, *, progress: Progress | None = None) -> Explored:
+    """Other sources on the map of a reference, in its groups, and how strange they are among its sources.
+
+    Options are those of the reference. Nothing of it changes, and no source changes what another one gets. The group is
+    the one that neighbours of the reference say, noise as one that may win.
+
+    Raises
+    ------
+    UnknownName
+        A feature that the reference is made of is not in the table.
+    UsageError
+        No source has any of them.
+    """
+    tell = progress or _silent
+    options = ExploreOptions.parse(reference.told["options"])
+    given = {name.partition(" ")[2]: values for name, values in reference.told["methods"].items()}
+    menus = menus_of(options, given)
+    all_coordinates = reference.space.of(features)
+    good = np.flatnonzero(np.isfinite(all_coordinates).all(axis=1))
+    if not good.size:
+        raise UsageError("no source of the table has a feature of the reference", got=len(features))
+    coordinates = all_coordinates[good]
+    positions, weights, rows = place(
+        coordinates, reference.coordinates, reference.positions, options.neighbours
+    )
+    same = weights[:, 0] == 1.0  # sources of the reference itself are as strange as they were
+    ids = np.unique(reference.labels)
+    votes = np.stack(
+        [np.where(reference.labels[rows] == each, weights, 0.0).sum(axis=1) for each in ids], axis=1
+    )
+    labels = ids[votes.argmax(axis=1)]
+    parts = {}
+    for number, (name, known) in enumerate(reference.scores.items()):
+        tell("outliers", number, len(reference.scores))
+        method: Outlier[Any] = Registry[Any]("outlier").load(name)(menus["outlier", name])
+        found = method.scores(reference.coordinates, coordinates, options.random_seed)
+        found[same] = known[rows[same, 0]]
+        parts[name] = quantiles(found, known)
+    tell("outliers", len(reference.scores), len(reference.scores))
+    notes: tuple[str, ...] = ()
+    if good.size < len(features):
+        notes = (f"{len(features) - good.size} sources have no feature: they are on no map and come last",)
+    return _explored(features, options, reference, good, (positions, labels, parts), None, notes)
+
+
+def _explored(
+    features: Features,
+    options: ExploreOptions,
+    reference: Reference,
+    good: Ints,
+    found: tuple[Floats, Ints, Mapping[str, Floats]],
+    groupings: tuple[Grouping, ...] | None,
+    notes: tuple[str, ...],
+) -> Explored:
+    """What was found of the sources that have features, spread over the rows of the table; new sources have no models."""
+    positions, labels, parts = found
+    n = len(features)
+    where, group = np.full((n, 2), np.nan), np.full(n, -1)
+    where[good], group[good] = positions, labels
+    coordinates = reference.space.of(features)
+    each = {name: np.full(n, np.nan) for name in parts}
+    for name, values in parts.items():
+        each[name][good] = values
+    strange = np.full(n, np.nan)
+    if parts:
+        known = {name: quantiles(values) for name, values in reference.scores.items()}
+        strange[good] = quantiles(combined(parts), None if groupings is not None else combined(known))
+    ra, dec = (_position(features, name) for name in ("ra", "dec"))
+    pairs = near_duplicates(coordinates, ra, dec, radius=options.radius, alike=options.alike)
+    return Explored(
+        features, coordinates, where, group, each, strange, ranks(strange), groupings or (),
+        str(reference.told.get("clusterer", "")), pairs, reference, notes,
+    )  # fmt: skip
+
+
+def _position(features: Features, name: str) -> Floats | None:
+    values = features.facts.get(name)
+    return None if values is None or values.dtype.kind not in "fiu" else np.asarray(values, np.float64)
+
+
+def _as_before(labels: Ints, names: tuple[str, ...], before: Reference) -> Ints:
+    """Groups under the ids of an earlier run, matched over the sources that both have."""
+    known = dict(zip(before.names, before.labels, strict=True))
+    shared = np.array([name in known for name in names])
+    if not shared.any():
+        raise UsageError("the earlier run has none of these sources", got=names[0], todo="leave out --like")
+    old = np.array([known[name] for name, both in zip(names, shared, strict=True) if both], np.int64)
+    same = matched(labels[shared], old)
+    ids = {-1: -1, **dict(zip(labels[shared].tolist(), same.tolist(), strict=True))}
+    following = max(int(before.labels.max(initial=-1)), int(same.max(initial=-1))) + 1
+    for each in np.unique(labels).tolist():
+        if each not in ids:
+            ids[each] = following
+            following += 1
+    return np.array([ids[each] for each in labels.tolist()], np.int64)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    del stage, done, total

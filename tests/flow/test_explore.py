@@ -1,0 +1,287 @@
+"""The products of an explored sample, its page, a person's labels on top, and the command."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from tests.commands import called
+from tests.explore.samples import blobs
+
+from skysift.base.errors import OptionError, OutputError, UnknownName, UsageError
+from skysift.explore.exploring import explore_new, explore_sample, menus_of
+from skysift.explore.options import ActiveOptions, ExploreOptions
+from skysift.explore.reference import read_reference
+from skysift.flow.explored import joined
+from skysift.flow.labelling import label
+from skysift.flow.steps.explore import ExploreStep
+from skysift.flow.thumbs import chosen_rows, thumbs_of
+from skysift.io.features import read_features, write_features
+from skysift.stamps.opening import open_pictures
+
+QUICK = {
+    "map": "pca",
+    "bootstraps": 2,
+    "outliers": ("density", "distance"),
+    "clusterers": ("hdbscan", "kmeans"),
+    "clusterer": "hdbscan",
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A table of features of 154 sources, and their pictures."""
+    folder = tmp_path_factory.mktemp("explore")
+    features = blobs(n=50, strange=4)
+    write_features(features, folder / "features.parquet")
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(len(features), 40, 40)).astype(np.float32)
+    images[:, 18:22, 18:22] += 20.0
+    images[7] = np.nan
+    label_of = np.array(["bright", "faint"])[np.arange(len(features)) % 2]
+    np.savez(folder / "pictures.npz", images=images, name=np.array(features.names), label=label_of)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(files):
+    """One run with pictures."""
+    features = read_features(files / "features.parquet")
+    pictures = open_pictures(files / "pictures.npz")
+    ExploreStep(ExploreOptions(**QUICK, thumbs=60)).run(features, files / "run", pictures=pictures)
+    return files / "run"
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+
+
+def test_a_run_writes_table_ranking_page_and_reference(run):
+    told = json.loads((run / "manifest.json").read_text())
+    assert {each["name"] for each in told["outputs"]} == {
+        "explored.parquet", "ranking.csv", "models.csv", "duplicates.csv", "reference.npz", "report.html", "thumbs.npz",
+    }  # fmt: skip
+    assert told["counts"] == {"sources": 154, "without": 0, "groups": 3, "noise": 5, "duplicates": 0}
+    assert told["options"]["methods"]["distance"] == {"neighbours": 5}
+    table = read_features(run / "explored.parquet")
+    assert {table.names[k] for k in np.argsort(table.facts["rank"])[:4]} == {
+        f"s{k}" for k in range(150, 154)
+    }
+    assert set(table.labels()) == {"bright", "faint"}  # of the pictures
+    assert table["q_distance"].min() == pytest.approx(0.5 / 154)
+    assert (table.facts["cluster"][-4:] == -1).all()
+    rows = (run / "ranking.csv").read_text().splitlines()
+    assert rows[0] == "rank,name,cluster,label,strange,q_density,q_distance"
+    assert len(rows) == 155
+    assert (run / "models.csv").read_text().splitlines()[1].startswith("hdbscan,3,")
+
+
+def test_the_page_needs_nothing_else_and_holds_the_sample(run):
+    page = (run / "report.html").read_text()
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+    assert "import " not in page[page.index("'use strict'") :]
+    assert "fetch(" not in page
+    data = data_of(page)
+    assert len(data["names"]) == 154
+    assert [each["name"] for each in data["columns"]][:5] == [
+        "cluster",
+        "rank",
+        "strange",
+        "q_density",
+        "q_distance",
+    ]
+    assert {"label", "kind", "ra", "f0"} <= {each["name"] for each in data["columns"]}
+    assert len(data["thumbs"]["sheets"]) == 1
+    assert data["thumbs"]["sheets"][0].startswith("data:image/png;base64,")
+    assert "60 pictures of 154" in page
+
+
+def test_names_that_could_end_the_script_cannot(files, tmp_path):
+    features = blobs(n=20)
+    evil = "</script><b>&\u2028"
+    named = type(features)((evil, *features.names[1:]), features.columns, features.values, features.facts)
+    ExploreStep(ExploreOptions(**QUICK)).run(named, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert evil not in page
+    assert data_of(page)["names"][0] == evil
+
+
+def test_the_same_sample_gives_the_same_bytes(run, files, tmp_path):
+    features = read_features(files / "features.parquet")
+    pictures = open_pictures(files / "pictures.npz")
+    ExploreStep(ExploreOptions(**QUICK, thumbs=60)).run(features, tmp_path / "again", pictures=pictures)
+    for name in ("explored.parquet", "ranking.csv", "reference.npz", "report.html"):
+        assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes(), name
+
+
+def test_new_sources_are_put_on_the_frozen_map(run):
+    features = blobs(n=50, strange=4)
+    reference = read_reference(run / "reference.npz")
+    known = read_features(run / "explored.parquet")
+    rows = [3, 60, 152]
+    found = explore_new(features.select(rows), reference)
+    np.testing.assert_array_equal(found.positions, np.stack([known["map_x"], known["map_y"]], axis=1)[rows])
+    assert found.labels.tolist() == known.facts["cluster"][rows].tolist()
+    new = blobs(n=50, strange=4, seed=0)
+    shifted = type(new)(new.names, new.columns, new.values + 0.3, new.facts)
+    whole, one = explore_new(shifted, reference), explore_new(shifted.select([60]), reference)
+    np.testing.assert_array_equal(one.positions[0], whole.positions[60])
+    assert one.strange[0] == whole.strange[60]
+    assert (whole.labels[:150] == known.facts["cluster"][:150]).mean() > 0.95
+    with pytest.raises(UnknownName, match="no such feature"):
+        explore_new(features.only(["f0", "f1"]), reference)
+
+
+def test_sources_without_features_come_last():
+    features = blobs(n=30)
+    values = features.values.copy()
+    values[4] = np.nan
+    found = explore_sample(type(features)(features.names, features.columns, values), ExploreOptions(**QUICK))
+    assert np.isnan(found.positions[4]).all()
+    assert (found.labels[4], found.rank[4]) == (-1, 90)
+    assert "1 sources have no feature" in found.notes[-1]
+
+
+def test_groups_keep_their_ids_from_run_to_run(run, tmp_path):
+    features = blobs(n=50, strange=4)
+    rows = np.r_[100:150, 0:50, 55:100]  # in another order, without some
+    ExploreStep(ExploreOptions(**QUICK)).run(features.select(rows), tmp_path / "out", like=run)
+    old = read_features(run / "explored.parquet").facts["cluster"][rows]
+    new = read_features(tmp_path / "out" / "explored.parquet").facts["cluster"]
+    assert (old == new).mean() > 0.97
+
+
+def test_the_map_is_umaps_and_the_same_each_time():
+    features = blobs(n=30, far=12.0)
+    how = ExploreOptions(**{**QUICK, "map": "umap"}, neighbours=8)
+    one, two = (explore_sample(features, how) for _ in range(2))
+    np.testing.assert_array_equal(one.positions, two.positions)
+    assert one.reference.told["map"] == "umap"
+    middle = np.array([one.positions[one.labels == k].mean(axis=0) for k in range(3)])
+    wide = max(one.positions[one.labels == k].std(axis=0).max() for k in range(3))
+    apart = np.linalg.norm(middle[:, None] - middle, axis=2)[np.triu_indices(3, 1)]
+    assert apart.min() > 3 * wide
+
+
+def test_labels_are_stored_and_turn_the_ranking(run, tmp_path):
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    given = tmp_path / "scores.csv"
+    given.write_text("name,label,score\ns150,,0\ns151,ring,5\ns000,,0\n")
+    label(folder, given, ActiveOptions())
+    table = read_features(folder / "explored.parquet")
+    assert table.facts["score"][151] == 5.0
+    assert np.isfinite(table["interest"]).all()
+    assert table["interest"][151] > table["interest"][150]
+    order = np.argsort(table.facts["next"])
+    assert set(order[-3:]) == {0, 150, 151}  # what has a score comes last
+    assert (
+        (folder / "ranking.csv")
+        .read_text()
+        .splitlines()[0]
+        .startswith("rank,name,cluster,next,score,label,strange")
+    )
+    given.write_text("name,label,score\ns150,dull,\n")
+    label(folder, given, ActiveOptions(method="gaussian"))
+    kept = (folder / "labels.csv").read_text()
+    assert kept == "name,label,score\ns150,dull,0\ns151,ring,5\ns000,,0\n"
+    data = data_of((folder / "report.html").read_text())
+    assert data["said"]["s151"] == ["ring", 5.0]
+    assert len(data["thumbs"]["sheets"]) == 1
+    told = json.loads((folder / "manifest.json").read_text())
+    assert (told["counts"]["scores"], told["counts"]["labels"]) == (3, 2)
+    assert told["options"]["active"]["method"] == "gaussian"
+    assert "labels.csv" in {each["name"] for each in told["outputs"]}
+
+
+def test_tables_are_joined_by_name(files):
+    one = blobs(n=20)
+    other = type(one)(
+        one.names[::-1],
+        tuple(type(c)(f"e{k}", group="embedding") for k, c in enumerate(one.columns)),
+        one.values[::-1],
+    )
+    both = joined([one, other])
+    np.testing.assert_array_equal(both["e2"], both["f2"])
+    with pytest.raises(UsageError, match="not in the other table"):
+        joined([one, other.select([0, 1])])
+    with pytest.raises(UsageError, match="stands twice"):
+        joined([type(one)(("a",) * 60, one.columns, one.values)])
+
+
+def test_pictures_are_made_small_and_some_are_chosen(files):
+    pictures = open_pictures(files / "pictures.npz")
+    thumbs = thumbs_of(pictures, np.arange(154), np.array([3, 7]), 20, 0)
+    assert thumbs.pixels.shape == (2, 20, 20)
+    assert thumbs.pixels[0].argmax() // 20 in (9, 10)
+    assert not thumbs.pixels[1].any()
+    assert thumbs_of(pictures, np.arange(154), np.array([3]), 8, 8).pixels.min() >= 1
+    assert thumbs_of(pictures, np.arange(154), np.array([3]), 64, 0).pixels.shape == (1, 64, 64)
+    rank = np.arange(154)[::-1] + 1
+    rows = chosen_rows(rank, np.ones(154, bool), 21, 1)
+    assert rows.size == 21
+    assert set(range(143, 154)) <= set(rows.tolist())
+    assert chosen_rows(rank, rank > 100, 99, 1).size == 54
+
+
+def test_what_cannot_be_is_told(run, files, tmp_path):
+    features = read_features(files / "features.parquet")
+    with pytest.raises(OutputError, match="earlier run"):
+        ExploreStep(ExploreOptions(**QUICK)).run(features, run)
+    with pytest.raises(UnknownName, match="no such clusterer"):
+        ExploreStep(ExploreOptions(clusterers=("hdbscn",)))
+    with pytest.raises(UsageError, match="method that is not used: got 'forest'"):
+        menus_of(ExploreOptions(**QUICK), {"forest": {"trees": 3}})
+    with pytest.raises(OptionError, match="neighbours"):
+        menus_of(ExploreOptions(**QUICK), {"distance": {"neighbours": 0}})
+    strangers = open_pictures(files / "pictures.npz")
+    other = type(features)(tuple(f"x{k}" for k in range(len(features))), features.columns, features.values)
+    with pytest.raises(UsageError, match="none of the pictures"):
+        ExploreStep(ExploreOptions(**QUICK)).run(other, tmp_path / "out", pictures=strangers)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command(files, run, tmp_path):
+    quick = [
+        "--set",
+        "map=pca",
+        "--set",
+        "bootstraps=2",
+        "--set",
+        "outliers=density,distance",
+        "--set",
+        "clusterers=hdbscan",
+    ]
+    out = tmp_path / "out"
+    done = called("explore", files / "features.parquet", "--out", out, *quick, "--set", "hdbscan.smallest=20")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["sources", "154"]
+    assert "by hdbscan, 5 sources in no group" in done.stdout
+    done = called("explore", "similar", out, "s003", "s100", "-k", 2)
+    assert done.stdout.splitlines()[0] == "source,look_alike,distance,cluster"
+    assert len(done.stdout.splitlines()) == 5
+    given = tmp_path / "scores.csv"
+    given.write_text("name,score\ns150,5\n")
+    done = called("explore", "label", out, "--labels", given)
+    assert done.returncode == 0, done.stderr
+    assert "scores 1" in done.stdout
+    done = called(
+        "explore", files / "features.parquet", "--reference", out, "--out", tmp_path / "new", "--quiet"
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    for words, told in (
+        (["features.parquet"], "--out is missing"),
+        (["similar", out, "nobody"], "no such source"),
+        (["similar", out], "names of sources"),
+        (["similar", tmp_path, "s003"], "none of `skysift explore`"),
+        (["label", out], "--labels is missing"),
+        (["label", out, "--labels", given, "--out", "x"], "--out does nothing with label"),
+        ([files / "features.parquet", "--out", "x", "--like", out, "--reference", out], "do not go together"),
+        ([files / "features.parquet", "--out", "x", "--set", "kmeans.numbr=3"], "numbr"),
+    ):
+        done = called("explore", *words)
+        assert done.returncode == 2, words
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
