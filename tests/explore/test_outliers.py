@@ -23,7 +23,9 @@ def test_what_lies_apart_comes_first(name):
 def test_what_lies_off_the_sheet_of_the_others_is_given_back_badly():
     rng = np.random.default_rng(6)
     values = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 9)) + rng.normal(scale=0.05, size=(300, 9))
-    values[::75] = rng.normal(size=(4, 9)) * values.std()  # as large as the others, in directions that they do not have
+    values[::75] = (
+        rng.normal(size=(4, 9)) * values.std()
+    )  # as large as the others, in directions that they do not have
     method = Registry("outlier").make("reconstruction")
     scores = method.scores(values, None, 1)
     assert quantiles(scores)[::75].min() > 0.95

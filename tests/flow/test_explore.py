@@ -12,6 +12,7 @@ from skysift.base.errors import OptionError, OutputError, UnknownName, UsageErro
 from skysift.explore.exploring import explore_new, explore_sample, menus_of
 from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.explore.reference import read_reference
+from skysift.explore.similar import look_alikes
 from skysift.flow.explored import joined
 from skysift.flow.labelling import label
 from skysift.flow.steps.explore import ExploreStep
@@ -64,9 +65,7 @@ def test_a_run_writes_table_ranking_page_and_reference(run):
     assert told["counts"] == {"sources": 154, "without": 0, "groups": 3, "noise": 5, "duplicates": 0}
     assert told["options"]["methods"]["distance"] == {"neighbours": 5}
     table = read_features(run / "explored.parquet")
-    assert {table.names[k] for k in np.argsort(table.facts["rank"])[:4]} == {
-        f"s{k}" for k in range(150, 154)
-    }
+    assert {table.names[k] for k in np.argsort(table.facts["rank"])[:4]} == {f"s{k}" for k in range(150, 154)}
     assert set(table.labels()) == {"bright", "faint"}  # of the pictures
     assert table["q_distance"].min() == pytest.approx(0.5 / 154)
     assert (table.facts["cluster"][-4:] == -1).all()
@@ -157,10 +156,9 @@ def test_the_map_is_umaps_and_the_same_each_time():
     one, two = (explore_sample(features, how) for _ in range(2))
     np.testing.assert_array_equal(one.positions, two.positions)
     assert one.reference.told["map"] == "umap"
-    middle = np.array([one.positions[one.labels == k].mean(axis=0) for k in range(3)])
-    wide = max(one.positions[one.labels == k].std(axis=0).max() for k in range(3))
-    apart = np.linalg.norm(middle[:, None] - middle, axis=2)[np.triu_indices(3, 1)]
-    assert apart.min() > 3 * wide
+    near = look_alikes(one.positions, np.arange(90), 3)[1]
+    kinds = features.facts["kind"]
+    assert (kinds[near] == kinds[:, None]).mean() > 0.98
 
 
 def test_labels_are_stored_and_turn_the_ranking(run, tmp_path):

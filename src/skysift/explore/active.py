@@ -125,7 +125,9 @@ class Process:
         for length in unit * np.array([0.125, 0.25, 0.5, 1.0, 2.0, 4.0]):
             shape = _matern(apart, length)
             for share in (0.01, 0.1, 0.3, 1.0):  # noise over amplitude, squared
-                factor = np.asarray(np.linalg.cholesky(shape + (share + 1e-9) * np.eye(len(known))), np.float64)
+                factor = np.asarray(
+                    np.linalg.cholesky(shape + (share + 1e-9) * np.eye(len(known))), np.float64
+                )
                 white = np.linalg.solve(factor, inner)
                 power = max(float(white @ white) / len(known), 1e-6)  # most likely amplitude, squared
                 likelihood = -0.5 * len(known) * np.log(power) - float(np.log(np.diag(factor)).sum())

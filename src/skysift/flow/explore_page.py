@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from skysift.explore.scores import Sayings
@@ -35,7 +34,7 @@ class _Page:
     lead: str
     numbers: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    data: Markup
+    data: str
     tables: tuple[tuple[str, str, Sequence[str], Sequence[Sequence[str]]], ...]
     facts: tuple[tuple[str, str], ...]
     footer: str
@@ -87,7 +86,7 @@ def explore_page(
         lead,
         tuple(numbers),
         tuple(notes),
-        Markup(_safe(_data(table, thumbs, sayings, most_columns, key))),  # "<" is escaped
+        _safe(_data(table, thumbs, sayings, most_columns, key)),
         tuple(each for each in tables if each[3]),
         tuple((name, "" if value is None else str(value)) for name, value in facts.items()),
         footer,
