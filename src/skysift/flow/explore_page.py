@@ -96,6 +96,7 @@ def explore_page(
 
 def _safe(value: object) -> str:
     """JSON that can stand in a script of a page."""
+    # "<" is escaped: nothing in the sample can end the script
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
