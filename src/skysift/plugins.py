@@ -162,6 +162,34 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.classify.tables:LightGBMClassifier",
             "skysift.classify.options:LightGBMOptions",
         ),
+        "forest": (
+            "skysift.classify.tables:ForestClassifier",
+            "skysift.classify.options:ForestOptions",
+        ),
+        "boosting": (
+            "skysift.classify.tables:BoostingClassifier",
+            "skysift.classify.options:BoostingOptions",
+        ),
+        "logistic": (
+            "skysift.classify.tables:LogisticClassifier",
+            "skysift.classify.options:LogisticOptions",
+        ),
+        "svc": (
+            "skysift.classify.tables:SVCClassifier",
+            "skysift.classify.options:SVCOptions",
+        ),
+        "mlp": (
+            "skysift.classify.tables:MLPClassifier",
+            "skysift.classify.options:MLPOptions",
+        ),
+        "qda": (
+            "skysift.classify.tables:QDAClassifier",
+            "skysift.classify.options:QDAOptions",
+        ),
+        "neighbours": (
+            "skysift.classify.tables:NeighboursClassifier",
+            "skysift.classify.options:NeighboursOptions",
+        ),
     },
     "command": {
         "find": ("skysift.cli.find:find", ""),

@@ -16,7 +16,9 @@ def made(name, **options):
 
 
 @pytest.mark.parametrize("data", [labelled(), tagged()], ids=["one label", "tags"])
-@pytest.mark.parametrize("name", ["lightgbm"])
+@pytest.mark.parametrize(
+    "name", ["lightgbm", "forest", "boosting", "logistic", "svc", "mlp", "qda", "neighbours"]
+)
 def test_a_saved_classifier_judges_as_before(name, data, tmp_path):
     classifier = made(name)
     classifier.fit(data)

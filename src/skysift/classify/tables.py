@@ -14,13 +14,34 @@ from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.folds import refuse_few, stratified
 from skysift.classify.model import Columns, Floats, Ints, Model
-from skysift.classify.options import LightGBMOptions, TableOptions
+from skysift.classify.options import (
+    BoostingOptions,
+    ForestOptions,
+    LightGBMOptions,
+    LogisticOptions,
+    MLPOptions,
+    NeighboursOptions,
+    QDAOptions,
+    SVCOptions,
+    TableOptions,
+)
+from skysift.classify.planes import LogisticModel, MLPModel, NeighboursModel, QDAModel, SVCModel
 from skysift.classify.strange import Strangeness
-from skysift.classify.trees import LightGBMModel
+from skysift.classify.trees import BoostingModel, ForestModel, LightGBMModel
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
 
-__all__ = ["LightGBMClassifier", "TableClassifier"]
+__all__ = [
+    "BoostingClassifier",
+    "ForestClassifier",
+    "LightGBMClassifier",
+    "LogisticClassifier",
+    "MLPClassifier",
+    "NeighboursClassifier",
+    "QDAClassifier",
+    "SVCClassifier",
+    "TableClassifier",
+]
 
 T = TypeVar("T", bound=TableOptions)
 
@@ -192,6 +213,55 @@ class LightGBMClassifier(TableClassifier[LightGBMOptions]):
 
     name = "lightgbm"
     kind = LightGBMModel
+
+
+class ForestClassifier(TableClassifier[ForestOptions]):
+    """A random forest on features; what is missing may stay missing."""
+
+    name = "forest"
+    kind = ForestModel
+
+
+class BoostingClassifier(TableClassifier[BoostingOptions]):
+    """Gradient boosted trees on histograms, those of scikit-learn; what is missing may stay missing."""
+
+    name = "boosting"
+    kind = BoostingModel
+
+
+class LogisticClassifier(TableClassifier[LogisticOptions]):
+    """Multinomial logistic regression on features; medians and flags stand for what is missing."""
+
+    name = "logistic"
+    kind = LogisticModel
+
+
+class SVCClassifier(TableClassifier[SVCOptions]):
+    """Support vectors with a Gaussian kernel; medians and flags stand for what is missing."""
+
+    name = "svc"
+    kind = SVCModel
+
+
+class MLPClassifier(TableClassifier[MLPOptions]):
+    """A small network of rectified units; medians and flags stand for what is missing."""
+
+    name = "mlp"
+    kind = MLPModel
+
+
+class QDAClassifier(TableClassifier[QDAOptions]):
+    """One Gaussian a class; medians and flags stand for what is missing."""
+
+    name = "qda"
+    kind = QDAModel
+
+
+class NeighboursClassifier(TableClassifier[NeighboursOptions]):
+    """The classes of the nearest sources; medians and flags stand for what is missing."""
+
+    name = "neighbours"
+    kind = NeighboursModel
 
 
 def _kept(data: Labelled, options: TableOptions) -> Ints:
