@@ -32,7 +32,7 @@ def test_a_saved_classifier_judges_as_before(name, data, tmp_path):
     assert again.classes == data.classes
     if data.many:
         right = after.probabilities >= 0.5
-        assert np.mean(right == data.targets) > 0.9
+        assert np.mean(right == data.targets) > 0.85
     else:
         assert np.allclose(after.probabilities.sum(axis=1), 1.0)
         assert np.mean(np.argmax(after.probabilities, axis=1) == data.targets) > 0.9

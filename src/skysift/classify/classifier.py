@@ -17,7 +17,17 @@ from skysift.base.registry import Registry
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
 
-__all__ = ["LAYOUT", "Classifier", "Given", "Labelled", "Prediction", "Progress", "State", "open_model"]
+__all__ = [
+    "FILE",
+    "LAYOUT",
+    "Classifier",
+    "Given",
+    "Labelled",
+    "Prediction",
+    "Progress",
+    "State",
+    "open_model",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 Given: TypeAlias = Pictures | Features
@@ -25,6 +35,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
+FILE = "model.safetensors"  # in the folder of a training
 LAYOUT = 1  # of what a file of a classifier holds; another one cannot be read
 TAGGED = 0.5  # a tag that is as probable as this is given
 SEPARATOR = "|"  # between tags
@@ -215,6 +226,8 @@ class Classifier(ABC, Generic[O]):
         Whether it looks at features (which it makes of pictures where it is given these) or at pictures.
     classes, many
         What it learnt to tell apart, and whether a source may have several of them.
+    left_out
+        What it told of each source that it learnt from while this was left out, where it did so to calibrate itself.
     """
 
     name: ClassVar[str] = ""
@@ -224,6 +237,7 @@ class Classifier(ABC, Generic[O]):
         self.options = options
         self.classes: tuple[str, ...] = ()
         self.many = False
+        self.left_out: Floats | None = None
 
     @abstractmethod
     def fit(self, data: Labelled, progress: Progress | None = None) -> None:
@@ -326,7 +340,7 @@ class Classifier(ABC, Generic[O]):
 
 
 def open_model(model: str | Path) -> Classifier[Any]:
-    """A classifier that was saved, by the path of its file or by a name that `skysift models` lists.
+    """A classifier that was saved: by the path of its file, of the folder of its training, or by a name that ships.
 
     Raises
     ------
@@ -339,7 +353,8 @@ def open_model(model: str | Path) -> Classifier[Any]:
     """
     from skysift.learn.hub import weights_of  # late: it brings torch
 
-    found = weights_of(str(model))
+    place = Path(model) / FILE
+    found = weights_of(str(place if place.is_file() else model))
     card, registry = found.card, Registry[type[Classifier[Any]]]("classifier")
     if card.model not in registry.names():
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from skysift.classify.options import (
     TableOptions,
 )
 from skysift.classify.planes import LogisticModel, MLPModel, NeighboursModel, QDAModel, SVCModel
+from skysift.classify.search import Fitted, learnt, most_telling, searched, told_by
 from skysift.classify.strange import Strangeness
 from skysift.classify.trees import BoostingModel, ForestModel, LightGBMModel
 from skysift.sky.features import Features
@@ -54,8 +55,12 @@ class TableClassifier(Classifier[T], Generic[T]):
     ----------
     columns
         Names of the features that it looks at.
-    models
-        One; of tags one for each.
+    fitted
+        One model, or of tags one for each.
+    used
+        Options after the search.
+    measured
+        How the features were measured on pictures, where skysift did it.
     calibration
         That makes its probabilities hold.
     """
@@ -66,8 +71,9 @@ class TableClassifier(Classifier[T], Generic[T]):
     def __init__(self, options: T) -> None:
         super().__init__(options)
         self.columns: tuple[str, ...] = ()
-        self.models: list[Model[Any]] = []
-        self.seen: list[Columns | None] = []
+        self.fitted: Fitted = ([], [])
+        self.used = options
+        self.measured: Mapping[str, Any] | None = None
         self.calibration = Calibration()
         self.strangeness: Strangeness | None = None
 
@@ -82,32 +88,38 @@ class TableClassifier(Classifier[T], Generic[T]):
         data.refuse_one_class()
         options = self.options
         features = self._table(data.given("features"))
-        self.classes, self.many = data.classes, data.many
+        told = features.provenance
+        self.measured = dict(told.options) if told is not None and told.finder == "features" else None
+        self.classes, self.many, self.left_out = data.classes, data.many, None
         rows = _kept(data, options)
-        features, targets = features.select(rows), data.targets[rows]
-        values = features.values
+        values, targets = features.values[rows], data.targets[rows]
         good = np.asarray(np.isfinite(values).any(axis=0))
         if not good.any():
             raise UsageError("the features to learn from hold no number", got=repr(features))
-        self.columns = tuple(name for name, some in zip(features.titles, good, strict=True) if some)
-        values = values[:, good]
         if options.calibration != "none":
             counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
             refuse_few(counts, data.classes, options.calibration_folds, "set calibration=none")
-            told = self._left_out(values, targets, progress)
-            self.calibration = calibration.fitted(options.calibration, told, targets)
-        else:
-            self.calibration = Calibration()
-        self.models, self.seen = self._learnt(values, targets)
+        if options.keep is not None and options.keep < good.sum():
+            place = np.flatnonzero(good)
+            kept = most_telling(values[:, place], targets, options.keep, options.random_seed)
+            good = np.isin(np.arange(len(good)), place[kept])
+        self.columns = tuple(name for name, some in zip(features.titles, good, strict=True) if some)
+        values = values[:, good]
+        self.used = searched(self.kind, values, targets, options, progress) if options.search else options
+        self.calibration = Calibration()
+        if options.calibration != "none":
+            raw = self._left_out(values, targets, progress)
+            self.calibration = calibration.fitted(options.calibration, raw, targets)
+            self.left_out = np.full((len(data), len(self.classes)), np.nan)
+            self.left_out[rows] = self.calibration(raw, self.many)
+        self.fitted = learnt(self.kind, values, targets, self.used)
         found = strange.fitted(options.ood, values, options.random_seed)
         self.strangeness = Strangeness.of(options.ood, found.arrays())
 
     def _table(self, given: Given) -> Features:
-        """The features of what is given, those of the groups that are used."""
+        """The features of what is given, measured where it is pictures; those of the groups that are used."""
         if isinstance(given, Pictures):
-            raise UsageError(
-                "the classifier looks at features", got="pictures", todo="give a table of features"
-            )
+            given = self._measured(given)
         if not self.options.groups:
             return given
         chosen = given.group(*self.options.groups)
@@ -119,25 +131,18 @@ class TableClassifier(Classifier[T], Generic[T]):
             )
         return chosen
 
-    def _learnt(self, values: Floats, targets: Any) -> tuple[list[Model[Any]], list[Columns | None]]:
-        """Models of these rows; of tags one for each."""
-        models, seen = [], []
-        for kinds in targets.T.astype(np.int64) if targets.ndim == 2 else [targets]:
-            model = self.kind()
-            columns = None if model.blanks else Columns.of(values)
-            shown = values if columns is None else columns(values)
-            model.fit(shown, kinds, _weights(kinds, self.options.balance), self.options)
-            models.append(model)
-            seen.append(columns)
-        return models, seen
+    def _measured(self, pictures: Pictures) -> Features:
+        """The features of pictures, measured as those were that it learnt from."""
+        from skysift.classify.features.options import FeaturesOptions
+        from skysift.classify.features.table import features_of
 
-    def _told(self, values: Floats, models: Sequence[Model[Any]], seen: Sequence[Columns | None]) -> Floats:
-        """What models tell before it is calibrated."""
-        told = [
-            model.told(values if columns is None else columns(values))
-            for model, columns in zip(models, seen, strict=True)
-        ]
-        return np.stack([each[:, 1] for each in told], axis=1) if self.many else told[0]
+        if self.columns and self.measured is None:
+            raise UsageError(
+                "the classifier learnt from a table that skysift did not measure on pictures",
+                got="pictures",
+                todo="give a table with the same features",
+            )
+        return features_of(pictures, FeaturesOptions(**(self.measured or {})))
 
     def _left_out(self, values: Floats, targets: Any, progress: Progress | None) -> Floats:
         """What is told of each source by models that did not learn from it."""
@@ -145,8 +150,8 @@ class TableClassifier(Classifier[T], Generic[T]):
         fold = stratified(targets, n, self.options.random_seed, "calibration")
         told = np.full((len(values), len(self.classes)), np.nan)
         for k in range(n):
-            models, seen = self._learnt(values[fold != k], targets[fold != k])
-            told[fold == k] = self._told(values[fold == k], models, seen)
+            fitted = learnt(self.kind, values[fold != k], targets[fold != k], self.used)
+            told[fold == k] = told_by(fitted, values[fold == k], self.many)
             if progress is not None:
                 progress("calibration", k + 1, n)
         return told
@@ -171,20 +176,22 @@ class TableClassifier(Classifier[T], Generic[T]):
         told = np.full((len(values), len(self.classes)), np.nan)
         some = np.isfinite(values).any(axis=1)
         if some.any():
-            told[some] = self.calibration(self._told(values[some], self.models, self.seen), self.many)
+            told[some] = self.calibration(told_by(self.fitted, values[some], self.many), self.many)
         assert self.strangeness is not None
         return told, self.strangeness(values)
 
     def state(self) -> State:
         """All that is needed to judge again."""
         arrays: dict[str, Any] = {}
-        for k, (model, columns) in enumerate(zip(self.models, self.seen, strict=True)):
+        for k, (model, columns) in enumerate(zip(*self.fitted, strict=True)):
             kept = {**model.arrays(), **({} if columns is None else columns.arrays())}
             arrays |= {f"{k}.{name}": values for name, values in kept.items()}
         assert self.strangeness is not None
         settings = {
             "features": list(self.columns),
-            "models": len(self.models),
+            "models": len(self.fitted[0]),
+            "measured": None if self.measured is None else dict(self.measured),
+            "used": self.used.to_dict(),
             "calibration": self.calibration.to_dict(),
         }
         return State({**arrays, **self.strangeness.arrays()}, settings)
@@ -193,7 +200,9 @@ class TableClassifier(Classifier[T], Generic[T]):
         """Become what `state` told of."""
         told = state.settings
         self.columns = tuple(told["features"])
-        self.models, self.seen = [], []
+        self.measured = told["measured"]
+        self.used = type(self.options)(**told["used"])
+        self.fitted = ([], [])
         for k in range(int(told["models"])):
             mine = {
                 name.removeprefix(f"{k}."): each
@@ -202,8 +211,8 @@ class TableClassifier(Classifier[T], Generic[T]):
             }
             model = self.kind()
             model.restore(mine)
-            self.models.append(model)
-            self.seen.append(None if model.blanks else Columns.restored(mine))
+            self.fitted[0].append(model)
+            self.fitted[1].append(None if model.blanks else Columns.restored(mine))
         self.calibration = Calibration.from_dict(told["calibration"])
         self.strangeness = Strangeness.of(self.options.ood, state.arrays)
 
@@ -272,11 +281,3 @@ def _kept(data: Labelled, options: TableOptions) -> Ints:
     least = int(data.counts[data.counts > 0].min())
     parts = [rng.permutation(np.flatnonzero(data.targets == k))[:least] for k in range(len(data.classes))]
     return np.sort(np.concatenate(parts))
-
-
-def _weights(targets: Ints, balance: str) -> Floats:
-    """What each row counts; in the mean 1."""
-    if balance != "weights":
-        return np.ones(len(targets))
-    counts = np.bincount(targets)
-    return np.asarray(len(targets) / (np.sum(counts > 0) * np.maximum(counts, 1)[targets]))

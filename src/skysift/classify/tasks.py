@@ -72,7 +72,7 @@ class Task:
             f"the task {self.name} does not know a label",
             got=text,
             allowed=self.classes,
-            todo="write one of these, leave it empty to leave the row out, or leave --task out to take labels as they are",
+            todo="write one of these, leave it empty to leave the row out, or leave --task out",
         )
 
 

@@ -54,6 +54,16 @@ class LightGBMModel(Model[LightGBMOptions]):
         told = np.asarray(self.booster.predict(values, num_threads=1))
         return np.stack([1.0 - told, told], axis=1) if told.ndim == 1 else told
 
+    def gains(self) -> Floats:
+        """How much is gained by splitting at each column."""
+        return np.asarray(self.booster.feature_importance("gain"), np.float64)
+
+    def shares(self, values: Floats) -> Floats:
+        """SHAP: what each column adds to the score of each class, (row, class, column); of two classes to the second."""
+        told = np.asarray(self.booster.predict(values, pred_contrib=True, num_threads=1))
+        n = values.shape[1] + 1
+        return told.reshape(len(values), -1, n)[:, :, :-1]
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """LightGBM's own text, packed."""
         return {"text": np.frombuffer(zlib.compress(self.text.encode(), 9), np.uint8).copy()}
