@@ -131,6 +131,19 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.classify.features.options:FeaturesOptions",
         ),
         "stamps": ("skysift.flow.steps.stamps:StampsStep", "skysift.stamps.options:StampsOptions"),
+        "classify-train": (
+            "skysift.flow.steps.classify:ClassifyTrainStep",
+            "skysift.classify.options:TrainOptions",
+        ),
+        "classify-predict": ("skysift.flow.steps.classify_predict:ClassifyPredictStep", ""),
+        "classify-evaluate": (
+            "skysift.flow.steps.classify_evaluate:ClassifyEvaluateStep",
+            "skysift.classify.options:JudgeOptions",
+        ),
+        "classify-explain": (
+            "skysift.flow.steps.classify_explain:ClassifyExplainStep",
+            "skysift.classify.options:ExplainOptions",
+        ),
         "stack": ("skysift.flow.steps.stack:StackStep", "skysift.stamps.options:StackOptions"),
         "explore": ("skysift.flow.steps.explore:ExploreStep", "skysift.explore.options:ExploreOptions"),
     },
@@ -201,6 +214,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "convert": ("skysift.cli.convert:convert", ""),
         "match": ("skysift.cli.match:match", ""),
         "validate": ("skysift.cli.validate:validate", ""),
+        "classify": ("skysift.cli.classify:classify", ""),
         "score": ("skysift.cli.score:score", ""),
         "compare": ("skysift.cli.compare:compare", ""),
         "survey": ("skysift.cli.survey:survey", ""),

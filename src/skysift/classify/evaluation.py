@@ -102,7 +102,8 @@ class Evaluation:
 
     def side_by_side(self) -> dict[str, list[Any]]:
         """One row a contender: means and standard deviations over all folds, and what a fold costs."""
-        shown = [name for name in ("accuracy", "macro_f1", "top2", "exact", "ece", "log_loss") if name in self.judged.parts]
+        names = ("accuracy", "macro_f1", "top2", "exact", "ece", "log_loss")
+        shown = [name for name in names if name in self.judged.parts]
         columns: dict[str, list[Any]] = {"model": [each.name for each in self.contenders]}
         for name in shown:
             pairs = [each.mean(name) for each in self.contenders]
@@ -125,8 +126,9 @@ class Evaluation:
             tables["confusion"] = confusion_table(data.classes, told, data.targets)
         folds = self.folds.max() + 1
         rule = (
-            f"Each source is told by a model that did not learn from it: {folds} folds, {len(self.folds)} times. Tables are "
-            "of the first time; means and deviations (sd) are over all folds. Intervals are binomial (Wilson, 95 %)."
+            f"Each source is told by a model that did not learn from it: {folds} folds, {len(self.folds)} times. "
+            "Tables are of the first time; means and deviations (sd) are over all folds. Intervals are binomial "
+            "(Wilson, 95 %)."
         )
         return Report("classes", numbers, tables, rule, dict(self.told_of), one.name, self.title, self.notes)
 
@@ -134,7 +136,7 @@ class Evaluation:
         """Labels that may be wrong, by the mean of what was told of each source over the repeats; none of tags."""
         if self.data.many:
             return {}
-        some = np.isfinite(self.judged.told).all(axis=2)
+        some = np.asarray(np.isfinite(self.judged.told).all(axis=2))
         total = np.where(some[..., None], self.judged.told, 0.0).sum(axis=0)
         with np.errstate(invalid="ignore"):
             mean = total / some.sum(axis=0)[:, None]
@@ -250,16 +252,22 @@ def random_probe(data: Labelled, random_seed: int = 1) -> Teller:
     from skysift.learn.scale import Preparation, prepare
 
     assert data.pictures is not None
-    preparation = Preparation("asinh", size=min(96, data.pictures.shape[2]), bin=2)
+    preparation = Preparation("asinh", size=min(48, data.pictures.shape[2] // 2), bin=2)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(random_seed, "classify", "random network").integers(2**31)))
         net = ResNet(16, (1, 1, 1, 1), preparation.channels(len(data.pictures.bands)))
+        for name, weights in net.named_parameters():
+            if name.endswith("second_norm.weight"):
+                torch.nn.init.ones_(weights)  # else its blocks would add nothing
+    with torch.no_grad():  # its norms take the means of some pictures, as those of a learnt network have
+        for _ in range(20):
+            net.train()(torch.from_numpy(prepare(data.pictures.read(slice(0, 128)), preparation)))
     seen = [vectors(net, prepare(pixels, preparation)) for pixels in data.pictures.batches(256)]
-    place = {name: k for k, name in enumerate(data.names)}
+    place = {int(row): k for k, row in enumerate(data.pictures.rows)}
     values = np.concatenate(seen)
 
     def tell(learnt: Labelled, others: Labelled) -> Floats:
-        a, b = (values[[place[name] for name in each.names]] for each in (learnt, others))
+        a, b = (values[[place[int(row)] for row in _rows_of(each)]] for each in (learnt, others))
         told = np.zeros((len(others), len(data.classes)))
         if learnt.many:
             for k in range(len(data.classes)):
@@ -270,6 +278,11 @@ def random_probe(data: Labelled, random_seed: int = 1) -> Teller:
         return told
 
     return tell
+
+
+def _rows_of(data: Labelled) -> Ints:
+    assert data.pictures is not None
+    return data.pictures.rows
 
 
 def contenders_of(data: Labelled, make: Make, random_seed: int = 1) -> dict[str, Teller]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from skysift.base.errors import UsageError
+from skysift import data as shipped
+from skysift.base.errors import UnknownName, UsageError
 from skysift.base.random import generator
+from skysift.classify.classifier import Labelled
 
-__all__ = ["refuse_few", "stratified"]
+__all__ = ["deduplicated", "fixed_folds", "groups_of", "random_folds", "refuse_few", "shared", "stratified"]
 
+Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+_FOLDER = Path(shipped.__file__).resolve().parent / "folds"
 
 
 def stratified(targets: NDArray[Any], n: int, random_seed: int, *names: str) -> Ints:
@@ -56,3 +64,108 @@ def refuse_few(counts: NDArray[np.int64], classes: tuple[str, ...], n: int, what
                 allowed=f"{n} or more of each class",
                 todo=f"{what}, leave the class out, or give more of it",
             )
+
+
+def random_folds(data: Labelled, n: int, repeats: int, random_seed: int) -> Ints:
+    """The fold of each source in each repeat, drawn so that each class is spread evenly: (repeat, row)."""
+    return np.stack([stratified(data.targets, n, random_seed, "repeat", str(k)) for k in range(repeats)])
+
+
+def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints, tuple[str, ...]]:
+    """The sources that a list of folds names, their folds in each repeat, and what one should know.
+
+    Parameters
+    ----------
+    data
+        Sources, found in the list by name.
+    name
+        Of a list that ships: mirabest, first; or the path of a CSV with columns name, fold_1, fold_2 ...
+    repeats
+        How many columns are taken.
+
+    Raises
+    ------
+    UnknownName
+        There is no such list.
+    UsageError
+        It names none of the sources, or has fewer repeats.
+    """
+    path = _FOLDER / f"{name}.csv"
+    if not path.is_file():
+        path = Path(name)
+    if not path.is_file():
+        known = sorted(each.stem for each in _FOLDER.glob("*.csv"))
+        raise UnknownName("no such list of folds", got=name, allowed=[*known, "a CSV name,fold_1,fold_2"])
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(line for line in file if not line.startswith("#"))
+        listed = list(reader)
+        columns = [each for each in reader.fieldnames or () if each.startswith("fold_")]
+    if repeats > len(columns):
+        raise UsageError("the list of folds has fewer repeats", got=repeats, allowed=f"1 to {len(columns)}")
+    held = {row["name"]: [int(row[each]) for each in columns[:repeats]] for row in listed}
+    rows = [k for k, each in enumerate(data.names) if each in held]
+    if not rows:
+        raise UsageError(
+            "the list of folds names none of the sources",
+            got=data.names[0],
+            allowed=f"names such as {listed[0]['name']}",
+            todo="leave --fixed out to draw folds by chance",
+        )
+    notes = []
+    if len(rows) < len(data):
+        notes.append(f"{len(data) - len(rows)} sources are not in the folds {path.stem} and are left out")
+    if len(rows) < len(held):
+        notes.append(f"{len(held) - len(rows)} sources of the folds {path.stem} are not there")
+    chosen = data.select(rows)
+    return chosen, np.array([held[each] for each in chosen.names], np.int64).T, tuple(notes)
+
+
+def deduplicated(ra: Floats, dec: Floats, radius: float = 6.0) -> NDArray[np.bool_]:
+    """Which rows stay when of rows nearer than `radius` (arcsec) to each other only the first is kept.
+
+    Parameters
+    ----------
+    ra, dec
+        ICRS (deg); rows without a position stay.
+    """
+    first = groups_of(ra, dec, radius)
+    return np.asarray(first == np.arange(len(first)))
+
+
+def groups_of(ra: Floats, dec: Floats, radius: float = 6.0) -> Ints:
+    """For each row the first of those that are joined with it by steps of at most `radius` (arcsec)."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    first = np.arange(len(ra))
+    if known.size < 2:
+        return first
+    tree = cKDTree(_vectors(ra[known], dec[known]))
+    pairs = tree.query_pairs(_chord(radius), output_type="ndarray")
+    ones = np.ones(len(pairs), np.int8)
+    graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(known.size, known.size))
+    _, part = connected_components(graph, directed=False)
+    lowest = np.full(part.max() + 1, len(ra))
+    np.minimum.at(lowest, part, known)
+    first[known] = lowest[part]
+    return first
+
+
+def shared(
+    ra: Floats, dec: Floats, other_ra: Floats, other_dec: Floats, radius: float = 6.0
+) -> NDArray[np.bool_]:
+    """Which rows lie within `radius` (arcsec) of a row of another set: they must not be on both sides of a test."""
+    tree = cKDTree(_vectors(np.asarray(other_ra, float), np.asarray(other_dec, float)))
+    near, _ = tree.query(_vectors(np.asarray(ra, float), np.asarray(dec, float)))
+    return np.asarray(near <= _chord(radius))
+
+
+def _vectors(ra: Floats, dec: Floats) -> Floats:
+    a, d = np.radians(ra), np.radians(dec)
+    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
+
+
+def _chord(radius: float) -> float:
+    return float(2.0 * np.sin(np.radians(radius / 3600.0) / 2.0))

@@ -8,7 +8,9 @@ from skysift.base.options import Options, option
 
 __all__ = [
     "BoostingOptions",
+    "ExplainOptions",
     "ForestOptions",
+    "JudgeOptions",
     "LightGBMOptions",
     "LogisticOptions",
     "MLPOptions",
@@ -17,9 +19,41 @@ __all__ = [
     "QDAOptions",
     "SVCOptions",
     "TableOptions",
+    "TrainOptions",
 ]
 
 Method: TypeAlias = Literal["none", "temperature", "isotonic"]
+
+
+class TrainOptions(Options):
+    """What is learnt: which model, which classes, where the labels stand."""
+
+    model: str = option("lightgbm", doc="The classifier, by its name in the index.")
+    task: str | None = option(None, doc="What labels mean, such as fr; null takes labels as they stand.")
+    column: str | None = option(
+        None, doc="Column of the labels; by default the first of label, class, code, type, morphology."
+    )
+    classes: tuple[str, ...] = option((), doc="The only classes that are learnt; none for all.")
+
+
+class JudgeOptions(TrainOptions):
+    """How a classifier is judged on sources that it did not learn from."""
+
+    folds: int = option(5, at_least=2, at_most=50, doc="Parts of which each is left out in turn.")
+    repeats: int = option(2, at_least=1, at_most=50, doc="How often the sources are divided anew.")
+    fixed: str | None = option(
+        None, doc="The name of folds that ship, such as mirabest or first; null draws them by chance."
+    )
+    beside: bool = option(True, doc="Show the majority class, a random network and plain features beside it.")
+    random_seed: int = option(1, at_least=0, doc="Decides how sources are divided.")
+
+
+class ExplainOptions(Options):
+    """How much is told of the reasons of a classifier."""
+
+    top: int = option(15, at_least=1, at_most=200, doc="Features that are shown.")
+    sources: int = option(2000, at_least=1, doc="Sources that reasons are told of at most.")
+    random_seed: int = option(1, at_least=0, doc="Decides what is drawn.")
 
 
 class TableOptions(Options):

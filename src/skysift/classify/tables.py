@@ -164,6 +164,22 @@ class TableClassifier(Classifier[T], Generic[T]):
         UsageError
             A feature that it learnt from is missing.
         """
+        values = self.values_of(given)
+        told = np.full((len(values), len(self.classes)), np.nan)
+        some = np.isfinite(values).any(axis=1)
+        if some.any():
+            told[some] = self.calibration(told_by(self.fitted, values[some], self.many), self.many)
+        assert self.strangeness is not None
+        return told, self.strangeness(values)
+
+    def values_of(self, given: Given) -> Floats:
+        """The features that it looks at: (row, column).
+
+        Raises
+        ------
+        UsageError
+            A feature that it learnt from is missing.
+        """
         table = self._table(given)
         lost = [name for name in self.columns if name not in table.titles]
         if lost:
@@ -172,13 +188,7 @@ class TableClassifier(Classifier[T], Generic[T]):
                 got=", ".join(lost[:5]) + (" ..." if len(lost) > 5 else ""),
                 todo="make the features as those that it learnt from were made",
             )
-        values = table.only(self.columns).values
-        told = np.full((len(values), len(self.classes)), np.nan)
-        some = np.isfinite(values).any(axis=1)
-        if some.any():
-            told[some] = self.calibration(told_by(self.fitted, values[some], self.many), self.many)
-        assert self.strangeness is not None
-        return told, self.strangeness(values)
+        return table.only(self.columns).values
 
     def state(self) -> State:
         """All that is needed to judge again."""

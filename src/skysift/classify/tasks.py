@@ -39,7 +39,7 @@ class Task:
     other
         The class of every other label; empty where another label is an error.
     made_of
-        Columns of numbers that the label is made of, where it is no text.
+        Names of two columns of numbers that the label is made of, where it is no text: components, and peaks.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Task:
     means: Mapping[str, str] = field(default_factory=dict)
     left_out: str = ""
     other: str = ""
-    made_of: tuple[tuple[str, ...], ...] = ()
+    made_of: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
     def class_of(self, label: str) -> str | None:
         """The class of a label; None where it is left out.
@@ -197,12 +197,12 @@ def texts_of(given: Given, column: str | None, task: Task | None = None) -> tupl
     found = next((each for each in names if each in given.facts), None)
     if found is not None:
         return tuple(_text(each) for each in given.facts[found])
-    if task is not None and task.made_of and column is None:
-        numbers = [_numbers(given, each) for each in task.made_of]
-        if all(each is not None for each in numbers):
-            return tuple(str(each) for each in components_peaks(*numbers))
+    if task is not None and task.made_of is not None and column is None:
+        components, peaks = (_numbers(given, each) for each in task.made_of)
+        if components is not None and peaks is not None:
+            return tuple(str(each) for each in components_peaks(components, peaks))
     wanted = list(names)
-    if task is not None:
+    if task is not None and task.made_of is not None:
         wanted += [" or ".join(each) for each in task.made_of]
     raise UnknownName(
         "no label is known of the rows",

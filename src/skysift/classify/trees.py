@@ -101,7 +101,7 @@ class Forest:
             self.roots,
         ) = (arrays[name] for name in self.names)
 
-    def leaves(self, values: Floats, tree: int) -> Ints:
+    def leaves(self, values: NDArray[np.floating[Any]], tree: int) -> Ints:
         """The leaf of a tree that each row comes to."""
         node = np.full(len(values), self.roots[tree], np.int64)
         walking = np.flatnonzero(self.feature[node] >= 0)

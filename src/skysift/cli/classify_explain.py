@@ -1,0 +1,51 @@
+"""What ``skysift classify explain`` does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skysift.base.parallel import Crew
+from skysift.classify.options import ExplainOptions
+from skysift.cli.flags import gather
+from skysift.cli.progress import Watch
+
+if TYPE_CHECKING:
+    from skysift.flow.steps.classify_explain import Explained
+
+__all__ = ["explain"]
+
+
+def explain(
+    model: str,
+    place: str,
+    out: Path,
+    chosen: list[str] | None,
+    size: int | None,
+    crew: Crew,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Write why a classifier tells what it tells, and print the features that count most."""
+    options = gather(ExplainOptions, chosen)
+    from skysift.classify.classifier import open_model
+    from skysift.classify.opening import open_given
+    from skysift.flow.products import refuse_earlier
+    from skysift.flow.steps.classify_explain import ClassifyExplainStep
+
+    refuse_earlier(out, overwrite=overwrite)
+    classifier = open_model(model)
+    given = open_given(place, size=size)
+    with Watch(Path(model).name, quiet=quiet) as watch:
+        made = ClassifyExplainStep(options).run(
+            classifier, given, out, model=model, overwrite=overwrite, crew=replace(crew, progress=watch)
+        )
+    if not quiet:
+        print(_text(made, out))
+
+
+def _text(made: Explained, out: Path) -> str:
+    table = made.reasons.summary(5)
+    told = ", ".join(f"{name} {mean:.3g}" for name, mean in zip(table["feature"], table["mean"], strict=True))
+    return f"counts most  {told} ({made.reasons.unit})\nlook at      {out / 'report.html'}"

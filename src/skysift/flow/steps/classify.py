@@ -1,0 +1,258 @@
+"""`ClassifyTrainStep`: sources with labels in; a classifier in one file, with what it is worth, out."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import skysift
+from skysift.base.parallel import ALONE, Crew
+from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
+from skysift.base.registry import Registry
+from skysift.classify.classifier import FILE, Classifier, Given, Labelled
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.options import TrainOptions
+from skysift.classify.scores import calibration_of, class_table, confusion_table, doubtful_labels, numbers_of
+from skysift.classify.tasks import Task, labelled_by, task_named
+from skysift.flow.classified_page import Section, classified_page, figures_of, listing_of, numbers_listing
+from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
+from skysift.flow.report_page import Figure
+from skysift.flow.steps.score import png_bytes
+from skysift.score.scorer import Report, ReportTable
+from skysift.stamps.pictures import Pictures
+
+__all__ = [
+    "DOUBTFUL",
+    "PAGE",
+    "ClassifyTrainStep",
+    "Trained",
+    "known_sources",
+    "with_features",
+    "write_figures",
+    "write_table",
+]
+
+PAGE = "report.html"
+DOUBTFUL = (
+    "Sources whose label may be wrong, by confident learning: the class that they seem to be has at least the "
+    "probability that its own sources have in the mean."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The classifier, what it told of sources that were left out (None where it did not look), and the manifest."""
+
+    classifier: Classifier[Any]
+    data: Labelled
+    report: Report | None
+    manifest: Manifest
+
+
+class ClassifyTrainStep:
+    """
+    A classifier that learns from sources with labels.
+
+    Parameters
+    ----------
+    options
+        What is learnt.
+    classifier
+        What learns; by default that of the options, with its own defaults.
+    """
+
+    def __init__(self, options: TrainOptions, classifier: Classifier[Any] | None = None) -> None:
+        self.options = options
+        self._classifier = classifier
+
+    def run(
+        self,
+        given: Given,
+        out: str | Path,
+        *,
+        features: FeaturesOptions | None = None,
+        inputs: Sequence[InputRecord] = (),
+        overwrite: bool = False,
+        crew: Crew = ALONE,
+    ) -> Trained:
+        """What was learnt, after ``model.safetensors``, tables, ``report.html`` and ``manifest.json`` were written.
+
+        Parameters
+        ----------
+        given
+            Pictures or features, with their labels.
+        out
+            The folder.
+        features
+            How features are measured on pictures, for a classifier that reads these.
+        inputs
+            What was read.
+        overwrite
+            Whether the products of an earlier run are replaced, on success.
+        crew
+            Who measures, and to whom progress is told.
+
+        Raises
+        ------
+        UsageError
+            There is one class, a class has too few sources, or no label is known.
+        UnknownName
+            There is no such classifier, task or column.
+        OutputError
+            The folder cannot be written, or holds earlier products and `overwrite` is off.
+        """
+        begun, clock = datetime.now(UTC), time.perf_counter()
+        options = self.options
+        classifier = self._classifier or Registry[Any]("classifier").make(options.model)
+        data, notes = known_sources(given, options)
+        data.refuse_one_class()
+        names: tuple[str, ...] = (FILE, "classes.csv", "confusion.csv", "doubtful.csv", PAGE, MANIFEST)
+        with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder, writing(folder.directory):
+            if classifier.reads == "features":
+                data = with_features(data, features, crew)
+            classifier.fit(data, crew.progress)
+            report = _left_out(classifier, data, notes)
+            task = None if options.task is None else task_named(options.task)
+            origin = [*inputs, *_origin(given)]
+            told = Provenance(
+                skysift.__version__,
+                "classify-train",
+                {**options.to_dict(), "classifier": classifier.options.to_dict()},
+                tuple(dict.fromkeys(origin)),
+                notes,
+                "step",
+            )
+            classifier.save(
+                folder.path(FILE),
+                name=Path(out).resolve().name,
+                task=_task_text(task, classifier),
+                training={
+                    "provenance": told.to_dict(),
+                    "sources": len(data),
+                    "counts": dict(zip(data.classes, map(int, data.counts), strict=True)),
+                },
+                numbers={} if report is None else _card_numbers(report),
+            )
+            manifest = Manifest(
+                told,
+                tuple(_tables(report, folder)) if report is not None else (FILE, PAGE),
+                workers=crew.workers,
+                started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                seconds={"all": time.perf_counter() - clock},
+                counts={"sources": len(data), **dict(zip(data.classes, map(int, data.counts), strict=True))},
+                versions=library_versions(),
+                warnings=notes,
+            )
+            page = self._page(classifier, data, report, manifest)
+            folder.path(PAGE).write_text(page, encoding="utf-8")
+            write_manifest(manifest, folder)
+            folder.commit()
+        return Trained(classifier, data, report, manifest)
+
+    def _page(
+        self, classifier: Classifier[Any], data: Labelled, report: Report | None, manifest: Manifest
+    ) -> str:
+        counts = ", ".join(f"{n} {name}" for name, n in zip(data.classes, data.counts, strict=True))
+        numbers = [(f"{len(data):,}", "sources"), (str(len(data.classes)), "classes")]
+        sections = []
+        if report is not None:
+            shown = (("accuracy", "right class"), ("macro_f1", "macro F1"), ("ece", "calibration error"))
+            numbers += [(f"{report.numbers[key]:.3f}", label) for key, label in shown]
+            tables = [numbers_listing(report), listing_of("Classes", report.tables["classes"])]
+            sections.append(Section("left out", figures_of(report), tuple(tables), report.rule))
+            if "doubtful" in report.tables and report.tables["doubtful"]["name"]:
+                table = listing_of("Labels", report.tables["doubtful"])
+                sections.append(Section("doubtful", (), (table,), DOUBTFUL))
+        facts = {name: value for name, value in manifest.provenance.options.items() if name != "classifier"}
+        facts |= {f"classifier.{name}": value for name, value in classifier.options.to_dict().items()}
+        facts |= {record.name: record.checksum for record in manifest.provenance.inputs}
+        return classified_page(
+            f"Classifier: {classifier.name}",
+            counts,
+            numbers,
+            sections,
+            facts,
+            f"Made by skysift {skysift.__version__}, {manifest.started}.",
+            manifest.warnings,
+        )
+
+
+def known_sources(given: Given, options: TrainOptions) -> tuple[Labelled, tuple[str, ...]]:
+    """The sources whose class is known by the task, and what one should know of the others."""
+    task = None if options.task is None else task_named(options.task)
+    return labelled_by(given, task, column=options.column, classes=options.classes)
+
+
+def with_features(data: Labelled, options: FeaturesOptions | None, crew: Crew) -> Labelled:
+    """The same with features measured on the pictures, where only these are known."""
+    if data.features is not None or data.pictures is None:
+        return data
+    from skysift.classify.features.table import features_of
+
+    return replace(data, features=features_of(data.pictures, options, crew))
+
+
+def write_table(table: ReportTable, path: Path) -> None:
+    """Columns as CSV; what is not known is empty."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table)
+        for row in zip(*table.values(), strict=True):
+            writer.writerow(["" if isinstance(each, float) and math.isnan(each) else each for each in row])
+
+
+def write_figures(figures: Sequence[Figure], folder: ProductFolder) -> list[str]:
+    """Names of the figures that were written as PNG."""
+    for figure in figures:
+        folder.path(f"{figure.name}.png").write_bytes(png_bytes(figure))
+    return [f"{figure.name}.png" for figure in figures]
+
+
+def _origin(given: Given) -> list[InputRecord]:
+    if isinstance(given, Pictures):
+        return [] if given.origin is None else [given.origin]
+    return [] if given.provenance is None else list(given.provenance.inputs)
+
+
+def _left_out(classifier: Classifier[Any], data: Labelled, notes: tuple[str, ...]) -> Report | None:
+    """The report about what was told of sources while they were left out; None where the classifier did not look."""
+    told = classifier.left_out
+    if told is None:
+        return None
+    tables: dict[str, ReportTable] = {"classes": class_table(data.classes, told, data.targets)}
+    tables["calibration"], _ = calibration_of(told, data.targets)
+    if not data.many:
+        tables["confusion"] = confusion_table(data.classes, told, data.targets)
+        tables["doubtful"] = doubtful_labels(data.names, data.classes, told, data.targets)
+    rule = (
+        "Each source is told by a model that did not learn from it, as the calibration asks for; settings that were "
+        "searched for, and the calibration itself, have seen it. `skysift classify evaluate` leaves sources out of all."
+    )
+    return Report(
+        "classes", numbers_of(told, data.targets), tables, rule, {}, classifier.name, repr(data), notes
+    )
+
+
+def _tables(report: Report, folder: ProductFolder) -> list[str]:
+    """Names of what the manifest lists, the tables of the report written."""
+    written = [FILE]
+    for name in ("classes", "confusion", "doubtful"):
+        if name in report.tables:
+            write_table(report.tables[name], folder.path(f"{name}.csv"))
+            written.append(f"{name}.csv")
+    return [*written, PAGE]
+
+
+def _card_numbers(report: Report) -> dict[str, float]:
+    names = ("accuracy", "macro_f1", "top2", "ece")
+    return {name: float(report.numbers[name]) for name in names if name in report.numbers}
+
+
+def _task_text(task: Task | None, classifier: Classifier[Any]) -> str:
+    return task.doc if task is not None else f"tells {', '.join(classifier.classes)} apart"
