@@ -88,8 +88,6 @@ class TableClassifier(Classifier[T], Generic[T]):
         data.refuse_one_class()
         options = self.options
         features = self._table(data.given("features"))
-        told = features.provenance
-        self.measured = dict(told.options) if told is not None and told.finder == "features" else None
         self.classes, self.many, self.left_out = data.classes, data.many, None
         rows = _kept(data, options)
         values, targets = features.values[rows], data.targets[rows]
@@ -104,6 +102,7 @@ class TableClassifier(Classifier[T], Generic[T]):
             kept = most_telling(values[:, place], targets, options.keep, options.random_seed)
             good = np.isin(np.arange(len(good)), place[kept])
         self.columns = tuple(name for name, some in zip(features.titles, good, strict=True) if some)
+        self.measured = _measured_by(features.only(self.columns))
         values = values[:, good]
         self.used = searched(self.kind, values, targets, options, progress) if options.search else options
         self.calibration = Calibration()
@@ -142,7 +141,12 @@ class TableClassifier(Classifier[T], Generic[T]):
                 got="pictures",
                 todo="give a table with the same features",
             )
-        return features_of(pictures, FeaturesOptions(**(self.measured or {})))
+        options = FeaturesOptions(**(self.measured or {}))
+        if np.isfinite(pictures.scale):
+            options = options.replace(scale=None)  # the pictures know it
+        if "beam_major" in pictures.facts:
+            options = options.replace(beam=None)
+        return features_of(pictures, options)
 
     def _left_out(self, values: Floats, targets: Any, progress: Progress | None) -> Floats:
         """What is told of each source by models that did not learn from it."""
@@ -291,3 +295,11 @@ def _kept(data: Labelled, options: TableOptions) -> Ints:
     least = int(data.counts[data.counts > 0].min())
     parts = [rng.permutation(np.flatnonzero(data.targets == k))[:least] for k in range(len(data.classes))]
     return np.sort(np.concatenate(parts))
+
+
+def _measured_by(features: Features) -> dict[str, Any] | None:
+    """How these features are measured on pictures, and no others; None where skysift did not measure them."""
+    told = features.provenance
+    if told is None or told.finder != "features":
+        return None
+    return {**told.options, "groups": list(dict.fromkeys(each.group for each in features.columns))}
