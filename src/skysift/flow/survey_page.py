@@ -199,7 +199,7 @@ def _files(survey: Survey) -> tuple[Fact, ...]:
     return (
         ("islands, sources, components", "the catalogue; rows that count have primary = true"),
         ("regions.reg, regions.crtf", "the components for viewers; blue (tag duplicate) what does not count"),
-        ("comparisons", "the table of astrometry and fluxes below"),
+        ("comparisons", "the table of astrometry and fluxes above"),
         ("rms_area", "area over depth"),
         ("coverage.moc.fits, holes.moc.fits", "MOC of what was searched, and of what it encloses unsearched"),
         ("rms_coverage.fits", f"HEALPix map (nested, order {survey.coverage.order}) of the lowest rms"),
