@@ -100,6 +100,17 @@ def test_what_an_edge_cut_follows_the_whole_row_beside_it():
     assert resolve_fields(brighter).primary.all()
 
 
+def test_what_an_edge_cut_is_a_source_of_its_own_where_its_field_has_the_brighter_one_whole():
+    """Field 1 sees the bright source as field 0 does, and beside it one that field 0 did not find."""
+    seen = {"east": [0, 0.5, 13], "field": [0, 1, 1], "flux": [1, 1, 0.9], "rms": [2e-4, 1e-4, 1e-4]}
+    done = resolve_fields(rows(**seen, cut=[False, False, True]))
+    assert done.primary.tolist() == [False, True, True]
+    assert done.counterpart.tolist() == [1, -1, -1]
+    assert done.detected.tolist() == [2, 2, 1]
+    stumps = resolve_fields(rows(**seen, cut=[False, True, True]))  # both are its wings
+    assert stumps.primary.tolist() == [True, False, False]
+
+
 def test_nothing_and_rows_without_a_place():
     empty = resolve_fields(rows(east=np.empty(0)))
     assert len(empty.primary) == len(empty.counterpart) == 0

@@ -8,7 +8,7 @@ s being the position errors, the beam the wider one. The best pairs (smallest di
 a group never takes a second row of a field. A row that finds no partner but lies inside the fitted ellipse of
 a resolved row of another field, or holds such rows, belongs to the same object, which one field split and the
 other did not. So does a row that an edge cut, of which the place is not known well, beside a brighter row of
-another field that is whole.
+another field that is whole, unless the field of the cut row has the brighter source whole as well.
 
 Of each object the rows of one field count: of that where the object is not cut by an edge or by blank pixels,
 and among those of the one with the lowest rms.
@@ -123,7 +123,7 @@ def resolve_fields(rows: FieldRows, *, n_sigma: float = 5.0, beam_share: float =
     links = [
         Pairs(group, np.arange(n), np.zeros(n)),
         _pieces(rows, group, size == 1),
-        _stumps(rows, size == 1),
+        _stumps(rows, group, size == 1),
     ]
     whole = _connected(
         n, *(np.concatenate([getattr(each, side) for each in links]) for side in ("left", "right"))
@@ -166,10 +166,11 @@ def _pieces(rows: FieldRows, group: Ints, alone: Bools) -> Pairs:
     return Pairs(whole[kept], piece[kept], pairs.separation[kept])
 
 
-def _stumps(rows: FieldRows, alone: Bools) -> Pairs:
+def _stumps(rows: FieldRows, group: Ints, alone: Bools) -> Pairs:
     """(whole, stump): rows that an edge cut and that have no partner, with whole and brighter rows of other fields.
 
-    The centre of what was cut may lie outside of its field: so far away that its wings just reach inside.
+    The centre of what was cut may lie outside of its field: so far away that its wings just reach inside. A source
+    that a field has whole has no stump there.
     """
     cut, good = (np.flatnonzero(each).astype(np.int64) for each in (rows.cut & alone, ~rows.cut))
     reach = _WINGS * np.fmax(rows.major[good], rows.beam[good])
@@ -179,13 +180,15 @@ def _stumps(rows: FieldRows, alone: Bools) -> Pairs:
         kept = (rows.field[whole] != rows.field[stump]) & (
             np.abs(rows.flux[whole]) > np.abs(rows.flux[stump])
         )
+    kept &= ~_has(rows, group, whole, rows.field[stump], ~rows.cut)
     return Pairs(whole[kept], stump[kept], pairs.separation[kept])
 
 
-def _has(rows: FieldRows, group: Ints, row: Ints, field: Ints) -> Bools:
-    """Whether the groups of these rows hold a row of these fields."""
+def _has(rows: FieldRows, group: Ints, row: Ints, field: Ints, among: Bools | None = None) -> Bools:
+    """Whether the groups of these rows hold a row of these fields, among some of all rows."""
     most = int(rows.field.max(initial=0)) + 1
-    there = np.unique(group * most + rows.field)
+    there = group * most + rows.field
+    there = np.unique(there if among is None else there[among])
     return np.isin(group[row] * most + field, there)
 
 
