@@ -47,6 +47,19 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.find.neural.yolo.options:GridOptions",
         ),
     },
+    "pretraining": {
+        "all4one": (
+            "skysift.learn.pretrain.all4one:All4One",
+            "skysift.learn.pretrain.options:All4OneOptions",
+        ),
+        "byol": ("skysift.learn.pretrain.byol:Byol", "skysift.learn.pretrain.options:ByolOptions"),
+        "dino": ("skysift.learn.pretrain.dino:Dino", "skysift.learn.pretrain.options:DinoOptions"),
+        "mae": ("skysift.learn.pretrain.mae:Mae", "skysift.learn.pretrain.options:MaeOptions"),
+        "simclr": ("skysift.learn.pretrain.simclr:Simclr", "skysift.learn.pretrain.options:SimclrOptions"),
+        "swav": ("skysift.learn.pretrain.swav:Swav", "skysift.learn.pretrain.options:SwavOptions"),
+        "vicreg": ("skysift.learn.pretrain.vicreg:Vicreg", "skysift.learn.pretrain.options:VicregOptions"),
+        "wmse": ("skysift.learn.pretrain.wmse:Wmse", "skysift.learn.pretrain.options:WmseOptions"),
+    },
     "segmenter": {
         "smooth": ("skysift.find.extended.smooth:SmoothSegmenter", ""),
         "wavelet": ("skysift.find.extended.smooth:WaveletSegmenter", ""),

@@ -150,6 +150,9 @@ class EncoderOptions(Options):
     blocks: tuple[int, ...] = option(
         (1, 1, 1, 1), doc="resnet: blocks of each stage; 1,1,1,1 is a ResNet-10, 2,2,2,2 a ResNet-18."
     )
+    stem: int = option(
+        2, at_least=1, at_most=2, doc="resnet: stride of the first convolution; 1 is twice as dear."
+    )
     dim: int = option(
         96, at_least=8, at_most=1024, doc="vit: length of a token, a multiple of 4 and of heads."
     )

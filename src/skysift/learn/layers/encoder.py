@@ -38,4 +38,4 @@ def make_encoder(options: EncoderOptions, channels: int = 1) -> ResNet | VisionT
     """
     if options.backbone == "vit":
         return VisionTransformer(options.dim, options.depth, options.heads, options.patch, channels)
-    return ResNet(options.width, options.blocks, channels)
+    return ResNet(options.width, options.blocks, channels, options.stem)

@@ -42,6 +42,8 @@ class ResNet(nn.Module):
         Blocks of each stage; (1, 1, 1, 1) is a ResNet-10, (2, 2, 2, 2) a ResNet-18.
     channels_in
         Of the images.
+    stem
+        Stride of the first convolution; with 2 the first stage keeps its size, at half the cost.
 
     Attributes
     ----------
@@ -51,14 +53,17 @@ class ResNet(nn.Module):
         Pixels of the image that a pixel of the last maps stands for.
     """
 
-    def __init__(self, width: int = 16, blocks: Sequence[int] = (1, 1, 1, 1), channels_in: int = 1) -> None:
+    def __init__(
+        self, width: int = 16, blocks: Sequence[int] = (1, 1, 1, 1), channels_in: int = 1, stem: int = 1
+    ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(channels_in, width, 3, 1, 1, bias=False)
+        self.stem = nn.Conv2d(channels_in, width, 2 + stem, stem, 1, bias=False)
         self.stem_norm = nn.BatchNorm2d(width)
         stages, n_in = [], width
         for k, n in enumerate(blocks):
             n_out = width * 2**k
-            steps = [_Block(n_in if j == 0 else n_out, n_out, 2 if j == 0 else 1) for j in range(n)]
+            first = 1 if k == 0 and stem == 2 else 2
+            steps = [_Block(n_in if j == 0 else n_out, n_out, first if j == 0 else 1) for j in range(n)]
             stages.append(nn.Sequential(*steps))
             n_in = n_out
         self.stages = nn.ModuleList(stages)

@@ -1,0 +1,137 @@
+"""What every method that learns without labels promises: its loss falls, features stay spread, it goes on and travels."""
+
+import csv
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skysift.base.errors import OptionError, UsageError
+from skysift.base.random import generator
+from skysift.base.registry import Registry
+from skysift.learn.layers.encoder import make_encoder
+from skysift.learn.loop import LOG, train
+from skysift.learn.options import EncoderOptions, ViewOptions
+from skysift.learn.pictures import PictureSet
+from skysift.learn.pretrain.method import Pretraining, encoder_weights, rank, spread
+from skysift.learn.pretrain.options import PretrainOptions
+
+NAMES = Registry("pretraining").names()
+CPU = torch.device("cpu")
+SMALL = {
+    "hidden": 32,
+    "out": 16,
+    "prototypes": 16,
+    "white": 24,
+    "memory": 64,
+    "momentum": 0.9,
+    "teacher_temperature": 0.07,
+    "decoder_dim": 16,
+    "decoder_depth": 1,
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def pictures(n=96, side=24):
+    """Single, double and extended sources."""
+    rng = generator(1, "pictures")
+    y, x = np.mgrid[:side, :side] - side / 2
+    made = np.zeros((n, 1, side, side), np.float32)
+    for k in range(n):
+        apart, wide = (rng.uniform(0.0, 6.0) if k % 2 else 0.0), rng.uniform(1.0, 3.0 if k % 3 else 6.0)
+        for sign in (-1, 1):
+            made[k, 0] += np.exp(-((x - sign * apart) ** 2 + y**2) / 2 / wide**2)
+    return PictureSet(made / made.max(axis=(2, 3), keepdims=True), {"rms": np.full((n, 1), 0.02, np.float32)})
+
+
+def learner(name, **more):
+    registry = Registry("pretraining")
+    fields = registry.options(name).model_fields
+    options = registry.options(name)(**{key: value for key, value in SMALL.items() if key in fields})
+    vit = EncoderOptions(backbone="vit", dim=32, depth=2, heads=2, patch=6)
+    encoder = vit if name == "mae" else EncoderOptions(width=8, blocks=(1, 1))
+    return registry.load(name)(options, encoder, ViewOptions(**more), 1)
+
+
+def how(epochs=20, **more):
+    given = {"epochs": epochs, "batch": 48, "learning_rate": 3e-3, "average": 0.8, "precision": "float32"}
+    return PretrainOptions(**{**given, **more}).loop(96)
+
+
+def logged(folder):
+    with (folder / LOG).open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_loss_falls_and_its_features_do_not_collapse(name, tmp_path):
+    made = train(learner(name), pictures(), how(), tmp_path, device=CPU)
+    rows = logged(tmp_path)
+    losses = [sum(float(value) for key, value in row.items() if key.startswith("loss_")) for row in rows]
+    assert np.mean(losses[-2:]) < losses[0]
+    assert made.step == made.steps  # the last is kept
+    assert made.numbers["spread"] > 0.01
+    assert made.numbers["rank"] > 1.02  # two numbers tell all of these pictures
+    encoder = make_encoder(learner(name).encoder)
+    encoder.load_state_dict(encoder_weights(made.weights))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_goes_on_where_it_was_broken_off(name, tmp_path):
+    whole = train(learner(name), pictures(), how(2, checks=2), tmp_path / "a", device=CPU)
+    state = tmp_path / "b"
+
+    class Broken(Exception):
+        pass
+
+    def progress(stage, done, total):
+        if done == 3:
+            raise Broken
+
+    with pytest.raises(Broken):
+        train(learner(name), pictures(), how(2, checks=2), state, device=CPU, progress=progress)
+    again = train(learner(name), pictures(), how(2, checks=2), state, device=CPU)
+    for key, value in encoder_weights(whole.weights).items():
+        torch.testing.assert_close(encoder_weights(again.weights)[key], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each not in ("mae", "all4one")])
+def test_smaller_views_are_learnt_too(name, tmp_path):
+    made = train(learner(name, local=2, local_size=12), pictures(), how(1), tmp_path, device=CPU)
+    assert np.isfinite(made.numbers["spread"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_travels(name):
+    one = learner(name)
+    again = pickle.loads(pickle.dumps(one))
+    assert isinstance(again, Pretraining)
+    assert (again.name, again.options, again.encoder) == (name, one.options, one.encoder)
+
+
+def test_a_collapse_is_seen():
+    rng = generator(1, "collapse")
+    apart, same = rng.standard_normal((200, 8)), np.ones((200, 8)) + 1e-4 * rng.standard_normal((200, 8))
+    assert spread(apart) == pytest.approx(1.0, abs=0.05)
+    assert spread(same) < 1e-3
+    assert rank(apart) == pytest.approx(8.0, abs=0.5)
+    assert rank(apart[:, :1] * np.ones((1, 8))) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_does_not_fit_is_told():
+    with pytest.raises(OptionError, match=r"mae leaves patches out.*backbone=resnet.*allowed: vit"):
+        Registry("pretraining").make("mae").net()
+    with pytest.raises(OptionError, match=r"white is too small.*white=64, out=64"):
+        Registry("pretraining").make("wmse", white=64).net()
+    with pytest.raises(OptionError, match=r"out is a multiple of heads"):
+        Registry("pretraining").make("all4one", out=30).net()
+    with pytest.raises(UsageError, match=r"fewer pictures than a batch.*96.*256 or more"):
+        Registry("pretraining").make("simclr").feed(pictures(), PretrainOptions().loop(96), None)
