@@ -22,7 +22,6 @@ class _Block(nn.Module):
         self.past: nn.Module = nn.Identity()
         if stride != 1 or n_in != n_out:
             self.past = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
-        nn.init.zeros_(self.second_norm.weight)  # at the beginning nothing is added to the way past
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps of images, half as large where the stride is 2."""

@@ -1,0 +1,154 @@
+"""``skysift pretrain``: pictures or maps without labels in, the weights of an encoder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skysift.base.errors import UsageError
+from skysift.base.settings import settings
+from skysift.cli.flags import (
+    FreshFlag,
+    OptionsFlag,
+    OverwriteFlag,
+    QuietFlag,
+    WorkersFlag,
+    at_least,
+    folder_of,
+    read_file,
+    read_pairs,
+)
+from skysift.cli.learning import DevicesFlag, ThreadsFlag, needs_learn, warn
+from skysift.cli.progress import Watch
+
+if TYPE_CHECKING:
+    from skysift.flow.steps.pretrain import Pretrained
+
+__all__ = ["pretrain"]
+
+
+def pretrain(
+    method: Annotated[
+        str,
+        typer.Argument(metavar="METHOD", help="simclr, byol, vicreg, dino, swav, wmse, mae or all4one."),
+    ],
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PICTURES...]", help="Folders of `skysift stamps` or of FITS files, or npz with images."
+        ),
+    ] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the weights go.")] = "",
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Of the weights; by default that of DIR.")
+    ] = None,
+    maps: Annotated[
+        list[Path] | None,
+        typer.Option("--map", metavar="MAP", help="A map to cut pictures from; may be given again."),
+    ] = None,
+    cut: Annotated[
+        str,
+        typer.Option(
+            "--cut",
+            metavar="WHERE",
+            help="Cut-outs of maps: random places, sources (that the classic finder finds), or a catalogue.",
+        ),
+    ] = "sources",
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PICTURES|CATALOGUE",
+            help="Leave out pictures near these places, such as those of a test; may be given again.",
+        ),
+    ] = None,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option of the method (temperature=0.1), or of a group: train.epochs=100, encoder.width=32, "
+            "views.noise=3, prepare.preset=minmax, pool.cuts=500; may be given again.",
+        ),
+    ] = None,
+    options_file: OptionsFlag = None,
+    device: DevicesFlag = None,
+    threads: ThreadsFlag = None,
+    workers: WorkersFlag = None,
+    overwrite: OverwriteFlag = False,
+    fresh: FreshFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    r"""Learn features of pictures without labels: an encoder that tells sources apart by what they look like.
+
+    \b
+    Examples:
+      skysift pretrain simclr stamps --out simclr
+      skysift pretrain byol first.npz mirabest.npz --out byol --set train.epochs=100 --exclude test.csv
+      skysift pretrain vicreg --map a.fits --map b.fits --cut random --set pool.cuts=5000 --out vicreg
+      skysift pretrain mae stamps --out mae --set encoder.backbone=vit
+
+    \b
+    DIR gets NAME.safetensors (the encoder with its card), log.csv, report.html (curves, and views as the network
+    sees them) and manifest.json. `skysift embed DIR/NAME.safetensors PICTURES --out features.parquet` uses it,
+    `skysift probe` judges it. A run that is broken off keeps its work in DIR/.training; the same command goes on.
+    """
+    folder = folder_of(out)
+    at_least("--workers", workers, 1)
+    at_least("--threads", threads, 1)
+    needs_learn("skysift pretrain")
+    if not pictures and not maps:
+        raise UsageError("there is nothing to learn from", todo="give PICTURES, or --map MAP")
+    from skysift.flow.learning.plan import Plan
+    from skysift.flow.learning.reading import excluded_places, pool_from
+    from skysift.flow.steps.pretrain import pretrain_products  # late: it brings torch
+
+    given = {} if options_file is None else read_file(options_file)
+    plan = Plan.of(method, {**given, **read_pairs(chosen or (), "--set")})
+    crew = workers or settings().workers
+    with Watch(name or folder.name, quiet=quiet) as watch:
+        places = excluded_places(exclude or ())
+        pool, inputs, facts = pool_from(
+            pictures or (), maps or (), cut, plan, places, workers=crew, progress=watch
+        )
+        made = pretrain_products(
+            plan,
+            name or folder.resolve().name,
+            pool,
+            folder,
+            inputs=inputs,
+            facts=facts,
+            device=device or "auto",
+            workers=crew,
+            threads=threads,
+            overwrite=overwrite,
+            fresh=fresh,
+            progress=watch,
+        )
+    warn(made.manifest.warnings)
+    if not quiet:
+        print(_summary(made))
+
+
+def _summary(made: Pretrained) -> str:
+    counts, numbers = made.manifest.counts, made.card.numbers
+    left = [f"{counts[key]} {told}" for key, told in _LEFT if counts.get(key)]
+    lines = [
+        made.card.name,
+        f"  learnt from {made.card.training['pictures']} pictures"
+        + (f" ({', '.join(left)})" if left else ""),
+        f"  method      {made.card.training['method']}, {made.trained.steps} steps",
+        f"  features    spread {numbers['spread']:.3f} (0 is a collapse), {numbers['rank']:.1f} directions",
+        f"  time        {made.manifest.seconds['train']:.0f} s",
+        f"  look at     {made.folder / 'report.html'}",
+    ]
+    return "\n".join(lines)
+
+
+_LEFT = (
+    ("bad", "cannot be read"),
+    ("double", "lie on others"),
+    ("excluded", "near places that are excluded"),
+)

@@ -1,0 +1,108 @@
+"""``skysift probe``: how good features are, by simple classifiers over folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skysift.base.errors import OptionError
+from skysift.cli.flags import OptionsFlag, OverwriteFlag, QuietFlag, at_least, folder_of, gather, read_pairs
+from skysift.cli.learning import MeaningFlag, ThreadsFlag, needs_learn
+from skysift.cli.progress import Watch
+from skysift.flow.learning.options import ProbeOptions
+
+if TYPE_CHECKING:
+    from skysift.flow.steps.probe import ProbeMade
+
+__all__ = ["probe"]
+
+
+def probe(
+    weights: Annotated[
+        list[str],
+        typer.Argument(metavar="WEIGHTS...", help="Encoders: names (`skysift models`) or files."),
+    ],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="PICTURES",
+            help="Pictures with classes: a folder of stamps or FITS, or an npz.",
+        ),
+    ] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")] = "",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="CSV", help="A table name,label[,...].")
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", metavar="NAME", help="Which column holds the classes.")
+    ] = "label",
+    meaning: MeaningFlag = None,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="fractions=1,10,100 (% of labels), kinds=linear,knn,finetune, folds, repeats, turns, strength ...",
+        ),
+    ] = None,
+    options_file: OptionsFlag = None,
+    threads: ThreadsFlag = None,
+    overwrite: OverwriteFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    r"""Judge encoders: linear and nearest-neighbour probes, fine-tuning, with all labels or parts of them.
+
+    \b
+    Examples:
+      skysift probe simclr/simclr.safetensors --pictures first.npz --out probed
+      skysift probe a.safetensors b.safetensors --pictures first.npz --out probed --set fractions=1,10,100
+      skysift probe a.safetensors --pictures mirabest.npz --column code --class 100=FRI --class 200=FRII --out fr
+
+    \b
+    DIR gets probe.csv, report.html and manifest.json. Beside the encoders stand the majority class, the same network
+    with random weights, and plain features with LightGBM. With --class only these labels are told apart.
+    """
+    folder = folder_of(out)
+    at_least("--threads", threads, 1)
+    if pictures is None:
+        raise OptionError("--pictures is missing", allowed="a folder of stamps or FITS files, or an npz")
+    options = gather(ProbeOptions, chosen, options_file)
+    needs_learn("skysift probe")
+    import torch
+
+    from skysift.flow.learning.probing import asked_of, labels_of
+    from skysift.flow.steps.match import records
+    from skysift.flow.steps.probe import probe_products
+    from skysift.learn.hub import weights_of
+    from skysift.stamps.opening import open_pictures
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    read = open_pictures(pictures, labels=labels)
+    asked = asked_of(read, labels_of(read, column, read_pairs(meaning or (), "--class")), options)
+    inputs = records([each for each in (pictures, labels) if each is not None and each.is_file()])
+    with Watch(pictures.name, quiet=quiet) as watch:
+        made = probe_products(
+            [weights_of(each) for each in weights],
+            asked,
+            options,
+            folder,
+            inputs=inputs,
+            overwrite=overwrite,
+            progress=watch,
+        )
+    if not quiet:
+        print(_summary(made, folder))
+
+
+def _summary(made: ProbeMade, folder: Path) -> str:
+    lines = [f"{'features':<18} {'classifier':<10} {'labels':>7}  accuracy         F1"]
+    lines += [
+        f"{row.features:<18} {row.kind:<10} {row.labels:>7}  {row.accuracy:.3f} ± {row.accuracy_sd:.3f}"
+        f"    {row.f1:.3f} ± {row.f1_sd:.3f}"
+        for row in made.rows
+    ]
+    return "\n".join([*lines, f"look at  {folder / 'report.html'}"])

@@ -1,0 +1,1 @@
+"""Learning without labels, from pictures or maps to weights, numbers and pages."""

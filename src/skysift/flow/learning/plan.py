@@ -1,0 +1,89 @@
+"""`Plan`: a method with all that it is told, from one list of keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skysift.base.errors import OptionError
+from skysift.base.options import Options
+from skysift.base.registry import Registry
+from skysift.flow.learning.options import PoolOptions
+from skysift.learn.options import EncoderOptions, PreparationOptions, ViewOptions
+from skysift.learn.pretrain.options import PretrainOptions
+
+__all__ = ["GROUPS", "Plan"]
+
+GROUPS: Mapping[str, type[Options]] = {
+    "train": PretrainOptions,
+    "encoder": EncoderOptions,
+    "views": ViewOptions,
+    "prepare": PreparationOptions,
+    "pool": PoolOptions,
+}
+"""What stands before the point of a key, and what it belongs to; a key without a point is of the method."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    How a network learns from pictures.
+
+    Attributes
+    ----------
+    method
+        Name of the method in the index.
+    options
+        Of the method.
+    train, encoder, views, prepare, pool
+        How long, which network, from which views, of pixels prepared how, of which pictures.
+    """
+
+    method: str
+    options: Options
+    train: PretrainOptions
+    encoder: EncoderOptions
+    views: ViewOptions
+    prepare: PreparationOptions
+    pool: PoolOptions
+
+    @classmethod
+    def of(cls, method: str, values: Mapping[str, object]) -> Plan:
+        """The plan that keys such as ``temperature`` and ``train.epochs`` choose.
+
+        Raises
+        ------
+        UnknownName
+            There is no such method.
+        OptionError
+            A key is not known, or a value is not allowed.
+        """
+        menu = Registry[Any]("pretraining").options(method)
+        split: dict[str, dict[str, object]] = {name: {} for name in ("", *GROUPS)}
+        for key, value in values.items():
+            group, point, name = key.rpartition(".")
+            if point and group not in GROUPS:
+                raise OptionError(
+                    "no such group of options", got=key, allowed=[f"{each}.NAME" for each in GROUPS]
+                )
+            split[group][name] = value
+        return cls(
+            method,
+            menu.parse(split[""]),
+            PretrainOptions.parse(split["train"]),
+            EncoderOptions.parse(split["encoder"]),
+            ViewOptions.parse(split["views"]),
+            PreparationOptions.parse(split["prepare"]),
+            PoolOptions.parse(split["pool"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON-safe values."""
+        groups = {name: getattr(self, name).to_dict() for name in GROUPS}
+        return {"method": self.method, "options": self.options.to_dict(), **groups}
+
+    def learner(self, channels: int) -> Any:
+        """The method, ready for the loop."""
+        load = Registry[Any]("pretraining").load(self.method)
+        return load(self.options, self.encoder, self.views, channels)

@@ -1,0 +1,316 @@
+"""How good features are: probes over folds, for parts of the labels, beside the majority and other features."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skysift.base.errors import UsageError
+from skysift.base.random import generator
+from skysift.classify.features.table import features_of
+from skysift.classify.folds import refuse_few, stratified
+from skysift.classify.options import LightGBMOptions
+from skysift.classify.trees import LightGBMModel
+from skysift.flow.learning.options import ProbeOptions
+from skysift.learn.checkpoint import Checkpoint
+from skysift.learn.embed import embed, encoder_of, preparation_of, vectors
+from skysift.learn.layers.encoder import make_encoder
+from skysift.learn.options import EncoderOptions
+from skysift.learn.probe import Probe
+from skysift.learn.scale import prepare
+from skysift.learn.tuning import Tuning, tuned
+from skysift.stamps.pictures import Pictures
+
+__all__ = [
+    "HEADS",
+    "Asked",
+    "Row",
+    "asked_of",
+    "beside",
+    "judge",
+    "labels_of",
+    "plain_of",
+    "random_of",
+    "rows_of",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Predict: TypeAlias = Callable[[Ints, Ints], Floats]
+"""Rows that are learnt and rows that are asked for, to probabilities of these (row, class)."""
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Pictures with classes: which are told apart, the number of each picture's, and the folds of each repeat."""
+
+    pictures: Pictures
+    classes: tuple[str, ...]
+    targets: Ints
+    folds: tuple[Ints, ...]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    What one way gave with a part of the labels.
+
+    Attributes
+    ----------
+    features, kind
+        What was looked at, and by which classifier.
+    share, labels
+        Part of the labels (%), and how many that is, on the mean.
+    accuracy, accuracy_sd, f1, f1_sd
+        Mean over folds and repeats with the scatter between them; F1 is the mean over classes.
+    """
+
+    features: str
+    kind: str
+    share: float
+    labels: int
+    accuracy: float
+    accuracy_sd: float
+    f1: float
+    f1_sd: float
+
+    def told(self) -> tuple[str, ...]:
+        """As cells of a table."""
+        return (
+            self.features,
+            self.kind,
+            f"{self.share:g} %",
+            f"{self.labels}",
+            f"{self.accuracy:.3f} ± {self.accuracy_sd:.3f}",
+            f"{self.f1:.3f} ± {self.f1_sd:.3f}",
+        )
+
+
+HEADS = ("features", "classifier", "labels", "number", "accuracy", "F1 (mean of classes)")
+
+
+def labels_of(pictures: Pictures, column: str, meaning: Mapping[str, str]) -> tuple[str, ...]:
+    """The class of each picture: its label, or what that means; empty for those that are not told apart."""
+    given = pictures.labels(column)
+    return tuple(meaning.get(each, "") for each in given) if meaning else given
+
+
+def asked_of(pictures: Pictures, labels: Sequence[str], options: ProbeOptions) -> Asked:
+    """Pictures that can be read and have a class, with folds that are drawn anew in each repeat.
+
+    Raises
+    ------
+    UsageError
+        There are not two classes, or one has fewer pictures than there are folds.
+    """
+    given = np.array(labels)
+    kept = pictures.good & (given != "")
+    classes = tuple(sorted(set(given[kept])))
+    if len(classes) < 2:
+        raise UsageError(
+            "there is nothing to tell apart",
+            got=f"{len(classes)} classes: {', '.join(classes)}" if classes else "no labels",
+            allowed="two classes or more",
+            todo="give --column, --labels or --class THEIRS=OURS",
+        )
+    rows = np.flatnonzero(kept)
+    targets = np.searchsorted(classes, given[rows]).astype(np.int64)
+    counts = np.bincount(targets, minlength=len(classes))
+    refuse_few(counts, classes, options.folds, "give fewer with --set folds=N")
+    folds = tuple(
+        stratified(targets, options.folds, options.random_seed, str(k)) for k in range(options.repeats)
+    )
+    return Asked(pictures.select(rows), classes, targets, folds)
+
+
+def judge(
+    name: str,
+    kind: str,
+    asked: Asked,
+    predict: Predict,
+    options: ProbeOptions,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Accuracy and F1 over folds and repeats, for each part of the labels.
+
+    Parameters
+    ----------
+    name, kind
+        Of the features and of the classifier.
+    asked
+        The pictures.
+    predict
+        What learns from some rows, and tells the probabilities of others.
+    options
+        Parts of the labels, and the seed that they are drawn with: each class keeps its share, and one at least.
+    progress
+        Called as progress(stage, done, total).
+    """
+    made, done = [], 0
+    total = len(options.fractions) * options.repeats * options.folds
+    for share in options.fractions:
+        accuracy, scores, used = [], [], []
+        for repeat, fold in enumerate(asked.folds):
+            for k in range(options.folds):
+                test, learnt = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+                chance = generator(options.random_seed, "labels", str(share), str(repeat), str(k))
+                learnt = _part(learnt, asked.targets, share / 100.0, chance)
+                told = predict(learnt, test).argmax(axis=1)
+                accuracy.append(float((told == asked.targets[test]).mean()))
+                scores.append(_f1(told, asked.targets[test], len(asked.classes)))
+                used.append(len(learnt))
+                done += 1
+                if progress is not None:
+                    progress(f"{name}, {kind}", done, total)
+        made.append(
+            Row(
+                name,
+                kind,
+                share,
+                round(float(np.mean(used))),
+                float(np.mean(accuracy)),
+                float(np.std(accuracy)),
+                float(np.mean(scores)),
+                float(np.std(scores)),
+            )
+        )
+    return made
+
+
+def _part(rows: Ints, targets: Ints, share: float, chance: np.random.Generator) -> Ints:
+    """A part of the rows of each class, one at least."""
+    if share >= 1.0:
+        return rows
+    kept = []
+    for each in np.unique(targets[rows]):
+        mine = rows[targets[rows] == each]
+        kept.append(chance.permutation(mine)[: max(1, round(share * len(mine)))])
+    return np.sort(np.concatenate(kept))
+
+
+def _f1(told: Ints, true: Ints, n: int) -> float:
+    """Mean over classes of the harmonic mean of precision and recall."""
+    each = []
+    for k in range(n):
+        hit = int(((told == k) & (true == k)).sum())
+        wrong = int(((told == k) != (true == k)).sum())
+        if hit + wrong:
+            each.append(2.0 * hit / (2.0 * hit + wrong))
+    return float(np.mean(each)) if each else 0.0
+
+
+def by_probe(values: Floats, asked: Asked, kind: str, options: ProbeOptions) -> Predict:
+    """A probe of vectors of features."""
+
+    def predict(learnt: Ints, test: Ints) -> Floats:
+        probe = Probe(
+            "knn" if kind == "knn" else "linear",
+            strength=options.strength,
+            neighbours=min(options.neighbours, len(learnt)),
+            balanced=options.balanced,
+        ).fit(values[learnt], asked.targets[learnt])
+        out = np.zeros((len(test), len(asked.classes)))
+        out[:, probe.classes.astype(np.int64)] = np.nan_to_num(probe.probabilities(values[test]))
+        return out
+
+    return predict
+
+
+def by_tuning(weights: Checkpoint, asked: Asked, options: ProbeOptions, *, fresh: bool = False) -> Predict:
+    """Fine-tuning of an encoder; from fresh weights where `fresh`."""
+    preparation = preparation_of(weights)
+    pixels = np.concatenate([prepare(part, preparation) for part in asked.pictures.batches()])
+    told = {key: value for key, value in weights.card.options.items() if key != "bands"}
+    start = None if fresh else dict(encoder_of(weights).state_dict())
+    learner = Tuning(EncoderOptions(**told), start, pixels.shape[1], len(asked.classes))
+
+    def predict(learnt: Ints, test: Ints) -> Floats:
+        with tempfile.TemporaryDirectory() as folder:
+            return tuned(
+                learner,
+                pixels[learnt],
+                asked.targets[learnt],
+                pixels[test],
+                options.epochs,
+                Path(folder),
+                random_seed=options.random_seed,
+            )
+
+    return predict
+
+
+def beside(
+    asked: Asked, options: ProbeOptions, weights: Checkpoint | None = None, progress: Progress | None = None
+) -> list[Row]:
+    """What stands beside every number: the majority, features of a random network, and plain features with LightGBM."""
+    shares = np.bincount(asked.targets, minlength=len(asked.classes)) / len(asked)
+
+    def majority(learnt: Ints, test: Ints) -> Floats:
+        del learnt
+        return np.tile(shares, (len(test), 1))
+
+    whole = options.replace(fractions=(100.0,))
+    rows = judge("none", "majority", asked, majority, whole)
+    if weights is not None:
+        values = random_of(weights, asked.pictures, options)
+        rows += judge(
+            "random network", "linear", asked, by_probe(values, asked, "linear", options), options, progress
+        )
+    plain = plain_of(asked.pictures)
+    return rows + judge("plain features", "lightgbm", asked, _by_trees(plain, asked), options, progress)
+
+
+def _by_trees(values: Floats, asked: Asked) -> Predict:
+    def predict(learnt: Ints, test: Ints) -> Floats:
+        kinds, numbers = np.unique(asked.targets[learnt], return_inverse=True)
+        model = LightGBMModel()
+        model.fit(values[learnt], numbers, np.ones(len(learnt)), LightGBMOptions())
+        out = np.zeros((len(test), len(asked.classes)))
+        out[:, kinds] = model.told(values[test])
+        return out
+
+    return predict
+
+
+def plain_of(pictures: Pictures) -> Floats:
+    """Numbers measured on pictures: shape and peaks of the sources."""
+    return features_of(pictures).values
+
+
+def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) -> Floats:
+    """What the network of an encoder gives with fresh weights."""
+    told = {key: value for key, value in weights.card.options.items() if key != "bands"}
+    preparation = preparation_of(weights)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.random_seed)
+        net = make_encoder(EncoderOptions(**told), preparation.channels(len(pictures.bands)))
+    pixels = np.concatenate([prepare(part, preparation) for part in pictures.batches()])
+    return vectors(net, pixels, turns=options.turns)
+
+
+def rows_of(
+    weights: Checkpoint, asked: Asked, options: ProbeOptions, progress: Progress | None = None
+) -> list[Row]:
+    """What the encoder gives, by each kind of classifier."""
+    rows: list[Row] = []
+    values = embed(asked.pictures, weights, turns=options.turns).values
+    name = weights.card.name
+    for kind in options.kinds:
+        if kind == "finetune":
+            rows += judge(name, kind, asked, by_tuning(weights, asked, options), options, progress)
+            fresh = by_tuning(weights, asked, options, fresh=True)
+            rows += judge("fresh network", kind, asked, fresh, options, progress)
+        else:
+            rows += judge(name, kind, asked, by_probe(values, asked, kind, options), options, progress)
+    return rows
