@@ -242,6 +242,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "pretrain": ("skysift.cli.pretrain:pretrain", ""),
         "embed": ("skysift.cli.embed:embed", ""),
         "probe": ("skysift.cli.probe:probe", ""),
+        "benchmark": ("skysift.cli.benchmark:benchmark", ""),
         "judge": ("skysift.cli.judge:judge", ""),
         "candidates": ("skysift.cli.candidates:candidates", ""),
         "evaluate": ("skysift.cli.evaluate:evaluate", ""),

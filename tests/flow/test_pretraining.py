@@ -8,9 +8,11 @@ import pytest
 import torch
 from astropy.io import fits
 from tests.commands import called
+from tests.conftest import CHECKOUT
 
 from skysift.base.errors import OptionError, UnknownName, UsageError
 from skysift.base.random import generator
+from skysift.flow.learning.comparing import read_comparison
 from skysift.flow.learning.cuts import cuts_of
 from skysift.flow.learning.options import PoolOptions, ProbeOptions
 from skysift.flow.learning.plan import Plan
@@ -303,3 +305,117 @@ def test_keys_go_where_they_belong():
         Plan.of("moco", {})
     with pytest.raises(OptionError, match="temperature"):
         Plan.of("byol", {"temperature": 0.1})
+
+
+# -- comparing
+
+
+RECIPE = """
+name: small
+protocol: {protocol}
+methods: {{simclr: {{out: 8}}, vic: {{method: vicreg, out: 8, train.epochs: 1}}}}
+networks: {{tiny: {{width: 4, blocks: [1, 1]}}}}
+preparations: {{asinh: {{size: 24}}}}
+sets: {{all: {{pictures: [doubles.npz, more.npz], most: 80}}}}
+train: {{epochs: 2, batch: 16}}
+pool: {{same: 0}}
+tasks: {{kinds: {{pictures: doubles.npz}}}}
+probe: {{folds: 2, repeats: 1, kinds: [linear]}}
+"""
+
+
+@pytest.fixture
+def recipe(pictures, tmp_path):
+    (tmp_path / "doubles.npz").symlink_to(pictures)
+    np.savez(tmp_path / "more.npz", images=doubles(90, seed=3))
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE.format(protocol="apart"))
+    return path
+
+
+def table(folder):
+    with (folder / "benchmark.csv").open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_one_table_with_what_stands_beside_and_a_broken_run_goes_on(recipe, tmp_path, monkeypatch):
+    from skysift.flow.steps import benchmark
+
+    done, whole = [], benchmark.run_cell
+
+    def broken(comparison, cell, work, device, threads):
+        if len(done) == 1:
+            raise UsageError("broken off")
+        done.append(cell)
+        whole(comparison, cell, work, device, threads)
+
+    monkeypatch.setattr(benchmark, "run_cell", broken)
+    assert called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1).returncode == 2
+    monkeypatch.setattr(benchmark, "run_cell", whole)
+    before = (tmp_path / "b" / ".cells").glob("*.json")
+    assert len(list(before)) == 1
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
+    assert said.returncode == 0, said.stderr
+    rows = table(tmp_path / "b")
+    assert {row["method"] for row in rows} == {"simclr", "vic", "none", "random network", "plain features"}
+    assert all(row["task"] == "kinds" and 0.0 <= float(row["accuracy"]) <= 1.0 for row in rows)
+    own = {row["method"]: row for row in rows if row["set"]}
+    assert float(own["simclr"]["seconds"]) > 0.0
+    assert float(own["vic"]["spread"]) > 0.0
+    assert not (tmp_path / "b" / ".cells").exists()
+    assert "plain features" in said.stdout
+
+
+def test_each_fold_is_left_out_of_what_is_learnt_from(recipe, tmp_path, monkeypatch):
+    from skysift.flow.steps import benchmark
+
+    seen = []
+    monkeypatch.setattr(benchmark, "learn", lambda plan, pool, work, **more: seen.append(pool) or _stop())
+    for protocol, sizes in (("apart", [80]), ("folds", [80, 80]), ("transductive", [80])):
+        recipe.write_text(RECIPE.format(protocol=protocol).replace("most: 80", "most: 0"))
+        comparison = read_comparison(recipe)
+        seen.clear()
+        for cell in comparison.cells()[: len(sizes)]:
+            with pytest.raises(StopIteration):
+                benchmark.run_cell(comparison, cell, tmp_path, "cpu", 1)
+        lengths = [len(pool) for pool in seen]
+        assert lengths == {
+            "apart": [90],
+            "folds": [90 + N - 1 - 32, 90 + N - 1 - 31],
+            "transductive": [90 + N - 1],
+        }[protocol] or sorted(lengths) == sorted([90 + N - 1 - 32, 90 + N - 1 - 31])
+
+
+def _stop():
+    raise StopIteration
+
+
+def test_two_devices_share_the_trainings(recipe, tmp_path):
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--device", "cpu,cpu", "--threads", 1)
+    assert said.returncode == 0, said.stderr
+    assert len({row["method"] for row in table(tmp_path / "b")}) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("tasks: {kinds: {pictures: doubles.npz}}", "tasks: {}"), "names no tasks"),
+        (("vicreg", "moco"), "moco"),
+        (("out: 8}, vic", "dim: 8}, vic"), "'dim'"),
+        (("pictures: [doubles.npz, more.npz], ", ""), "neither pictures nor maps"),
+        (("protocol: apart", "protocol: any"), "apart"),
+        (("name: small", "names: small"), "not known"),
+    ],
+)
+def test_a_wrong_recipe_is_told_before_anything_runs(recipe, tmp_path, change, told):
+    recipe.write_text(recipe.read_text().replace(*change))
+    said = called("benchmark", recipe, "--out", tmp_path / "b")
+    assert said.returncode == 2
+    assert told in said.stderr
+
+
+def test_the_recipe_that_ships_is_the_benchmark_of_the_field():
+    comparison = read_comparison(CHECKOUT / "recipes" / "self-supervision.yaml")
+    seed = [cell for cell in comparison.cells() if cell.method != "vicreg"]
+    assert len(seed) == 48
+    assert {cell.set for cell in seed} == {"curated", "uncurated"}

@@ -12,7 +12,8 @@ from skysift.flow.training.recipe import read_recipe, recipe_of, recipe_text
 from skysift.learn.checkpoint import read_checkpoint
 from skysift.learn.hub import SUFFIX
 
-RECIPES = sorted((CHECKOUT / "recipes").glob("*.yaml"))
+EVERY = sorted((CHECKOUT / "recipes").glob("*.yaml"))
+RECIPES = [path for path in EVERY if "model" in recipe_text(path)]  # others are of other commands
 HERE = os.environ.get("SKYSIFT_DATA") is not None
 
 

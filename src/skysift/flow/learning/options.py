@@ -6,7 +6,7 @@ from typing import Literal
 
 from skysift.base.options import Options, option
 
-__all__ = ["PoolOptions", "ProbeOptions"]
+__all__ = ["BenchmarkOptions", "PoolOptions", "ProbeOptions", "SetOptions", "TaskOptions"]
 
 
 class PoolOptions(Options):
@@ -48,3 +48,36 @@ class ProbeOptions(Options):
     )
     epochs: int = option(30, at_least=1, doc="Fine-tuning: how often each picture is seen.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+
+
+class SetOptions(Options):
+    """A set of pictures without labels."""
+
+    pictures: tuple[str, ...] = option(
+        (), file=True, doc="Folders of stamps or of FITS files, and npz with images; beside the recipe."
+    )
+    maps: tuple[str, ...] = option((), file=True, doc="Maps to cut pictures from.")
+    cut: str = option("sources", file=True, doc="Where maps are cut: random, sources, or a catalogue.")
+    most: int = option(0, at_least=0, doc="So many pictures at most, drawn by chance; 0: all.")
+
+
+class TaskOptions(Options):
+    """A set of pictures with classes to tell apart."""
+
+    pictures: str = option("", file=True, doc="A folder of stamps or of FITS files, or an npz.")
+    labels: str | None = option(None, file=True, doc="A table name,label[,...].")
+    column: str = option("label", doc="Which column holds the classes.")
+    classes: dict[str, str] = option(
+        {}, doc="What labels mean: only these are told apart; all, where none is given."
+    )
+
+
+class BenchmarkOptions(Options):
+    """How methods are compared."""
+
+    name: str = option("benchmark", doc="Of the comparison.")
+    protocol: Literal["apart", "folds", "transductive"] = option(
+        "apart",
+        doc="What is learnt from without labels: apart: nothing near any picture of a task, one training for all folds; "
+        "folds: nothing near those of the fold that is left out, one training each; transductive: everything.",
+    )

@@ -47,6 +47,8 @@ Predict: TypeAlias = Callable[[Ints, Ints], Floats]
 """Rows that are learnt and rows that are asked for, to probabilities of these (row, class)."""
 Progress: TypeAlias = Callable[[str, int, int], None]
 
+ALL = (-1, -1)  # repeats and folds
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -141,6 +143,7 @@ def judge(
     predict: Predict,
     options: ProbeOptions,
     progress: Progress | None = None,
+    only: tuple[int, int] = ALL,
 ) -> list[Row]:
     """Accuracy and F1 over folds and repeats, for each part of the labels.
 
@@ -156,6 +159,8 @@ def judge(
         Parts of the labels, and the seed that they are drawn with: each class keeps its share, and one at least.
     progress
         Called as progress(stage, done, total).
+    only
+        One repeat and fold of all; `ALL` for each in turn.
     """
     made, done = [], 0
     total = len(options.fractions) * options.repeats * options.folds
@@ -163,6 +168,8 @@ def judge(
         accuracy, scores, used = [], [], []
         for repeat, fold in enumerate(asked.folds):
             for k in range(options.folds):
+                if only not in (ALL, (repeat, k)):
+                    continue
                 test, learnt = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
                 chance = generator(options.random_seed, "labels", str(share), str(repeat), str(k))
                 learnt = _part(learnt, asked.targets, share / 100.0, chance)
@@ -251,9 +258,29 @@ def by_tuning(weights: Checkpoint, asked: Asked, options: ProbeOptions, *, fresh
 
 
 def beside(
-    asked: Asked, options: ProbeOptions, weights: Checkpoint | None = None, progress: Progress | None = None
+    asked: Asked,
+    options: ProbeOptions,
+    weights: Checkpoint | None = None,
+    progress: Progress | None = None,
+    *,
+    plain: bool = True,
+    only: tuple[int, int] = ALL,
 ) -> list[Row]:
-    """What stands beside every number: the majority, features of a random network, and plain features with LightGBM."""
+    """What stands beside every number: the majority, features of a random network, and plain features with LightGBM.
+
+    Parameters
+    ----------
+    asked, options
+        The pictures, and what is tried.
+    weights
+        Of the encoder whose network is given random weights; None for none.
+    progress
+        Called as progress(stage, done, total).
+    plain
+        Whether plain features are measured.
+    only
+        As for `judge`.
+    """
     shares = np.bincount(asked.targets, minlength=len(asked.classes)) / len(asked)
 
     def majority(learnt: Ints, test: Ints) -> Floats:
@@ -261,14 +288,17 @@ def beside(
         return np.tile(shares, (len(test), 1))
 
     whole = options.replace(fractions=(100.0,))
-    rows = judge("none", "majority", asked, majority, whole)
+    rows = judge("none", "majority", asked, majority, whole, only=only)
     if weights is not None:
+        name = "random network"
         values = random_of(weights, asked.pictures, options)
         rows += judge(
-            "random network", "linear", asked, by_probe(values, asked, "linear", options), options, progress
+            name, "linear", asked, by_probe(values, asked, "linear", options), options, progress, only
         )
-    plain = plain_of(asked.pictures)
-    return rows + judge("plain features", "lightgbm", asked, _by_trees(plain, asked), options, progress)
+    if plain:
+        name, trees = "plain features", _by_trees(plain_of(asked.pictures), asked)
+        rows += judge(name, "lightgbm", asked, trees, options, progress, only)
+    return rows
 
 
 def _by_trees(values: Floats, asked: Asked) -> Predict:
@@ -300,17 +330,23 @@ def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) ->
 
 
 def rows_of(
-    weights: Checkpoint, asked: Asked, options: ProbeOptions, progress: Progress | None = None
+    weights: Checkpoint,
+    asked: Asked,
+    options: ProbeOptions,
+    progress: Progress | None = None,
+    *,
+    only: tuple[int, int] = ALL,
 ) -> list[Row]:
-    """What the encoder gives, by each kind of classifier."""
+    """What the encoder gives, by each kind of classifier; parameters as for `beside`."""
     rows: list[Row] = []
     values = embed(asked.pictures, weights, turns=options.turns).values
     name = weights.card.name
     for kind in options.kinds:
         if kind == "finetune":
-            rows += judge(name, kind, asked, by_tuning(weights, asked, options), options, progress)
-            fresh = by_tuning(weights, asked, options, fresh=True)
-            rows += judge("fresh network", kind, asked, fresh, options, progress)
+            tuning = by_tuning(weights, asked, options)
+            rows += judge(name, kind, asked, tuning, options, progress, only)
+            tuning = by_tuning(weights, asked, options, fresh=True)
+            rows += judge("fresh network", kind, asked, tuning, options, progress, only)
         else:
-            rows += judge(name, kind, asked, by_probe(values, asked, kind, options), options, progress)
+            rows += judge(name, kind, asked, by_probe(values, asked, kind, options), options, progress, only)
     return rows

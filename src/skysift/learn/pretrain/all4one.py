@@ -109,7 +109,7 @@ class All4One(Pretraining[All4OneOptions]):
 
         def crossed(asked: Tensor, given: Tensor) -> Tensor:
             """The contrast of what one view asks for with what the other gives, both ways."""
-            (a, b), (of_a, of_b) = asked.split([n, n]), given.split([n, n])
+            a, b, of_a, of_b = asked[:n], asked[n:], given[:n], given[n:]
             return told_apart(a, of_b, told.temperature) + told_apart(b, of_a, told.temperature)
 
         return {
