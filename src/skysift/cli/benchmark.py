@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skysift.base.errors import OptionError
 from skysift.cli.flags import FreshFlag, OverwriteFlag, QuietFlag, at_least, folder_of, read_pairs
 from skysift.cli.learning import ThreadsFlag, needs_learn
 from skysift.cli.progress import Watch
@@ -19,7 +20,7 @@ __all__ = ["benchmark"]
 
 def benchmark(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="What is compared.")],
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")] = "",
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Where the products go.")] = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,6 +54,8 @@ def benchmark(
     mean and scatter over folds), report.html and manifest.json. In every table stand the majority class, networks with
     random weights, and plain features with LightGBM. A run that is broken off goes on when it is repeated.
     """
+    if out is None:
+        raise OptionError("--out is missing", allowed="a folder")
     folder = folder_of(out)
     at_least("--threads", threads, 1)
     needs_learn("skysift benchmark")

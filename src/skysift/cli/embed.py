@@ -25,7 +25,9 @@ def embed(
         Path,
         typer.Argument(metavar="PICTURES", help="A folder of `skysift stamps` or of FITS files, or an npz."),
     ],
-    out: Annotated[str, typer.Option("--out", metavar="FILE.parquet", help="Where the table goes.")] = "",
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE.parquet", help="Where the table goes.")
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option("--labels", metavar="CSV", help="A table name,label[,...] that goes along."),
@@ -52,9 +54,9 @@ def embed(
     """
     at_least("--threads", threads, 1)
     at_least("--batch", batch, 1)
-    place = Path(out)
+    place = Path(out or "")
     if place.suffix != _SUFFIX:
-        raise OptionError("--out is not a Parquet table", got=out, allowed=f"FILE{_SUFFIX}")
+        raise OptionError("--out is not a Parquet table", got=out or "nothing", allowed=f"FILE{_SUFFIX}")
     if place.exists() and not overwrite:
         raise OutputError(
             f"{place} is there already", todo="choose another file, or replace it with --overwrite"

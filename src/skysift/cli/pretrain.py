@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.settings import settings
 from skysift.cli.flags import (
     FreshFlag,
@@ -40,7 +40,7 @@ def pretrain(
             metavar="[PICTURES...]", help="Folders of `skysift stamps` or of FITS files, or npz with images."
         ),
     ] = None,
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the weights go.")] = "",
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Where the weights go.")] = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of the weights; by default that of DIR.")
     ] = None,
@@ -95,6 +95,8 @@ def pretrain(
     sees them) and manifest.json. `skysift embed DIR/NAME.safetensors PICTURES --out features.parquet` uses it,
     `skysift probe` judges it. A run that is broken off keeps its work in DIR/.training; the same command goes on.
     """
+    if out is None:
+        raise OptionError("--out is missing", allowed="a folder")
     folder = folder_of(out)
     at_least("--workers", workers, 1)
     at_least("--threads", threads, 1)

@@ -32,7 +32,7 @@ def probe(
             help="Pictures with classes: a folder of stamps or FITS, or an npz.",
         ),
     ] = None,
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")] = "",
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Where the products go.")] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", metavar="CSV", help="A table name,label[,...].")
     ] = None,
@@ -65,6 +65,8 @@ def probe(
     DIR gets probe.csv, report.html and manifest.json. Beside the encoders stand the majority class, the same network
     with random weights, and plain features with LightGBM. With --class only these labels are told apart.
     """
+    if out is None:
+        raise OptionError("--out is missing", allowed="a folder")
     folder = folder_of(out)
     at_least("--threads", threads, 1)
     if pictures is None:

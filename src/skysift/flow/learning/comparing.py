@@ -197,18 +197,18 @@ def read_comparison(path: Path, changes: Mapping[str, str] | None = None) -> Com
     for key in ("methods", "sets", "tasks"):
         if not content.get(key):
             raise UsageError(f"the recipe names no {key}", got=path.name, allowed="one or more, by name")
-    group = {key: _named(content, key) for key in _KEYS[2:]}
+    named = {key: _named(content, key) for key in _KEYS[2:]}
     made = Comparison(
         BenchmarkOptions.parse({key: content[key] for key in ("name", "protocol") if key in content}),
-        group["methods"],
-        group["networks"] or {"resnet": {}},
-        group["preparations"] or {"asinh": {}},
-        {name: SetOptions.parse(each) for name, each in group["sets"].items()},
-        {name: TaskOptions.parse(each) for name, each in group["tasks"].items()},
-        group["train"],
-        group["views"],
-        group["pool"],
-        ProbeOptions.parse(group["probe"]),
+        named["methods"],
+        named["networks"] or {"resnet": {}},
+        named["preparations"] or {"asinh": {}},
+        {name: SetOptions.parse(each) for name, each in named["sets"].items()},
+        {name: TaskOptions.parse(each) for name, each in named["tasks"].items()},
+        named["train"],
+        named["views"],
+        named["pool"],
+        ProbeOptions.parse(named["probe"]),
         path.parent,
     )
     for name, each in made.sets.items():
