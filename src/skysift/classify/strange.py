@@ -59,6 +59,12 @@ class Strangeness:
             told[some] = np.searchsorted(self.usual, far, side="left") / (len(self.usual) + 1.0)
         return told
 
+    def usual_among(self, others: Floats) -> Strangeness:
+        """The same measure, with the distances of others than those learnt from as what is usual."""
+        others = others[np.isfinite(others).any(axis=1)]
+        far = np.sort(_distances(self.measure, self.kept, self._scaled(others)))
+        return Strangeness(self.measure, self.middle, self.width, self.kept, far)
+
     def _scaled(self, values: Floats) -> Floats:
         return _scaled(values, self.middle, self.width)
 

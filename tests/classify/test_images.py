@@ -1,0 +1,208 @@
+"""Classifiers of pictures: they learn, keep what they learnt, and say what they cannot tell."""
+
+import numpy as np
+import pytest
+import torch
+from tests.classify.spots import labelled, pictures_of, spots
+
+from skysift.base.errors import OptionError, UsageError
+from skysift.classify.classifier import Labelled, open_model
+from skysift.classify.image_options import CnnOptions, EmbeddingOptions
+from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands
+from skysift.classify.networks import PictureLearner, PictureNet, looked
+from skysift.learn.checkpoint import write_checkpoint
+from skysift.learn.embed import encoder_card
+from skysift.learn.layers.encoder import make_encoder
+from skysift.learn.layers.resnet import ResNet
+from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.options import EncoderOptions
+from skysift.learn.scale import Preparation
+
+SMALL = {
+    "size": 24,
+    "bin": 1,
+    "width": 4,
+    "blocks": (1, 1),
+    "batch": 16,
+    "epochs": 8,
+    "turns": 1,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def cnn():
+    torch.set_num_threads(1)
+    made = CnnClassifier(CnnOptions(**SMALL, learning_rate=5e-3))
+    made.fit(labelled())
+    return made
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    torch.manual_seed(3)
+    options = EncoderOptions(width=6, blocks=(1, 1))
+    net = make_encoder(options, 1)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    preparation = Preparation("asinh", 24, 1)
+    write_checkpoint(path, net.state_dict(), encoder_card("small", "a test", options, 1, preparation, {}, {}))
+    return path
+
+
+def test_one_and_two_spots_are_told_apart(cnn):
+    others = labelled(60, seed=9)
+    told = cnn.predict(others.pictures)
+    right = np.array([told.classes.index(label) for label in told.labels]) == others.targets
+    assert right.mean() > 0.9
+    assert np.allclose(told.probabilities.sum(axis=1), 1.0)
+    assert np.isfinite(told.ood).all()
+
+
+def test_what_is_kept_judges_the_same(cnn, tmp_path):
+    cnn.save(tmp_path / "spots.safetensors", task="one or two spots")
+    again = open_model(tmp_path / "spots.safetensors")
+    assert isinstance(again, CnnClassifier)
+    others = labelled(20, seed=9).pictures
+    one, two = cnn.predict(others), again.predict(others)
+    assert np.array_equal(one.probabilities, two.probabilities)
+    assert np.allclose(one.ood, two.ood, atol=0.05)
+    assert again.preparation == cnn.preparation
+    assert again.bands == ("b0",)
+
+
+def test_pictures_that_cannot_be_read_are_flagged_rows(cnn):
+    pixels, _ = spots(6)
+    pixels[2] = np.nan
+    given = pictures_of(pixels, errors=("", "", "", "", "it is broken", ""))
+    told = cnn.predict(given)
+    assert np.array_equal(np.isfinite(told.ood), [True, True, False, True, False, True])
+    assert told.errors[4] == "it is broken"
+    assert told.errors[2]
+    assert told.labels[2] == ""
+
+
+def test_what_was_never_seen_is_strange(cnn):
+    rng = np.random.default_rng(0)
+    stripes = np.zeros((20, 1, 24, 24), np.float32)
+    stripes[:, :, ::4] = 1.0
+    stripes += 0.03 * rng.standard_normal(stripes.shape).astype(np.float32)
+    usual = cnn.ood(labelled(60, seed=9).pictures)
+    assert np.median(cnn.ood(pictures_of(stripes))) > np.quantile(usual, 0.8)
+
+
+def test_several_tags(tmp_path):
+    data = labelled(100)
+    rng = np.random.default_rng(2)
+    tags = np.stack([data.targets == 1, rng.random(100) < 0.5], axis=1)
+    pixels = data.pictures.read()
+    pixels[tags[:, 1], :, :5, :5] += 1.5
+    tagged = Labelled(data.names, ("two", "corner"), tags, pictures_of(pixels))
+    menu = {**SMALL, "epochs": 20, "learning_rate": 1e-2}
+    made = CnnClassifier(CnnOptions(**menu, turn=False, loss="focal", focal=1.0, shift=0.0, zoom=(1.0, 1.0)))
+    made.fit(tagged)
+    told = made.predict(tagged.pictures)
+    assert told.many
+    assert ((told.probabilities > 0.5) == tags).mean() > 0.85
+    made.save(tmp_path / "tags.safetensors")
+    assert np.array_equal(
+        open_model(tmp_path / "tags.safetensors").probabilities(tagged.pictures), told.probabilities
+    )
+
+
+def test_members_are_averaged_and_bands_are_found_by_name():
+    data = labelled(80, bands=2)
+    made = CnnClassifier(CnnOptions(**{**SMALL, "epochs": 3}, members=2, held=0.5, preset="bands", lose=0.2))
+    made.fit(data)
+    assert len(made.nets) == 2
+    pixels = data.pictures.read()
+    turned = pictures_of(pixels[:, ::-1], ("b1", "b0"), names=data.names)
+    assert np.array_equal(made.probabilities(data.pictures), made.probabilities(turned))
+    with pytest.raises(UsageError, match="bands"):
+        made.probabilities(pictures_of(pixels[:, :1], ("b0",)))
+
+
+def test_a_frozen_encoder_needs_no_file_afterwards(encoder, tmp_path):
+    for head in ("linear", "knn"):
+        made = EmbeddingClassifier(EmbeddingOptions(weights=str(encoder), head=head, turns=2, device="cpu"))
+        made.fit(labelled())
+        others = labelled(60, seed=9)
+        told = made.predict(others.pictures)
+        assert (told.probabilities.argmax(axis=1) == others.targets).mean() > 0.8
+        made.save(tmp_path / f"{head}.safetensors")
+        again = open_model(tmp_path / f"{head}.safetensors")
+        again.options = again.options.replace(weights="gone.safetensors")
+        assert np.allclose(again.probabilities(others.pictures), told.probabilities, atol=1e-6)
+
+
+def test_an_encoder_is_trained_on_from_its_end(encoder, tmp_path):
+    made = EmbeddingClassifier(
+        EmbeddingOptions(
+            weights=str(encoder), thaw=1, epochs=6, batch=16, turns=1, learning_rate=5e-3, device="cpu"
+        )
+    )
+    made.fit(labelled())
+    before = made.weights.tensors
+    after = made.nets[0].encoder.state_dict()
+    assert np.allclose(after["stem.weight"], before["stem.weight"], atol=2e-3)
+    assert np.allclose(after["stem_norm.running_mean"], before["stem_norm.running_mean"], atol=2e-3)
+    assert not np.allclose(after["stages.1.0.first.weight"], before["stages.1.0.first.weight"], atol=2e-3)
+    made.save(tmp_path / "thawed.safetensors")
+    others = labelled(20, seed=9).pictures
+    again = open_model(tmp_path / "thawed.safetensors")
+    assert np.array_equal(again.probabilities(others), made.probabilities(others))
+
+
+def test_a_transformer_can_be_trained_on():
+    encoder = VisionTransformer(dim=16, depth=2, heads=2, patch=6)
+    net = PictureNet(encoder, 2, thaw=1)
+    learn = {name for name, each in net.named_parameters() if each.requires_grad}
+    assert "head.weight" in learn
+    assert "encoder.norm.weight" in learn
+    assert any(name.startswith("encoder.blocks.1") for name in learn)
+    assert not any(name.startswith(("encoder.blocks.0", "encoder.stem")) for name in learn)
+
+
+def test_losses_are_those_of_their_papers():
+    numbers = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
+    target = torch.tensor([0, 2])
+    counts = np.array([5, 3, 2])
+
+    def loss(**choices):
+        learner = PictureLearner(CnnOptions(**choices), None, counts, 10, many=False)
+        return float(learner.surprise(numbers, target))
+
+    p = numbers.softmax(1)
+    own = -torch.log(p[[0, 1], [0, 2]])
+    assert loss(smoothing=0, balance="none") == pytest.approx(float(own.mean()))
+    weight = torch.tensor([10 / 15, 10 / 6])
+    assert loss(smoothing=0, balance="weights") == pytest.approx(float((own * weight).sum() / weight.sum()))
+    focal = own * (1 - p[[0, 1], [0, 2]]) ** 2
+    assert loss(smoothing=0, balance="none", loss="focal") == pytest.approx(float(focal.mean()))
+    smooth = torch.nn.functional.cross_entropy(numbers, target, label_smoothing=0.1)
+    assert loss(smoothing=0.1, balance="none") == pytest.approx(float(smooth))
+
+
+def test_looks_are_averaged():
+    torch.manual_seed(0)
+    net = PictureNet(ResNet(4, (1, 1)), 2)
+    pixels = np.random.default_rng(1).standard_normal((3, 1, 16, 16)).astype(np.float32)
+    numbers, features = looked(net, pixels, 4, torch.device("cpu"))
+    each = [looked(net, np.rot90(pixels, k, (2, 3)).copy(), 1, torch.device("cpu"))[0] for k in range(4)]
+    assert np.allclose(numbers, np.mean(each, axis=0), atol=1e-6)
+    assert features.shape == (3, 8)
+
+
+def test_wrong_data_are_one_line(cnn, encoder):
+    data = labelled(40)
+    alone = data.select(data.targets == 0)
+    with pytest.raises(UsageError, match="one class"):
+        CnnClassifier(CnnOptions(**SMALL)).fit(alone)
+    few = data.select([*np.flatnonzero(data.targets == 0), 1, 3])
+    with pytest.raises(UsageError, match="too few"):
+        CnnClassifier(CnnOptions(**SMALL)).fit(few)
+    with pytest.raises(OptionError, match="gamma"):
+        CnnOptions(gamma=(2.0, 1.0))
+    with pytest.raises(OptionError, match="bands"):
+        EmbeddingClassifier(EmbeddingOptions(weights=str(encoder))).fit(labelled(40, bands=2))
+    with pytest.raises(UsageError, match="bands"):
+        chosen_bands(pictures_of(np.zeros((1, 2, 8, 8)), ("a", "b0")), ("b0", "b1"))
