@@ -116,6 +116,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "step": {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
+        "detections": (
+            "skysift.flow.steps.detections:DetectionsStep",
+            "skysift.classify.detection_options:DetectionsOptions",
+        ),
         "samples": (
             "skysift.flow.steps.samples:SamplesStep",
             "skysift.sim.colours.options:SamplesOptions",

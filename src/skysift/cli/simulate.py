@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skysift.base.errors import OptionError
+from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
 from skysift.cli.flags import OverwriteFlag, QuietFlag, WorkersFlag, at_least, folder_of, gather
@@ -28,7 +29,7 @@ def simulate(
         str,
         typer.Argument(
             metavar="KIND",
-            help="What is made: continuum, galactic, extended, inject, samples.",
+            help="What is made: continuum, galactic, extended, inject, samples, detections.",
         ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the products go.")],
@@ -74,12 +75,14 @@ def simulate(
       skysift simulate galactic --out plane --set glon=344.5 --set glat=0.5
       skysift simulate inject map.fits --out filled --set number=200 --set kind=gaussians
       skysift simulate samples --out classes --set number=500 --set scatter=1.5
+      skysift simulate detections --out found --set fields=40
 
     \b
     DIR gets, for each frequency, map-NMHz.fits and the folder truth-NMHz (tables and footprints), and once
     report.html (open it first) and manifest.json. The same options give the same bytes, with any --workers.
     inject gives map.fits, the folder truth and manifest.json; samples, made sources of seven classes with published
-    colours, gives features.parquet and, with --set stamps=SIDE, stamps.npz.
+    colours, gives features.parquet and, with --set stamps=SIDE, stamps.npz; detections, what a finder finds in made maps
+    with artefacts, gives stamps.npz labelled real or spurious.
     """
     folder = folder_of(out)
     at_least("--workers", workers, 1)
@@ -94,6 +97,9 @@ def simulate(
         raise OptionError(f"{kind} takes no map", got=path, todo="only `skysift simulate inject MAP` does")
     if kind == "samples":
         _samples(folder, chosen, options_file, overwrite=overwrite, quiet=quiet)
+        return
+    if kind == "detections":
+        _detections(folder, chosen, options_file, workers, overwrite=overwrite, quiet=quiet)
         return
     registry = Registry[Any]("simulator")
     options = gather(registry.options(kind), chosen, options_file)
@@ -156,6 +162,29 @@ def _samples(
         counts = ", ".join(f"{n} {name}" for name, n in made.manifest.counts.items())
         print(f"{len(made.features)} made sources, {len(made.features.columns)} columns: {counts}")
         print(f"  look at     {made.folder / 'report.html'}, {made.folder / 'features.parquet'}")
+
+
+def _detections(
+    out: Path,
+    chosen: list[str] | None,
+    options_file: Path | None,
+    workers: int | None,
+    *,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Make maps with artefacts, search them, and cut what is found."""
+    registry = Registry[Any]("step")
+    options = gather(registry.options("detections"), chosen, options_file)
+    with Watch("detections", quiet=quiet) as watch:
+        crew = Crew(workers or settings().workers, progress=watch)
+        made = registry.load("detections")(options).run(out, overwrite=overwrite, crew=crew)
+    if not quiet:
+        counts = made.manifest.counts
+        print(
+            f"{counts['real']} real and {counts['spurious']} spurious detections in {counts['maps']} made maps"
+        )
+        print(f"  look at     {made.folder / 'report.html'}, {made.folder / 'stamps.npz'}")
 
 
 _FORMS = ("sdc1",)
