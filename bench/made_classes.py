@@ -36,7 +36,8 @@ WITHOUT = {
 TEXT = """
 **All numbers of this page are of made sources.** They say what colours of such a scatter, and surveys of such a depth,
 allow; they are no measurement of how well real sources are parted, for real classes have wrong labels, blends,
-objects that no template describes, and other numbers. 200 sources of each class, two seeds; mean, and half the difference of the seeds.
+objects that no template describes, and other numbers. 200 sources of each class, two seeds; mean, and half the
+difference of the seeds.
 `sky=plane`: all sources in the Galactic plane, so that all surveys cover all classes alike; then a missing band
 tells nothing of the class. The largest class alone: 14.3 right, mean F1 3.6.
 """
@@ -55,7 +56,9 @@ samples have neither wrong labels nor few examples.
 """
 
 
-def told(options: SamplesOptions, without: tuple[str, ...], *, coverage: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def told(
+    options: SamplesOptions, without: tuple[str, ...], *, coverage: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """(true class, told class) of the sources of a sample, left out in turn; of coverage alone where so wanted."""
     features = table_of(drawn(options), options)
     names = [each.name for each in features.columns if each.group in ("colour", "spectral")]
@@ -103,7 +106,14 @@ def row(name: str, chosen: dict, without: tuple[str, ...], *, coverage: bool = F
 def anchors() -> list[list[str]]:
     """What is declared beside what catalogues hold: log10 of infrared over radio of HII regions, indices of pulsars."""
     rows = []
-    names = {"irac_8": "GLIMPSE", "wise_12": "WISE3", "wise_22": "WISE4", "mips_24": "MIPSGal", "higal_70": "HiGal70", "higal_160": "HiGal160"}
+    names = {
+        "irac_8": "GLIMPSE",
+        "wise_12": "WISE3",
+        "wise_22": "WISE4",
+        "mips_24": "MIPSGal",
+        "higal_70": "HiGal70",
+        "higal_160": "HiGal160",
+    }
     path = DATA / "WISE_HII_V3.0.csv"
     if path.is_file():
         with path.open(newline="") as file:
@@ -119,22 +129,36 @@ def anchors() -> list[list[str]]:
                 log = np.log10(numbers(f"{names[band.name]}_Flux") / radio)
                 log = log[np.isfinite(log)]
                 width = np.diff(np.quantile(log, (0.16, 0.84)))[0] / 2
-                rows.append(["HII region", f"log10 {band.name} / 20 cm", str(len(log)), f"{np.median(log):.2f}", f"{width:.2f}", f"{KINDS['hii'].ratios[k]:.2f}"])
+                told = f"{KINDS['hii'].ratios[k]:.2f}"
+                what = f"log10 {band.name} / 20 cm"
+                rows.append(
+                    ["HII region", what, str(len(log)), f"{np.median(log):.2f}", f"{width:.2f}", told]
+                )
     path = DATA / "ATNF_psrcat.db"
     if path.is_file():
         both = []
         for entry in path.read_text(errors="replace").split("@---"):
-            found = {m[1]: float(m[2]) for m in re.finditer(r"^(S400|S1400) +([\d.eE+-]+)", entry, re.MULTILINE)}
+            found = {
+                m[1]: float(m[2]) for m in re.finditer(r"^(S400|S1400) +([\d.eE+-]+)", entry, re.MULTILINE)
+            }
             if len(found) == 2 and min(found.values()) > 0:
                 both.append(np.log(found["S1400"] / found["S400"]) / np.log(3.5))
         width = np.diff(np.quantile(both, (0.16, 0.84)))[0] / 2
-        rows.append(["pulsar", "index, 0.4 to 1.4 GHz", str(len(both)), f"{np.median(both):.2f}", f"{width:.2f}", f"{KINDS['pulsar'].alpha[0]:.2f}"])
+        what, told = "index, 0.4 to 1.4 GHz", f"{KINDS['pulsar'].alpha[0]:.2f}"
+        rows.append(["pulsar", what, str(len(both)), f"{np.median(both):.2f}", f"{width:.2f}", told])
     return rows
 
 
 def main() -> None:
     """Measure and write."""
-    head = ["", *(KINDS[name].title for name in SamplesOptions().classes), "mean F1", "right", "Galactic", "extragalactic"]
+    head = [
+        "",
+        *(KINDS[name].title for name in SamplesOptions().classes),
+        "mean F1",
+        "right",
+        "Galactic",
+        "extragalactic",
+    ]
     scatter = [row(f"{each:g} x", {"scatter": each}, ()) for each in SCATTERS]
     bands = [row(name, {}, without) for name, without in WITHOUT.items()]
     wide = [row(f"{name}, 2 x", {"scatter": 2.0}, without) for name, without in WITHOUT.items() if without]
@@ -147,8 +171,16 @@ def main() -> None:
         row("all in the plane, coverage alone", {}, (), coverage=True),
     ]
     text = ["## Made samples of seven classes\n", "Made by `python -m bench.made_classes`.", TEXT]
-    text += ["F1 (per cent) against the scatter of the colours, in units of the declared:\n", table(head, scatter), ""]
-    text += ["F1 with and without bands, declared scatter and twice that:\n", table(head, [*bands, *wide]), ""]
+    text += [
+        "F1 (per cent) against the scatter of the colours, in units of the declared:\n",
+        table(head, scatter),
+        "",
+    ]
+    text += [
+        "F1 with and without bands, declared scatter and twice that:\n",
+        table(head, [*bands, *wide]),
+        "",
+    ]
     text += ["F1 with bands lost by chance, beyond what surveys leave out:\n", table(head, lost), ""]
     text += ["F1 by where the sources are:\n", table(head, where), CONTEXT]
     held = anchors()

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from skysift.base.options import option
+from skysift.base.options import Options, option
 from skysift.classify.options import Method
 from skysift.learn.options import PreparationOptions
 
-__all__ = ["CnnOptions", "EmbeddingOptions", "PictureOptions"]
+__all__ = ["CnnOptions", "EmbeddingOptions", "LooksOptions", "PictureOptions"]
 
 
 class PictureOptions(PreparationOptions):
@@ -128,3 +128,13 @@ class EmbeddingOptions(PictureOptions):
         doc="Parts into which pictures are divided to calibrate a frozen encoder's head.",
     )
     learning_rate: float = option(5e-4, above=0.0, at_most=1.0, doc="thaw: the largest learning rate.")
+
+
+class LooksOptions(Options):
+    """Where a classifier of pictures looks: of how many pictures, and how finely."""
+
+    sources: int = option(
+        24, at_least=1, at_most=1000, doc="Pictures that are told of, spread evenly over all."
+    )
+    patch: int = option(8, unit="pixel", at_least=1, at_most=256, doc="Side of the square that hides a part.")
+    stride: int = option(4, unit="pixel", at_least=1, at_most=256, doc="Step of the grid of its places.")

@@ -23,7 +23,7 @@ from skysift.classify.networks import PictureLearner, PictureNet, given_back, ke
 from skysift.classify.strange import Strangeness
 from skysift.learn.checkpoint import Card, Checkpoint
 from skysift.learn.device import device_named
-from skysift.learn.embed import embed, encoder_of, preparation_of
+from skysift.learn.embed import embed, encoder_of, preparation_of, vectors
 from skysift.learn.hub import weights_of
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.layers.resnet import ResNet
@@ -32,6 +32,7 @@ from skysift.learn.loop import train
 from skysift.learn.options import EncoderOptions, LoopOptions
 from skysift.learn.pictures import PictureSet
 from skysift.learn.scale import Preparation, prepare
+from skysift.sky.features import Feature, Features
 from skysift.stamps.pictures import Pictures
 
 __all__ = ["CnnClassifier", "EmbeddingClassifier", "PictureClassifier", "chosen_bands", "prepared"]
@@ -207,20 +208,28 @@ class PictureClassifier(Classifier[P]):
         pictures = _pictures(given)
         told = np.full((len(pictures), len(self.classes)), np.nan)
         ood = np.full(len(pictures), np.nan)
-        assert self.strangeness is not None
         for start in range(0, len(pictures), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(pictures)))
             pixels, known = prepared(pictures.select(rows), self.preparation, self.bands)
             if not known.any():
                 continue
-            some, mean = rows[known], np.zeros((int(known.sum()), len(self.classes)))
-            for k, net in enumerate(self.nets):
-                numbers, features = looked(net, pixels[known], self.options.turns, torch.device("cpu"))
-                mean += self.calibration(self._raw(numbers), self.many) / len(self.nets)
-                if k == 0:
-                    ood[some] = self.strangeness(features)
-            told[some] = mean
+            told[rows[known]], ood[rows[known]] = self._seen(pixels[known])
         return told, ood
+
+    def _seen(self, pixels: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Probabilities and strangeness of prepared pictures."""
+        assert self.strangeness is not None
+        mean, ood = np.zeros((len(pixels), len(self.classes))), np.zeros(len(pixels))
+        for k, net in enumerate(self.nets):
+            numbers, features = looked(net, pixels, self.options.turns, torch.device("cpu"))
+            mean += self.calibration(self._raw(numbers), self.many) / len(self.nets)
+            if k == 0:
+                ood = self.strangeness(features)
+        return mean, ood
+
+    def of_prepared(self, pixels: NDArray[np.float32]) -> Floats:
+        """Probabilities of pictures that are prepared: (row, class)."""
+        return self._seen(pixels)[0]
 
     def state(self) -> State:
         """All that is needed to judge again."""
@@ -323,7 +332,7 @@ class EmbeddingClassifier(PictureClassifier[EmbeddingOptions]):
         )
         return registry.load(name)(menu)
 
-    def _vectors(self, pictures: Pictures, progress: Progress | None = None) -> Any:
+    def _vectors(self, pictures: Pictures, progress: Progress | None = None) -> Features:
         return embed(
             pictures,
             self.weights,
@@ -343,6 +352,16 @@ class EmbeddingClassifier(PictureClassifier[EmbeddingOptions]):
         if self.table is None:
             return super().judged(given)
         return self.table.judged(self._vectors(_pictures(given)))
+
+    def of_prepared(self, pixels: NDArray[np.float32]) -> Floats:
+        """Probabilities of pictures that are prepared: (row, class)."""
+        if self.table is None:
+            return super().of_prepared(pixels)
+        values = vectors(encoder_of(self.weights), pixels, turns=self.options.turns)
+        names = tuple(str(k) for k in range(len(values)))
+        wide = max(3, len(str(values.shape[1] - 1)))
+        columns = tuple(Feature(f"e{k:0{wide}d}") for k in range(values.shape[1]))
+        return self.table.judged(Features(names, columns, values))[0]
 
     def state(self) -> State:
         """All that is needed to judge again, the encoder too."""

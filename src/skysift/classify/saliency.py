@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -60,14 +60,12 @@ def grad_cam(net: Seen, pixels: Pixels, classes: Sequence[int] | NDArray[np.int6
 
 
 def occlusion(
-    net: nn.Module,
+    told: Callable[[Pixels], NDArray[np.floating]],
     pixels: Pixels,
     classes: Sequence[int] | NDArray[np.int64],
     *,
     patch: int = 8,
     stride: int = 4,
-    many: bool = False,
-    batch: int = 256,
 ) -> Pixels:
     """
     How much less probable a class is where a part of the image is hidden: (image, y, x), as large as the images.
@@ -77,40 +75,28 @@ def occlusion(
 
     Parameters
     ----------
-    net
-        Images to numbers of the classes.
+    told
+        Prepared images to probabilities of the classes, (image, class).
     pixels
         (image, channel, y, x), prepared.
     classes
         For which class, one an image.
     patch, stride
         Side of the square and the step of the grid (pixel).
-    many
-        Whether classes are tags, each with a probability of its own.
-    batch
-        Images that the network sees at once.
     """
-    was = net.training
-    net.eval()
     ny, nx = pixels.shape[-2:]
     corners = [(y, x) for y in _starts(ny, patch, stride) for x in _starts(nx, patch, stride)]
     fall = np.zeros((len(pixels), ny, nx), np.float32)
     count = np.zeros((ny, nx), np.float32)
     for y, x in corners:
         count[y : y + patch, x : x + patch] += 1.0
-    with torch.inference_mode():
-        for k, image in enumerate(pixels):
-            shown = np.repeat(image[None], len(corners) + 1, axis=0)
-            for j, (y, x) in enumerate(corners):
-                shown[j + 1, :, y : y + patch, x : x + patch] = 0.0
-            parts = [
-                net(torch.from_numpy(shown[start : start + batch])) for start in range(0, len(shown), batch)
-            ]
-            numbers = torch.cat(parts)
-            told = (numbers.sigmoid() if many else numbers.softmax(dim=1))[:, int(classes[k])].numpy()
-            for (y, x), value in zip(corners, told[1:], strict=True):
-                fall[k, y : y + patch, x : x + patch] += told[0] - value
-    net.train(was)
+    for k, image in enumerate(pixels):
+        shown = np.repeat(image[None], len(corners) + 1, axis=0)
+        for j, (y, x) in enumerate(corners):
+            shown[j + 1, :, y : y + patch, x : x + patch] = 0.0
+        value = np.asarray(told(shown))[:, int(classes[k])]
+        for (y, x), hidden in zip(corners, value[1:], strict=True):
+            fall[k, y : y + patch, x : x + patch] += value[0] - hidden
     return fall / np.maximum(count, 1.0)
 
 
