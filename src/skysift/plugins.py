@@ -219,6 +219,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "neighbours": (
             "skysift.classify.tables:NeighboursClassifier",
             "skysift.classify.options:NeighboursOptions",
+        ),
         "cnn": ("skysift.classify.images:CnnClassifier", "skysift.classify.image_options:CnnOptions"),
         "embedding": (
             "skysift.classify.images:EmbeddingClassifier",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.classify.pictures import labelled, pictures_of
+from tests.classify.spots import labelled, pictures_of
 from torch import nn
 
 from skysift.base.errors import UsageError

@@ -57,7 +57,7 @@ class PictureNet(nn.Module):
         self.frozen = [] if thaw is None else _stages(encoder)[: max(0, len(_stages(encoder)) - thaw)]
         for stage in self.frozen:
             for weights in stage.parameters():
-                weights.requires_grad_(requires_grad=False)
+                weights.requires_grad = False
 
     def train(self, mode: bool = True) -> PictureNet:
         """Whether it learns; what is frozen keeps its running means too."""
@@ -128,7 +128,8 @@ class PictureLearner(Learner[PictureOptions, PictureSet]):
 
     def net(self) -> nn.Module:
         """The network with fresh weights."""
-        return torch.nn.Module.train(self.make())
+        made: PictureNet = self.make()
+        return made.train()
 
     def feed(
         self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None

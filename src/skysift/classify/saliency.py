@@ -47,7 +47,7 @@ def grad_cam(net: Seen, pixels: Pixels, classes: Sequence[int] | NDArray[np.int6
     net.eval()
     x = torch.from_numpy(np.ascontiguousarray(pixels))
     with torch.enable_grad():
-        maps = net.maps(x).detach().requires_grad_(requires_grad=True)
+        maps = net.maps(x).detach().requires_grad_()
         numbers = net.told(maps.mean(dim=(2, 3)))
         chosen = numbers.gather(1, torch.as_tensor(np.asarray(classes, np.int64))[:, None]).sum()
         (gradient,) = torch.autograd.grad(chosen, maps)
@@ -97,7 +97,7 @@ def occlusion(
         value = np.asarray(told(shown))[:, int(classes[k])]
         for (y, x), hidden in zip(corners, value[1:], strict=True):
             fall[k, y : y + patch, x : x + patch] += value[0] - hidden
-    return fall / np.maximum(count, 1.0)
+    return np.asarray(fall / np.maximum(count, 1.0), np.float32)
 
 
 def _starts(n: int, patch: int, stride: int) -> list[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skysift.base.parallel import Crew
+from skysift.classify.image_options import LooksOptions
 from skysift.classify.options import ExplainOptions
 from skysift.cli.flags import gather
 from skysift.cli.progress import Watch
@@ -28,7 +29,6 @@ def explain(
     quiet: bool,
 ) -> None:
     """Write why a classifier tells what it tells, and print the features that count most."""
-    options = gather(ExplainOptions, chosen)
     from skysift.classify.classifier import open_model
     from skysift.classify.opening import open_given
     from skysift.flow.products import refuse_earlier
@@ -36,7 +36,19 @@ def explain(
 
     refuse_earlier(out, overwrite=overwrite)
     classifier = open_model(model)
+    pictures = classifier.reads == "pictures"
+    options: Any = gather(LooksOptions if pictures else ExplainOptions, chosen)
     given = open_given(place, size=size)
+    if pictures:
+        from skysift.flow.steps.explain_pictures import PicturesExplainStep
+
+        with Watch(Path(model).name, quiet=quiet) as watch:
+            seen = PicturesExplainStep(options).run(
+                classifier, given, out, model=model, overwrite=overwrite, crew=replace(crew, progress=watch)
+            )
+        if not quiet:
+            print(f"{len(seen.names)} pictures\nlook at      {out / 'report.html'}")
+        return
     with Watch(Path(model).name, quiet=quiet) as watch:
         made = ClassifyExplainStep(options).run(
             classifier, given, out, model=model, overwrite=overwrite, crew=replace(crew, progress=watch)
