@@ -45,7 +45,13 @@ def main() -> None:
             writer = csv.writer(held, lineterminator="\n")
             writer.writerow(["name", *(f"fold_{k + 1}" for k in range(REPEATS))])
             writer.writerows(zip(pictures.names, *columns, strict=True))
-        print(name, len(pictures), "sources,", len(pictures) - len(first), "nearer than 6 arcsec to another of the set")
+        print(
+            name,
+            len(pictures),
+            "sources,",
+            len(pictures) - len(first),
+            "nearer than 6 arcsec to another of the set",
+        )
     both = shared(*places["mirabest"], *places["first"])
     print(int(both.sum()), "of", len(both), "of mirabest within 6 arcsec of first")
     for radius in (2.0, 10.0, 20.0, 60.0):

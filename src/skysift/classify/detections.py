@@ -28,7 +28,7 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "deep": ("continuum", {"hours": 100.0}),
     "galactic": ("galactic", {"diffuse": 0.0}),
 }
-_BEAM = {"snapshot": 8.0, "deep": None, "galactic": None}
+_BEAM = {"snapshot": 8.0}  # arcsec
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def _field(options: DetectionsOptions, number: int) -> MadeDetections:
     errors = {name: drawn(name) for name in ("amplitude_error", "phase_error", "clean_residual")}
     geometry: dict[str, Any] = {}
     samples = float(rng.uniform(3.0, 5.0))
-    if _BEAM[kind]:
+    if kind in _BEAM:
         geometry = {"beam": _BEAM[kind], "pixel": _BEAM[kind] / samples}
     ((image, truth),) = simulate(
         simulator,
@@ -117,9 +117,9 @@ def _field(options: DetectionsOptions, number: int) -> MadeDetections:
     data = np.asarray(image.read(), np.float32)
     rms = float(np.nanmedian(truth.sources["rms"])) if len(truth.sources) else float(np.nanstd(data))
     if rng.random() < options.stripes:
-        data = data + _stripes(
-            data.shape, rms, image.beam.major / min(image.frame.scale) if image.beam else 4.0, rng
-        )
+        assert image.beam is not None
+        wide = image.beam.major / min(image.frame.scale)
+        data = np.asarray(data + _stripes(image.shape, rms, wide, rng), np.float32)
     true = brightest_true(truth, data.shape)
     parts = [_found(data, image, true, options, number)]
     if options.inverted:

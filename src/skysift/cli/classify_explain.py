@@ -35,7 +35,7 @@ def explain(
     from skysift.flow.steps.classify_explain import ClassifyExplainStep
 
     refuse_earlier(out, overwrite=overwrite)
-    classifier = open_model(model)
+    classifier: Any = open_model(model)
     pictures = classifier.reads == "pictures"
     options: Any = gather(LooksOptions if pictures else ExplainOptions, chosen)
     given = open_given(place, size=size)
