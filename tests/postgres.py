@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["binaries", "cluster"]
+import sqlalchemy
+
+__all__ = ["binaries", "cluster", "database"]
 
 
 def binaries() -> Path | None:
@@ -21,6 +24,16 @@ def binaries() -> Path | None:
         return Path(found).resolve().parent
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return places[-1].parent if places else None
+
+
+def database(url: str) -> str:
+    """The URL of a new database, with nothing in it, of the same cluster."""
+    name = f"d{secrets.token_hex(6)}"
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{url.rpartition('/')[0]}/{name}"
 
 
 @contextmanager

@@ -1,12 +1,17 @@
 """The same service on PostgreSQL: people, uploads, jobs and the shelf."""
 
 import pytest
+from tests.postgres import database
 
+from skysift.base.errors import UsageError
 from skysift.cli.main import main
+from skysift.io.sql import connect
+from skysift.serve.belonging import bind_folder
 
 
 @pytest.mark.full
 def test_a_service_on_postgresql(service, postgres, tmp_path, capsys):
+    postgres = database(postgres)
     client = service(database=postgres, sign_in="tokens")
     headers = {}
     for name in ("ana", "ben"):
@@ -38,3 +43,14 @@ def test_a_service_on_postgresql(service, postgres, tmp_path, capsys):
     assert again.status_code == 201
     client.post(f"/api/v1/jobs/{again.json()['id']}/cancel", headers=ana)
     assert client.get("/api/v1/usage", headers=ana).json()["ended"]["ABORTED"] >= 1
+
+
+@pytest.mark.full
+def test_two_folders_with_one_postgresql(postgres, tmp_path):
+    url = database(postgres)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    engine = connect(url)
+    bind_folder(engine, tmp_path / "a")
+    with pytest.raises(UsageError, match="belongs to another folder"):
+        bind_folder(engine, tmp_path / "b")

@@ -6,8 +6,11 @@ import json
 import pytest
 
 from skysift.base import log
-from skysift.base.errors import OptionError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.registry import Registry
+from skysift.cli.main import main
+from skysift.io.sql import connect
+from skysift.serve.belonging import bind_folder
 from skysift.serve.guard import PAGE_POLICY
 from skysift.serve.settings import by_tokens, names_of, serve_settings
 
@@ -172,3 +175,24 @@ def test_the_names_that_it_answers_to():
     told = serve_settings({"public_url": "https://radio.example.org/s", "hosts": "a.example"}, environment={})
     assert {"radio.example.org", "a.example", "127.0.0.1", "localhost"} <= names_of(told)
     assert names_of(serve_settings({"hosts": "*"}, environment={})) == frozenset()
+
+
+def test_a_database_belongs_to_one_folder(service, tmp_path, capsys):
+    database = f"sqlite:///{tmp_path / 'one.db'}"
+    service(database=database)
+    service(database=database)  # a second server on the same folder
+    with pytest.raises(UsageError, match=r"belongs to another folder of data: got .*other.*allowed: .*data"):
+        service(database=database, data=str(tmp_path / "other"))
+    (tmp_path / "map.csv").write_text("ra,dec\n1,2\n")
+    told = ["ingest", str(tmp_path / "map.csv"), "--data", str(tmp_path / "third"), "--database", database]
+    assert main(told) == 2
+    assert "belongs to another folder" in capsys.readouterr().err
+
+
+def test_a_folder_of_data_may_be_moved(tmp_path):
+    engine = connect(f"sqlite:///{tmp_path / 'one.db'}")
+    (tmp_path / "here").mkdir()
+    bind_folder(engine, tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    bind_folder(engine, tmp_path / "there")
+    engine.dispose()

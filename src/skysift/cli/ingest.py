@@ -57,6 +57,7 @@ def ingest(
     require("skysift ingest", "sqlalchemy", "alembic")
     from skysift.archive.shelf import Shelf
     from skysift.io.sql import FILE, connect
+    from skysift.serve.belonging import bind_folder
     from skysift.serve.settings import database_of, folder_of, serve_settings
 
     access = _access(owner, visibility)
@@ -65,6 +66,7 @@ def ingest(
     there = bool(told.database) or (folder / FILE).exists()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(database_of(told))
+    bind_folder(engine, folder)
     failed: list[SkysiftError] = []
     try:
         shelf = Shelf(engine, folder / "shelf")

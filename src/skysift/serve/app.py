@@ -15,6 +15,7 @@ from skysift.io.sql import connect
 from skysift.jobs.manager import Manager
 from skysift.serve.auth.people import People
 from skysift.serve.bell import Bell
+from skysift.serve.belonging import bind_folder
 from skysift.serve.errors import tell_errors
 from skysift.serve.guard import Guard
 from skysift.serve.metrics import Metrics
@@ -53,6 +54,7 @@ def create_app(settings: ServeOptions) -> FastAPI:
     folder = folder_of(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.engine = connect(database_of(settings))
+    bind_folder(state.engine, folder)
     state.people = People(state.engine)
     state.uploads = Uploads(state.engine, folder / "uploads")
     state.manager = Manager(state.engine, folder / "jobs", limits=limits_of(settings))

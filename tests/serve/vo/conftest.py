@@ -1,6 +1,7 @@
 """A service with catalogues and maps, one for all tests of a file."""
 
 import pytest
+from tests.postgres import database
 from tests.serve.vo.knowledge import open_service, running_service
 
 
@@ -22,6 +23,8 @@ def ada(vo):
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def served(request, tmp_path_factory):
     """The address of a service on each database, and its shelf."""
-    more = {"database": request.getfixturevalue("postgres")} if request.param == "postgresql" else {}
+    more = (
+        {"database": database(request.getfixturevalue("postgres"))} if request.param == "postgresql" else {}
+    )
     with running_service(tmp_path_factory.mktemp("served"), **more) as (url, app):
         yield url, app.state.shelf
