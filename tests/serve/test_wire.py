@@ -87,3 +87,15 @@ def test_half_a_second_request_is_left(running, together):
             assert any(b"HTTP/1.1 200" in line for line in iter(answers.readline, b""))
             client.sendall(half)
         answers.read()  # to the end of the connection
+
+
+def test_the_body_of_a_head_is_neither_sent_nor_read(running):
+    address = running()
+    sent = httpx.post(f"{address}/api/v1/uploads?name=a.fits", content=bytes(8 << 20), timeout=60).json()
+    path = f"{address}/api/v1/uploads/{sent['id']}/content"
+    with httpx.Client() as client:
+        for _ in range(3):
+            answer = client.head(path)
+            assert (answer.status_code, answer.headers["content-length"]) == (200, str(8 << 20))
+        assert len(client.get(path).content) == 8 << 20
+    assert 'method="HEAD"' in httpx.get(f"{address}/metrics").text

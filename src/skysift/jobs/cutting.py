@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from skysift.archive.policy import User
 from skysift.archive.shelf import Entry, Shelf
 from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.sky.box import Box
 from skysift.stamps.cutout import Cut, cut
 from skysift.stamps.region import Shape, parse_shape, system_of
 
@@ -36,6 +37,9 @@ class Part:
         Wavelengths (m) and velocities (km/s); None for all.
     pol
         Polarisations; none for all.
+    pixels
+        First and last pixel along the first and the second axis, and those of channels where they are bounded, as
+        FITS counts them, from 1; none where a region or nothing bounds them.
     """
 
     id: str
@@ -44,6 +48,7 @@ class Part:
     band: tuple[float, float] | None
     velocity: tuple[float, float] | None
     pol: tuple[str, ...]
+    pixels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,13 @@ class Cutting:
         Polarisations.
     velocity
         An interval of velocity (km/s).
+    pixels
+        As for `Part`.
 
     Raises
     ------
     UsageError
-        No map is named, or there would be too many cutouts.
+        No map is named, or there would be too many cutouts, or pixels are bounded in two ways.
     """
 
     ids: tuple[str, ...]
@@ -75,10 +82,15 @@ class Cutting:
     bands: tuple[tuple[float, float], ...] = ()
     pol: tuple[str, ...] = ()
     velocity: tuple[float, float] | None = None
+    pixels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.ids:
             raise UsageError("no map is named", todo="give its identifier as ID")
+        if self.pixels and (self.shapes or (len(self.pixels) > 4 and (self.bands or self.velocity))):
+            raise UsageError(
+                "PIXEL and a region or band bound the same", allowed="pixels, or places and wavelengths"
+            )
         if len(self) > MOST_PARTS:
             raise UsageError(
                 "too many cutouts are asked for", got=len(self), allowed=f"{MOST_PARTS} or fewer"
@@ -92,7 +104,7 @@ class Cutting:
         shapes: Sequence[Shape | None] = self.shapes or (None,)
         bands: Sequence[tuple[float, float] | None] = self.bands or (None,)
         for did, shape, band in itertools.product(self.ids, shapes, bands):
-            yield Part(did, shape, self.system, band, self.velocity, self.pol)
+            yield Part(did, shape, self.system, band, self.velocity, self.pol, self.pixels)
 
 
 def cutting_of(
@@ -103,14 +115,15 @@ def cutting_of(
     bands: Sequence[str] = (),
     pol: Sequence[str] = (),
     velocity: str = "",
+    pixel: str = "",
 ) -> Cutting:
     """What the parameters of SODA ask.
 
     Parameters
     ----------
-    ids, pos, possys, bands, pol, velocity
+    ids, pos, possys, bands, pol, velocity, pixel
         As texts: identifiers, regions with their kind before them, the system of the regions, intervals (m),
-        polarisations, an interval of velocity (km/s).
+        polarisations, an interval of velocity (km/s), pixels as for `Part`.
 
     Raises
     ------
@@ -126,7 +139,26 @@ def cutting_of(
         tuple(interval("BAND", each) for each in bands),
         tuple(word.upper() for text in pol for word in text.split()),
         interval("VELOCITY", velocity) if velocity else None,
+        _pixels(pixel) if pixel else (),
     )
+
+
+def _pixels(text: str) -> tuple[int, ...]:
+    """The pixels that PIXEL bounds.
+
+    Raises
+    ------
+    OptionError
+        They are not two or three pairs of whole numbers from 1, each the smaller first.
+    """
+    words = text.split()
+    found = tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 10)
+    pairs = list(zip(found[::2], found[1::2], strict=False))
+    if len(words) not in (4, 6) or len(found) != len(words) or not all(0 < a <= b for a, b in pairs):
+        raise OptionError(
+            "PIXEL is not allowed", got=text, allowed="x1 x2 y1 y2, or x1 x2 y1 y2 c1 c2, counted from 1"
+        )
+    return found
 
 
 def interval(name: str, text: str) -> tuple[float, float]:
@@ -197,12 +229,19 @@ def cut_part(entry: Entry, part: Part) -> Cut:
         The map cannot be cut.
     """
     velocity = None if part.velocity is None else (1e3 * part.velocity[0], 1e3 * part.velocity[1])
+    region: Shape | Box | None = part.shape
+    channels = None
+    if part.pixels:
+        x0, x1, y0, y1, *planes = part.pixels
+        region = Box(y0 - 1, y1, x0 - 1, x1)
+        channels = (planes[0] - 1, planes[1] - 1) if planes else None
     return cut(
         entry.path,
-        part.shape,
+        region,
         hdu=entry.hdu if entry.hdu >= 0 else None,
         band=part.band,
         velocity=velocity,
+        channels=channels,
         pol=part.pol or None,
         system=part.system,
     )

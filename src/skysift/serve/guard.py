@@ -137,6 +137,8 @@ class _Answering:
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         self.guard = guard
         self.scope = scope
+        self.head = scope["method"] == "HEAD"  # answered as GET is, without the body
+        self.inner: Scope = {**scope, "method": "GET"} if self.head else scope
         self._receive = receive
         self._send = send
         self.headers = headers
@@ -167,8 +169,10 @@ class _Answering:
     async def _pass(self) -> None:
         """Let the app answer; what it does not catch is our fault, and told as such."""
         try:
-            await self.guard.app(self.scope, self.receive, self.send)
+            await self.guard.app(self.inner, self.receive, self.send)
         except Exception as error:
+            if self.head and self.told:
+                return
             if self.status:  # the answer is on its way: the connection is broken off
                 raise
             if self.failure is None:
@@ -205,6 +209,8 @@ class _Answering:
         if self.failure is not None and self.status == 0:
             await self._refuse()
         if self.told:
+            if self.head:
+                raise OSError("nobody wants the body of this answer")
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -212,6 +218,8 @@ class _Answering:
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
             headers["x-request-id"] = self.scope["skysift.request_id"]
+        elif self.head:
+            message, self.told = {"type": "http.response.body", "body": b""}, True
         else:
             self.n_sent += len(message.get("body", b""))
         async with asyncio.timeout(self.guard.settings.answer_patience):
@@ -228,7 +236,7 @@ class _Answering:
 
     def _note(self, seconds: float) -> None:
         metrics, scope = self.guard.metrics, self.scope
-        route = getattr(scope.get("route"), "path", "other")
+        route = getattr(self.inner.get("route"), "path", "other")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics.requests.labels(method, route, str(self.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
@@ -238,16 +246,16 @@ class _Answering:
         if path.startswith("/views/"):
             path = route  # the link itself opens what is behind it
         elif path.startswith(f"{API}/jobs/"):
-            scope.setdefault("skysift.facts", {})["job_id"] = path.split("/")[4]
+            self.inner.setdefault("skysift.facts", {})["job_id"] = path.split("/")[4]
         facts = {
             "method": scope["method"],
             "path": path,
             "status": self.status,
             "seconds": round(seconds, 4),
-            "user": scope.get("skysift.user", ""),
+            "user": self.inner.get("skysift.user", ""),
             "received": self.n_received,
             "sent": self.n_sent,
-            **scope.get("skysift.facts", {}),
+            **self.inner.get("skysift.facts", {}),
         }
         self.guard.log.info("answered", extra={"facts": facts})
 

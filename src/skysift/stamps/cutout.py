@@ -269,7 +269,9 @@ def _window(frame: Frame, shape: Shape | Box | None, system: str, name: str) -> 
         return Window(shape, inside, "none" if inside.empty else "full" if whole.holds(shape) else "partial")
     if not frame.celestial:
         raise HeaderError(
-            "the map has no place on the sky to cut a region from", got=name, todo="ask for a box of pixels"
+            "the map has no place on the sky to cut a region from",
+            got=name,
+            todo="ask for a box of pixels (PIXEL)",
         )
     return window_of(frame, shape, system_of(system))
 

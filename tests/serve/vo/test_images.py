@@ -173,6 +173,30 @@ def test_what_cannot_be_cut_is_told(vo, shelf, asked, status, told):
     assert told in answer.text
 
 
+def test_a_cutout_may_be_bounded_by_pixels(vo, shelf, ada):
+    did = did_of(shelf, "cube.fits")
+    whole = fits.getdata(shelf.entry(did, ADA).path)
+    asked = {"ID": did, "PIXEL": "3 10 5 20 2 3"}
+    with fits.open(io.BytesIO(vo.get("/soda/sync", params=asked, headers=ada).content)) as hdus:
+        np.testing.assert_array_equal(hdus[0].data, whole[1:3, 4:20, 2:10])
+    answer = vo.get("/soda/sync", params={"ID": did, "PIXEL": "3 10 5 20"}, headers=ada)
+    assert fits.getdata(io.BytesIO(answer.content)).shape == (len(whole), 16, 8)
+    asked |= {"BAND": "0.1 0.3"}
+    for wrong in ("0 1 1 2", "2 1 1 2", "1 2", "a b c d", "1 2 3 4 5"):
+        assert vo.get("/soda/sync", params={"ID": did, "PIXEL": wrong}, headers=ada).status_code == 400
+    assert "bound the same" in vo.get("/soda/sync", params=asked, headers=ada).text
+    told = {"ID": did, "PIXEL": "3 10 5 20"}
+    place = vo.post("/soda/async", data=told, headers=ada, follow_redirects=False).headers["location"]
+    assert ">3 10 5 20<" in vo.get(f"{place}/parameters", headers=ada).text
+    vo.delete(place, headers=ada)
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_no_map_is_cut_by_time(vo, shelf, way):
+    answer = vo.post(f"/soda/{way}", data={"ID": did_of(shelf, "map.fits"), "TIME": "55000 55001"})
+    assert (answer.status_code, "axis of time" in answer.text) == (400, True)
+
+
 def test_what_is_too_large_is_not_sent_at_once(vo, shelf, monkeypatch):
     did = did_of(shelf, "tile0.fits")
     monkeypatch.setattr("skysift.serve.cutouts.LARGEST", 2880)
@@ -380,3 +404,29 @@ def test_every_map_is_a_hips(vo, shelf):
     hidden = did_of(shelf, "cube.fits").rpartition("?")[2]
     for part in ("", "/properties", "/Moc.fits", "/Norder0/Dir0/Npix0.fits"):
         assert vo.get(f"/hips/{hidden}{part}").status_code == 404
+
+
+def test_head_is_answered_wherever_get_is(vo, shelf):
+    did = did_of(shelf, "map.fits")
+    name = did.rpartition("?")[2]
+    query = "LANG=ADQL&QUERY=SELECT+TOP+3+id+FROM+radio.src"
+    for address in (
+        f"/tap/sync?{query}",
+        "/tap/capabilities",
+        "/tap/async",
+        "/sia/query",
+        f"/soda/sync?ID={did}&CIRCLE=10+20+0.03",
+        f"/datalink/links?ID={did}",
+        f"/datalink/data/{name}",
+        f"/hips/{name}/properties",
+        "/api/v1/health",
+        "/api/v1/images",
+        "/",
+    ):
+        head, whole = vo.head(address), vo.get(address)
+        assert (head.status_code, head.content) == (200, b""), address
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert head.headers.get("content-length") == whole.headers.get("content-length")
+    assert vo.head("/soda/sync").status_code == vo.get("/soda/sync").status_code == 400
+    assert vo.head("/vlkb/nothing").status_code == 404
+    assert vo.head("/api/v1/shelf").status_code == 200

@@ -56,6 +56,7 @@ class CutoutApp:
             bands=told.band,
             pol=told.pol,
             velocity=told.velocity,
+            pixel=told.pixel,
         )
         report: list[dict[str, Any]] = []
         failures: list[SkysiftError] = []

@@ -28,6 +28,7 @@ class CutoutOptions(Options):
     band: tuple[str, ...] = option((), doc="Intervals of wavelength (m).")
     pol: tuple[str, ...] = option((), doc="Polarisations.")
     velocity: str = option("", doc="An interval of velocity (km/s).")
+    pixel: str = option("", doc="Pixels from 1, in place of regions: X1 X2 Y1 Y2, and C1 C2 for channels.")
 
 
 class ManyCutoutsOptions(Options):

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.jobs.cutting import Cutting, cutting_of, image_of
 from skysift.jobs.job import Job, JobSpec
 from skysift.serve.context import Asked, Context
@@ -50,6 +50,8 @@ def cutting(params: Params) -> Cutting:
 
 
 def _options(params: Params) -> dict[str, Any]:
+    if "TIME" in params:
+        raise OptionError("no map here has an axis of time to be cut by TIME", got=params.all("TIME")[0])
     return {
         "ids": params.all("ID"),
         "pos": params.regions(),
@@ -57,6 +59,7 @@ def _options(params: Params) -> dict[str, Any]:
         "pol": params.all("POL"),
         "possys": params.one("POSSYS"),
         "velocity": params.one("VELOCITY"),
+        "pixel": params.one("PIXEL"),
     }
 
 
@@ -72,7 +75,7 @@ def _told(job: Job) -> list[tuple[str, str]]:
         (name.upper(), each) for name in ("id", "pos", "band", "pol") for each in options.get(name) or ()
     ]
     return pairs + [
-        (name.upper(), str(options[name])) for name in ("possys", "velocity") if options.get(name)
+        (name.upper(), str(options[name])) for name in ("possys", "velocity", "pixel") if options.get(name)
     ]
 
 
