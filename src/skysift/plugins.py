@@ -171,6 +171,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.jobs.apps.cutout:ManyCutoutsApp",
             "skysift.jobs.apps.options:ManyCutoutsOptions",
         ),
+        "hips": ("skysift.jobs.apps.hips:HipsApp", "skysift.jobs.apps.options:HipsOptions"),
         "finder": ("skysift.jobs.apps.find:FindApp", "skysift.jobs.options:ProductsOptions"),
         "matcher": ("skysift.jobs.apps.match:MatchApp", "skysift.jobs.options:MatchedOptions"),
         "measure": ("skysift.jobs.apps.measure:MeasureApp", "skysift.jobs.options:MeasureAppOptions"),

@@ -16,7 +16,7 @@ from skysift.base.settings import Settings, settings
 from skysift.flow.kept import KeptResults
 from skysift.io.tables import read_catalogue
 from skysift.jobs.apps.app import Errand
-from skysift.jobs.apps.menu import app_names, app_options, load_app, needs_of
+from skysift.jobs.apps.menu import app_names, app_options, beside_of, load_app, needs_of
 from skysift.jobs.checks import checked
 from skysift.jobs.executors.local import LocalExecutor
 from skysift.jobs.job import Input, JobSpec, Phase
@@ -113,6 +113,59 @@ def test_what_another_version_had_begun_is_done_again_and_told(app, tmp_path):
     assert any("version: 0.0 there" in each for each in told)
 
 
+def scaled(path, factor, **cards):
+    """A map, times a factor, with other cards."""
+    other = path.with_name(f"{path.stem}-{factor}.fits")
+    with fits.open(path) as hdus:
+        hdus[0].data = hdus[0].data * np.float32(factor)
+        hdus[0].header.update(cards)
+        hdus.writeto(other)
+    return other
+
+
+def test_a_finder_measures_on_maps_beside_its_map(tmp_path):
+    path = scaled(little_map(tmp_path / "a.fits"), 1.0, FREQ=1e9)
+    taylor = (Input(str(scaled(path, -0.8))),)
+    stokes = {"stokes-q": scaled(path, 0.2), "stokes-u": scaled(path, 0.1)}
+    roles = [("map", path), ("taylor", taylor[0].path), *stokes.items()]
+    options = {"report": False, "maps": ()}
+    for name, given, chosen in (
+        ("first", roles, {}),
+        ("second", [("map", path), ("channels", path), ("channels", scaled(path, 0.5, FREQ=2e9))], {}),
+        ("third", [("map", path), ("channels", path), ("channels", scaled(path, 0.25))], {
+            "channel_frequencies": (0.0, 4e9),
+        }),
+    ):  # fmt: skip
+        inputs = tuple(Input(str(place), role=role) for role, place in given)
+        menu = app_options("finder:classic")(**options, **chosen)
+        load_app("finder:classic", menu).run(Errand("finder:classic", inputs, tmp_path / name))
+        found = read_catalogue(tmp_path / name).components
+        wanted = -0.8 if name == "first" else -1.0
+        np.testing.assert_allclose(found["spectral_index"], [wanted, wanted], atol=0.05)
+    polarised = read_catalogue(tmp_path / "first").components
+    np.testing.assert_allclose(polarised["fraction_p"], np.hypot(0.2, 0.1), rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("roles", "options", "told"),
+    [
+        (("map", "map", "taylor"), {}, "inputs of the role 'taylor' lie beside one map: got '2 maps'"),
+        (("map", "taylor", "channels"), {}, "from Taylor terms or from channels"),
+        (("map", "stokes-q", "stokes-q"), {}, "inputs of the role 'stokes-q': got 2; allowed: 0 to 1"),
+        (("map", "stokes"), {"stokes": "same"}, "are inputs, or planes"),
+        (("map", "channels"), {"channel_frequencies": [1e9, 2e9]}, "got '2 frequencies'; allowed: 1"),
+        (("map",), {"channel_frequencies": [1e9]}, "got '1 frequencies'; allowed: 0"),
+    ],
+)
+def test_maps_beside_a_map_that_do_not_go_together_are_refused_at_submission(
+    manager, tmp_path, roles, options, told
+):
+    path = str(little_map(tmp_path / "a.fits"))
+    inputs = tuple(Input(path, name=f"{k}.fits", role=role) for k, role in enumerate(roles))
+    with pytest.raises(UsageError, match=re.escape(told)):
+        manager.submit(JobSpec("finder:classic", inputs, options), ANNA)
+
+
 def test_adjacent_maps_are_merged(manager, tmp_path):
     maps = [little_map(tmp_path / "a.fits"), little_map(tmp_path / "b.fits", seed=2)]
     with fits.open(maps[1], mode="update") as file:
@@ -139,6 +192,7 @@ def test_what_an_app_lacks_is_told_at_submission_in_its_own_words(app, tmp_path)
     needs = needs_of(app)
     options = app_options(app)()
     given = ()
+    assert not set(needs) & set(beside_of(app))
     for role, (at_least, at_most) in needs.items():
         allowed = str(at_least) if at_least == at_most else f"{at_least} or more"
         told = re.escape(f"inputs of the role '{role}': got 0; allowed: {allowed}")
@@ -148,7 +202,7 @@ def test_what_an_app_lacks_is_told_at_submission_in_its_own_words(app, tmp_path)
             with pytest.raises(UsageError, match=told):
                 load_app(app, options).run(Errand(app, given, tmp_path))
         given += tuple(Input(f"{role}{k}", role=role) for k in range(at_least))
-    assert bool(needs) == (app not in ("query", "cutout", "mcutout"))
+    assert bool(needs) == (app not in ("query", "cutout", "mcutout", "hips"))
 
 
 def test_programs_that_are_not_named_are_not_offered(manager, programs, tmp_path, monkeypatch):

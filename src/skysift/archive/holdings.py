@@ -268,6 +268,12 @@ class Holdings:
         for each in ids:
             shutil.rmtree(self.folder / each, ignore_errors=True)
 
+    def holds(self, digits: str) -> bool:
+        """Whether there is an entry, whosever it is, with an id or a checksum that begins so."""
+        known = entries.c.checksum.like(f"%:{digits}%") | (entries.c.id == digits)
+        with told(), self.engine.connect() as connection:
+            return connection.execute(select(entries.c.id).where(known).limit(1)).first() is not None
+
     def add_entry(self, connection: Connection, new: Entry) -> None:
         """Write an entry; one of this id is replaced but for whose it is."""
         values = _row(new)

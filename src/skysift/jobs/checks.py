@@ -10,7 +10,7 @@ from skysift.base.errors import OptionError, UsageError
 from skysift.base.settings import settings
 from skysift.base.store import is_url
 from skysift.jobs.apps.app import needed_of
-from skysift.jobs.apps.menu import chosen, needs_of, program_of
+from skysift.jobs.apps.menu import beside_of, chosen, needs_of, program_of
 from skysift.jobs.executors.executor import Executor
 from skysift.jobs.job import JobSpec
 
@@ -41,6 +41,7 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor], *, sent: bool = 
         An input is missing, or there are more or fewer of a role than the app needs.
     """
     options = chosen(spec.app, spec.options, spec.inputs)
+    spec = replace(spec, options=options)
     program = program_of(spec.app)
     if program is not None and program not in settings().programs:
         raise UsageError(
@@ -59,6 +60,7 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor], *, sent: bool = 
         raise OptionError("a job has too many inputs", got=len(spec.inputs), allowed=f"{MOST_INPUTS} at most")
     for role, (at_least, at_most) in needs_of(spec.app).items():
         needed_of(spec.inputs, role, at_least, at_most)
+    _check_beside(spec)
     for each in spec.inputs:
         if not _may_be_called(each.name):
             raise OptionError(
@@ -74,7 +76,45 @@ def checked(spec: JobSpec, executor: Callable[[str], Executor], *, sent: bool = 
         each if is_url(each.path) else replace(each, path=str(Path(each.path).absolute()))
         for each in spec.inputs
     )  # the worker stands elsewhere
-    return replace(spec, options=options, inputs=tuple(inputs))
+    return replace(spec, inputs=tuple(inputs))
+
+
+def _check_beside(spec: JobSpec) -> None:
+    """Refuse maps beside a map that do not go together.
+
+    Raises
+    ------
+    UsageError
+        They are beside several maps, or are too many, or both Taylor terms and channels.
+    """
+    roles = beside_of(spec.app)
+    counts = {role: sum(each.role == role for each in spec.inputs) for role in roles}
+    given = [role for role, count in counts.items() if count]
+    n_maps = sum(each.role == "map" for each in spec.inputs)
+    if given and n_maps > 1:
+        raise UsageError(
+            f"inputs of the role {given[0]!r} lie beside one map",
+            got=f"{n_maps} maps",
+            todo="search one map a job",
+        )
+    for role in given:
+        needed_of(spec.inputs, role, *roles[role])
+    if counts.get("taylor") and counts.get("channels"):
+        raise UsageError(
+            "a spectral index comes from Taylor terms or from channels",
+            got="inputs of the roles 'taylor' and 'channels'",
+            allowed="one of the two",
+        )
+    stokes = sum(count for role, count in counts.items() if role.startswith("stokes"))
+    if stokes and spec.options.get("stokes") is not None:
+        raise UsageError("maps of Stokes parameters are inputs, or planes of the cube of the map", got="both")
+    frequencies = spec.options.get("channel_frequencies") or ()
+    if roles and frequencies and len(frequencies) != counts["channels"]:
+        raise UsageError(
+            "every input of the role 'channels' has its frequency",
+            got=f"{len(frequencies)} frequencies",
+            allowed=str(counts["channels"]),
+        )
 
 
 def _may_be_called(name: str) -> bool:

@@ -97,6 +97,15 @@ class ProductsOptions(Options):
     """What of the maps is searched, and what is written."""
 
     needs: ClassVar[Needs] = {"map": (1, None)}
+    beside: ClassVar[Needs] = {
+        "stokes": (0, 3),
+        "stokes-q": (0, 1),
+        "stokes-u": (0, 1),
+        "stokes-v": (0, 1),
+        "taylor": (0, None),
+        "channels": (0, None),
+    }
+    """Roles of maps beside a single map: their headers tell the Stokes parameter, or the role does."""
     formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
     maps: tuple[Literal["background", "rms", "model", "residual", "labels"], ...] = option(
         ("background", "rms", "model", "residual", "labels"), doc="Which maps are written."
@@ -116,6 +125,12 @@ class ProductsOptions(Options):
     unit: str | None = option(None, doc="Unit of the pixels, in place of the header's.")
     frequency: float | None = option(
         None, unit="Hz", above=0.0, doc="Of the observation, in place of the header's."
+    )
+    stokes: Literal["same"] | None = option(
+        None, doc="`same`: the other planes of the cube of the map are its maps of Stokes Q, U and V."
+    )
+    channel_frequencies: tuple[float, ...] = option(
+        (), unit="Hz", doc="Of the inputs `channels`, one for each; 0 where the header tells it."
     )
     tile: int | None = option(
         None, unit="pixels", at_least=64, doc="Side of a tile; it changes no result. Null for the usual one."

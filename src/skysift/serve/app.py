@@ -23,6 +23,7 @@ from skysift.serve.options import ServeOptions
 from skysift.serve.page import routes as page
 from skysift.serve.rest import account, data, finders, health, jobs, uploads, views
 from skysift.serve.settings import database_of, folder_of, limits_of
+from skysift.serve.tiles import Tiles
 from skysift.serve.uploads import Uploads
 from skysift.serve.views import Views
 from skysift.serve.vo.routes import protocols
@@ -59,6 +60,8 @@ def create_app(settings: ServeOptions) -> FastAPI:
     state.uploads = Uploads(state.engine, folder / "uploads")
     state.manager = Manager(state.engine, folder / "jobs", limits=limits_of(settings))
     state.shelf = Shelf(state.engine, folder / "shelf")
+    state.tiles = Tiles(folder / "hips")
+    state.tiles.sweep(state.shelf)
     state.bell = Bell(state.manager)
     state.views = Views()
 

@@ -18,6 +18,7 @@ from skysift.serve.bell import Bell
 from skysift.serve.errors import request_id_of
 from skysift.serve.options import ServeOptions
 from skysift.serve.settings import by_tokens
+from skysift.serve.tiles import Tiles
 from skysift.serve.uploads import Uploads
 from skysift.serve.views import Views
 
@@ -44,6 +45,8 @@ class Context:
         Wakes those who wait for jobs.
     views
         The links that show results.
+    tiles
+        The kept tiles of HiPS.
     settings
         What the service is told.
     request_id
@@ -63,6 +66,7 @@ class Context:
     people: People
     bell: Bell
     views: Views
+    tiles: Tiles
     settings: ServeOptions
     request_id: str
     url: str
@@ -94,6 +98,7 @@ async def context(request: Request) -> Context:
         people=state.people,
         bell=state.bell,
         views=state.views,
+        tiles=state.tiles,
         settings=state.settings,
         request_id=request_id_of(request),
         url=base_url(request),

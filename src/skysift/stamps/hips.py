@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +26,7 @@ from skysift.io.output import whole_file
 from skysift.sky.box import Box
 from skysift.sky.healpix import cell_width, cells_at, centres_of
 
-__all__ = ["DEEPEST", "HipsMap"]
+__all__ = ["DEEPEST", "HipsMap", "hips_folder"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,7 +35,17 @@ ZOOM = 9  # a tile has 2^9 pixels along its side
 SIDE = 1 << ZOOM
 DEEPEST = 20
 _STRIP = 512  # rows of a map that are halved at once
+ALLSKY = 3  # the order whose tiles are shown small in one picture
+DIGITS = 32  # of the checksum of a map, in the name of the folder of its tiles
+_SMALL = 64  # pixels along a tile there
+AT_ONCE = 1 << 28  # pixels of a map that is halved while somebody waits
 _LARGEST = 4096  # pixels along a window that is read for one tile
+
+
+def hips_folder(folder: Path, checksum: str, name: str, hdu: int) -> Path:
+    """Where the tiles of a map are kept, below the folder of all: by its content, else by its name."""
+    content = checksum.rpartition(":")[2][:DIGITS] or name
+    return folder / f"{content}-{max(hdu, 0)}"
 
 
 class HipsMap:
@@ -72,6 +84,86 @@ class HipsMap:
             if cell_width(order + ZOOM) <= self.scale:
                 return order
         return DEEPEST - ZOOM
+
+    @property
+    def pixels(self) -> int:
+        """How many the map has."""
+        return math.prod(self.image.shape)
+
+    @property
+    def at_once(self) -> int:
+        """How many pixels a map may have that is halved while somebody waits."""
+        return AT_ONCE
+
+    @property
+    def large(self) -> bool:
+        """Whether the halving of the map takes long."""
+        return self.pixels > AT_ONCE
+
+    @property
+    def halved(self) -> bool:
+        """Whether the map was halved for all its coarse tiles already."""
+        return (self.folder / f"halved-{self._levels}.npy").exists()
+
+    @property
+    def _levels(self) -> int:
+        """How often the map is halved for its coarsest tiles and for its cuts."""
+        coarse = math.floor(math.log2(max(1.0, cell_width(ZOOM) / self.scale)))
+        shown = math.ceil(math.log2(max(self.image.shape) / 256.0))
+        most = math.ceil(math.log2(max(self.image.shape)))  # one pixel
+        return max(1, min(max(coarse, shown), most))
+
+    def make(self, progress: Callable[[str, int, int], None] = lambda stage, done, total: None) -> int:
+        """Make all that there is: halved maps, tiles, the map of the area and the small picture; how many tiles.
+
+        Parameters
+        ----------
+        progress
+            Called as progress(stage, done, total).
+        """
+        progress("halves", 0, 1)
+        self._halved(self._levels)
+        progress("halves", 1, 1)
+        every = [(order, int(cell)) for order in range(self.order + 1) for cell in self.cells(order)]
+        made = 0
+        for done, (order, cell) in enumerate(every):
+            progress("tiles", done, len(every))
+            with suppress(UnknownName):  # blank throughout
+                self.tile(order, cell)
+                made += 1
+        self.moc()
+        if self.order >= ALLSKY:
+            self.allsky(ALLSKY)
+        progress("tiles", len(every), len(every))
+        return made
+
+    def allsky(self, order: int) -> Path:
+        """The FITS file of the tiles of the third order, small, side by side: 27 a row, from the top left.
+
+        Raises
+        ------
+        UnknownName
+            There is none of this order.
+        """
+        if order != ALLSKY or self.order < ALLSKY:
+            raise UnknownName("there is no such picture of the whole sky", got=f"Norder{order}/Allsky.fits")
+        path = self.folder / f"Norder{order}" / "Allsky.fits"
+        if not path.exists():
+            number = 12 * 4**order
+            width = math.isqrt(number)
+            rows = -(-number // width)
+            shown = np.full((rows * _SMALL, width * _SMALL), np.nan, dtype=np.float32)
+            for cell in self.cells(order):
+                with suppress(UnknownName):
+                    tile = fits.getdata(self.tile(order, int(cell)))[::-1]  # as it is seen: from the top
+                    y, x = (_SMALL * part for part in divmod(int(cell), width))
+                    for _ in range(ZOOM - 6):
+                        tile = _means(tile)
+                    shown[y : y + _SMALL, x : x + _SMALL] = tile
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path, overwrite=True) as part:
+                fits.PrimaryHDU(shown[::-1]).writeto(part, overwrite=True)
+        return path
 
     def cells(self, order: int) -> Ints:
         """The tiles of an order that the map reaches."""

@@ -1,6 +1,7 @@
 """Maps by SIA, their links, cutouts and merged tiles; regions in ICRS and Galactic coordinates."""
 
 import io
+import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.serve.vo.knowledge import ADA, did_of
 
 from skysift.archive.regions import Area, region_text
 from skysift.archive.shelf import Found
+from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.menu import app_options, load_app
+from skysift.jobs.store import private_part
 from skysift.serve.vo.vlkb import _corners, _overlap
 from skysift.sky.healpix import cells_at
 from skysift.stamps.cutout import cut
@@ -404,6 +408,50 @@ def test_every_map_is_a_hips(vo, shelf):
     hidden = did_of(shelf, "cube.fits").rpartition("?")[2]
     for part in ("", "/properties", "/Moc.fits", "/Norder0/Dir0/Npix0.fits"):
         assert vo.get(f"/hips/{hidden}{part}").status_code == 404
+
+
+def test_kept_tiles_go_with_the_last_map_of_their_content(vo, shelf, ada, tmp_path):
+    tiles = vo.app.state.tiles
+    path = write_map(tmp_path / "gone.fits", 80.0, -40.0)
+    one = shelf.ingest(path, ADA, collection="a")
+    two = shelf.ingest(path, ADA, collection="b")
+    before = set(tiles.folder.glob("*"))
+    assert vo.get(f"/hips/{one.id}/Norder0/Dir0/Npix0.fits", headers=ada).status_code == 404
+    assert vo.get(f"/hips/{one.id}/properties", headers=ada).status_code == 200
+    (place,) = set(tiles.folder.glob("*")) - before
+    assert vo.delete(f"/api/v1/shelf/{one.id}", headers=ada).status_code == 204
+    assert place.is_dir()  # another map has the same tiles
+    assert vo.delete(f"/api/v1/shelf/{two.id}", headers=ada).status_code == 204
+    assert set(tiles.folder.glob("*")) == before
+
+
+def test_all_tiles_of_a_large_map_are_made_by_a_job_first(vo, shelf, ada, monkeypatch, tmp_path):
+    did = did_of(shelf, "tile0.fits")
+    name = did.rpartition("?")[2]
+    monkeypatch.setattr("skysift.stamps.hips.AT_ONCE", 100)
+    answer = vo.get(f"/hips/{name}/properties")
+    assert (answer.status_code, "are made by a job first" in answer.text) == (413, True)
+    job = vo.post(
+        "/api/v1/jobs", json={"app": "hips", "options": {"id": did}, "start": False}, headers=ada
+    ).json()
+    private = private_part(vo.app.state.manager.store.row(job["id"]))
+    vo.delete(job["links"]["self"], headers=ada)
+    load_app("hips", app_options("hips")(id=did)).run(Errand("hips", (), tmp_path, private=private))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert vo.get(f"/hips/{name}/properties").status_code == 200
+    picture = fits.getdata(io.BytesIO(vo.get(f"/hips/{name}/Norder3/Allsky.fits").content))
+    assert picture.shape == (29 * 64, 27 * 64)
+    cells = set(cells_at(3, [30.0], [0.0]).tolist())
+    for cell in cells:
+        tile = fits.getdata(io.BytesIO(vo.get(f"/hips/{name}/Norder3/Dir0/Npix{cell}.fits").content))
+        top = picture[::-1][cell // 27 * 64 : cell // 27 * 64 + 64, cell % 27 * 64 : cell % 27 * 64 + 64]
+        blocks = np.isfinite(tile[::-1].reshape(64, 8, 64, 8)).any(axis=(1, 3))
+        np.testing.assert_array_equal(np.isfinite(top), blocks)
+        assert np.nanmean(top) == pytest.approx(np.nanmean(tile), rel=0.1)
+    assert vo.get(f"/hips/{name}/Norder4/Allsky.fits").status_code == 404
+    assert report["tiles"] == len(
+        list(vo.app.state.tiles.of(shelf.entry(did, ADA)).folder.glob("Norder*/Dir*/*"))
+    )
 
 
 def test_head_is_answered_wherever_get_is(vo, shelf):

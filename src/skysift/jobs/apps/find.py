@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import skysift
 from skysift.base.errors import OptionError
 from skysift.base.options import Options
+from skysift.find.beside import Beside
 from skysift.find.finder import Finder
 from skysift.flow.steps.find import find_products
 from skysift.io.open import open_image
@@ -17,6 +19,7 @@ from skysift.jobs.folder import read_json, write_json
 from skysift.jobs.job import Input
 from skysift.jobs.options import ProductsOptions
 from skysift.sky.box import parse_region
+from skysift.sky.image import SkyImage
 
 __all__ = ["FindApp"]
 
@@ -62,15 +65,15 @@ class _Several:
         """Search one map; its products go into a folder of this name."""
         products, errand = self.products, self.errand
         out = errand.out / folder
-        image = open_image(
-            each.path,
-            hdu=products.hdu,
-            plane=products.plane,
-            beam=_beam(products.beam),
-            unit=products.unit,
-            frequency=products.frequency,
-            pixel_scale=products.pixel_scale,
-        )
+        opening: dict[str, Any] = {
+            "hdu": products.hdu,
+            "plane": products.plane,
+            "beam": _beam(products.beam),
+            "unit": products.unit,
+            "frequency": products.frequency,
+            "pixel_scale": products.pixel_scale,
+        }
+        image = open_image(each.path, **opening)
         mark = errand.out / FINISHED
         finished = read_json(mark) or {}
         if finished.get(folder) == skysift.__version__ and (out / "manifest.json").exists():
@@ -78,6 +81,7 @@ class _Several:
             return
         for note in image.notes:
             errand.say(f"{each.name}: {note}")
+        beside = self._beside(image, opening)
         made = going_on(
             errand,
             lambda fresh: find_products(
@@ -95,11 +99,38 @@ class _Several:
                 region=None if products.region is None else parse_region(products.region),
                 progress=lambda stage, done, total: errand.progress(_stage(folder, stage), done, total),
                 say=errand.say,
+                beside=beside,
             ),
         )
         counts = json.dumps(dict(made.manifest.counts))
         errand.say(f"{each.name}: {counts}")
         write_json(mark, {**finished, folder: skysift.__version__})
+
+    def _beside(self, image: SkyImage, opening: dict[str, Any]) -> list[Beside]:
+        """The maps on which the sources are measured too."""
+        products, paths = self.products, self._paths
+        found: list[Beside] = []
+        if taylor := paths("taylor"):
+            from skysift.find.taylor import TaylorTerms  # late, as all that brings the compiled code
+
+            found.append(TaylorTerms(taylor))
+        if channels := paths("channels"):
+            from skysift.find.channels import Channels
+
+            told = tuple(each or math.nan for each in products.channel_frequencies)
+            found.append(Channels(channels, told))
+        stokes = [
+            *paths("stokes"),
+            *(f"{letter}={path}" for letter in "QUV" for path in paths(f"stokes-{letter.lower()}")),
+        ]
+        if stokes or products.stokes:
+            from skysift.find.stokes import StokesMaps
+
+            found.append(StokesMaps.of(tuple(stokes) or (str(products.stokes),), image, opening))
+        return found
+
+    def _paths(self, role: str) -> tuple[str, ...]:
+        return tuple(each.path for each in self.errand.of_role(role))
 
 
 def _stage(folder: str, stage: str) -> str:

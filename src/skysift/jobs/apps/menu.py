@@ -17,6 +17,7 @@ from skysift.jobs.options import MatchedOptions, ProductsOptions
 __all__ = [
     "app_names",
     "app_options",
+    "beside_of",
     "chosen",
     "family_part",
     "finder_of",
@@ -73,6 +74,18 @@ def needs_of(app: str) -> Mapping[str, tuple[int, int | None]]:
     """
     needs: Mapping[str, tuple[int, int | None]] = getattr(app_options(app), "needs", {})
     return needs
+
+
+def beside_of(app: str) -> Mapping[str, tuple[int, int | None]]:
+    """How many inputs an app takes beside a single map, by their roles, as its menu says in `beside`.
+
+    Raises
+    ------
+    UnknownName
+        There is no such app.
+    """
+    roles: Mapping[str, tuple[int, int | None]] = getattr(app_options(app), "beside", {})
+    return roles
 
 
 def _is_here(app: str) -> bool:

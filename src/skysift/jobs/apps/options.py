@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skysift.base.options import Options, option
 
-__all__ = ["CutoutOptions", "ManyCutoutsOptions", "QueryOptions"]
+__all__ = ["CutoutOptions", "HipsOptions", "ManyCutoutsOptions", "QueryOptions"]
 
 
 class QueryOptions(Options):
@@ -38,3 +38,9 @@ class ManyCutoutsOptions(Options):
         "body", doc="The input that holds the list: objects with id, pos, possys, band, velocity, pol."
     )
     compress: bool = option(True, doc="Whether the archive is tar.gz; else tar.")
+
+
+class HipsOptions(Options):
+    """All tiles of a map of the shelf as HiPS, made before anybody looks: for maps that are large."""
+
+    id: str = option("", doc="Identifier of the map.")

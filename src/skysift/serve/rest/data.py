@@ -200,6 +200,7 @@ def share(id: str, sharing: Sharing, asked: AskedByUser) -> ShownEntry:
 def remove(id: str, asked: AskedByUser) -> None:
     """Take it off the shelf, with its tables and what belongs to it."""
     asked.shelf.remove(asked.shelf.entry(id, asked.user).id, asked.user)
+    asked.tiles.sweep(asked.shelf)
 
 
 @router.get("/images", summary="Images and cubes")

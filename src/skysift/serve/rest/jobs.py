@@ -34,7 +34,7 @@ __all__ = ["router"]
 router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
 
 _LONGEST_WAIT = 60
-_ON_THE_SHELF = ("query", "cutout", "mcutout")  # apps that work on the shelf, in the name of who asks
+_ON_THE_SHELF = ("query", "cutout", "mcutout", "hips")  # apps that work on the shelf, in the name of who asks
 _LONGEST_LOG = 1 << 20
 
 Wait = Annotated[

@@ -52,6 +52,7 @@ def private_of(asked: Context) -> dict[str, Any]:
     return {
         "database": database_of(asked.settings),
         "folder": str(folder_of(asked.settings) / "shelf"),
+        "tiles": str(asked.tiles.folder),
         "user": {"name": asked.user.name, "groups": sorted(asked.user.groups), "admin": asked.user.admin},
         "allowed": list(allowed_of(asked)),
         "links": links_of(asked),

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from pathlib import Path
-
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 
 from skysift.archive.shelf import Entry
-from skysift.base.errors import UnknownName, UsageError
+from skysift.base.errors import SizeError, UnknownName, UsageError
 from skysift.io.answers.votable import xml_text
 from skysift.serve.context import Asked, Context
-from skysift.serve.settings import folder_of
 from skysift.serve.vo.telling import PlainRoute
 from skysift.stamps.hips import HipsMap
 
 __all__ = ["router"]
 
-_MOST_OPEN = 16
 _AGE = {"Cache-Control": "private, max-age=86400"}
 
 router = APIRouter(prefix="/hips", route_class=PlainRoute, include_in_schema=False)
-
-
-class _Open:
-    """The maps that are open as HiPS."""
-
-    def __init__(self) -> None:
-        self._maps: OrderedDict[Path, HipsMap] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, entry: Entry, folder: Path) -> HipsMap:
-        """The map of an entry."""
-        with self._lock:
-            if folder not in self._maps:
-                self._maps[folder] = HipsMap(entry.path, folder, hdu=entry.hdu if entry.hdu >= 0 else None)
-                while len(self._maps) > _MOST_OPEN:
-                    self._maps.popitem(last=False)
-            self._maps.move_to_end(folder)
-            return self._maps[folder]
-
-
-_OPEN = _Open()
 
 
 def _entry(asked: Context, name: str) -> Entry:
@@ -55,15 +28,32 @@ def _entry(asked: Context, name: str) -> Entry:
 
 def _map(asked: Context, name: str) -> HipsMap:
     """The HiPS of an entry that who asks may see; its tiles are kept by the content of the map."""
-    entry = _entry(asked, name)
-    content = entry.checksum.rpartition(":")[2][:32] or entry.id
-    return _OPEN.of(entry, folder_of(asked.settings) / "hips" / f"{content}-{max(entry.hdu, 0)}")
+    return asked.tiles.of(_entry(asked, name))
+
+
+def _ready(asked: Context, id: str) -> HipsMap:
+    """The same, where its tiles can be made while somebody waits.
+
+    Raises
+    ------
+    SizeError
+        The map is large, and was never halved.
+    """
+    made = _map(asked, id)
+    if made.large and not made.halved:
+        raise SizeError(
+            "the tiles of a map so large are made by a job first",
+            got=f"{made.pixels} pixels",
+            allowed=f"{made.at_once} pixels at once",
+            todo='submit the app "hips" with the option id',
+        )
+    return made
 
 
 @router.get("/{id}/properties")
 def properties(asked: Asked, id: str) -> Response:
     """What the HiPS is."""
-    entry, made = _entry(asked, id), _map(asked, id)
+    entry, made = _entry(asked, id), _ready(asked, id)
     seen = asked.shelf.observation(entry) or {}
     told = made.properties(
         did=entry.did, title=entry.name, collection=entry.collection, unit=str(seen.get("o_unit") or "")
@@ -82,7 +72,13 @@ def tile(asked: Asked, id: str, order: int, folder: int, cell: int) -> Response:
     """A tile."""
     if folder != cell // 10000 * 10000:
         raise UnknownName("there is no such tile", got=f"Dir{folder}/Npix{cell}")
-    return FileResponse(_map(asked, id).tile(order, cell), media_type="application/fits", headers=_AGE)
+    return FileResponse(_ready(asked, id).tile(order, cell), media_type="application/fits", headers=_AGE)
+
+
+@router.get("/{id}/Norder{order}/Allsky.fits")
+def allsky(asked: Asked, id: str, order: int) -> Response:
+    """All tiles of the third order, small, in one picture."""
+    return FileResponse(_ready(asked, id).allsky(order), media_type="application/fits", headers=_AGE)
 
 
 @router.get("/{id}")
