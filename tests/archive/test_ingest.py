@@ -259,3 +259,14 @@ def test_bad_wishes_are_told(empty, tmp_path):
     with pytest.raises(FormatError, match="holds no products"):
         empty.ingest(tmp_path, ADA)
     assert empty.entries(ADA) == []
+
+
+def test_whole_numbers_beyond_those_with_a_sign_are_floats_where_they_occur(empty, tmp_path):
+    values = {"small": [1, 2**63 - 1], "large": [7, 2**63], "void": [None, None]}
+    table = pa.table({name: pa.array(cells, pa.uint64()) for name, cells in values.items()})
+    pq.write_table(table, tmp_path / "u.parquet")
+    empty.ingest(tmp_path / "u.parquet", ADA, access=Access("ada", "public"), collection="u")
+    (found,) = [each for each in empty.tables(ADA) if each.name == "u"]
+    assert [each.datatype for each in found.fields] == ["long", "double", "long"]
+    rows = asked(empty, "SELECT small, large FROM u.u ORDER BY small", ADA)[0]
+    assert rows == [(1, 7.0), (2**63 - 1, 2.0**63)]

@@ -22,7 +22,7 @@ def _field(
     return Field(
         name,
         datatype,
-        "*" if datatype == "char" else "",
+        "*" if datatype in ("char", "unicodeChar") else "",
         xtype,
         unit,
         ucd,
@@ -59,8 +59,12 @@ OBSCORE: tuple[Field, ...] = (
         "How far it is calibrated: 0 to 4",
     ),
     _field("obs_collection", "char", "DataID.collection", "meta.id", "Name of the collection"),
-    _field("obs_id", "char", "DataID.observationID", "meta.id", "What products of one observation share"),
-    _field("obs_title", "char", "DataID.title", "meta.title;obs", "What it is, in words", principal=False),
+    _field(
+        "obs_id", "unicodeChar", "DataID.observationID", "meta.id", "What products of one observation share"
+    ),
+    _field(
+        "obs_title", "unicodeChar", "DataID.title", "meta.title;obs", "What it is, in words", principal=False
+    ),
     _field(
         "obs_publisher_did",
         "char",
@@ -80,7 +84,7 @@ OBSCORE: tuple[Field, ...] = (
     _field("access_url", "char", "Access.reference", "meta.ref.url", "Where to get it"),
     _field("access_format", "char", "Access.format", "meta.code.mime", "Its format"),
     _field("access_estsize", "long", "Access.size", "phys.size;meta.file", "Its size", unit="kbyte"),
-    _field("target_name", "char", "Target.name", "meta.id;src", "What was observed"),
+    _field("target_name", "unicodeChar", "Target.name", "meta.id;src", "What was observed"),
     _field(
         "target_class", "char", "Target.class", "src.class", "What kind of object that is", principal=False
     ),
@@ -226,6 +230,14 @@ OBSCORE: tuple[Field, ...] = (
         "meta.code;phys.polarization",
         "Which: /I/Q/U/V/",
     ),
-    _field("facility_name", "char", "Provenance.ObsConfig.Facility.name", "meta.id;instr.tel", "Telescope"),
-    _field("instrument_name", "char", "Provenance.ObsConfig.Instrument.name", "meta.id;instr", "Instrument"),
+    _field(
+        "facility_name", "unicodeChar", "Provenance.ObsConfig.Facility.name", "meta.id;instr.tel", "Telescope"
+    ),
+    _field(
+        "instrument_name",
+        "unicodeChar",
+        "Provenance.ObsConfig.Instrument.name",
+        "meta.id;instr",
+        "Instrument",
+    ),
 )

@@ -266,8 +266,22 @@ def _parquet(path: Path) -> RowSource:
         for batch in file.iter_batches(batch_size=BLOCK, columns=[each.name for each in kept]):
             yield _from_arrow(fields, batch)
 
-    fields = tuple(_arrow_field(each) for each in kept)
+    fields = tuple(
+        replace(_arrow_field(each), datatype="double") if _is_beyond_long(file, each) else _arrow_field(each)
+        for each in kept
+    )
     return RowSource(fields, blocks, stack=stack)
+
+
+def _is_beyond_long(file: Any, each: Any) -> bool:
+    """Whether a column of unsigned numbers has some that no signed one of 64 bits is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_uint64(each.type):
+        return False
+    batches = file.iter_batches(batch_size=BLOCK, columns=[each.name])
+    return any((pc.max(batch.column(0)).as_py() or 0) >= 2**63 for batch in batches)
 
 
 def _csv(path: Path) -> RowSource:

@@ -454,6 +454,20 @@ def test_all_tiles_of_a_large_map_are_made_by_a_job_first(vo, shelf, ada, monkey
     )
 
 
+@pytest.mark.parametrize("form", ["votable", "votable/b2"])
+def test_names_beyond_ascii_stay_as_they_are(vo, shelf, ada, tmp_path, form):
+    path = write_map(tmp_path / "Große Wolke β.fits", 70.0, -50.0)
+    entry = shelf.ingest(path, ADA, collection="letters")
+    asked = {
+        "LANG": "ADQL",
+        "QUERY": "SELECT obs_id, obs_title FROM ivoa.obscore WHERE obs_collection = 'letters'",
+        "RESPONSEFORMAT": form,
+    }
+    table = parse(io.BytesIO(vo.post("/tap/sync", data=asked, headers=ada).content)).get_first_table().array
+    assert [str(cell) for cell in table[0]] == ["Große Wolke β", "Große Wolke β.fits"]
+    shelf.remove(entry.id, ADA)
+
+
 def test_head_is_answered_wherever_get_is(vo, shelf):
     did = did_of(shelf, "map.fits")
     name = did.rpartition("?")[2]
