@@ -26,9 +26,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import skysift
-from skysift.base.errors import SkysiftError, UsageError
+from skysift.base.errors import SkysiftError, StorageError, UsageError
 from skysift.base.log import configure
 from skysift.base.places import without_places
+from skysift.io.output import FULL
 from skysift.jobs.apps.app import Errand
 from skysift.jobs.apps.menu import app_options, load_app, with_paths
 from skysift.jobs.folder import JobFolder, Outcome, read_json, write_json
@@ -116,6 +117,9 @@ def _attempt(folder: JobFolder, spec: dict[str, Any]) -> int:
         told = f"skysift: error: {reason}: {caught}"
     except Exception as caught:  # noqa: BLE001 -- our fault, told as such; the log has the trace
         kind, reason = "fatal", f"{type(caught).__name__}: {caught}"
+        if isinstance(caught, OSError) and caught.errno in FULL:
+            error = StorageError("the disk is full", todo="try again when there is room")
+            kind, reason = error.kind, str(error)
         told = "".join(traceback.format_exception(caught))
     if told:
         print(told, file=sys.stderr, flush=True)
