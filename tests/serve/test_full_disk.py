@@ -55,7 +55,7 @@ def test_a_full_disk_is_told_and_loses_nothing(base, tmp_path):
                 if job["phase"] in ("COMPLETED", "ERROR"):
                     break
                 time.sleep(0.1)
-            ended.append((job["phase"], job["error_kind"], "the disk is full" in job["reason"]))
+            ended.append((job["phase"], job["error_kind"] or "", "the disk is full" in job["reason"]))
         assert ended == [("ERROR", "transient", True), ("COMPLETED", "", False)]
         assert client.get("/api/v1/ready").status_code == 200
         assert client.get("/api/v1/uploads").json()["items"][0]["name"] == "t.csv"

@@ -30,10 +30,9 @@ def test_a_service_on_postgresql(service, postgres, tmp_path, capsys):
     sharing = {"visibility": "group", "group": "radio"}
     assert client.patch(f"/api/v1/shelf/{one['id']}", json=sharing, headers=ana).status_code == 200
     assert client.post("/tap/sync", data=asked, headers=ben).status_code == 200
-    jobs = [
-        client.post("/api/v1/jobs", json={"finder": "classic", "start": False}, headers=ana).json()["id"]
-        for _ in range(3)
-    ]
+    field = client.post("/api/v1/uploads?name=m.fits", content=b"SIMPLE", headers=ana).json()
+    waiting = {"finder": "classic", "inputs": [field["input"]], "start": False}
+    jobs = [client.post("/api/v1/jobs", json=waiting, headers=ana).json()["id"] for _ in range(3)]
     page = client.get("/api/v1/jobs?size=2", headers=ana).json()
     rest = client.get("/api/v1/jobs", params={"size": 2, "page": page["next"]}, headers=ana).json()
     assert [each["id"] for each in (*page["items"], *rest["items"])] == jobs[::-1]
