@@ -12,6 +12,7 @@ from astropy.io import fits
 from tests.jobs.services import ANNA, ended, finding, little_map
 
 from skysift.base.errors import UsageError
+from skysift.base.registry import Registry
 from skysift.base.settings import Settings, settings
 from skysift.flow.kept import KeptResults
 from skysift.io.tables import read_catalogue
@@ -95,6 +96,34 @@ def test_stamps_are_made_and_stacked(manager, tmp_path):
     job = ended(manager, manager.submit(JobSpec("stack", inputs, options), ANNA).id)
     assert job.phase is Phase.COMPLETED, manager.log(job.id)
     assert {"stack.fits", "bins.csv"} <= {each.name for each in manager.results(job.id)}
+
+
+def test_sources_are_classified_by_an_uploaded_classifier(manager, tmp_path):
+    from tests.classify.tables import labelled
+
+    from skysift.io.features import write_features
+
+    data = labelled(60)
+    classifier = Registry("classifier").make("lightgbm", trees=10, calibration="none")
+    classifier.fit(data)
+    classifier.save(tmp_path / "mine.safetensors")
+    write_features(data.features, tmp_path / "new.parquet")
+    inputs = (
+        Input(str(tmp_path / "new.parquet"), role="sources"),
+        Input(str(tmp_path / "mine.safetensors"), role="model"),
+    )
+    job = ended(manager, manager.submit(JobSpec("classify", inputs), ANNA).id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    results = {each.name: each.path for each in manager.results(job.id)}
+    assert results.keys() == {"classes.csv", "classes.csv.json"}
+    lines = results["classes.csv"].read_text().splitlines()
+    assert lines[0] == "name,label,probability,p_FRI,p_FRII,p_Compact,ood"
+    assert len(lines) == 61
+    job = ended(
+        manager, manager.submit(JobSpec("classify", inputs[:1], {"model": str(tmp_path / "mine")}), ANNA).id
+    )
+    assert job.phase is Phase.ERROR
+    assert "no classifier of this name ships" in job.reason
 
 
 @pytest.mark.parametrize("app", ["finder:classic", "stamps"])
@@ -198,7 +227,7 @@ def test_what_an_app_lacks_is_told_at_submission_in_its_own_words(app, tmp_path)
         told = re.escape(f"inputs of the role '{role}': got 0; allowed: {allowed}")
         with pytest.raises(UsageError, match=told):
             checked(JobSpec(app, given), lambda name: LocalExecutor(LocalExecutorOptions()))
-        if app in ("finder:classic", "matcher:nearest", "measure", "stamps", "stack", "merge"):
+        if app in ("finder:classic", "matcher:nearest", "measure", "classify", "stamps", "stack", "merge"):
             with pytest.raises(UsageError, match=told):
                 load_app(app, options).run(Errand(app, given, tmp_path))
         given += tuple(Input(f"{role}{k}", role=role) for k in range(at_least))

@@ -269,6 +269,10 @@ class Classifier(ABC, Generic[O]):
     def restore(self, state: State) -> None:
         """Become what `state` told of."""
 
+    def shown(self, pictures: Pictures) -> Pictures:
+        """Pictures as it looks at them, or measures them; unchanged by default."""
+        return pictures
+
     def probabilities(self, given: Given) -> Floats:
         """Probabilities of the classes: (row, class); NaN where a row cannot be told."""
         return self.judged(given)[0]

@@ -89,11 +89,11 @@ class TableOptions(Options):
 class LightGBMOptions(TableOptions):
     """Gradient boosted trees of LightGBM."""
 
-    trees: int = option(200, at_least=1, doc="Rounds of boosting.")
+    trees: int = option(150, at_least=1, doc="Rounds of boosting.")
     leaves: int = option(15, at_least=2, doc="Leaves of a tree.")
     rate: float = option(0.05, above=0, at_most=1, doc="How much each tree counts.")
     least: int = option(10, at_least=1, doc="Sources of a leaf at least.")
-    columns: float = option(0.5, above=0, at_most=1, doc="Part of the features that each tree looks at.")
+    columns: float = option(0.3, above=0, at_most=1, doc="Part of the features that each tree looks at.")
     share: float = option(0.8, above=0, at_most=1, doc="Part of the sources that each tree looks at.")
     shrink: float = option(1.0, at_least=0, doc="Square penalty on leaves.")
 

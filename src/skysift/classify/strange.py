@@ -73,7 +73,7 @@ class Strangeness:
         return {
             "ood.middle": self.middle.astype(np.float32),
             "ood.width": self.width.astype(np.float32),
-            "ood.kept": self.kept.astype(np.float32),
+            "ood.kept": self.kept.astype(np.float16 if self.measure == "neighbours" else np.float32),
             "ood.usual": self.usual.astype(np.float32),
         }
 

@@ -12,6 +12,7 @@ from skysift.base.random import generator
 from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
+from skysift.classify.clipped import shown_in
 from skysift.classify.folds import refuse_few, stratified
 from skysift.classify.model import Columns, Floats, Ints, Model
 from skysift.classify.options import (
@@ -146,7 +147,11 @@ class TableClassifier(Classifier[T], Generic[T]):
             options = options.replace(scale=None)  # the pictures know it
         if "beam_major" in pictures.facts:
             options = options.replace(beam=None)
-        return features_of(pictures, options)
+        return features_of(self.shown(pictures), options)
+
+    def shown(self, pictures: Pictures) -> Pictures:
+        """Pictures as they are measured: cut and clipped as the options say."""
+        return shown_in(pictures, self.options.side, self.options.clip)
 
     def _left_out(self, values: Floats, targets: Any, progress: Progress | None) -> Floats:
         """What is told of each source by models that did not learn from it."""

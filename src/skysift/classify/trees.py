@@ -34,13 +34,16 @@ class LightGBMModel(Model[LightGBMOptions]):
             "bagging_fraction": options.share,
             "bagging_freq": 1,
             "lambda_l2": options.shrink,
+            "max_bin": 63,  # as good as 255 on thousands of sources, and twice as fast
             "seed": options.random_seed,
             "deterministic": True,
             "force_row_wise": True,
             "num_threads": 1,
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(values, targets, weight=weights, params={"verbosity": -1})
+        data = lightgbm.Dataset(
+            values, targets, weight=weights, params={"verbosity": -1, "max_bin": how["max_bin"]}
+        )
         self._take(lightgbm.train(how, data, options.trees).model_to_string())
 
     def _take(self, text: str) -> None:

@@ -11,6 +11,7 @@ from skysift.stamps.options import StackOptions, StampsOptions
 
 __all__ = [
     "AegeanOptions",
+    "ClassifyAppOptions",
     "DaskExecutorOptions",
     "LimitOptions",
     "LocalExecutorOptions",
@@ -158,6 +159,16 @@ class MeasureAppOptions(MeasureOptions):
     )
     formats: tuple[str, ...] = option(("fits",), doc="Formats of the tables: fits, votable, parquet, csv.")
     report: bool = option(True, doc="Whether the page report.html is drawn.")
+
+
+class ClassifyAppOptions(Options):
+    """By which classifier sources are told."""
+
+    needs: ClassVar[Needs] = {"sources": (1, 1)}
+    model: str = option("first-morphology", doc="A classifier that ships; an input of the role model goes before it.")
+    size: int | None = option(
+        None, unit="pixel", at_least=8, doc="Side that pictures are cut to; null for the largest there is."
+    )
 
 
 class ProgramOptions(Options):

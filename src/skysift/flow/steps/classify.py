@@ -115,7 +115,7 @@ class ClassifyTrainStep:
         names: tuple[str, ...] = (FILE, "classes.csv", "confusion.csv", "doubtful.csv", PAGE, MANIFEST)
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder, writing(folder.directory):
             if classifier.reads == "features":
-                data = with_features(data, features, crew)
+                data = with_features(data, features, crew, classifier)
             classifier.fit(data, crew.progress)
             report = _left_out(classifier, data, notes)
             task = None if options.task is None else task_named(options.task)
@@ -189,13 +189,15 @@ def known_sources(given: Given, options: TrainOptions) -> tuple[Labelled, tuple[
     return labelled_by(given, task, column=options.column, classes=options.classes)
 
 
-def with_features(data: Labelled, options: FeaturesOptions | None, crew: Crew) -> Labelled:
-    """The same with features measured on the pictures, where only these are known."""
+def with_features(
+    data: Labelled, options: FeaturesOptions | None, crew: Crew, classifier: Classifier[Any]
+) -> Labelled:
+    """The same with features measured on the pictures as a classifier looks at them, where only these are known."""
     if data.features is not None or data.pictures is None:
         return data
     from skysift.classify.features.table import features_of
 
-    return replace(data, features=features_of(data.pictures, options, crew))
+    return replace(data, features=features_of(classifier.shown(data.pictures), options, crew))
 
 
 def write_table(table: ReportTable, path: Path) -> None:

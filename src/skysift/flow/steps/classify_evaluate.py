@@ -130,7 +130,7 @@ class ClassifyEvaluateStep:
             else:
                 folds = random_folds(data, options.folds, options.repeats, options.random_seed)
             if reads == "features" or options.beside:
-                data = with_features(data, features, crew)
+                data = with_features(data, features, crew, make())
             others = dict(beside or {})
             if options.beside:
                 others |= contenders_of(data, make, options.random_seed)
