@@ -73,6 +73,15 @@ class TableOptions(Options):
     keep: int | None = option(
         None, at_least=1, doc="How many features are kept, the most telling first; null for all."
     )
+    side: int | None = option(
+        None,
+        unit="pixel",
+        at_least=8,
+        doc="Pictures are cut to this side before they are measured; null for all.",
+    )
+    clip: bool = option(
+        False, doc="Pictures are measured as published sets show them: nothing below 3 sigma, 256 levels."
+    )
     search: int = option(
         0, at_least=0, doc="Trials of a search for better settings, inside the sources given."
     )

@@ -60,6 +60,8 @@ def _told(one: Checkpoint) -> dict[str, Any]:
 def _text(one: Checkpoint) -> str:
     """A few lines for a person."""
     card, told = one.card, _told(one)
+    if "classes" in card.settings:
+        return _classifier_text(one)
     training = card.training
     fields = training.get("fields", [])
     learnt = _skies([each for each in fields if each.get("held") != 1.0])
@@ -83,6 +85,23 @@ def _text(one: Checkpoint) -> str:
     lines += [f"  measured    {_numbers(card)}", f"  checksum    {one.checksum}"]
     if training.get("improved") is False:
         lines.append("  warning     not better than the weights that they began with")
+    return "\n".join(lines)
+
+
+def _classifier_text(one: Checkpoint) -> str:
+    """A few lines about a classifier."""
+    card, training = one.card, one.card.training
+    counts = training.get("counts", {})
+    looks = f", {len(card.settings['features'])} features" if "features" in card.settings else ""
+    counted = ", ".join(f"{n} {name}" for name, n in counts.items()) or "not told"
+    lines = [
+        f"{card.name}: {card.task or 'no task told'}",
+        f"  model       {card.model}{looks}, {one.path.stat().st_size / 1e6:.1f} MB",
+        f"  classes     {', '.join(card.settings['classes'])}",
+        f"  trained on  {counted}",
+        f"  measured    {_numbers(card)}" + (", on sources left out" if card.numbers else ""),
+        f"  checksum    {one.checksum}",
+    ]
     return "\n".join(lines)
 
 

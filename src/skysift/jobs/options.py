@@ -165,7 +165,9 @@ class ClassifyAppOptions(Options):
     """By which classifier sources are told."""
 
     needs: ClassVar[Needs] = {"sources": (1, 1)}
-    model: str = option("first-morphology", doc="A classifier that ships; an input of the role model goes before it.")
+    model: str = option(
+        "first-morphology", doc="A classifier that ships; an input of the role model goes before it."
+    )
     size: int | None = option(
         None, unit="pixel", at_least=8, doc="Side that pictures are cut to; null for the largest there is."
     )

@@ -42,13 +42,15 @@ def test_what_ships_is_small_and_tells_where_it_comes_from():
         assert card.name == name
         assert card.task
         assert card.numbers
+        json.dumps(card.to_dict())
+        if card.model not in Registry("model").names():
+            continue  # no finder's: tests of its own kind tell more
         assert card.training["fields"]
         assert card.training["train"]["random_seed"] >= 0
         assert card.settings["threshold"] > 0.0
         assert (
             (shipped()[name].path.parent / f"{name}.csv").read_text().startswith("step,")
         )  # how it was learnt
-        json.dumps(card.to_dict())
 
 
 @pytest.mark.parametrize("noise_width", [0.5, 0.7, 1.0])

@@ -50,9 +50,7 @@ class ClassifyApp:
         elif self.options.model in shipped():  # a path would name any file of the server
             place = Path(self.options.model)
         else:
-            raise UsageError(
-                "no classifier of this name ships", got=self.options.model, allowed=shipped()
-            )
+            raise UsageError("no classifier of this name ships", got=self.options.model, allowed=shipped())
         errand.progress("model", 0, 1)
         try:
             classifier = open_model(place)

@@ -1,0 +1,101 @@
+"""The classifier that ships: small, told of, and right about sources drawn as they are meant."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.commands import called
+
+from skysift.classify.classifier import open_model
+from skysift.classify.clipped import clipped, shown_in
+from skysift.learn.hub import shipped, weights_of
+from skysift.stamps.opening import open_pictures
+
+NAME = "first-morphology"
+
+
+def drawn(kind, rng, side=150):
+    """A source of FIRST in Jy/beam: one point, or a core between two lobes brightest at their ends."""
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    image = rng.normal(0.0, 1.5e-4, (side, side))
+    sigma = 5.4 / 1.8 / 2.3548
+    angle = rng.uniform(0, np.pi)
+    if kind == "Compact":
+        return image + 0.02 * np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    for reach, peak, wide in (
+        (14, 0.02, 1.3),
+        (-14, 0.02, 1.3),
+        (10, 0.008, 1.8),
+        (-10, 0.008, 1.8),
+        (0, 0.003, 1.0),
+    ):
+        dx, dy = x - reach * np.cos(angle), y - reach * np.sin(angle)
+        image += peak * np.exp(-(dx**2 + dy**2) / (2 * (wide * sigma) ** 2))
+    return image
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_is_small_and_its_card_tells_what_it_was_trained_on():
+    one = weights_of(NAME)
+    assert shipped()[NAME].path.stat().st_size < 1_000_000
+    assert one.card.settings["classes"] == ["FRI", "FRII", "Compact", "Bent"]
+    assert one.card.training["sources"] == 1958
+    assert one.card.numbers["accuracy"] > 0.76
+    told = one.card.training["provenance"]
+    assert told["options"]["classifier"]["random_seed"] == 1
+    assert told["inputs"][0]["name"] == "FIRST_radio_galaxies_train_valid.npz"
+    said = called("models", NAME)
+    assert said.returncode == 0
+    assert "classes     FRI, FRII, Compact, Bent" in said.stdout
+
+
+def test_it_tells_drawn_sources_whatever_their_unit(tmp_path):
+    rng = np.random.default_rng(5)
+    kinds = ["Compact", "FRII"] * 8
+    images = np.array([drawn(kind, rng) for kind in kinds], np.float32)
+    names = np.array([f"J{k}" for k in range(len(kinds))])
+    images[3] = np.nan
+    np.savez(tmp_path / "jy.npz", images=images, name=names)
+    np.savez(tmp_path / "mjy.npz", images=images * 1000.0, name=names)
+    for unit in ("jy", "mjy"):
+        done = called(
+            "classify", "predict", NAME, tmp_path / f"{unit}.npz", "--out", tmp_path / f"{unit}.csv"
+        )
+        assert done.returncode == 0, done.stderr
+        assert "1 of 16 sources cannot be told, such as J3: all pixels are blank" in done.stderr
+    rows, others = (rows_of(tmp_path / f"{unit}.csv") for unit in ("jy", "mjy"))
+    right = [row["label"] == kind for row, kind in zip(rows, kinds, strict=True)]
+    assert sum(right) >= 13  # of 15 that can be told
+    assert [row["label"] for row in rows] == [row["label"] for row in others]
+
+
+def test_clipped_pictures_stay_as_they_are_and_others_become_like_them():
+    rng = np.random.default_rng(1)
+    image = drawn("FRII", rng)[None, None].astype(np.float32)
+    image[0, 0, :10] = np.nan
+    once = clipped(image)
+    assert once.max() == 255.0
+    assert once.min() == 0.0
+    assert np.array_equal(once, np.round(once))
+    assert np.isfinite(once).all()
+    assert np.array_equal(clipped(once), once)
+    assert np.mean(once == 0) > 0.9
+
+
+@pytest.mark.skipif("SKYSIFT_DATA" not in os.environ, reason="no labelled cut-outs (SKYSIFT_DATA)")
+def test_real_cut_outs_in_janskys_do_not_look_strange():
+    """MiraBest in Jy/beam; its sources are those of the set learnt from in part, so only strangeness is asked."""
+    path = Path(os.environ["SKYSIFT_DATA"]) / "labelled" / "MiraBest_FIRST_train.npz"
+    pictures = open_pictures(path).select(np.arange(0, 935, 23))
+    told = open_model(NAME).predict(pictures)
+    assert told.known.mean() > 0.9
+    assert np.mean(told.ood[told.known] > 0.99) < 0.1
+    compact = told.probabilities[told.known, 2]
+    assert np.mean(compact > 0.5) < 0.1  # they are all extended
+    assert shown_in(pictures, 100).shape[2:] == (100, 100)
