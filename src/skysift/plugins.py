@@ -78,6 +78,9 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "feature": {
         "shape": ("skysift.classify.features.shape:ShapeFeatures", ""),
         "peaks": ("skysift.classify.features.peaks:PeaksFeatures", ""),
+        "flux": ("skysift.classify.features.flux:FluxFeatures", ""),
+        "pairs": ("skysift.classify.features.pairs:PairsFeatures", ""),
+        "spectral": ("skysift.classify.features.spectral:SpectralFeatures", ""),
     },
     "matcher": {
         "nearest": ("skysift.match.matcher:NearestMatcher", "skysift.match.options:NearestOptions"),

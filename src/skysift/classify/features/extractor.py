@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.classify.features.options import FeaturesOptions
-from skysift.classify.features.seen import Seen, View
+from skysift.classify.features.seen import Seen
+from skysift.classify.features.view import View
 from skysift.sky.features import Feature
 
 __all__ = ["Columns", "Extractor"]

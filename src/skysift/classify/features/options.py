@@ -48,6 +48,32 @@ class FeaturesOptions(Options):
     prominence_share: float = option(
         0.02, at_least=0, below=1, doc="And at least this share of the brightest pixel."
     )
+    aperture: Literal["union", "reference", "own"] = option(
+        "union",
+        doc="Over which pixels bands are summed: those of the source in any band, in the reference, or in each its own.",
+    )
+    widen: int = option(
+        2,
+        unit="pixels",
+        at_least=0,
+        doc="By how much the pixels of the source are widened for fluxes: an edge drawn by the noise of one band alone "
+        "would favour that band.",
+    )
+    limit: float = option(
+        3.0, unit="sigma", above=0, doc="A flux this high is a detection, a lower one a limit."
+    )
+    pairs: Literal["reference", "all"] = option(
+        "reference", doc="Which bands are put side by side: the reference with each other one, or all."
+    )
+    window: int = option(
+        7, unit="pixels", at_least=3, doc="Side of the windows of the structural similarity."
+    )
+    calibration: float = option(
+        0.0, at_least=0, below=1, doc="Relative error of the flux scale of each band, for spectral indices."
+    )
+    draws: int = option(
+        100, at_least=10, doc="Draws of the fluxes for the percentiles of the spectral index."
+    )
     frequencies: tuple[float, ...] = option(
         (),
         unit="Hz",

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.classify.features.fluxes import Fluxes, aperture_of, flux_unit, fluxes_of, widths_of
 from skysift.classify.features.islands import (
     ALL,
     CONNECTED,
@@ -21,8 +22,9 @@ from skysift.classify.features.moments import Axes, axes_of
 from skysift.classify.features.noise import level_and_noise
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.picked import Picked, picked
+from skysift.classify.features.view import View
 
-__all__ = ["PEAKS", "Seen", "View", "see"]
+__all__ = ["PEAKS", "Seen", "see"]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Labels: TypeAlias = NDArray[np.int32]
@@ -31,47 +33,6 @@ Ints: TypeAlias = NDArray[np.int64]
 
 PEAKS = 8  # of a picture whose numbers are kept
 _KEEP = {"radius": RADIUS, "connected": CONNECTED, "all": ALL}
-
-
-@dataclass(frozen=True)
-class View:
-    """
-    What holds for all pictures of a set.
-
-    Attributes
-    ----------
-    bands
-        Names.
-    reference
-        Number of the band on which shapes are measured.
-    scale
-        Size of a pixel (arcsec); NaN where it is not known, and then sizes are in pixels.
-    beam
-        FWHM of the beam (arcsec); NaN where it is not known.
-    unit
-        Of the pixels.
-    """
-
-    bands: tuple[str, ...]
-    reference: int = 0
-    scale: float = float("nan")
-    beam: float = float("nan")
-    unit: str = ""
-
-    @property
-    def length(self) -> str:
-        """The unit of sizes."""
-        return "arcsec" if np.isfinite(self.scale) else "pixel"
-
-    @property
-    def pixel(self) -> float:
-        """Size of a pixel in the unit of sizes."""
-        return self.scale if np.isfinite(self.scale) else 1.0
-
-    @property
-    def beam_pixels(self) -> float:
-        """FWHM of the beam in pixels; NaN where it is not known."""
-        return self.beam / self.scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +81,20 @@ class Seen:
     def axes(self) -> Axes:
         """Centroid and axes of the source in the reference band."""
         return axes_of(self.source, self.light)
+
+    @cached_property
+    def widths(self) -> Floats:
+        """Rms width (picture, band) of the autocorrelation of the noise (pixel)."""
+        return widths_of(self.pixels, self.labels, self.level, self.noise)
+
+    @cached_property
+    def fluxes(self) -> Fluxes:
+        """Fluxes of the source in all bands."""
+        apertures = aperture_of(self.labels, self.view.reference, self.options.aperture, self.options.widen)
+        own = self.options.aperture == "own"
+        return fluxes_of(
+            self.pixels, apertures, self.level, self.noise, self.widths, flux_unit(self.view)[1], own=own
+        )
 
     def picked(self, band: int) -> Picked:
         """The pixels of the source in a band."""

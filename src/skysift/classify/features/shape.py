@@ -11,7 +11,8 @@ from skysift.classify.features.extractor import Columns, Extractor
 from skysift.classify.features.moments import Axes, axes_of, hu
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.picked import Picked
-from skysift.classify.features.seen import Seen, View
+from skysift.classify.features.seen import Seen
+from skysift.classify.features.view import View
 from skysift.sky.features import Feature
 
 __all__ = ["ShapeFeatures"]

@@ -17,7 +17,8 @@ from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.classify.features.extractor import Extractor
 from skysift.classify.features.options import FeaturesOptions
-from skysift.classify.features.seen import View, see
+from skysift.classify.features.seen import see
+from skysift.classify.features.view import View
 from skysift.sky.features import Feature, Features
 from skysift.stamps.pictures import Pictures
 
@@ -154,6 +155,6 @@ def _measured(
     for row, n in enumerate(seen.islands.max(axis=1)):
         if not errors[row] and n == 0:
             errors[row] = "there is no source in it"
-        elif errors[row]:
+        if errors[row]:
             values[row] = np.nan
     return values, errors
