@@ -49,6 +49,7 @@ def results(size: int) -> str:
         "archive",
         "load",
         "stamps",
+        "features",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -16,6 +16,8 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from skysift.base.registry import Registry
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.view import View
 from skysift.cli.main import _load as load_command
 from skysift.match import columns as match_columns
 from skysift.plugins import PLUGINS
@@ -257,6 +259,22 @@ def layouts_text():
     return "\n".join(lines)
 
 
+# -- features of pictures
+
+
+def features_text():
+    view, options = View(("A", "B", "C")), FeaturesOptions(frequencies=(0.9e9, 1.4e9, 3e9))
+    lines = []
+    for name in Registry("feature").names():
+        group = Registry("feature").load(name)()
+        lines += [title(f"{name}: {group.title}", "-"), literal(inspect.getdoc(type(group))), ""]
+        lines += [".. list-table::", "   :widths: 26 12 62", ""]
+        for each in group.columns(view, options):
+            lines += [f"   * - ``{each.name}``", f"     - {each.unit}", f"     - {each.doc}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
 # -- the floors, as the test reads them
 
 
@@ -330,6 +348,7 @@ TEXTS = {
     "formats": formats_text,
     "layouts": layouts_text,
     "floors": floors_text,
+    "features": features_text,
 }
 
 

@@ -78,6 +78,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
     "feature": {
         "shape": ("skysift.classify.features.shape:ShapeFeatures", ""),
         "peaks": ("skysift.classify.features.peaks:PeaksFeatures", ""),
+        "rings": ("skysift.classify.features.rings:RingsFeatures", ""),
         "flux": ("skysift.classify.features.flux:FluxFeatures", ""),
         "pairs": ("skysift.classify.features.pairs:PairsFeatures", ""),
         "spectral": ("skysift.classify.features.spectral:SpectralFeatures", ""),

@@ -80,7 +80,9 @@ def test_fluxes_have_their_unit_and_errors():
     table = features_of(pictures, FeaturesOptions(groups=("flux",), beam=6.0))
     assert table.columns[table.titles.index("flux_b")].unit == "Jy"
     assert table["flux_b"].mean() == pytest.approx(2.5, rel=0.02)  # what lies below 3 sigma is not in it
-    fixed = binary_dilation(blob(64, rms=beam) > 0.012, np.ones((3, 3)), iterations=2)  # one aperture for all, so that the scatter is of the noise alone
+    fixed = binary_dilation(
+        blob(64, rms=beam) > 0.012, np.ones((3, 3)), iterations=2
+    )  # one aperture for all, so that the scatter is of the noise alone
     spread = pixels[:, 0][:, fixed].sum(axis=1).std() / (2 * np.pi * beam**2)
     assert table["flux_err_b"].mean() == pytest.approx(spread, rel=0.15)
     assert (table["detected_b"] == 1).all()
@@ -117,7 +119,7 @@ def test_a_band_that_is_missing_or_faint_is_nan_with_a_flag():
 
 def test_peaks_apart_and_overlap_of_two_bands():
     pixels = np.stack([[blob(64), blob(64)], [blob(64), blob(64, x=5.0)], [blob(64), blob(64, x=25.0)]])
-    table = features_of(pictures_of(pixels, 0.001, bands=("a", "b"), scale=2.0))
+    table = features_of(pictures_of(pixels, 0.001, bands=("a", "b"), scale=2.0), FeaturesOptions(radius=1.0))
     assert table["separation_a_b"] == pytest.approx([0.0, 10.0, 50.0], abs=3.0)  # pixels of 2 arcsec
     assert table["overlap_a_b"][0] > 0.9 > table["overlap_a_b"][1] > table["overlap_a_b"][2] == 0.0
     assert table["ssim_a_b"][0] > 0.9 > table["ssim_a_b"][1]

@@ -10,14 +10,17 @@ from skysift.base.errors import OptionError, UnknownName, UsageError
 from skysift.base.parallel import Crew
 from skysift.base.registry import Registry
 from skysift.classify.features.islands import ALL, CONNECTED, RADIUS, label_islands, persistent_peaks
+from skysift.classify.features.moments import ZERNIKE, axes_of, zernike
 from skysift.classify.features.noise import level_and_noise
 from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.picked import picked
 from skysift.classify.features.table import features_of
 from skysift.io.features import read_features
 
 
 def one(pixels, noise=0.01, **options):
     """The row of one picture, by column."""
+    options = {"radius": 1.0, **options}
     features = features_of(pictures_of(np.asarray(pixels)[None], noise), FeaturesOptions(**options))
     return {name: features[name][0] for name in features.titles}
 
@@ -104,6 +107,22 @@ def test_a_gaussian_has_its_axes_and_is_straight():
     assert np.isnan(row["fr_ratio"])
 
 
+def test_zernikes_moments_are_those_of_their_own_shapes():
+    y, x = np.nonzero(np.ones((201, 201)))
+    y, x = y - 100.0, x - 100.0
+    disc = np.hypot(y, x) <= 100.0
+    y, x = y[disc], x[disc]
+    r, turn = np.hypot(y, x) / 100.0, np.arctan2(y, x)
+    light = 1.0 + 0.5 * r**2 * np.cos(2.0 * (turn - 0.3))
+    source = picked(np.zeros(len(x), np.int64), y, x, light, np.ones(len(x), np.int64), 1)
+    found = dict(
+        zip(ZERNIKE, zernike(source, light, axes_of(source, light), source.total(light))[0], strict=True)
+    )
+    wanted = {(2, 2): 0.25 / np.pi}  # a of 1 + a r^2 cos 2 is half of the moment over the flux, times 2 / pi
+    for order, value in found.items():
+        assert value == pytest.approx(wanted.get(order, 0.0), abs=3e-3), order
+
+
 def test_shapes_do_not_change_when_the_picture_is_turned():
     source = (
         blob(101, y=4.0, x=-20.0, height=8.0)
@@ -111,7 +130,7 @@ def test_shapes_do_not_change_when_the_picture_is_turned():
         + blob(101, height=2.0)
     )
     rows = np.stack([source, source[::-1], source.T, np.rot90(source)])
-    features = features_of(pictures_of(rows, 0.0), FeaturesOptions(clip=3.0))
+    features = features_of(pictures_of(rows, 0.0), FeaturesOptions(radius=1.0))
     for name, values in zip(features.titles, features.values.T, strict=True):
         loose = 0.01 if name == "m20" else 1e-6  # which of two equal pixels is the brighter one is chance
         np.testing.assert_allclose(values, values[0], rtol=loose, atol=1e-6, err_msg=name)
@@ -143,11 +162,24 @@ def test_a_bent_source_opens_by_its_angle():
     assert row["peak_angle"] == pytest.approx(90.0, abs=4.0)
 
 
+def test_rings_tell_one_side_from_two_whichever_way_they_lie():
+    one_side, two_sides = blob(101, x=12.0) + blob(101), blob(101, x=12.0) + blob(101, x=-12.0) + blob(101)
+    first, second = one(one_side), one(two_sides)
+    k = 7  # the ring of 11 pixels
+    assert second[f"ring_{k}_0"] == pytest.approx(2.0 * first[f"ring_{k}_0"], rel=0.05)
+    assert second[f"ring_{k}_1"] < 0.05 * first[f"ring_{k}_1"]
+    assert second[f"ring_{k}_2"] == pytest.approx(2.0 * first[f"ring_{k}_2"], rel=0.05)
+    assert one(blob(101))["ring_0_0"] == pytest.approx(1.0, abs=0.05)
+    turned = one(blob(101, y=9.0, x=-np.sqrt(63.0)) + blob(101))
+    for m in range(4):
+        assert turned[f"ring_{k}_{m}"] == pytest.approx(first[f"ring_{k}_{m}"], rel=0.05)
+
+
 def test_neighbours_are_left_out_when_asked():
     field = blob(101) + blob(101, y=35.0)
     assert one(field)["components"] == 2
     assert one(field, neighbours="connected")["components"] == 1
-    assert one(field, radius=0.5)["components"] == 1
+    assert one(field, radius=0.25)["components"] == 1
     assert one(field + blob(101, y=48.0, x=48.0), neighbours="all")["components"] == 3
 
 

@@ -56,20 +56,21 @@ def flux_unit(view: View) -> tuple[str, float]:
 
 def aperture_of(labels: Labels, reference: int, choice: str, widen: int) -> Bools:
     """The pixels (picture, band, y, x) over which bands are summed."""
-    own = labels > 0
+    own: Bools = np.asarray(labels > 0, np.bool_)
     if choice == "reference":
         own = own[:, reference : reference + 1]
     elif choice == "union":
-        own = own.any(axis=1, keepdims=True)
+        own = np.asarray(own.any(axis=1, keepdims=True), np.bool_)
     if widen:
-        own = binary_dilation(own, np.ones((1, 1, 3, 3), np.bool_), iterations=widen)
+        own = np.asarray(binary_dilation(own, np.ones((1, 1, 3, 3), np.bool_), iterations=widen), np.bool_)
     return np.ascontiguousarray(np.broadcast_to(own, labels.shape))
 
 
 def widths_of(pixels: Pixels, labels: Labels, level: Floats, noise: Floats) -> Floats:
     """Rms width (picture, band) of the autocorrelation of the noise (pixel)."""
     n, bands, ny, nx = pixels.shape
-    source = np.repeat((labels > 0).any(axis=1)[:, None], bands, axis=1).reshape(n * bands, ny, nx)
+    one: Bools = np.asarray((labels > 0).any(axis=1), np.bool_)
+    source = np.repeat(one[:, None], bands, axis=1).reshape(n * bands, ny, nx)
     out = np.zeros(n * bands)
     flat = np.ascontiguousarray(pixels.reshape(n * bands, ny, nx))
     correlation_widths(flat, source, level.ravel(), np.nan_to_num(noise).ravel(), out)

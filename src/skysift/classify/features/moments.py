@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import factorial
 from typing import TypeAlias
 
 import numpy as np
@@ -10,10 +11,27 @@ from numpy.typing import NDArray
 
 from skysift.classify.features.picked import Picked
 
-__all__ = ["Axes", "axes_of", "hu"]
+__all__ = ["ZERNIKE", "Axes", "axes_of", "hu", "zernike"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+
+ZERNIKE = (
+    (2, 0),
+    (2, 2),
+    (3, 1),
+    (3, 3),
+    (4, 0),
+    (4, 2),
+    (4, 4),
+    (5, 1),
+    (5, 3),
+    (5, 5),
+    (6, 0),
+    (6, 2),
+    (6, 4),
+    (6, 6),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,3 +103,20 @@ def hu(source: Picked, weight: Floats, axes: Axes, total: Floats) -> Floats:
         axis=-1,
     )
     return np.asarray(np.sign(values) * np.log10(np.maximum(np.abs(values), 1e-30)) * -1.0)
+
+
+def zernike(source: Picked, weight: Floats, axes: Axes, total: Floats) -> Floats:
+    """Sizes of Zernike's moments (picture, ZERNIKE) about the centroid, in a circle through the farthest pixel."""
+    dy, dx = source.y - axes.y[source.row], source.x - axes.x[source.row]
+    distance = np.hypot(dy, dx)
+    r = distance / np.maximum(source.top(distance), 0.5)[source.row]
+    turn = np.arctan2(dy, dx)
+    out = []
+    for n, m in ZERNIKE:
+        radial = np.zeros_like(r)
+        for k in range((n - m) // 2 + 1):
+            below = factorial(k) * factorial((n + m) // 2 - k) * factorial((n - m) // 2 - k)
+            radial += (-1.0) ** k * factorial(n - k) / below * r ** (n - 2 * k)
+        real, imaginary = (source.total(weight * radial * each(m * turn)) for each in (np.cos, np.sin))
+        out.append((n + 1) / np.pi * np.hypot(real, imaginary) / total)
+    return np.stack(out, axis=-1)

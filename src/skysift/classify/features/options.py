@@ -28,7 +28,10 @@ class FeaturesOptions(Options):
         "or all.",
     )
     radius: float = option(
-        1.0, above=0, doc="How far from the middle islands of the source may begin, in halves of the side."
+        0.25,
+        above=0,
+        doc="How far from the middle islands of the source may begin, in halves of the side. Too far lets neighbours in, "
+        "too near leaves lobes out.",
     )
     scale: float | None = option(
         None, unit="arcsec", above=0, doc="Size of a pixel, where the pictures do not say it."

@@ -57,8 +57,8 @@ class PairsFeatures(Extractor):
     def measure(self, seen: Seen) -> Columns:
         """The numbers."""
         view, options = seen.view, seen.options
-        own = seen.labels > 0
-        data = np.isfinite(seen.pixels).any(axis=(2, 3))
+        own: NDArray[np.bool_] = np.asarray(seen.labels > 0, np.bool_)
+        data: NDArray[np.bool_] = np.asarray(np.isfinite(seen.pixels).any(axis=(2, 3)), np.bool_)
         out = {}
         for a, b in pairs_of(view, options):
             names = f"{view.bands[a]}_{view.bands[b]}"

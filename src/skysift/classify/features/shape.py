@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.classify.features.extractor import Columns, Extractor
-from skysift.classify.features.moments import Axes, axes_of, hu
+from skysift.classify.features.moments import ZERNIKE, Axes, axes_of, hu, zernike
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.picked import Picked
 from skysift.classify.features.seen import Seen
@@ -95,6 +95,10 @@ class ShapeFeatures(Extractor):
                 (f"hu_{k}", "", f"Hu's invariant {k} of the flux, log10 of its size with its sign")
                 for k in range(1, 8)
             ),
+            *(
+                (f"zernike_{n}_{m}", "", f"size of Zernike's moment {n}, {m} about the centroid")
+                for n, m in ZERNIKE
+            ),
         ]
         for level in FRACTIONS:
             percent = round(100 * level)
@@ -145,6 +149,8 @@ def _numbers(seen: Seen, source: Picked, value: Floats, pixel: float) -> Columns
     out |= _concentration(source, value, axes, flux, peak, pixel)
     for k, each in enumerate(hu(source, value, axes, flux).T, start=1):
         out[f"hu_{k}"] = each
+    for (n, m), each in zip(ZERNIKE, zernike(source, value, axes, flux).T, strict=True):
+        out[f"zernike_{n}_{m}"] = each
     for level in FRACTIONS:
         bright = source.some(value >= level * peak[source.row])
         part = axes_of(bright, np.clip(bright.value, 0.0, None))

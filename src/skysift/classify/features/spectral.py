@@ -22,6 +22,8 @@ __all__ = ["SpectralFeatures", "radio_bands"]
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 
+_AROUND = 3  # pixels about the islands that a T-T plot takes in
+
 
 def radio_bands(options: FeaturesOptions) -> list[int]:
     """Numbers of the bands that have a frequency, from the lowest frequency to the highest."""
@@ -132,9 +134,8 @@ def _against(seen: Seen, a: int, b: int, lever: float) -> dict[str, Floats]:
     x, y = (seen.pixels[:, k].astype(np.float64) - seen.level[:, k, None, None] for k in (a, b))
     width = np.nan_to_num(seen.widths[:, [a, b]].mean(axis=1))
     # pixels are chosen by the islands and some more around: a cut at the islands' edge would choose by the noise
-    grown = binary_dilation(
-        (seen.labels[:, [a, b]] > 0).any(axis=1), np.ones((1, 3, 3), np.bool_), iterations=3
-    )
+    own: Bools = np.asarray((seen.labels[:, [a, b]] > 0).any(axis=1), np.bool_)
+    grown = binary_dilation(own, np.ones((1, 3, 3), np.bool_), iterations=_AROUND)
     use = grown & np.isfinite(x) & np.isfinite(y)
     count = use.sum(axis=(1, 2)).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
