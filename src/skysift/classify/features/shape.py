@@ -58,7 +58,7 @@ class ShapeFeatures(Extractor):
             (
                 "mean_distance",
                 "",
-                "flux-weighted distance (without its sign) from the centroid along the major axis, in halves of the extent",
+                "flux-weighted unsigned distance from the centroid along the major axis, in halves of the extent",
             ),
             *(
                 (
