@@ -50,6 +50,7 @@ def results(size: int) -> str:
         "load",
         "stamps",
         "features",
+        "made_classes",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

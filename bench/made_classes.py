@@ -43,7 +43,7 @@ tells nothing of the class. The largest class alone: 14.3 right, mean F1 3.6.
 """
 
 CONTEXT = """
-Context: the published classifier of 20 000 real images (Riggi et al. 2024, PASA 41, e085) has F1, in per cent and over
+Context: the published classifier of 20 000 real images (Riggi et al. 2024, PASA, arXiv:2402.15232) has F1, in per cent and over
 its four sets of bands: Galactic or not 95.6-98.9, PN 58-77, HII 81-90, pulsar 69-79, YSO 18-32, star 30-46, radio galaxy
 82-88, QSO 84. It is not comparable with what stands above, and is quoted for the order of its classes alone.
 
