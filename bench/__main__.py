@@ -51,6 +51,7 @@ def results(size: int) -> str:
         "stamps",
         "features",
         "made_classes",
+        "real_spurious",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

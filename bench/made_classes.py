@@ -43,9 +43,9 @@ tells nothing of the class. The largest class alone: 14.3 right, mean F1 3.6.
 """
 
 CONTEXT = """
-Context: the published classifier of 20 000 real images (Riggi et al. 2024, PASA, arXiv:2402.15232) has F1, in per cent and over
-its four sets of bands: Galactic or not 95.6-98.9, PN 58-77, HII 81-90, pulsar 69-79, YSO 18-32, star 30-46, radio galaxy
-82-88, QSO 84. It is not comparable with what stands above, and is quoted for the order of its classes alone.
+Context: the published classifier of 20 000 real images (Riggi et al. 2024, PASA, arXiv:2402.15232) has F1, in per cent
+and over its four sets of bands: Galactic or not 95.6-98.9, PN 58-77, HII 81-90, pulsar 69-79, YSO 18-32, star 30-46,
+radio galaxy 82-88, QSO 84. It is not comparable with what stands above, and is quoted for the order of its classes alone.
 
 What it shows: far-infrared bands part HII regions from planetary nebulae, the spectral index parts pulsars from
 galaxies that the infrared misses; quasars and radio galaxies are the worst, for their colours overlap and most are below

@@ -58,6 +58,13 @@ def test_one_and_two_spots_are_told_apart(cnn):
     assert np.isfinite(told.ood).all()
 
 
+def test_steps_of_ones_own_are_kept_with_the_model():
+    told = CnnOptions(steps="clip=-6,12 minmax")
+    assert CnnOptions(**told.to_dict()) == told
+    with pytest.raises(OptionError, match="place of a preset"):
+        CnnOptions(steps="minmax", preset="zscale")
+
+
 def test_what_is_kept_judges_the_same(cnn, tmp_path):
     cnn.save(tmp_path / "spots.safetensors", task="one or two spots")
     again = open_model(tmp_path / "spots.safetensors")

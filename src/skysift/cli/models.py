@@ -74,7 +74,8 @@ def _text(one: Checkpoint) -> str:
     lines = [
         f"{card.name}: {card.task or 'no task told'}",
         f"  model       {card.model}, {told['parameters']:,} parameters, {told['bytes'] / 1e6:.1f} MB",
-        f"  trained on  {learnt or 'not told'}; {training.get('step', '?')} steps",
+        f"  trained on  {learnt or training.get('data', 'not told')}"
+        + (f"; {training['step']} steps" if "step" in training else ""),
     ]
     if kept or parts:
         lines.append(f"  kept        {', '.join(part for part in (kept, *parts) if part)}, for validation")

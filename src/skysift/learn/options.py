@@ -134,7 +134,7 @@ class PreparationOptions(Options):
     @model_validator(mode="after")
     def _steps_are_known(self) -> Self:
         parse_steps(self.steps or PRESETS[self.preset])
-        if self.steps and "preset" in self.model_fields_set:
+        if self.steps and self.preset != type(self).model_fields["preset"].default:
             raise ValueError("steps take the place of a preset: give one of the two")
         return self
 
