@@ -52,6 +52,7 @@ def results(size: int) -> str:
         "features",
         "made_classes",
         "real_spurious",
+        "explore",
         "notes",
     )
     pages = [HERE / f"{name}.md" for name in names]

@@ -36,19 +36,19 @@ class ExploreOptions(Options):
         "robust", doc="Features less their median over their quartile width, or as they are."
     )
     clip: float = option(
-        8.0, unit="sigma", above=0.0, doc="Standardised numbers farther from the median are set to this."
+        5.0, unit="sigma", above=0.0, doc="Standardised numbers farther from the median are set to this."
     )
     balance: bool = option(
         True, doc="Groups of features weigh alike, however many features each of them has."
     )
     components: int = option(
-        24,
+        256,
         at_least=2,
-        at_most=512,
+        at_most=4096,
         doc="Most principal components that are the coordinates of all that follows.",
     )
     variance: float = option(
-        0.99,
+        0.9999,
         above=0.0,
         at_most=1.0,
         doc="Fewer components are taken where they hold this part of the variance.",

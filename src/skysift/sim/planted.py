@@ -1,9 +1,9 @@
-"""Planted anomalies: rings, shells, double-doubles and artefacts in real cut-outs, as bright and as large as what was there.
+"""Anomalies planted in real cut-outs: rings, shells, double-doubles, artefacts, as bright and as large as what was there.
 
-Cut-outs are of the kind that catalogues of radio galaxies are made of: faint pixels cut off, so that the ground is zero, and
-the brightest pixel at a fixed value. Each anomaly takes the place of the source of a cut-out that is drawn by chance of those that
-are resolved, with its flux (sum of pixels over the brightest) and its size (radius that holds nine tenths of the flux); what
-is around stays. So neither flux nor size tells anomalies from the sample; only their form does.
+Cut-outs are of the kind that catalogues of radio galaxies are made of: faint pixels cut off, so that the ground is zero,
+and the brightest pixel at a fixed value. Each anomaly takes the place of the source of a cut-out that is drawn by chance of
+those that are resolved, with its flux (sum of pixels over the brightest) and its size (radius that holds nine tenths of the
+flux); what is around stays. So neither flux nor size tells anomalies from the sample; only their form does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Planted:
 
 
 def plant(images: NDArray[np.generic], rng: np.random.Generator, n: int, *, beam: float = 3.0) -> Planted:
-    """So many cut-outs with an anomaly, hosts drawn by chance from all that are resolved; kinds in turn where they can be.
+    """So many cut-outs with an anomaly, hosts drawn by chance from all that are resolved; kinds in turn where possible.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def plant(images: NDArray[np.generic], rng: np.random.Generator, n: int, *, beam
         kinds.append(got[0])
         made.append(got[1])
     if len(rows) < n:
-        raise UsageError("too few cut-outs show a source that is resolved", got=len(rows), allowed=f"{n} or more")
+        raise UsageError(
+            "too few cut-outs show a source that is resolved", got=len(rows), allowed=f"{n} or more"
+        )
     at = np.argsort(rows)
-    return Planted(
-        np.array(rows, np.int64)[at], tuple(kinds[k] for k in at), np.array(made, np.float32)[at]
-    )
+    return Planted(np.array(rows, np.int64)[at], tuple(kinds[k] for k in at), np.array(made, np.float32)[at])
 
 
 def source_of(image: Floats) -> Bools:
@@ -179,7 +179,9 @@ class _Form:
         self.inner = rng.uniform(0.35, 0.55)  # inner pair of a double-double, over the outer
         self.shares = rng.uniform(0.5, 1.0, 4)
         self.wide = rng.uniform(0.0, 0.9)  # of the source that artefacts lie around, over the radius
-        self.arms = bool(rng.integers(2))  # whether sidelobes are those of a short look with three arms of telescopes
+        self.arms = bool(
+            rng.integers(2)
+        )  # whether sidelobes are those of a short look with three arms of telescopes
 
     def painted(self, shape: tuple[int, ...], radius: float, contrast: float, beam: float) -> Floats:
         """The object, seen with the beam: `contrast` is that of what makes it strange, over a compact part of 1."""
@@ -200,7 +202,11 @@ class _Form:
                     -0.5 * (((u - place * radius) / wide) ** 2 + (v * self.axis / blur) ** 2)
                 )
             return out + 0.3 * core
-        patchy = 1.0 + self.wave[0] * np.cos(around + self.phase[0]) + self.wave[1] * np.cos(2 * around + self.phase[1])
+        patchy = (
+            1.0
+            + self.wave[0] * np.cos(around + self.phase[0])
+            + self.wave[1] * np.cos(2 * around + self.phase[1])
+        )
         if self.kind == "ring":
             wide = np.hypot(blur, 0.08 * radius)
             shape_of = np.exp(-0.5 * ((far - radius) / wide) ** 2)
@@ -209,7 +215,12 @@ class _Form:
             wave = np.cos(2.0 * np.pi * np.hypot(u, v * self.axis) / period)
             arms = np.cos(3.0 * around + self.phase[1]) ** 2 if self.arms else 1.0
             core = self._body(u, v, radius, beam)
-            shape_of = np.maximum(wave, 0.0) ** 2 * arms * np.exp(-0.5 * (far / (0.8 * radius)) ** 2) * (far > 0.5 * period)
+            shape_of = (
+                np.maximum(wave, 0.0) ** 2
+                * arms
+                * np.exp(-0.5 * (far / (0.8 * radius)) ** 2)
+                * (far > 0.5 * period)
+            )
         elif self.kind == "stripes":
             period = max(1.7 * beam, 0.5 * radius)
             core = self._body(u, v, radius, beam)
