@@ -1,9 +1,10 @@
 """Anomalies planted in real cut-outs: rings, shells, double-doubles, artefacts, as bright and as large as what was there.
 
-Cut-outs are of the kind that catalogues of radio galaxies are made of: faint pixels cut off, so that the ground is zero,
-and the brightest pixel at a fixed value. Each anomaly takes the place of the source of a cut-out that is drawn by chance of
-those that are resolved, with its flux (sum of pixels over the brightest) and its size (radius that holds nine tenths of the
-flux); what is around stays. So neither flux nor size tells anomalies from the sample; only their form does.
+Cut-outs are of the kind that catalogues of radio galaxies are made of: faint pixels cut off, so that the ground is
+zero, and the brightest pixel at a fixed value. Each anomaly takes the place of the source of a cut-out that is drawn
+by chance of those that are resolved, with its flux (sum of pixels over the brightest) and its size (radius that holds
+nine tenths of the flux); what is around stays. So neither flux nor size tells anomalies from the sample; only their
+form does.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ def plant(images: NDArray[np.generic], rng: np.random.Generator, n: int, *, beam
     if n > len(images):
         raise UsageError("more anomalies than cut-outs", got=n, allowed=f"up to {len(images)}")
     order = rng.permutation(len(images))
-    rows, kinds, made = [], [], []
+    rows: list[int] = []
+    kinds: list[str] = []
+    made: list[Floats] = []
     for row in order:
         if len(rows) == n:
             break
@@ -201,7 +204,7 @@ class _Form:
                 out += bright * np.exp(
                     -0.5 * (((u - place * radius) / wide) ** 2 + (v * self.axis / blur) ** 2)
                 )
-            return out + 0.3 * core
+            return np.asarray(out + 0.3 * core)
         patchy = (
             1.0
             + self.wave[0] * np.cos(around + self.phase[0])
