@@ -1,5 +1,7 @@
 """Small images from wherever they are: npz, folders of FITS, labels in a table; what is broken is told by row."""
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -65,6 +67,38 @@ def test_the_middle_pixel_stays_the_middle(side, size):
     image = np.zeros((2, side, side), np.float32)
     image[:, side // 2, side // 2] = 1.0
     assert centred(image, size)[0, size // 2, size // 2] == 1.0
+
+
+def test_compressed_images_are_read_and_broken_ones_spoil_their_row_alone(tmp_path):
+    whole = gzip.compress(written(tmp_path, "a.fits", np.full((8, 8), 3.0)).read_bytes())
+    (tmp_path / "b.fits.gz").write_bytes(whole)
+    (tmp_path / "c.fits.gz").write_bytes(whole[: len(whole) // 2])
+    spoilt = bytearray(whole)
+    spoilt[len(whole) // 2] ^= 0xFF
+    (tmp_path / "d.fits.gz").write_bytes(spoilt)
+    pictures = open_pictures(tmp_path)
+    assert [bool(each) for each in pictures.errors] == [False, False, True, True]
+    assert (pictures.read([0, 1]) == 3.0).all()
+
+
+@pytest.mark.parametrize("lost", ["end", "middle", "all"])
+def test_a_broken_npz_is_told_in_one_line(tmp_path, lost):
+    np.savez(tmp_path / "a.npz", images=np.arange(4000.0).reshape(10, 20, 20))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    if lost == "middle":
+        content[len(content) // 2] ^= 0xFF
+    else:
+        content = content[: len(content) // 2 if lost == "end" else 0]
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(FormatError, match=r"the npz cannot be read: got 'a\.npz'"):
+        open_pictures(tmp_path / "a.npz")
+
+
+def test_a_table_of_labels_that_is_no_utf8_is_told_in_one_line(tmp_path):
+    written(tmp_path, "one.fits", np.ones((4, 4)))
+    (tmp_path / "labels.csv").write_bytes("name,label\none,café\n".encode("latin-1"))
+    with pytest.raises(FormatError, match=r"cannot be read: got 'labels\.csv'; allowed: .* in UTF-8"):
+        open_pictures(tmp_path, labels=tmp_path / "labels.csv")
 
 
 def test_what_holds_no_pictures_is_refused_in_one_line(tmp_path):

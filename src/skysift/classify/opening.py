@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from skysift.base.errors import FormatError, UsageError
+from skysift.base.errors import UsageError
 from skysift.classify.classifier import Given
 from skysift.io.features import read_features
-from skysift.stamps.opening import open_pictures
+from skysift.stamps.opening import columns_by_name, open_pictures
 from skysift.stamps.pictures import Pictures
 
 __all__ = ["FEATURES", "open_given", "with_labels"]
@@ -65,30 +61,7 @@ def with_labels(given: Given, path: str | Path) -> Given:
     FormatError
         It has no column ``name``.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise UsageError("there is no such table of labels", got=str(path), allowed="a CSV with name,label")
-    with place.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        rows = list(reader)
-        columns = [each for each in reader.fieldnames or () if each]
-    if "name" not in columns or len(columns) < 2:
-        raise FormatError("the table of labels has no names", got=columns, allowed="columns name,label[,...]")
-    twice = [name for name, n in Counter(row["name"] for row in rows).items() if n > 1]
-    if twice:
-        raise UsageError("a name stands twice in the table of labels", got=twice[0])
-    known = {row["name"]: row for row in rows}
-    if not any(name in known for name in given.names):
-        raise UsageError(
-            "the table of labels names none of the sources",
-            got=next(iter(known), "no row"),
-            allowed=f"names such as {given.names[0]}",
-        )
-    facts = {
-        column: np.array([(known.get(name) or {}).get(column) or "" for name in given.names])
-        for column in columns
-        if column != "name"
-    }
+    facts = columns_by_name(path, given.names, "sources")
     if isinstance(given, Pictures):
         return given.with_facts(**facts)
     return replace(given, facts={**given.facts, **facts})

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +24,10 @@ from skysift.base.store import checksum
 from skysift.stamps.pictures import Ints, Pictures, Pixels, centred
 from skysift.stamps.written import ARCHIVE, ARRAY, COVERAGE, open_stamps
 
-__all__ = ["labelled", "open_pictures"]
+__all__ = ["columns_by_name", "labelled", "open_pictures"]
 
 _FITS = (".fits", ".fit", ".fts", ".fits.gz")
+_GZIP = b"\x1f\x8b"  # that a compressed file begins with
 _BLANK = -32768  # of 16-bit pixels
 _ALLOWED = "a folder of `skysift stamps`, a folder of FITS files, or an .npz with images or pixels"
 
@@ -77,31 +81,59 @@ def labelled(pictures: Pictures, path: str | Path) -> Pictures:
     FormatError
         It has no column ``name``.
     """
+    return pictures.with_facts(**columns_by_name(path, pictures.names))
+
+
+def columns_by_name(
+    path: str | Path, names: Sequence[str], what: str = "pictures"
+) -> dict[str, NDArray[np.str_]]:
+    """The columns of a table for rows of these names, as texts; empty where the table says nothing.
+
+    Parameters
+    ----------
+    path
+        A CSV with a column ``name`` and one or more others.
+    names
+        Of the rows.
+    what
+        The rows are called in errors.
+
+    Raises
+    ------
+    UsageError
+        There is no such table, it names none of the rows, or one twice.
+    FormatError
+        It is no text, or has no column ``name``.
+    """
     place = Path(path)
     if not place.is_file():
         raise UsageError("there is no such table of labels", got=str(path), allowed="a CSV with name,label")
-    with place.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        rows = list(reader)
-        columns = [each for each in reader.fieldnames or () if each]
+    try:
+        with place.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(line for line in file if not line.startswith("#"))
+            rows = list(reader)
+            columns = [each for each in reader.fieldnames or () if each]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(
+            "the table of labels cannot be read", got=place.name, allowed="a CSV with name,label in UTF-8"
+        ) from error
     if "name" not in columns or len(columns) < 2:
         raise FormatError("the table of labels has no names", got=columns, allowed="columns name,label[,...]")
     twice = [name for name, n in Counter(row["name"] for row in rows).items() if n > 1]
     if twice:
         raise UsageError("a name stands twice in the table of labels", got=twice[0])
     known = {row["name"]: row for row in rows}
-    if not any(name in known for name in pictures.names):
+    if not any(name in known for name in names):
         raise UsageError(
-            "the table of labels names none of the pictures",
+            f"the table of labels names none of the {what}",
             got=next(iter(known), "no row"),
-            allowed=f"names such as {pictures.names[0]}",
+            allowed=f"names such as {names[0]}",
         )
-    facts = {
-        column: np.array([(known.get(name) or {}).get(column) or "" for name in pictures.names])
+    return {
+        column: np.array([(known.get(name) or {}).get(column) or "" for name in names])
         for column in columns
         if column != "name"
     }
-    return pictures.with_facts(**facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +196,14 @@ def _image(content: bytes) -> Pixels | str:
     from astropy.io import fits  # late: heavy
 
     try:
+        if content[:2] == _GZIP:
+            content = gzip.decompress(content)
         with fits.open(BytesIO(content), memmap=False) as hdus:
             data = next((hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None), None)
             if data is None:
                 return "there is no image in it"
             data = np.asarray(data, np.float32)
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+    except (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, zlib.error) as error:
         return f"it cannot be read: {' '.join(str(error).split())[:120] or type(error).__name__}"
     while data.ndim > 3 and data.shape[0] == 1:
         data = data[0]
@@ -182,9 +216,9 @@ def _image(content: bytes) -> Pixels | str:
 
 def _array(path: Path, size: int | None) -> Pictures:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise FormatError(
             "the npz cannot be read", got=path.name, allowed="arrays without pickled objects"
         ) from error
