@@ -1,17 +1,25 @@
 """The parts of classifiers: folds, tasks, calibration, strangeness, numbers of quality, doubtful labels, searches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.classify.tables import labelled, table
 
-from skysift.base.errors import UnknownName, UsageError
+from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.base.registry import Registry
 from skysift.classify import calibration, folds, strange
+from skysift.classify.classifier import Labelled
 from skysift.classify.evaluation import evaluate, majority
 from skysift.classify.scores import class_table, numbers_of, suspects
 from skysift.classify.search import most_telling
 from skysift.classify.strange import MEASURES
 from skysift.classify.tasks import TASKS, components_peaks, labelled_by, task_named
+from skysift.stamps.opening import open_pictures
+
+
+def joined(a, b):
+    return replace(a, names=a.names + b.names, values=np.concatenate([a.values, b.values]), facts={})
 
 
 def made(name, **options):
@@ -60,6 +68,38 @@ def test_fixed_folds_take_sources_by_name_and_tell_the_rest(tmp_path):
         folds.fixed_folds(data, "mirabest", 2)
     with pytest.raises(UnknownName, match="allowed: first, mirabest, a CSV"):
         folds.fixed_folds(data, "nowhere", 1)
+
+
+def test_fixed_folds_are_numbered_without_a_gap_and_hold_whole_numbers(tmp_path):
+    data, place = labelled(12), tmp_path / "mine.csv"
+    place.write_text("name,fold_1\n" + "\n".join(f"s{k:04d},{(-1, 1, 2, 5)[k % 4]}" for k in range(12)))
+    _, fold, _ = folds.fixed_folds(data, str(place), 1)
+    assert fold.tolist() == [[k % 4 - 1 for k in range(12)]]
+    place.write_text("name,fold_1,fold_2\n" + "\n".join(f"s{k:04d},{k % 2},{k % 3}" for k in range(12)))
+    with pytest.raises(UsageError, match=r"different numbers of folds: got \[2, 3\]"):
+        folds.fixed_folds(data, str(place), 2)
+    place.write_text("name,fold_1\ns0000,0\ns0001,\n")
+    with pytest.raises(FormatError, match=r"something else than a number: got \"mine\.csv: ''\""):
+        folds.fixed_folds(data, str(place), 1)
+
+
+def test_folds_that_hold_a_whole_class_are_refused():
+    data = labelled(60)
+    with pytest.raises(UsageError, match="all sources of a class are in one fold: got 'FRI in fold 0"):
+        evaluate(lambda: made("qda"), data, np.arange(60) % 3)
+
+
+def test_sources_at_one_place_share_a_fold():
+    features, _ = table(60)
+    ra = np.repeat(np.arange(30.0), 2).astype(str)  # each source twice, as text, one without a place
+    ra[7] = ""
+    facts = {"ra": ra, "dec": np.zeros(60)}
+    data = replace(labelled(60), features=replace(features, facts=facts))
+    fold = folds.random_folds(data, 5, 3, 1)
+    twins = np.delete(np.arange(30), 3)
+    assert np.array_equal(fold[:, 2 * twins], fold[:, 2 * twins + 1])
+    assert (folds.at_one_place(labelled(60)) == np.arange(60)).all()
+    assert [np.unique(each).tolist() for each in fold] == [[0, 1, 2, 3, 4]] * 3
 
 
 def test_sources_at_one_place_are_kept_once_over_the_pole_and_the_meridian():
@@ -126,6 +166,29 @@ def test_probabilities_hold_after_calibration(method, many):
     assert np.array_equal(again(told, many), held(told, many))
     if method == "temperature":
         assert held.temperature == pytest.approx(3.0, rel=0.12)
+
+
+@pytest.mark.parametrize("order", ["classes", "classes back", "mixed"])
+def test_the_order_of_sources_that_were_told_the_same_does_not_part_them(order):
+    told = np.repeat([0.2, 0.5, 0.8], 200)
+    targets = (np.arange(600) % 200 < 200 * told).astype(int)
+    rows = {
+        "classes": np.argsort(targets, kind="stable"),
+        "classes back": np.argsort(-targets, kind="stable"),
+    }
+    rows |= {"mixed": np.random.default_rng(1).permutation(600)}
+    both = np.stack([1.0 - told, told], axis=1)[rows[order]]
+    held = calibration.fitted("isotonic", both, targets[rows[order]])
+    shown = np.array([0.2, 0.5, 0.8])
+    assert held(np.stack([1.0 - shown, shown], axis=1))[:, 1] == pytest.approx(shown, abs=0.01)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_sources_that_are_all_told_right_are_not_told_for_certain(many):
+    told = np.repeat([[0.9, 0.1], [0.1, 0.9]], 40, axis=0)
+    targets = told > 0.5 if many else told.argmax(axis=1)
+    held = calibration.fitted("temperature", told, targets)
+    assert 0.95 < held(told, many).max() < 1.0 - 1.0 / 400.0
 
 
 # -- strangeness
@@ -197,7 +260,50 @@ def test_an_evaluation_tells_each_source_once_a_repeat_and_never_by_itself():
     assert only.report().numbers["n"] == 80
 
 
+def test_a_fold_of_which_nothing_can_be_told_leaves_a_gap():
+    data = labelled(90)
+    fold = folds.random_folds(data, 3, 1, 1)
+    data.features.values[fold[0] == 1] = np.nan
+    found = evaluate(lambda: made("lightgbm", trees=5, calibration="none"), data, fold)
+    assert {len(each) for each in found.judged.parts.values()} == {3}
+    assert np.isnan(found.judged.parts["macro_f1"]).tolist() == [False, True, False]
+
+
 # -- inside a classifier
+
+
+def test_sources_without_any_feature_are_not_learnt_from():
+    data = labelled(120)
+    data.features.values[data.targets == 2] = np.nan
+    with pytest.raises(UsageError, match="no source of a class has a feature that is known: got 'Compact'"):
+        made("lightgbm", trees=5).fit(data)
+    data = labelled(120)
+    data.features.values[:6] = np.nan
+    classifier = made("lightgbm", trees=5)
+    classifier.fit(data)
+    assert np.isnan(classifier.left_out).any(axis=1).tolist() == [True] * 6 + [False] * 114
+
+
+def test_a_search_and_a_network_are_told_what_is_too_few():
+    data = labelled(120)
+    few = data.select(np.flatnonzero((data.targets != 2) | (np.arange(120) == 2)))
+    with pytest.raises(UsageError, match=r"for 3 folds: got '1 of Compact'.*set search=0"):
+        made("lightgbm", trees=5, calibration="none", search=1).fit(few)
+    network = made("mlp", rounds=5, calibration="none")
+    network.fit(Labelled(data.names + few.names[:1], data.classes, np.append(data.targets % 2, 2),
+                         features=joined(data.features, few.features.select([0]))))  # fmt: skip
+    assert network.probabilities(data.features).shape == (120, 3)
+
+
+def test_a_class_whose_pictures_are_all_broken_is_left_out(tmp_path):
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(9, 8, 8))
+    images[2::3] = np.nan
+    np.savez(tmp_path / "a.npz", images=images, label=np.array(["a", "b", "c"] * 3))
+    data, notes = labelled_by(open_pictures(tmp_path / "a.npz"))
+    assert data.classes == ("a", "b")
+    assert notes[0] == "no source of c: these classes are left out"
+    assert notes[1].startswith("3 labelled pictures cannot be read")
 
 
 def test_a_search_never_makes_it_worse_on_what_it_looks_at_and_repeats_itself():

@@ -183,6 +183,7 @@ def evaluate(
         raise UsageError("the folds are of other sources", got=folds.shape, allowed=f"(repeat, {len(data)})")
     data.refuse_one_class()
     refuse_few(data.counts, data.classes, int(folds.max()) + 1, "give fewer folds")
+    _refuse_untold(data, folds)
     tellers: dict[str, Teller] = {name or make().name: partial(_by_classifier, make), **(beside or {})}
     tasks = [
         (teller, repeat, fold)
@@ -198,17 +199,37 @@ def evaluate(
         told = np.full((*folds.shape, len(data.classes)), np.nan)
         for (_, repeat, fold), (part, _) in mine:
             told[repeat, folds[repeat] == fold] = part
-        parts: dict[str, list[float]] = {}
+        found = []
         for (_, repeat, fold), _ in mine:
             rows = folds[repeat] == fold
-            for number, value in numbers_of(told[repeat, rows], data.targets[rows]).items():
-                if not number.endswith(("_low", "_high")):
-                    parts.setdefault(number, []).append(float(value))
-        spent = float(np.mean([seconds for _, (_, seconds) in mine]))
-        contenders.append(
-            Contender(title, told, {number: np.array(values) for number, values in parts.items()}, spent)
+            found.append(numbers_of(told[repeat, rows], data.targets[rows]))
+        numbers = dict.fromkeys(
+            number for one in found for number in one if not number.endswith(("_low", "_high"))
         )
+        parts = {number: np.array([float(one.get(number, np.nan)) for one in found]) for number in numbers}
+        spent = float(np.mean([seconds for _, (_, seconds) in mine]))
+        contenders.append(Contender(title, told, parts, spent))
     return Evaluation(data, folds, tuple(contenders), tuple(notes))
+
+
+def _refuse_untold(data: Labelled, folds: Ints) -> None:
+    """Refuse folds that hold all sources of a class, for nobody could learn it from the others.
+
+    Raises
+    ------
+    UsageError
+        One does.
+    """
+    has = data.targets.astype(bool) if data.many else data.targets[:, None] == np.arange(len(data.classes))
+    for repeat, fold in enumerate(folds):
+        for number in range(int(folds.max()) + 1):
+            for name, some in zip(data.classes, has.T, strict=True):
+                if some.any() and not (some & (fold != number)).any():
+                    raise UsageError(
+                        "all sources of a class are in one fold",
+                        got=f"{name} in fold {number} of repeat {repeat + 1}",
+                        todo="spread each class over the folds",
+                    )
 
 
 def _fold(data: Labelled, folds: Ints, task: tuple[Teller, int, int]) -> tuple[Floats, float]:

@@ -11,11 +11,20 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skysift import data as shipped
-from skysift.base.errors import UnknownName, UsageError
+from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.base.random import generator
 from skysift.classify.classifier import Labelled
 
-__all__ = ["deduplicated", "fixed_folds", "groups_of", "random_folds", "refuse_few", "shared", "stratified"]
+__all__ = [
+    "at_one_place",
+    "deduplicated",
+    "fixed_folds",
+    "groups_of",
+    "random_folds",
+    "refuse_few",
+    "shared",
+    "stratified",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -67,8 +76,30 @@ def refuse_few(counts: NDArray[np.int64], classes: tuple[str, ...], n: int, what
 
 
 def random_folds(data: Labelled, n: int, repeats: int, random_seed: int) -> Ints:
-    """The fold of each source in each repeat, drawn so that each class is spread evenly: (repeat, row)."""
-    return np.stack([stratified(data.targets, n, random_seed, "repeat", str(k)) for k in range(repeats)])
+    """The fold of each source in each repeat, drawn so that each class is spread evenly: (repeat, row).
+
+    Sources at one place share a fold, so that none is on both sides of a test.
+    """
+    first = at_one_place(data)
+    alone = np.flatnonzero(first == np.arange(len(first)))
+    folds = np.zeros((repeats, len(data)), np.int64)
+    for k in range(repeats):
+        folds[k, alone] = stratified(data.targets[alone], n, random_seed, "repeat", str(k))
+    return folds[:, first]
+
+
+def at_one_place(data: Labelled, radius: float = 6.0) -> Ints:
+    """For each source the first of those within `radius` (arcsec) of it; itself where no places are known."""
+    given = data.pictures if data.pictures is not None else data.features
+    facts = {} if given is None else given.facts
+    try:
+        ra, dec = (
+            np.array([float(each) if str(each).strip() else np.nan for each in facts[name]])
+            for name in ("ra", "dec")
+        )
+    except (KeyError, ValueError):  # no places, or such as are not in degrees
+        return np.arange(len(data))
+    return groups_of(ra, dec, radius)
 
 
 def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints, tuple[str, ...]]:
@@ -88,7 +119,9 @@ def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints
     UnknownName
         There is no such list.
     UsageError
-        It names none of the sources, or has fewer repeats.
+        It names none of the sources, or has fewer repeats, or repeats of different numbers of folds.
+    FormatError
+        A fold is no whole number.
     """
     path = _FOLDER / f"{name}.csv"
     if not path.is_file():
@@ -102,7 +135,7 @@ def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints
         columns = [each for each in reader.fieldnames or () if each.startswith("fold_")]
     if repeats > len(columns):
         raise UsageError("the list of folds has fewer repeats", got=repeats, allowed=f"1 to {len(columns)}")
-    held = {row["name"]: [int(row[each]) for each in columns[:repeats]] for row in listed}
+    held = {row["name"]: [_number(row[each], path.name) for each in columns[:repeats]] for row in listed}
     rows = [k for k, each in enumerate(data.names) if each in held]
     if not rows:
         raise UsageError(
@@ -117,7 +150,32 @@ def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints
     if len(rows) < len(held):
         notes.append(f"{len(held) - len(rows)} sources of the folds {path.stem} are not there")
     chosen = data.select(rows)
-    return chosen, np.array([held[each] for each in chosen.names], np.int64).T, tuple(notes)
+    folds = np.array([held[each] for each in chosen.names], np.int64).T
+    for fold in folds:  # numbers without a gap, whatever they begin with
+        some = fold >= 0
+        fold[some] = np.unique(fold[some], return_inverse=True)[1]
+    counts = [int(fold.max()) + 1 for fold in folds]
+    if len(set(counts)) > 1:
+        raise UsageError("the repeats have different numbers of folds", got=counts, allowed="one number")
+    return chosen, folds, tuple(notes)
+
+
+def _number(text: str | None, name: str) -> int:
+    """The fold that a text names.
+
+    Raises
+    ------
+    FormatError
+        It is no whole number.
+    """
+    try:
+        return int(text or "")
+    except ValueError as error:
+        raise FormatError(
+            "the list of folds holds something else than a number",
+            got=f"{name}: {text!r}",
+            allowed="0, 1, 2 ...; -1 for a source that is only learnt from",
+        ) from error
 
 
 def deduplicated(ra: Floats, dec: Floats, radius: float = 6.0) -> NDArray[np.bool_]:

@@ -111,7 +111,8 @@ class MLPModel(Model[MLPOptions]):
         """Learn the classes of rows; it ends early when the part that is held out gets no better."""
         from sklearn.neural_network import MLPClassifier  # late: it is slow to import
 
-        enough = len(values) >= 100
+        counts = np.bincount(targets)
+        enough = len(values) >= 100 and counts[counts > 0].min() > 1  # some of each are held out
         found = MLPClassifier(
             (options.hidden,) * options.layers,
             alpha=options.shrink,

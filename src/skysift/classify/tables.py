@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
@@ -90,14 +91,18 @@ class TableClassifier(Classifier[T], Generic[T]):
         options = self.options
         features = self._table(data.given("features"))
         self.classes, self.many, self.left_out = data.classes, data.many, None
-        rows = _kept(data, options)
+        known = np.asarray(np.isfinite(features.values).any(axis=1), np.bool_)
+        if not known.any():
+            raise UsageError("the features to learn from hold no number", got=repr(features))
+        rows = _kept(data, known, options)
         values, targets = features.values[rows], data.targets[rows]
         good = np.asarray(np.isfinite(values).any(axis=0))
-        if not good.any():
-            raise UsageError("the features to learn from hold no number", got=repr(features))
+        counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
+        _refuse_unknown(counts, data)
         if options.calibration != "none":
-            counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
             refuse_few(counts, data.classes, options.calibration_folds, "set calibration=none")
+        if options.search:
+            refuse_few(counts, data.classes, options.search_folds, "set search=0")
         if options.keep is not None and options.keep < good.sum():
             place = np.flatnonzero(good)
             kept = most_telling(values[:, place], targets, options.keep, options.random_seed)
@@ -292,14 +297,25 @@ class NeighboursClassifier(TableClassifier[NeighboursOptions]):
     kind = NeighboursModel
 
 
-def _kept(data: Labelled, options: TableOptions) -> Ints:
-    """Rows that are learnt from."""
+def _kept(data: Labelled, known: NDArray[np.bool_], options: TableOptions) -> Ints:
+    """Rows that are learnt from: of those that are known, as many of each class as its balance wants."""
     if options.balance != "downsample" or data.many:
-        return np.arange(len(data))
+        return np.flatnonzero(known)
     rng = generator(options.random_seed, "classify", "downsample")
-    least = int(data.counts[data.counts > 0].min())
-    parts = [rng.permutation(np.flatnonzero(data.targets == k))[:least] for k in range(len(data.classes))]
-    return np.sort(np.concatenate(parts))
+    held = [np.flatnonzero(known & (data.targets == k)) for k in range(len(data.classes))]
+    least = min(len(each) for each in held if len(each))
+    return np.sort(np.concatenate([rng.permutation(each)[:least] for each in held]))
+
+
+def _refuse_unknown(counts: NDArray[np.int64], data: Labelled) -> None:
+    """Refuse a class of which no source has a feature; it would be told by what is missing."""
+    for name, count in zip(data.classes, counts, strict=True):
+        if not count:
+            raise UsageError(
+                "no source of a class has a feature that is known",
+                got=name,
+                todo="leave the class out, or see why nothing is measured on its sources",
+            )
 
 
 def _measured_by(features: Features) -> dict[str, Any] | None:

@@ -274,13 +274,15 @@ def labelled_by(
         raise UnknownName("no row is of this class", got=unknown[0], allowed=order)
     many = any(SEPARATOR in text for text in told)
     order = tuple(name for name in order if not classes or name in classes)
-    if not many and task is not None:
-        counts = Counter(told)
+    wanted = order
+    good = given.good if isinstance(given, Pictures) else np.ones(len(given), np.bool_)
+    if not many:
+        counts = Counter(text for text, usable in zip(told, good, strict=True) if usable)
         empty = [name for name in order if not counts[name]]
         if empty and len(empty) < len(order):
             notes.append(f"no source of {', '.join(empty)}: these classes are left out")
             order = tuple(name for name in order if name not in empty)
-    rows = np.array([bool(text) and (many or text in order) for text in told], np.bool_)
+    rows = np.array([bool(text) and (many or text in wanted) for text in told], np.bool_)
     if not rows.any():
         raise UsageError(
             "no row has a label that is learnt",
@@ -289,11 +291,11 @@ def labelled_by(
             todo="name the column of the labels by --column, or another --task",
         )
     if isinstance(given, Pictures):
-        broken = int((rows & ~given.good).sum())
+        broken = int((rows & ~good).sum())
         if broken:
             why = next(each for each, row in zip(given.errors, rows, strict=True) if row and each)
             notes.append(f"{broken} labelled pictures cannot be read and are left out, the first: {why}")
-        rows &= given.good
+        rows &= good
     left = int(len(rows) - rows.sum())
     if left:
         notes.append(f"{left} of {len(rows)} rows are left out: no label, or one of no class")

@@ -19,7 +19,7 @@ from skysift.base.registry import Registry
 from skysift.classify.classifier import Classifier, Given
 from skysift.classify.evaluation import Evaluation, Teller, contenders_of, evaluate
 from skysift.classify.features.options import FeaturesOptions
-from skysift.classify.folds import fixed_folds, random_folds
+from skysift.classify.folds import at_one_place, fixed_folds, random_folds
 from skysift.classify.options import JudgeOptions
 from skysift.flow.classified_page import (
     Section,
@@ -129,6 +129,9 @@ class ClassifyEvaluateStep:
                 notes = (*notes, *more)
             else:
                 folds = random_folds(data, options.folds, options.repeats, options.random_seed)
+                again = int((at_one_place(data) != np.arange(len(data))).sum())
+                if again:
+                    notes = (*notes, f"{again} sources within 6 arcsec of another one share its fold")
             if reads == "features" or options.beside:
                 data = with_features(data, features, crew, make())
             others = dict(beside or {})
