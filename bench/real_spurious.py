@@ -14,8 +14,8 @@ import numpy as np
 import skysift
 from bench.peers.tables import table
 from skysift.classify.classifier import Labelled, open_model
-from skysift.classify.detection_options import DetectionsOptions
 from skysift.classify.detections import MadeDetections, cut, made_detections
+from skysift.classify.options import DetectionsOptions
 from skysift.find.run import make_finder, search
 from skysift.sky.image import SkyImage
 from skysift.stamps.opening import open_pictures

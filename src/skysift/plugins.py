@@ -122,7 +122,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "inject": ("skysift.flow.steps.inject:InjectStep", "skysift.flow.options:InjectMapOptions"),
         "detections": (
             "skysift.flow.steps.detections:DetectionsStep",
-            "skysift.classify.detection_options:DetectionsOptions",
+            "skysift.classify.options:DetectionsOptions",
         ),
         "samples": (
             "skysift.flow.steps.samples:SamplesStep",
@@ -226,10 +226,10 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
             "skysift.classify.tables:NeighboursClassifier",
             "skysift.classify.options:NeighboursOptions",
         ),
-        "cnn": ("skysift.classify.images:CnnClassifier", "skysift.classify.image_options:CnnOptions"),
+        "cnn": ("skysift.classify.images:CnnClassifier", "skysift.classify.options:CnnOptions"),
         "embedding": (
             "skysift.classify.images:EmbeddingClassifier",
-            "skysift.classify.image_options:EmbeddingOptions",
+            "skysift.classify.options:EmbeddingOptions",
         ),
     },
     "command": {

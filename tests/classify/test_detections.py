@@ -6,8 +6,8 @@ from tests.classify.spots import pictures_of
 
 from skysift.base.errors import OptionError
 from skysift.classify.classifier import open_model
-from skysift.classify.detection_options import DetectionsOptions
 from skysift.classify.detections import cut, made_detections
+from skysift.classify.options import DetectionsOptions
 
 
 def test_stamps_are_cut_about_their_pixel():

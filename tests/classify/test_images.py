@@ -7,9 +7,9 @@ from tests.classify.spots import labelled, pictures_of, spots
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.classify.classifier import Labelled, open_model
-from skysift.classify.image_options import CnnOptions, EmbeddingOptions
 from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands
 from skysift.classify.networks import PictureLearner, PictureNet, looked
+from skysift.classify.options import CnnOptions, EmbeddingOptions
 from skysift.learn.checkpoint import write_checkpoint
 from skysift.learn.embed import encoder_card
 from skysift.learn.layers.encoder import make_encoder

@@ -7,9 +7,9 @@ from tests.classify.spots import labelled, pictures_of
 from torch import nn
 
 from skysift.base.errors import UsageError
-from skysift.classify.image_options import CnnOptions, LooksOptions
 from skysift.classify.images import CnnClassifier
 from skysift.classify.networks import PictureNet
+from skysift.classify.options import CnnOptions, LooksOptions
 from skysift.classify.saliency import grad_cam, occlusion
 from skysift.flow.steps.explain_pictures import PicturesExplainStep
 from skysift.learn.layers.resnet import ResNet

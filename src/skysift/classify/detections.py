@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import OptionError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.random import generator
-from skysift.classify.detection_options import DetectionsOptions
+from skysift.classify.options import DetectionsOptions
 from skysift.find.run import make_finder, search
 from skysift.sim.simulating import simulate
 from skysift.sky.image import SkyImage

@@ -18,8 +18,8 @@ from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.folds import refuse_few, stratified
-from skysift.classify.image_options import CnnOptions, EmbeddingOptions, PictureOptions
 from skysift.classify.networks import PictureLearner, PictureNet, given_back, kept, looked, tensors_of
+from skysift.classify.options import CnnOptions, EmbeddingOptions, PictureOptions
 from skysift.classify.strange import Strangeness
 from skysift.learn.checkpoint import Card, Checkpoint
 from skysift.learn.device import device_named

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.classify.image_options import PictureOptions
+from skysift.classify.options import PictureOptions
 from skysift.learn.augment import Views, torch_generator
 from skysift.learn.layers.resnet import ResNet
 from skysift.learn.layers.vit import VisionTransformer

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skysift.base.parallel import Crew
-from skysift.classify.image_options import LooksOptions
-from skysift.classify.options import ExplainOptions
+from skysift.classify.options import ExplainOptions, LooksOptions
 from skysift.cli.flags import gather
 from skysift.cli.progress import Watch
 

@@ -15,8 +15,8 @@ import skysift
 from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
-from skysift.classify.detection_options import DetectionsOptions
 from skysift.classify.detections import MadeDetections, made_detections
+from skysift.classify.options import DetectionsOptions
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
 

@@ -19,8 +19,8 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.classify.classifier import Given
-from skysift.classify.image_options import LooksOptions
 from skysift.classify.images import PictureClassifier, prepared
+from skysift.classify.options import LooksOptions
 from skysift.classify.saliency import grad_cam, occlusion
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.stamp_sheets import Sheet, stamps_page
