@@ -11,6 +11,7 @@ from skysift.base.random import generator
 from skysift.learn.augment import Views, blurred, torch_generator
 from skysift.learn.checkpoint import read_checkpoint, write_checkpoint
 from skysift.learn.embed import embed, encoder_card, encoder_of, preparation_of, vectors
+from skysift.learn.hub import weights_of
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.options import EncoderOptions, ViewOptions
 from skysift.learn.probe import Probe
@@ -214,6 +215,19 @@ def test_features_do_not_change_where_a_picture_is_turned(weights, turns):
     assert np.allclose(mirrored, same, rtol=1e-4, atol=1e-5) == (turns == 8)
 
 
+def test_more_stages_give_means_and_largest_values_of_each():
+    net = make_encoder(EncoderOptions(width=4, blocks=(1, 1, 1))).eval()
+    pixels = generator(1, "stages").random((3, 1, 24, 24)).astype(np.float32)
+    made = vectors(net, pixels, turns=8, stages=2)
+    assert made.shape == (3, 2 * (16 + 8))
+    last = net.maps(torch.from_numpy(pixels)).detach().numpy()
+    one = vectors(net, pixels, turns=1, stages=2)
+    np.testing.assert_allclose(one[:, :16], last.mean(axis=(2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(one[:, 16:32], last.max(axis=(2, 3)), rtol=1e-5)
+    with pytest.raises(OptionError, match=r"other stages.*stages=4.*1 to 3"):
+        vectors(net, pixels, stages=4)
+
+
 def test_the_card_tells_the_preparation(weights):
     assert preparation_of(weights) == Preparation(size=24, bin=2)
     assert weights.card.training["method"] == "simclr"
@@ -285,3 +299,23 @@ def test_what_cannot_be_probed_is_told():
         Probe("tree")
     with pytest.raises(DataError, match="not whole"):
         Probe.of_state("linear", {"classes": np.arange(2)})
+
+
+def test_the_encoder_that_ships_tells_where_it_comes_from_and_doubles_from_singles():
+    weights = weights_of("first-simclr")
+    assert weights.card.training["method"] == "simclr"
+    assert weights.card.training["train"]["random_seed"] == 1
+    assert weights.path.stat().st_size < 2e6
+    y, x = np.mgrid[:96, :96] - 48.0
+    rng = generator(1, "shipped")
+    pixels = 0.02 * rng.standard_normal((60, 1, 96, 96))
+    label = np.arange(60) % 2
+    for k in range(60):
+        apart, angle = 14.0 * label[k], rng.uniform(0.0, 2.0 * np.pi)
+        for sign in (-1.0, 1.0):
+            dx, dy = sign * apart * np.cos(angle), sign * apart * np.sin(angle)
+            pixels[k, 0] += np.exp(-((x - dx) ** 2 + (y - dy) ** 2) / 2.0 / 3.0**2)
+    table = embed(Source(pixels), weights)
+    assert table.values.shape == (60, 448)
+    told = Probe().fit(table.values[:20], label[:20]).predict(table.values[20:])
+    assert (told == label[20:]).mean() > 0.95

@@ -36,6 +36,14 @@ def embed(
         int,
         typer.Option("--turns", metavar="N", help="Looks that features are averaged over: 1, 2, 4 or 8."),
     ] = 4,
+    stages: Annotated[
+        int | None,
+        typer.Option(
+            "--stages",
+            metavar="N",
+            help="Of how many of the last stages of the network; as its card says by default.",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at once.")] = 256,
     device: DeviceFlag = None,
     threads: ThreadsFlag = None,
@@ -78,6 +86,7 @@ def embed(
             read,
             weights_of(weights),
             turns=turns,
+            stages=stages,
             batch=batch,
             device=device_named(device or "auto"),
             progress=watch,

@@ -65,6 +65,12 @@ def _text(one: Checkpoint) -> str:
     training = card.training
     fields = training.get("fields", [])
     learnt = _skies([each for each in fields if each.get("held") != 1.0])
+    if card.training.get("pictures"):
+        of = ", ".join([*card.training.get("sets", []), *card.training.get("maps", [])])
+        left = card.training.get("excluded")
+        learnt = f"{card.training['pictures']} pictures without labels ({of})" + (
+            f", nothing {left}" if left else ""
+        )
     kept = _skies([each for each in fields if each.get("held") == 1.0])
     parts = [
         f"the upper {each['held']:.0%} of {each['map']}"

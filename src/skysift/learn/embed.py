@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 import skysift
 from skysift.base.errors import OptionError
@@ -22,7 +22,7 @@ from skysift.learn.pictures import PictureSource
 from skysift.learn.scale import Preparation, prepare
 from skysift.sky.features import Feature, Features
 
-__all__ = ["ENCODER", "GROUP", "embed", "encoder_card", "encoder_of", "preparation_of", "vectors"]
+__all__ = ["ENCODER", "GROUP", "embed", "encoder_card", "encoder_of", "pooled", "preparation_of", "vectors"]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
@@ -84,6 +84,7 @@ def embed(
     weights: Checkpoint,
     *,
     turns: int = 4,
+    stages: int | None = None,
     batch: int = 256,
     device: torch.device | None = None,
     progress: Progress | None = None,
@@ -99,6 +100,9 @@ def embed(
         Of the encoder.
     turns
         Over how many looks features are averaged: 1, 2 (and by 180 deg), 4 (quarters of a turn), or 8 (mirrored too).
+    stages
+        Of how many of the last stages of the network; by default as the card of the weights says. With 1 features are
+        the means of the last maps; with more the means and the largest values of the maps of each.
     batch
         Pictures that the network sees at once.
     device
@@ -121,26 +125,29 @@ def embed(
             todo="choose the bands that they were trained on, or train weights of your own",
         )
     place = device or torch.device("cpu")
-    values = np.full((len(pictures), net.n_features), np.nan)
+    stages = int(weights.card.settings.get("stages", 1)) if stages is None else stages
+    n = n_pooled(net, stages)
+    values = np.full((len(pictures), n), np.nan)
     good, start = pictures.good, 0
     for pixels in pictures.batches(batch):
         rows = slice(start, start + len(pixels))
         seen = good[rows] & np.isfinite(pixels).any(axis=(1, 2, 3))
         if seen.any():
-            made = vectors(net, prepare(pixels[seen], preparation), turns=turns, batch=batch, device=place)
+            read = prepare(pixels[seen], preparation)
+            made = vectors(net, read, turns=turns, stages=stages, batch=batch, device=place)
             values[np.flatnonzero(seen) + start] = made
         start = rows.stop
         if progress is not None:
             progress("embed", min(start, len(pictures)), len(pictures))
-    wide = len(str(net.n_features - 1))
+    wide = len(str(n - 1))
     columns = tuple(
         Feature(f"e{k:0{max(3, wide)}d}", "", f"feature {k} of the encoder {weights.card.name}", GROUP)
-        for k in range(net.n_features)
+        for k in range(n)
     )
     told = Provenance(
         skysift.__version__,
         ENCODER,
-        {"weights": weights.card.name, "checksum": weights.checksum, "turns": turns},
+        {"weights": weights.card.name, "checksum": weights.checksum, "turns": turns, "stages": stages},
         kind="step",
     )
     return Features(tuple(pictures.names), columns, values, dict(pictures.facts), told)
@@ -151,6 +158,7 @@ def vectors(
     pixels: Pixels,
     *,
     turns: int = 4,
+    stages: int = 1,
     batch: int = 256,
     device: torch.device | None = None,
 ) -> Floats:
@@ -162,9 +170,10 @@ def vectors(
         An encoder.
     pixels
         (picture, channel, y, x), prepared.
-    turns, batch, device
+    turns, stages, batch, device
         As for `embed`.
     """
+    n = n_pooled(net, stages)
     if turns not in _TURNS:
         raise OptionError("so many turns are not possible", got=turns, allowed=", ".join(map(str, _TURNS)))
     place = device or torch.device("cpu")
@@ -178,10 +187,36 @@ def vectors(
                 quarter = k % 4 if turns >= 4 else 2 * k
                 look = torch.rot90(seen, quarter, (2, 3))
                 look = look.flip(3) if k >= 4 else look
-                total = total.to(place) + net.features(look).double()  # type: ignore[operator]
+                total = total.to(place) + pooled(net, look, stages).double()
             out.append((total / turns).cpu().numpy())
     net.train(was)
-    return np.concatenate(out) if out else np.empty((0, int(net.n_features)))  # type: ignore[arg-type]
+    return np.concatenate(out) if out else np.empty((0, n))
+
+
+def pooled(net: nn.Module, x: Tensor, stages: int) -> Tensor:
+    """Features (picture, feature) of the last stages of an encoder: means, and with more than one largest values too."""
+    if stages == 1:
+        made: Tensor = net.features(x)  # type: ignore[operator]
+        return made
+    maps = net.levels(x)[-stages:][::-1]  # type: ignore[operator]
+    return torch.cat(
+        [part for each in maps for part in (each.mean(dim=(2, 3)), each.amax(dim=(2, 3)))], dim=1
+    )
+
+
+def n_pooled(net: nn.Module, stages: int) -> int:
+    """How many features that gives.
+
+    Raises
+    ------
+    OptionError
+        The network has fewer stages.
+    """
+    n = int(net.n_features)  # type: ignore[arg-type]
+    of = len(net.stages) if isinstance(net, ResNet) else 1
+    if not 1 <= stages <= of:
+        raise OptionError("the network has other stages", got=f"stages={stages}", allowed=f"1 to {of}")
+    return n if stages == 1 else 2 * sum(n // 2**k for k in range(stages))
 
 
 def _refuse_others(weights: Checkpoint) -> None:

@@ -36,6 +36,12 @@ class ProbeOptions(Options):
     folds: int = option(5, at_least=2, at_most=100, doc="Parts that are left out in turn.")
     repeats: int = option(2, at_least=1, at_most=100, doc="How often the parts are drawn anew.")
     turns: int = option(4, at_least=1, at_most=8, doc="Looks that features are averaged over: 1, 2, 4 or 8.")
+    stages: int = option(
+        0,
+        at_least=0,
+        at_most=6,
+        doc="Of how many of the last stages of the network features are taken; 0: as the card of the weights says.",
+    )
     strength: float = option(0.3, above=0.0, doc="Linear probe: the inverse of the penalty of large weights.")
     neighbours: int = option(15, at_least=1, doc="Votes of the probe of nearest neighbours.")
     balanced: bool = option(False, doc="Linear probe: rare classes count as much as frequent ones.")

@@ -326,7 +326,8 @@ def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) ->
         torch.manual_seed(options.random_seed)
         net = make_encoder(EncoderOptions(**told), preparation.channels(len(pictures.bands)))
     pixels = np.concatenate([prepare(part, preparation) for part in pictures.batches()])
-    return vectors(net, pixels, turns=options.turns)
+    stages = options.stages or int(weights.card.settings.get("stages", 1))
+    return vectors(net, pixels, turns=options.turns, stages=stages)
 
 
 def rows_of(
@@ -339,7 +340,7 @@ def rows_of(
 ) -> list[Row]:
     """What the encoder gives, by each kind of classifier; parameters as for `beside`."""
     rows: list[Row] = []
-    values = embed(asked.pictures, weights, turns=options.turns).values
+    values = embed(asked.pictures, weights, turns=options.turns, stages=options.stages or None).values
     name = weights.card.name
     for kind in options.kinds:
         if kind == "finetune":

@@ -118,7 +118,7 @@ def _page(
 ) -> str:
     planes = []
     for each in weights[:4]:
-        values = embed(asked.pictures, each, turns=options.turns).values
+        values = embed(asked.pictures, each, turns=options.turns, stages=options.stages or None).values
         named = [asked.classes[k] for k in asked.targets]
         planes.append(
             on_a_plane(np.nan_to_num(values), named, f"{each.card.name}: the two directions of most scatter.")

@@ -1,0 +1,84 @@
+"""How good features learnt without labels are on MiraBest, and what an epoch of each method costs.
+
+    python -m bench.pretraining [--only judged|costs] [--weights NAME]
+
+Needs SKYSIFT_DATA. Prints the tables that stand in bench/pretraining.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.peers.tables import table
+from skysift.base.random import generator
+from skysift.base.registry import Registry
+from skysift.classify.classifier import Labelled
+from skysift.classify.folds import fixed_folds
+from skysift.flow.learning.options import ProbeOptions
+from skysift.flow.learning.plan import Plan
+from skysift.flow.learning.probing import HEADS, asked_of, beside, labels_of, rows_of
+from skysift.learn.hub import weights_of
+from skysift.learn.loop import train
+from skysift.learn.pictures import PictureSet
+from skysift.stamps.opening import open_pictures
+
+CODES = {"100": "FRI", "102": "FRI", "104": "FRI", "200": "FRII", "201": "FRII"}
+FRACTIONS = (100.0, 50.9, 24.6, 13.6, 6.8)  # 590, 300, 145, 80 and 40 labels
+N = 1000  # pictures of an epoch, of which ten are told
+
+
+def judged(weights: str) -> str:
+    """Accuracy on the confident FR I and FR II of MiraBest, over the committed folds."""
+    pictures = open_pictures(Path(os.environ["SKYSIFT_DATA"]) / "labelled" / "MiraBest_FIRST_train.npz")
+    options = ProbeOptions(turns=8, strength=1.0, fractions=FRACTIONS)
+    asked = asked_of(pictures, labels_of(pictures, "code", CODES), options)
+    data = Labelled(asked.pictures.names, asked.classes, asked.targets, asked.pictures)
+    _, folds, _ = fixed_folds(data, "mirabest", 2)
+    asked = replace(asked, folds=tuple(folds))
+    chosen = weights_of(weights)
+    rows = [*rows_of(chosen, asked, options), *beside(asked, options, chosen)]
+    return table(list(HEADS), [list(row.told()) for row in rows])
+
+
+def costs() -> str:
+    """CPU seconds of one epoch of 10 000 pictures of 48 pixels, by method."""
+    pixels = generator(1, "costs").random((N, 1, 48, 48)).astype(np.float32)
+    data = PictureSet(pixels, {"rms": np.full((N, 1), 0.01, np.float32)})
+    rows = []
+    for name in Registry("pretraining").names():
+        for backbone in ("vit",) if name == "mae" else ("resnet", "vit"):
+            plan = Plan.of(name, {"encoder.backbone": backbone, "train.epochs": 1, "train.batch": 125})
+            with tempfile.TemporaryDirectory() as folder:
+                begun = time.process_time()
+                train(plan.learner(1), data, plan.train.loop(N), Path(folder), device=torch.device("cpu"))
+                spent = time.process_time() - begun
+            rows.append([name, backbone, f"{10_000 / N * spent:.0f}"])
+            print(*rows[-1], flush=True)
+    return table(["method", "network", "CPU s"], rows)
+
+
+def main() -> None:
+    """Print what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=("judged", "costs"))
+    parser.add_argument("--weights", default="first-simclr")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.only != "costs":
+        print(judged(given.weights))
+    if given.only != "judged":
+        print(costs())
+
+
+if __name__ == "__main__":
+    main()
