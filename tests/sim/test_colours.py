@@ -1,6 +1,7 @@
 """Made samples of classes: colours as declared, limits and missing bands as surveys have them, images with their flux."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,6 +61,9 @@ def test_a_band_is_a_flux_or_an_upper_limit_or_missing():
         assert np.array_equal(np.isnan(flux) & np.isnan(limit), missing)
         ratio = np.log10(flux / table["flux_radio"])
         assert np.allclose(table[f"ratio_{band.name}"], ratio, equal_nan=True)
+    for a, b in pairwise(BANDS):  # as `skysift features` has them: the first over the second
+        colour = np.log10(table[f"flux_{a.name}"] / table[f"flux_{b.name}"])
+        assert np.allclose(table[f"colour_{a.name}_{b.name}"], colour, equal_nan=True)
     assert (table["flux_radio"] > 0).all()
     assert (sources.intrinsic >= 5 * options.rms * 0.999).all()
 

@@ -219,8 +219,8 @@ def table_of(sources: Sources, options: SamplesOptions) -> Features:
         add(f"ratio_limit_{band.name}", "dex", f"The same of the upper limit {what}", "colour", log)
     for k in range(len(bands) - 1):
         a, b = bands[k], bands[k + 1]
-        doc = f"log10 of the flux at {b.wavelength:.3g} um over that at {a.wavelength:.3g} um"
-        add(f"colour_{a.name}_{b.name}", "dex", doc, "colour", logs[:, k + 1] - logs[:, k])
+        doc = f"log10 of the flux at {a.wavelength:.3g} um over that at {b.wavelength:.3g} um"
+        add(f"colour_{a.name}_{b.name}", "dex", doc, "colour", logs[:, k] - logs[:, k + 1])
     doc = f"Spectral index (S ~ nu^alpha) from {_LOW:g} to {_HIGH:g} GHz; NaN below {_INDEX_SNR:g} sigma"
     add("alpha", "", doc, "spectral", sources.alpha)
     add("alpha_err", "", "Error of the spectral index", "spectral", sources.alpha_err)
