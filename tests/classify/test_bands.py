@@ -117,6 +117,24 @@ def test_a_band_that_is_missing_or_faint_is_nan_with_a_flag():
     assert table["alpha_bands"].tolist()[:3] == [3, 2, 2]
 
 
+def test_fluxes_are_summed_over_the_beam_of_each_picture():
+    beams = np.array([6.0, 6.0, 12.0, np.nan])
+    pixels = 100.0 * np.stack([[blob(64)]] * 4) + smooth_noise((4, 1, 64, 64), 1.5, 1)
+    pictures = pictures_of(pixels, scale=2.0, unit="Jy/beam")
+    told = features_of(
+        pictures.with_facts(beam_major=beams, beam_minor=beams), FeaturesOptions(groups=("flux",))
+    )
+    name = f"flux_{pictures.bands[0]}"
+    pixel = pictures_of(pixels, scale=2.0, unit="Jy/pixel")
+    sums = features_of(pixel, FeaturesOptions(groups=("flux",)))[name]
+    area = np.pi * np.array([6.0, 6.0, 12.0, 6.0]) ** 2 / (4.0 * np.log(2.0)) / 2.0**2
+    assert told[name] == pytest.approx(sums / area)
+    alone = features_of(
+        pictures.with_facts(beam_major=beams, beam_minor=beams).select([2]), FeaturesOptions()
+    )
+    assert alone[name] == pytest.approx(told[name][2:3])  # whatever stands beside it
+
+
 def test_peaks_apart_and_overlap_of_two_bands():
     pixels = np.stack([[blob(64), blob(64)], [blob(64), blob(64, x=5.0)], [blob(64), blob(64, x=25.0)]])
     table = features_of(pictures_of(pixels, 0.001, bands=("a", "b"), scale=2.0), FeaturesOptions(radius=1.0))

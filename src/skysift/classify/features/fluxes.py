@@ -83,7 +83,7 @@ def fluxes_of(
     level: Floats,
     noise: Floats,
     widths: Floats,
-    factor: float,
+    factor: float | Floats,
     *,
     own: bool,
 ) -> Fluxes:
@@ -97,13 +97,14 @@ def fluxes_of(
     level, noise, widths
         (picture, band).
     factor
-        What the sum of pixels is multiplied by.
+        What the sum of pixels is multiplied by, or one number a picture.
     own
         Whether each band has its own aperture, which may be empty where it shows no source.
     """
     n, bands = level.shape
     flux, error, peak = (np.full((n, bands), np.nan) for _ in range(3))
     missing = np.ones((n, bands), np.bool_)
+    each = np.broadcast_to(np.asarray(factor, np.float64), (n,))
     for band in range(bands):
         values = pixels[:, band].astype(np.float64) - level[:, band, None, None]
         finite = np.isfinite(values)
@@ -115,9 +116,9 @@ def fluxes_of(
         else:
             missing[:, band] = ~good | (held < _COVERED * asked)
         use = ~missing[:, band] & (held > 0)
-        flux[use, band] = np.where(there, values, 0.0).sum(axis=(1, 2))[use] * factor
+        flux[use, band] = np.where(there, values, 0.0).sum(axis=(1, 2))[use] * each[use]
         peak[use, band] = np.where(there, values, -np.inf).max(axis=(1, 2))[use]
         squares = np.zeros(n)
         correlated_squares(there.astype(np.float64), widths[:, band], squares)
-        error[use, band] = (np.sqrt(squares) * noise[:, band] * factor)[use]
+        error[use, band] = (np.sqrt(squares) * noise[:, band] * each)[use]
     return Fluxes(flux, error, peak, missing)

@@ -54,6 +54,8 @@ class Seen:
         (picture, band, y, x): islands of the source.
     islands
         (picture, band): how many.
+    beams
+        FWHM of the beam of each picture (arcsec), NaN where it is that of the view; None where all are.
     """
 
     view: View
@@ -63,6 +65,7 @@ class Seen:
     noise: Floats
     labels: Labels
     islands: Ints
+    beams: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -92,9 +95,17 @@ class Seen:
         """Fluxes of the source in all bands."""
         apertures = aperture_of(self.labels, self.view.reference, self.options.aperture, self.options.widen)
         own = self.options.aperture == "own"
-        return fluxes_of(
-            self.pixels, apertures, self.level, self.noise, self.widths, flux_unit(self.view)[1], own=own
-        )
+        return fluxes_of(self.pixels, apertures, self.level, self.noise, self.widths, self._factor(), own=own)
+
+    def _factor(self) -> float | Floats:
+        """What sums of pixels are multiplied by: per beam by the beam of each picture."""
+        unit, factor = flux_unit(self.view)
+        if self.beams is None or unit != "Jy" or not np.isfinite(self.view.beam):
+            return factor
+        if "beam" not in self.view.unit.lower():
+            return factor
+        known = np.where(self.beams > 0, self.beams, self.view.beam)
+        return np.asarray(factor * (self.view.beam / known) ** 2)
 
     def picked(self, band: int) -> Picked:
         """The pixels of the source in a band."""
@@ -125,8 +136,8 @@ class Seen:
         return peaks, counts
 
 
-def see(pixels: Pixels, view: View, options: FeaturesOptions) -> Seen:
-    """Pictures with their level, noise and islands."""
+def see(pixels: Pixels, view: View, options: FeaturesOptions, beams: Floats | None = None) -> Seen:
+    """Pictures with their level, noise and islands; `beams` as in `Seen`."""
     n, bands, ny, nx = pixels.shape
     flat = np.ascontiguousarray(pixels.reshape(n * bands, ny, nx))
     level, noise = level_and_noise(flat, options.clip)
@@ -153,4 +164,5 @@ def see(pixels: Pixels, view: View, options: FeaturesOptions) -> Seen:
         noise.reshape(n, bands),
         labels.reshape(pixels.shape),
         islands.reshape(n, bands),
+        beams,
     )

@@ -89,12 +89,9 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
         )
     scale = options.scale if options.scale is not None else pictures.scale
     beam = options.beam
-    if beam is None and "beam_major" in pictures.facts:
-        sizes = np.sqrt(
-            np.asarray(pictures.facts["beam_major"], np.float64)
-            * np.asarray(pictures.facts["beam_minor"], np.float64)
-        )
-        beam = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else None
+    sizes = _beams_of(pictures, options)
+    if sizes is not None and (sizes > 0).any():
+        beam = float(np.median(sizes[sizes > 0]))
     return View(
         pictures.bands,
         pictures.bands.index(reference),
@@ -102,6 +99,15 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
         float("nan") if beam is None else float(beam),
         pictures.unit,
     )
+
+
+def _beams_of(pictures: Pictures, options: FeaturesOptions) -> Floats | None:
+    """FWHM of the beam of each picture (arcsec), NaN where it is not known; None where the options say one for all."""
+    facts = pictures.facts
+    if options.beam is not None or "beam_major" not in facts:
+        return None
+    major, minor = (np.asarray(facts[name], np.float64) for name in ("beam_major", "beam_minor"))
+    return np.asarray(np.sqrt(major * minor))
 
 
 def extractors_of(view: View, options: FeaturesOptions) -> list[tuple[str, Extractor]]:
@@ -145,7 +151,8 @@ def _measured(
     """Values (picture, column) of some pictures and what is wrong with each."""
     start, end = task
     errors = list(pictures.errors[start:end])
-    seen = see(pictures.read(slice(start, end)), view, options)
+    beams = _beams_of(pictures, options)
+    seen = see(pictures.read(slice(start, end)), view, options, None if beams is None else beams[start:end])
     parts = []
     for _, group in chosen:
         made = group.measure(seen)
