@@ -8,6 +8,7 @@ import pytest
 from tests.classify.tables import CLASSES, table
 from tests.commands import called
 
+from skysift.base.store import checksum
 from skysift.io.features import write_features
 
 
@@ -53,6 +54,9 @@ def test_prediction_has_the_columns_that_are_promised(place):
     done = called("classify", "predict", place / "mine", place / "new.parquet", "--out", place / "new.csv")
     assert done.returncode == 0, done.stderr
     assert "1 of 90 sources cannot be told, such as s0003: nothing is known of it" in done.stderr
+    story = json.loads((place / "new.csv.json").read_text())
+    assert [each["name"] for each in story["inputs"]] == ["model.safetensors", "new.parquet"]
+    assert story["inputs"][0]["checksum"] == checksum(str(place / "mine" / "model.safetensors"))[0]
     rows = rows_of(place / "new.csv")
     assert list(rows[0]) == ["name", "label", "probability", "p_FRI", "p_FRII", "p_Compact", "ood"]
     assert rows[3] == {"name": "s0003", **dict.fromkeys(list(rows[0])[1:], "")}

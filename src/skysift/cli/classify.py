@@ -13,7 +13,6 @@ import typer
 from skysift.base.errors import OptionError, OutputError
 from skysift.base.options import Options
 from skysift.base.parallel import Crew
-from skysift.base.provenance import InputRecord
 from skysift.base.registry import Registry
 from skysift.base.settings import settings
 from skysift.cli.flags import (
@@ -233,6 +232,7 @@ def _feature_options(pairs: list[str] | None) -> Any:
 def _train(call: _Call, values: dict[str, Any], menu: Options, features: Any, labels: Path | None) -> None:
     from skysift.classify.opening import open_given
     from skysift.classify.options import TrainOptions
+    from skysift.cli.classify_explain import records_of
     from skysift.flow.products import refuse_earlier
     from skysift.flow.steps.classify import ClassifyTrainStep
 
@@ -245,7 +245,7 @@ def _train(call: _Call, values: dict[str, Any], menu: Options, features: Any, la
             given,
             call.out,
             features=features,
-            inputs=_inputs(labels),
+            inputs=records_of(None, call.words[0], given, labels),
             overwrite=call.overwrite,
             crew=replace(call.crew, progress=watch),
         )
@@ -273,6 +273,7 @@ def _trained(made: Trained, out: Path) -> str:
 def _predict(call: _Call) -> None:
     from skysift.classify.classifier import open_model
     from skysift.classify.opening import open_given
+    from skysift.cli.classify_explain import records_of
     from skysift.flow.steps.classify_predict import ClassifyPredictStep
 
     if call.out.exists() and not call.overwrite:
@@ -284,7 +285,12 @@ def _predict(call: _Call) -> None:
     with Watch(Path(call.words[0]).name, quiet=call.quiet) as watch:
         watch("sources", 0, len(given))
         told = ClassifyPredictStep().run(
-            classifier, given, call.out, model=call.words[0], inputs=(), overwrite=call.overwrite
+            classifier,
+            given,
+            call.out,
+            model=call.words[0],
+            inputs=records_of(call.words[0], call.words[1], given),
+            overwrite=call.overwrite,
         )
         watch("sources", len(given), len(given))
     wrong = [(name, why) for name, why in zip(told.names, told.errors, strict=True) if why]
@@ -306,12 +312,3 @@ def _told(told: Prediction, out: Path) -> str:
     lines = [f"sources  {len(told)}: {text}"]
     lines.append(f"strange  {strange} lie farther out than 99 % of the sources learnt from")
     return "\n".join([*lines, f"written  {out}"])
-
-
-def _inputs(labels: Path | None) -> tuple[InputRecord, ...]:
-    if labels is None:
-        return ()
-    from skysift.base.store import checksum
-
-    told, size = checksum(str(labels))
-    return (InputRecord(labels.name, told, size=size),)

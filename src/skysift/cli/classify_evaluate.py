@@ -43,6 +43,7 @@ def evaluate(
         raise OptionError("folds are drawn or fixed", got="--folds and --fixed", allowed="one of the two")
     from skysift.classify.opening import open_given
     from skysift.classify.options import JudgeOptions
+    from skysift.cli.classify_explain import records_of
     from skysift.flow.products import refuse_earlier
     from skysift.flow.steps.classify_evaluate import ClassifyEvaluateStep
 
@@ -52,7 +53,12 @@ def evaluate(
     made = Registry[Any]("classifier").load(options.model)
     with Watch(options.model, quiet=quiet) as watch:
         judged = ClassifyEvaluateStep(options, lambda: made(menu)).run(
-            given, out, features=features, overwrite=overwrite, crew=replace(crew, progress=watch)
+            given,
+            out,
+            features=features,
+            inputs=records_of(None, place, given, labels),
+            overwrite=overwrite,
+            crew=replace(crew, progress=watch),
         )
     warn(judged.manifest.warnings)
     if not quiet:
