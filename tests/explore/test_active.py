@@ -116,3 +116,11 @@ def test_broken_tables_of_labels_are_refused(text, error, told, tmp_path):
         read_sayings(tmp_path / "scores.csv", ("a", "b"))
     with pytest.raises(UsageError, match="no such table"):
         read_sayings(tmp_path / "none.csv", ("a",))
+
+
+def test_tables_of_labels_as_other_programs_write_them(tmp_path):
+    (tmp_path / "a.csv").write_bytes("\ufeffname,score\r\na,3\r\n".encode())
+    assert read_sayings(tmp_path / "a.csv", ["a"])["a"].score == 3.0
+    (tmp_path / "a.csv").write_bytes("name,label\na,\xe9t\xe9\n".encode("latin-1"))
+    with pytest.raises(FormatError, match="no CSV in UTF-8"):
+        read_sayings(tmp_path / "a.csv", ["a"])

@@ -113,3 +113,25 @@ def test_what_holds_no_pictures_is_refused_in_one_line(tmp_path):
     ):
         with pytest.raises(error, match=r"picture|npz"):
             open_pictures(tmp_path / path)
+
+
+def test_npz_files_that_are_none_are_refused_in_one_line(tmp_path):
+    np.savez_compressed(tmp_path / "good.npz", images=np.arange(4096.0).reshape(4, 32, 32))
+    whole = (tmp_path / "good.npz").read_bytes()
+    (tmp_path / "short.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    middle = len(whole) // 2
+    (tmp_path / "broken.npz").write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
+    np.save(tmp_path / "one.npy", np.ones((2, 3, 3)))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    for name in ("short", "empty", "broken", "one"):
+        with pytest.raises(FormatError, match="npz cannot be read"):
+            open_pictures(tmp_path / f"{name}.npz")
+
+
+def test_bytes_are_the_texts_that_they_are(tmp_path):
+    meta = np.array([(b"a", 1), (b"b", 2)], [("name", "S4"), ("code", "i4")])
+    np.savez(tmp_path / "a.npz", images=np.ones((2, 4, 4)), meta=meta, label=np.array([b"FRI", b"FRII"]))
+    pictures = open_pictures(tmp_path / "a.npz")
+    assert pictures.names == ("a", "b")
+    assert pictures.labels() == ("FRI", "FRII")

@@ -53,9 +53,12 @@ def read_sayings(path: Path, names: Iterable[str]) -> dict[str, Said]:
         raise UsageError(
             "there is no such table of labels", got=str(path), allowed="a CSV with name,label,score"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        columns, rows = [each for each in reader.fieldnames or () if each], list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(line for line in file if not line.startswith("#"))
+            columns, rows = [each for each in reader.fieldnames or () if each], list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError("the table of labels is no CSV in UTF-8", got=path.name) from error
     if "name" not in columns or not {"label", "score"} & set(columns):
         raise FormatError(
             "the table of labels lacks columns", got=columns, allowed="name and label, score or both"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,8 +216,10 @@ def _image(content: bytes) -> Pixels | str:
 
 def _array(path: Path, size: int | None) -> Pictures:
     try:
+        with ZipFile(path):  # numpy would take a file of another kind
+            pass
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+            arrays = {name: _texts(held[name]) for name in held.files}
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise FormatError(
             "the npz cannot be read", got=path.name, allowed="arrays without pickled objects"
@@ -237,7 +239,9 @@ def _array(path: Path, size: int | None) -> Pictures:
     for title, array in arrays.items():
         if title != name and array.ndim == 1 and len(array) == n:
             facts.update(
-                {each: array[each] for each in array.dtype.names} if array.dtype.names else {title: array}
+                {each: _texts(array[each]) for each in array.dtype.names}
+                if array.dtype.names
+                else {title: array}
             )
     bands = tuple(str(each) for each in arrays["bands"]) if "bands" in arrays else ()
     names = facts.pop("name", facts.pop("names", np.arange(1, n + 1)))
@@ -259,6 +263,11 @@ def _array(path: Path, size: int | None) -> Pictures:
         unit="Jy/beam" if step is not None else "",
         origin=_origin(path),
     )
+
+
+def _texts(values: NDArray[Any]) -> NDArray[Any]:
+    """The array; of bytes the texts that they are."""
+    return np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values
 
 
 def _run(folder: Path, size: int | None) -> Pictures:
