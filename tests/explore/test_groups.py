@@ -7,6 +7,8 @@ from tests.explore.samples import blobs
 
 from skysift.base.registry import Registry
 from skysift.explore.cluster import by_size, silhouette
+from skysift.explore.exploring import _as_before
+from skysift.explore.reference import Reference
 from skysift.explore.stability import agreement, best_of, grouped, matched, table_of
 
 NAMES = Registry("clusterer").names()
@@ -81,3 +83,11 @@ def test_stability_tells_groups_from_a_cloud():
     (row,) = table_of([apart])
     assert (row["model"], row["groups"], row["noise"]) == ("kmeans", 3, 0.0)
     assert row["silhouette"] == pytest.approx(silhouette(blobs(far=12.0).values, apart.labels))
+
+
+def test_a_new_group_gets_no_id_of_an_earlier_one():
+    before = np.array([0, 0, 0, 0, 1, 1])
+    assert matched(np.array([0, 0, 0, 1, 2, 2]), before, 5).tolist() == [0, 0, 0, 5, 1, 1]
+    earlier = Reference(None, tuple("abcdefgh"), None, None, np.array([0, 0, 0, 0, 1, 1, 2, 3]))
+    labels = _as_before(np.array([0, 0, 0, 1, 2, 2, 1]), (*"abcdef", "new"), earlier)
+    assert labels.tolist() == [0, 0, 0, 4, 1, 1, 4]  # 2 and 3 are of sources that the new run has none of

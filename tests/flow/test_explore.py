@@ -283,3 +283,27 @@ def test_the_command(files, run, tmp_path):
         assert done.returncode == 2, words
         assert told in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_options_are_those_of_the_reference_but_for_the_page(run, files, tmp_path):
+    features = read_features(files / "features.parquet")
+    ExploreStep(ExploreOptions(columns=7)).run(features, tmp_path / "new", reference=run)
+    told, before = (json.loads((each / "manifest.json").read_text()) for each in (tmp_path / "new", run))
+    assert told["options"] == {**before["options"], "columns": 7, "thumbs": 2000}
+    for words, what in (
+        (["--set", "components=3"], "components does nothing with --reference"),
+        (["--set", "kmeans.number=3"], "kmeans does nothing with --reference"),
+    ):
+        done = called(
+            "explore", files / "features.parquet", "--reference", run, "--out", tmp_path / "x", *words
+        )
+        assert done.returncode == 2
+        assert what in done.stderr
+    done = called("explore", "similar", run, "s003", "--set", "components=3")
+    assert (done.returncode, "--set does nothing with similar" in done.stderr) == (2, True)
+
+
+def test_groups_of_features_that_are_not_there_are_told(files):
+    features = read_features(files / "features.parquet")
+    with pytest.raises(UnknownName, match="no features of this group: got 'colour'"):
+        explore_sample(features, ExploreOptions(**QUICK, groups=("colour",)))

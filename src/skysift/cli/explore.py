@@ -22,7 +22,7 @@ from skysift.cli.flags import (
     with_short,
 )
 from skysift.cli.progress import Watch
-from skysift.explore.options import ActiveOptions, ExploreOptions
+from skysift.explore.options import SHOWN, ActiveOptions, ExploreOptions
 
 if TYPE_CHECKING:
     from skysift.flow.steps.explore import ExploreMade
@@ -56,7 +56,11 @@ def explore(
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option("--reference", metavar="DIR", help="An earlier run on whose map the sources are put."),
+        typer.Option(
+            "--reference",
+            metavar="DIR",
+            help="An earlier run on whose map the sources are put; its options count.",
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -104,8 +108,9 @@ def explore(
     require("skysift explore", "sklearn", "umap", "torch")
     if words[0] == "similar":
         _refuse(
-            words[0], out=out, labels=labels, reference=reference, like=like, pictures=pictures, method=method
-        )
+            words[0], out=out, labels=labels, reference=reference, like=like, pictures=pictures, method=method,
+            set=chosen or None, options=options_file,
+        )  # fmt: skip
         _similar(words[1:], number)
     elif words[0] == "label":
         _refuse(words[0], out=out, reference=reference, like=like, pictures=pictures)
@@ -143,6 +148,11 @@ def _explore(
         {**({} if options_file is None else read_file(options_file)), **read_pairs(chosen or ())}
     )
     options = ExploreOptions.parse(plain)
+    idle = [key for key in (*plain, *of_methods) if reference is not None and key not in SHOWN]
+    if idle:
+        raise OptionError(
+            f"{idle[0]} does nothing with --reference: its options count", allowed=SHOWN, todo="leave it out"
+        )
 
     from skysift.explore.exploring import (
         menus_of,

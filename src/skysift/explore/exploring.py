@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import skysift
-from skysift.base.errors import UsageError
+from skysift.base.errors import UnknownName, UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.explore.cluster import Clusterer
@@ -141,11 +141,17 @@ def explore_sample(
 
     Raises
     ------
+    UnknownName
+        No feature is of a group that is asked for.
     UsageError
         There are fewer than three sources with features, or nothing tells them apart.
     """
     menus = menus_of(options) if menus is None else menus
     tell = progress or _silent
+    there = sorted({each.group for each in features.columns if each.group})
+    for group in options.groups:
+        if group not in there:
+            raise UnknownName("the table has no features of this group", got=group, allowed=there)
     kept = features.group(*options.groups) if options.groups else features
     space, notes = make_space(kept, options)
     all_coordinates = space.of(kept)
@@ -281,7 +287,9 @@ def _as_before(labels: Ints, names: tuple[str, ...], before: Reference) -> Ints:
     if not shared.any():
         raise UsageError("the earlier run has none of these sources", got=names[0], todo="leave out --like")
     old = np.array([known[name] for name, both in zip(names, shared, strict=True) if both], np.int64)
-    same = matched(labels[shared], old)
+    same = matched(
+        labels[shared], old, int(before.labels.max(initial=-1)) + 1
+    )  # no id of a group that is not shared
     ids = {-1: -1, **dict(zip(labels[shared].tolist(), same.tolist(), strict=True))}
     following = max(int(before.labels.max(initial=-1)), int(same.max(initial=-1))) + 1
     for each in np.unique(labels).tolist():

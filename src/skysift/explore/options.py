@@ -9,6 +9,7 @@ from pydantic import field_validator, model_validator
 from skysift.base.options import Options, option
 
 __all__ = [
+    "SHOWN",
     "ActiveOptions",
     "DensityOptions",
     "DistanceOptions",
@@ -19,6 +20,9 @@ __all__ = [
     "MixtureOptions",
     "ReconstructionOptions",
 ]
+
+SHOWN = ("thumbs", "thumb", "cut", "columns")
+"""Options of exploring that say what the page shows, and nothing else."""
 
 
 class ExploreOptions(Options):

@@ -110,11 +110,11 @@ def agreement(one: Ints, other: Ints) -> float:
     return 1.0 if most == expected else (pairs - expected) / (most - expected)
 
 
-def matched(labels: Ints, before: Ints) -> Ints:
+def matched(labels: Ints, before: Ints, following: int | None = None) -> Ints:
     """The same groups under the ids of an earlier run over the same sources, matched by how many sources they share.
 
     Each group gets the id that makes the shared number largest over all (Kuhn 1955); those that are left over get new ids
-    above all earlier ones. Noise stays noise.
+    above all earlier ones, or from `following` on. Noise stays noise.
     """
     from scipy.optimize import linear_sum_assignment  # late: heavy
 
@@ -125,7 +125,7 @@ def matched(labels: Ints, before: Ints) -> Ints:
     new = {
         int(mine[inner][r]): int(theirs[outer][c]) for r, c in zip(rows[shared], columns[shared], strict=True)
     }
-    following = int(before.max(initial=-1)) + 1
+    following = int(before.max(initial=-1)) + 1 if following is None else following
     for each in mine[inner]:
         if int(each) not in new:
             new[int(each)] = following

@@ -17,8 +17,8 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import StageProgress
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.explore.exploring import Explored, Menus, explore_new, explore_sample, menus_of
-from skysift.explore.options import ExploreOptions
-from skysift.explore.reference import read_reference, write_reference
+from skysift.explore.options import SHOWN, ExploreOptions
+from skysift.explore.reference import Reference, read_reference, write_reference
 from skysift.explore.stability import table_of
 from skysift.flow.explore_page import CLUSTER, EXPLORED, RANK
 from skysift.flow.explored import (
@@ -98,7 +98,8 @@ class ExploreStep:
         like
             Folder of an earlier run, whose ids groups get.
         reference
-            Folder of a run that the sample is put on instead of a map of its own.
+            Folder of a run that the sample is put on instead of a map of its own; its options count, but for those of the
+            page (`SHOWN`).
         inputs
             What was read.
         overwrite
@@ -120,10 +121,14 @@ class ExploreStep:
         names += () if pictures is None else (THUMBS,)
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder:
             if reference is not None:
-                found = explore_new(features, read_reference(reference / REFERENCE), progress=progress)
+                frozen = read_reference(reference / REFERENCE)
+                found = explore_new(features, frozen, progress=progress)
+                shown = {name: getattr(self.options, name) for name in SHOWN}
+                made_by = {**frozen.told["options"], **shown, "methods": _methods_of(frozen)}
             else:
                 before = None if like is None else read_reference(like / REFERENCE)
                 found = explore_sample(features, self.options, self.menus, before=before, progress=progress)
+                made_by = {**self.options.to_dict(), **_methods(self.menus)}
             table = _table(found)
             thumbs = None
             if pictures is not None:
@@ -134,7 +139,7 @@ class ExploreStep:
             told = Provenance(
                 skysift.__version__,
                 "explore",
-                {**self.options.to_dict(), **_methods(self.menus)},
+                made_by,
                 tuple(inputs),
                 notes,
                 "step",
@@ -242,6 +247,10 @@ def _duplicates(found: Explored) -> Rows:
 
 def _methods(menus: Menus) -> dict[str, Any]:
     return {"methods": {name: menu.to_dict() for (_, name), menu in menus.items()}}
+
+
+def _methods_of(reference: Reference) -> dict[str, Any]:
+    return {name.partition(" ")[2]: menu for name, menu in reference.told["methods"].items()}
 
 
 def _counts(found: Explored) -> dict[str, int]:
