@@ -12,7 +12,7 @@ from skysift.base.random import generator
 from skysift.base.registry import Registry
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.loop import LOG, train
-from skysift.learn.options import EncoderOptions, ViewOptions
+from skysift.learn.options import EncoderOptions, SelectionOptions, ViewOptions
 from skysift.learn.pictures import PictureSet
 from skysift.learn.pretrain.method import Pretraining, encoder_weights, rank, spread
 from skysift.learn.pretrain.options import PretrainOptions
@@ -135,3 +135,31 @@ def test_what_does_not_fit_is_told():
         Registry("pretraining").make("all4one", out=30).net()
     with pytest.raises(UsageError, match=r"fewer pictures than a batch.*96.*256 or more"):
         Registry("pretraining").make("simclr").feed(pictures(), PretrainOptions().loop(96), None)
+
+
+@pytest.mark.parametrize("name", ["mae", "all4one"])
+def test_parts_are_refused_where_nothing_looks_at_them(name):
+    with pytest.raises(OptionError, match=r"views\.local does nothing"):
+        learner(name, local=2)
+
+
+def test_batches_that_cannot_be_made_white_are_refused(tmp_path):
+    with pytest.raises(OptionError, match="batch is too small"):
+        train(learner("wmse"), pictures(), how(1, batch=16), tmp_path, device=CPU)
+
+
+def test_mae_always_leaves_something_out():
+    load, options = Registry("pretraining").load("mae"), Registry("pretraining").options("mae")
+    with pytest.raises(OptionError, match="multiple of 4"):
+        options.parse({"decoder_dim": 10})
+    for side, left_out in ((24, 0.01), (8, 0.75)):
+        vit = EncoderOptions(backbone="vit", dim=32, depth=2, heads=2, patch=6)
+        made = load(options(left_out=left_out, decoder_dim=16), vit, ViewOptions(), 1)
+        data = pictures(8, side)
+        feed = made.feed(data, how(1, batch=8), SelectionOptions())
+        batch = made.numbered(feed.at(0), 0, 1)
+        if side == 24:
+            assert float(made.loss(made.net(), batch)["distance"].detach()) > 0.0
+        else:
+            with pytest.raises(OptionError, match="too few patches"):
+                made.loss(made.net(), batch)

@@ -151,3 +151,9 @@ def test_every_step_tells_what_it_does():
     assert {
         name for steps in map(parse_steps, PRESETS.values()) for each in steps for name, _ in each
     } <= set(STEPS)
+
+
+@pytest.mark.parametrize("steps", ["asinh=0", "log=-2", "sinh=nan", "zscale=0", "soft_clip=inf", "clip=3,1"])
+def test_numbers_that_make_no_sense_are_refused(steps):
+    with pytest.raises(OptionError, match=steps.partition("=")[0]):
+        PreparationOptions(steps=steps)

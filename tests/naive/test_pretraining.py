@@ -198,3 +198,9 @@ def test_all4one():
             else:
                 other += value**2 / (D * (D - 1))
     near(columns_apart(tensor(a), tensor(b)), 0.5 * math.sqrt(same) + 0.5 * math.sqrt(other))
+
+
+def test_sharp_shares_still_sum_to_one():
+    scores = torch.as_tensor(generator(1, "sharp").uniform(-1.0, 1.0, (64, 8)), dtype=torch.float32)
+    made = shares(scores, 0.004, 3)
+    torch.testing.assert_close(made.sum(dim=1), torch.ones(64))

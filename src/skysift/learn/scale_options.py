@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ STEPS: Mapping[str, StepKind] = {
     "power": StepKind("x to this power, of what is above 0", 1),
 }
 
+_POSITIVE = ("asinh", "log", "power", "sinh", "zscale")
+
 PRESETS: Mapping[str, str] = {
     "asinh": "soft_clip=2 max asinh=10",
     "minmax": "minmax",
@@ -66,6 +69,13 @@ def _parse(word: str) -> tuple[str, tuple[float, ...]]:
         values = tuple(float(each) for each in given.split(",") if each.strip())
     except ValueError:
         values = ()
+    if not all(map(math.isfinite, values)) or (name in _POSITIVE and min(values, default=1.0) <= 0.0):
+        told = "numbers above 0" if name in _POSITIVE else "finite numbers"
+        raise OptionError(
+            f"a number of the step {name} of a preparation is out of bounds", got=word, allowed=told
+        )
+    if name == "clip" and len(values) == 2 and values[0] >= values[1]:
+        raise OptionError("the step clip of a preparation keeps nothing", got=word, allowed="clip=LOW,HIGH")
     if len(values) != STEPS[name].values:
         form = name + ("=" + ",".join(["NUMBER"] * STEPS[name].values) if STEPS[name].values else "")
         raise OptionError(f"the step {name} of a preparation has other numbers", got=word, allowed=form)

@@ -70,6 +70,7 @@ class All4One(Pretraining[All4OneOptions]):
     """Three contrasts: with the neighbour, with the centroid of neighbours, and between columns."""
 
     name: ClassVar[str] = "all4one"
+    parted: ClassVar[bool] = False
 
     def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
         """A head with two predictors, the attention between neighbours, a slower network, and a memory.

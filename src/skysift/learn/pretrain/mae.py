@@ -68,6 +68,7 @@ class Mae(Pretraining[MaeOptions]):
 
     name: ClassVar[str] = "mae"
     n_views: ClassVar[int] = 1
+    parted: ClassVar[bool] = False
 
     def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
         """The decoder.
@@ -95,7 +96,14 @@ class Mae(Pretraining[MaeOptions]):
         view = views[0]
         side = self.encoder.patch
         ny, nx = (each // side for each in view.shape[-2:])
-        n_kept = max(1, round((1.0 - self.options.left_out) * ny * nx))
+        if ny * nx < 2:
+            raise OptionError(
+                "pictures hold too few patches to leave some out",
+                got=f"{ny * nx} of {side} x {side} pixels",
+                allowed="two or more",
+                todo="give a smaller encoder.patch, or a larger prepare.size",
+            )
+        n_kept = min(max(1, round((1.0 - self.options.left_out) * ny * nx)), ny * nx - 1)
         lot = torch.rand((len(view), ny * nx), generator=chance, device=view.device)
         kept = lot.argsort(dim=1)[:, :n_kept]
         left_out = torch.ones_like(lot).scatter(1, kept, 0.0)

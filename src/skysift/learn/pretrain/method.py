@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.learn.augment import Views, torch_generator
 from skysift.learn.embed import vectors
@@ -68,15 +69,23 @@ class Pretraining(Learner[O, PictureSet]):
     channels
         Of the pictures.
 
+    Raises
+    ------
+    OptionError
+        Smaller views are asked for of a method that does not look at them.
+
     Attributes
     ----------
     n_views
         Whole views of each picture that a loss is made of.
+    parted
+        Whether smaller views of parts have a place in the loss.
     """
 
     better: ClassVar[str] = "step"  # there is no label to judge by: the last is kept
     divisible: ClassVar[bool] = False
     n_views: ClassVar[int] = 2
+    parted: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,6 +97,11 @@ class Pretraining(Learner[O, PictureSet]):
         super().__init__(options)
         self.encoder, self.channels = encoder or EncoderOptions(), channels
         self.views = Views(views or ViewOptions())
+        if self.views.options.local and not self.parted:
+            raise OptionError(
+                f"views.local does nothing with {self.name}: it looks at whole views alone",
+                todo="leave it out",
+            )
 
     @abstractmethod
     def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:

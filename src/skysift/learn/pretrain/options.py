@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from skysift.base.options import Options, option
 from skysift.learn.options import LoopOptions
@@ -114,7 +116,7 @@ class SwavOptions(MethodOptions):
 
     prototypes: int = option(100, at_least=2, at_most=65536, doc="Number of prototypes.")
     temperature: float = option(0.1, above=0.0, doc="Of what is foretold.")
-    epsilon: float = option(0.05, above=0.0, doc="How soft the shares are.")
+    epsilon: float = option(0.05, at_least=0.004, doc="How soft the shares are.")
     rounds: int = option(3, at_least=1, at_most=100, doc="Rounds of Sinkhorn and Knopp.")
 
 
@@ -134,6 +136,12 @@ class MaeOptions(Options):
         64, at_least=8, at_most=1024, doc="Length of a token of the decoder, a multiple of 4."
     )
     decoder_depth: int = option(2, at_least=1, at_most=16, doc="Blocks of the decoder.")
+
+    @model_validator(mode="after")
+    def _tokens_fit(self) -> Self:
+        if self.decoder_dim % 4:
+            raise ValueError(f"decoder_dim is a multiple of 4, not {self.decoder_dim}")
+        return self
 
 
 class All4OneOptions(MethodOptions):

@@ -32,12 +32,14 @@ def shares(scores: Tensor, epsilon: float, rounds: int) -> Tensor:
         How often prototypes, then pictures, are made to have equal sums.
     """
     n, k = scores.shape
-    made = ((scores - scores.max()) / epsilon).exp()
+    made = (
+        (scores.double() - scores.max()) / epsilon
+    ).exp()  # in 32 bits a small epsilon leaves none of them
     made = made / made.sum()
     for _ in range(rounds):
-        made = made / (k * made.sum(dim=0, keepdim=True).clamp_min(1e-12))
-        made = made / (n * made.sum(dim=1, keepdim=True).clamp_min(1e-12))
-    return made * n
+        made = made / (k * made.sum(dim=0, keepdim=True).clamp_min(1e-300))
+        made = made / (n * made.sum(dim=1, keepdim=True).clamp_min(1e-300))
+    return (made * n).to(scores.dtype)
 
 
 def swapped(scores: Sequence[Tensor], temperature: float, epsilon: float, rounds: int) -> Tensor:

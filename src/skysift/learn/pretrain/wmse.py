@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from skysift.base.errors import OptionError
 from skysift.learn.layers.resnet import ResNet
 from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.learner import Rows
+from skysift.learn.options import LoopOptions, SelectionOptions
+from skysift.learn.pictures import PictureFeed, PictureSet
 from skysift.learn.pretrain.byol import foretold
 from skysift.learn.pretrain.method import Nets, Pretraining, head, wide
 from skysift.learn.pretrain.options import WmseOptions
@@ -52,6 +55,24 @@ class Wmse(Pretraining[WmseOptions]):
                 allowed="white larger than out, best twice as large",
             )
         return {"head": head(encoder.n_features, self.options.hidden, self.options.out)}
+
+    def feed(
+        self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None
+    ) -> PictureFeed:
+        """Pictures, as for all methods.
+
+        Raises
+        ------
+        OptionError
+            A batch has no more pictures than the vectors are long.
+        """
+        if how.batch <= self.options.out:
+            raise OptionError(
+                "the batch is too small: vectors of so many columns cannot be made white",
+                got=f"batch={how.batch}, out={self.options.out}",
+                allowed="a batch larger than out, best several times as large as white",
+            )
+        return super().feed(data, how, limits, back)
 
     def terms(self, net: Nets, views: Sequence[Tensor], chance: torch.Generator) -> dict[str, Tensor]:
         """The distance of the white vectors of two views, whitened in parts; a rest that is too short joins the last."""
