@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from skysift.flow.learning.cuts import cuts_of
 from skysift.flow.learning.options import PoolOptions, ProbeOptions
 from skysift.flow.learning.plan import Plan
 from skysift.flow.learning.pool import near_to, pool_of
-from skysift.flow.learning.probing import asked_of, beside, judge, labels_of
+from skysift.flow.learning.probing import Row, asked_of, beside, judge, labels_of
 from skysift.flow.learning.reading import excluded_places
+from skysift.flow.steps.benchmark import _lines
 from skysift.io.features import read_features
 from skysift.learn.hub import weights_of
 from skysift.learn.scale import Preparation
@@ -405,6 +407,8 @@ def test_two_devices_share_the_trainings(recipe, tmp_path):
         (("pictures: [doubles.npz, more.npz], ", ""), "neither pictures nor maps"),
         (("protocol: apart", "protocol: any"), "apart"),
         (("name: small", "names: small"), "not known"),
+        (("{pictures: doubles.npz}", "{column: label}"), "has no pictures"),
+        (("vic: {method: vicreg, out: 8, train.epochs: 1}", "vic: 5"), "methods.vic"),
     ],
 )
 def test_a_wrong_recipe_is_told_before_anything_runs(recipe, tmp_path, change, told):
@@ -419,3 +423,65 @@ def test_the_recipe_that_ships_is_the_benchmark_of_the_field():
     seed = [cell for cell in comparison.cells() if cell.method != "vicreg"]
     assert len(seed) == 48
     assert {cell.set for cell in seed} == {"curated", "uncurated"}
+
+
+def test_a_test_without_positions_cannot_be_left_out(recipe, tmp_path):
+    np.savez(tmp_path / "bare.npz", pixels=doubles(), label=np.array(["single", "double"])[np.arange(N) % 2])
+    recipe.write_text(
+        recipe.read_text().replace("kinds: {pictures: doubles.npz}", "kinds: {pictures: bare.npz}")
+    )
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
+    assert said.returncode == 2
+    assert f"{N} of {N} in kinds" in said.stderr
+    assert "protocol: transductive" in said.stderr
+
+
+def test_pictures_without_positions_are_told_where_some_are_excluded(pictures, tmp_path):
+    np.savez(tmp_path / "bare.npz", pixels=doubles())
+    chosen = sets(*SMALL, "train.epochs=1", "train.batch=16")
+    words = ("pretrain", "simclr", tmp_path / "bare.npz", "--exclude", pictures, "--out", tmp_path / "x")
+    said = called(*words, "--threads", 1, *chosen)
+    assert said.returncode == 0, said.stderr
+    assert f"{N} pictures tell no position" in said.stderr
+    told = json.loads((tmp_path / "x" / "manifest.json").read_text())
+    assert told["counts"]["unplaced"] == N
+    assert told["inputs"][0]["name"] == "bare.npz"
+
+
+def test_fine_tuning_stands_beside_that_of_a_fresh_network(recipe):
+    comparison = read_comparison(recipe)
+    cell = comparison.cells()[0]
+    row = Row(cell.method, "finetune", 100.0, 30, 0.9, 0.0, 0.9, 0.0)
+    rows = [asdict(row), asdict(replace(row, features="fresh network", accuracy=0.6))]
+    found = {cell: {"seconds": 1.0, "spread": 0.5, "rows": {"kinds": rows}}}
+    lines = {line.method: line for line in _lines(comparison, found)}
+    assert {name: line.accuracy for name, line in lines.items()} == {cell.method: 0.9, "fresh network": 0.6}
+    assert lines["fresh network"].set == ""
+
+
+def test_folders_and_tables_that_were_read_stand_in_the_story(trained, pictures, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for k, each in enumerate(doubles(3)):
+        fits.writeto(tmp_path / "folder" / f"s{k}.fits", each)
+    (tmp_path / "labels.csv").write_text("name,label\ns0,one\n")
+    words = (
+        "embed",
+        trained[0] / "tiny.safetensors",
+        tmp_path / "folder",
+        "--labels",
+        tmp_path / "labels.csv",
+    )
+    said = called(*words, "--out", tmp_path / "f.parquet", "--threads", 1)
+    assert said.returncode == 0, said.stderr
+    told = read_features(tmp_path / "f.parquet").provenance
+    assert [each.name for each in told.inputs] == ["folder", "labels.csv"]
+    said = called("embed", *words[1:], "--out", tmp_path / "labels.csv" / "f.parquet")
+    assert said.returncode == 2
+    assert "cannot write the products" in said.stderr
+
+
+@pytest.mark.parametrize("key", ["turns=3", "fractions=0", "fractions=10,300"])
+def test_probes_that_are_not_possible_are_told_at_once(key):
+    name, _, value = key.partition("=")
+    with pytest.raises(OptionError, match=name):
+        ProbeOptions.parse({name: value})

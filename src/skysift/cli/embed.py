@@ -72,6 +72,8 @@ def embed(
     needs_learn("skysift embed")
     import torch
 
+    from skysift.flow.products import writing
+    from skysift.flow.steps.match import records
     from skysift.io.features import write_features
     from skysift.learn import embed as learned
     from skysift.learn.device import device_named
@@ -89,10 +91,15 @@ def embed(
             stages=stages,
             batch=batch,
             device=device_named(device or "auto"),
+            inputs=(
+                *(() if read.origin is None else (read.origin,)),
+                *records([] if labels is None else [labels]),
+            ),
             progress=watch,
         )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_features(made, place)
+    with writing(place.parent):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_features(made, place)
     if not quiet:
         bad = int((~read.good).sum())
         left = f", {bad} of them cannot be read" if bad else ""

@@ -85,7 +85,8 @@ def probe(
         torch.set_num_threads(threads)
     read = open_pictures(pictures, labels=labels)
     asked = asked_of(read, labels_of(read, column, read_pairs(meaning or (), "--class")), options)
-    inputs = records([each for each in (pictures, labels) if each is not None and each.is_file()])
+    origin = () if read.origin is None else (read.origin,)
+    inputs = (*origin, *records([] if labels is None else [labels]))
     with Watch(pictures.name, quiet=quiet) as watch:
         made = probe_products(
             [weights_of(each) for each in weights],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import skysift
-from skysift.base.errors import OptionError
-from skysift.base.provenance import Provenance
+from skysift.base.errors import DataError, OptionError
+from skysift.base.provenance import InputRecord, Provenance
 from skysift.learn.checkpoint import Card, Checkpoint, load_into
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.layers.resnet import ResNet
@@ -87,6 +87,7 @@ def embed(
     stages: int | None = None,
     batch: int = 256,
     device: torch.device | None = None,
+    inputs: Sequence[InputRecord] = (),
     progress: Progress | None = None,
 ) -> Features:
     """
@@ -107,6 +108,8 @@ def embed(
         Pictures that the network sees at once.
     device
         Where the network runs; by default the CPU.
+    inputs
+        What was read.
     progress
         Called as progress(stage, done, total).
 
@@ -148,6 +151,7 @@ def embed(
         skysift.__version__,
         ENCODER,
         {"weights": weights.card.name, "checksum": weights.checksum, "turns": turns, "stages": stages},
+        tuple(inputs),
         kind="step",
     )
     return Features(tuple(pictures.names), columns, values, dict(pictures.facts), told)
@@ -220,6 +224,8 @@ def n_pooled(net: nn.Module, stages: int) -> int:
 
 
 def _refuse_others(weights: Checkpoint) -> None:
+    if weights.card.model == ENCODER and "bands" not in weights.card.options:
+        raise DataError("the card of these weights is not whole: it lacks bands", got=weights.path.name)
     if weights.card.model != ENCODER or "preparation" not in weights.card.settings:
         raise OptionError(
             "these are not the weights of an encoder",

@@ -125,7 +125,7 @@ class Comparison:
         what = {name: each.to_dict() for name, each in self.tasks.items()}
         chosen = self.sets[cell.set].to_dict()
         told = (cell.plan.to_dict(), cell.repeat, cell.fold, chosen, what, self.probe.to_dict())
-        return fingerprint((self.told.protocol, str(self.folder), told))[:16]
+        return fingerprint((self.told.protocol, str(self.folder), cell.method, told))[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON-safe values."""
@@ -186,9 +186,12 @@ def read_comparison(path: Path, changes: Mapping[str, str] | None = None) -> Com
         raise FormatError("the recipe holds no keys and values", got=path.name, allowed=", ".join(_KEYS))
     for key, text in (changes or {}).items():
         group, point, name = key.rpartition(".")
-        value = yaml.safe_load(text)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise OptionError("a value is no YAML", got=f"{key}={text}") from error
         if point:
-            content[group] = {**(content.get(group) or {}), name: value}
+            content[group] = {**_held(content, group), name: value}
         else:
             content[key] = value
     unknown = [key for key in content if key not in _KEYS]
@@ -214,15 +217,30 @@ def read_comparison(path: Path, changes: Mapping[str, str] | None = None) -> Com
     for name, each in made.sets.items():
         if not each.pictures and not each.maps:
             raise UsageError("a set of the recipe has neither pictures nor maps", got=name)
+    for name, task in made.tasks.items():
+        if not task.pictures:
+            raise UsageError("a task of the recipe has no pictures", got=name)
     made.cells()  # wrong options are told before anything runs
     return made
 
 
 def _named(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    values = _held(content, key)
+    if key not in ("methods", "networks", "preparations", "sets", "tasks"):
+        return {str(name): each for name, each in values.items()}
+    for name, each in values.items():
+        if not isinstance(each, dict | None):
+            raise OptionError(
+                f"{key}.{name} of the recipe is not allowed", got=each, allowed="keys and values"
+            )
+    return {str(name): each or {} for name, each in values.items()}
+
+
+def _held(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Keys and values of a part; of a list names without any."""
     values = content.get(key) or {}
     if isinstance(values, list):
         values = {str(each): {} for each in values}
     if not isinstance(values, dict):
         raise OptionError(f"{key} of the recipe is not allowed", got=values, allowed="keys and values")
-    deep = key in ("methods", "networks", "preparations", "sets", "tasks")
-    return {str(name): (each or {}) if deep else each for name, each in values.items()}
+    return values

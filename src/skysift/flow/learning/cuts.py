@@ -155,8 +155,8 @@ def cuts_of(
 
 def _kept(cuts: Cuts, options: PoolOptions) -> Cuts:
     """Those that are not blank to a larger part than is allowed, so many at most."""
-    blank = [~np.isfinite(part[:, 0]) for part in cuts.batches()]
-    share = np.concatenate([each.mean(axis=(1, 2)) for each in blank]) if blank else np.empty(0)
+    parts = [(~np.isfinite(part[:, 0])).mean(axis=(1, 2)) for part in cuts.batches()]
+    share = np.concatenate(parts) if parts else np.empty(0)
     rows = np.flatnonzero(share <= options.blank)[: options.cuts]
     return Cuts(cuts.image, cuts.x[rows], cuts.y[rows], cuts.side)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from skysift.base.options import Options, option
 
@@ -54,6 +56,14 @@ class ProbeOptions(Options):
     )
     epochs: int = option(30, at_least=1, doc="Fine-tuning: how often each picture is seen.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+
+    @model_validator(mode="after")
+    def _looks_and_parts_are_possible(self) -> Self:
+        if self.turns not in (1, 2, 4, 8):
+            raise ValueError(f"turns is 1, 2, 4 or 8, not {self.turns}")
+        if not all(0.0 < each <= 100.0 for each in self.fractions):
+            raise ValueError("fractions are above 0 and at most 100 (%)")
+        return self
 
 
 class SetOptions(Options):

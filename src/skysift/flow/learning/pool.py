@@ -71,9 +71,12 @@ class Pool:
         )
 
     def without(self, ra: Floats, dec: Floats, apart: float) -> Pool:
-        """What is left without pictures nearer than so many arcsec to some places."""
+        """What is left without pictures nearer than so many arcsec to some places; `unplaced` counts what has none."""
         near = near_to(self.ra, self.dec, ra, dec, apart)
         counts = {**self.counts, "excluded": self.counts.get("excluded", 0) + int(near.sum())}
+        lost = int((~(np.isfinite(self.ra) & np.isfinite(self.dec))).sum())
+        if lost and len(ra):
+            counts["unplaced"] = lost
         return replace(self.select(~near), counts=counts)
 
     def pictures(self) -> PictureSet:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import DataError, UsageError
 from skysift.base.parallel import Crew
 from skysift.base.provenance import InputRecord
-from skysift.flow.learning.cuts import cuts_of
+from skysift.flow.learning.cuts import CUTS, cuts_of
 from skysift.flow.learning.plan import Plan
 from skysift.flow.learning.pool import Pool, pool_of, positions
 from skysift.flow.stamp_places import read_places
@@ -87,7 +87,8 @@ def pool_from(
         No picture is left.
     """
     preparation = Preparation.of(plan.prepare)
-    sources: list[PictureSource] = [open_pictures(path) for path in pictures]
+    opened = [open_pictures(path) for path in pictures]
+    sources: list[PictureSource] = [*opened]
     side = preparation.size * preparation.bin
     if maps:
         crew = Crew(workers, progress=progress)
@@ -102,7 +103,8 @@ def pool_from(
     facts = {
         "sets": [path.name for path in pictures],
         "maps": [path.name for path in maps],
-        **({"cut": cut if cut in ("random", "sources") else Path(cut).name} if maps else {}),
+        **({"cut": cut if cut in CUTS else Path(cut).name} if maps else {}),
     }
-    read = [*(path for path in pictures if path.is_file()), *maps]
-    return pool, records(read), facts
+    listed = [Path(cut)] if maps and cut not in CUTS else []
+    origins = (each.origin for each in opened if each.origin is not None)
+    return pool, (*origins, *records([*maps, *listed])), facts

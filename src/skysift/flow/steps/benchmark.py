@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import skysift
+from skysift.base.errors import UsageError
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.random import generator
 from skysift.flow.learning.comparing import Cell, Comparison
@@ -235,8 +236,16 @@ def _pool(comparison: Comparison, cell: Cell, asked: Mapping[str, Asked]) -> Poo
         nowhere,
     )
     if comparison.told.protocol != "transductive":
-        for one in asked.values():
+        for name, one in asked.items():
             ra, dec = positions(one.pictures.facts, len(one))
+            lost = int((~(np.isfinite(ra) & np.isfinite(dec))).sum())
+            if lost:
+                raise UsageError(
+                    "pictures of a task tell no positions, so that nothing near them can be left out",
+                    got=f"{lost} of {len(one)} in {name}",
+                    allowed="columns ra and dec in degrees",
+                    todo="give positions, or protocol: transductive, under which the test is learnt from as well",
+                )
             if cell.fold >= 0:
                 left_out = one.folds[cell.repeat] == cell.fold
                 ra, dec = ra[left_out], dec[left_out]
@@ -269,7 +278,7 @@ def _lines(comparison: Comparison, found: Mapping[Cell, Mapping[str, Any]]) -> l
         for task in comparison.tasks:
             for rows in zip(*(each["rows"][task] for each in results), strict=True):
                 row = _joined([Row(**each) for each in rows])
-                own = row.features in (names[0], "fresh network")
+                own = row.features == names[0]
                 method, network, preparation, of = names
                 if not own:
                     method, of = row.features, ""

@@ -142,11 +142,13 @@ def pretrain_products(
             {**told, "step": trained.step},
             numbers,
         )
-        notes = (
-            (f"the features hardly differ (spread {numbers['spread']:.3g}): this is a collapse",)
-            if numbers["spread"] < _COLLAPSED
-            else ()
-        )
+        notes: tuple[str, ...] = ()
+        if numbers["spread"] < _COLLAPSED:
+            notes += (f"the features hardly differ (spread {numbers['spread']:.3g}): this is a collapse",)
+        if pool.counts.get("unplaced"):
+            notes += (
+                f"{pool.counts['unplaced']} pictures tell no position: they may be of places that are excluded",
+            )
         manifest = Manifest(
             Provenance(skysift.__version__, plan.method, told, tuple(inputs), kind="step"),
             outputs=names[:-1],
