@@ -86,10 +86,16 @@ def _unpacked(path: Path, name: str, out: Path) -> Path:
         folder = out / "unpacked"
         folder.mkdir(exist_ok=True)
         try:
-            with tarfile.open(path) as archive:
+            with tarfile.open(path, "r:") as archive:
+                if sum(each.size for each in archive) > path.stat().st_size:
+                    raise FormatError(
+                        "the tar is smaller than what it holds", got=name, allowed="a plain tar"
+                    )
                 archive.extractall(folder, filter="data")
         except (tarfile.TarError, OSError) as error:
-            raise FormatError("the tar cannot be read", got=name) from error
+            raise FormatError(
+                "the tar cannot be read", got=name, allowed="a plain tar, not packed"
+            ) from error
         return folder
     ending = Path(name).suffix
     if ending and path.suffix != ending:
