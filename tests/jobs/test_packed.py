@@ -28,5 +28,5 @@ def test_a_tar_that_claims_more_than_it_weighs_is_refused(tmp_path):
     member = tarfile.TarInfo("a.fits")
     member.size = 2**40
     (tmp_path / "a.tar").write_bytes(member.tobuf() + bytes(1024))
-    with pytest.raises(FormatError, match="smaller than what it holds|cannot be read"):
+    with pytest.raises(FormatError, match=r"smaller than what it holds|cannot be read"):
         _unpacked(tmp_path / "a.tar", "a.tar", tmp_path)

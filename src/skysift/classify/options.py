@@ -265,7 +265,7 @@ class EmbeddingOptions(PictureOptions):
     """An encoder that was trained before, with a simple classifier on its features, or trained on (fine-tuned)."""
 
     weights: str = option(
-        "first-embedding",
+        "first-simclr",
         file=True,
         doc="The encoder: a name that `skysift models` lists, or a file of `skysift pretrain`; its preparation is used.",
     )
