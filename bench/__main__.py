@@ -49,6 +49,7 @@ def results(size: int) -> str:
         "archive",
         "load",
         "stamps",
+        "pretraining",
         "features",
         "made_classes",
         "real_spurious",
