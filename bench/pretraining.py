@@ -1,6 +1,6 @@
 """How good features learnt without labels are on MiraBest, and what an epoch of each method costs.
 
-    python -m bench.pretraining [--only judged|costs] [--weights NAME]
+    python -m bench.pretraining [--only judged|costs] [--weights NAME] [--natural FILE.pth]
 
 Needs SKYSIFT_DATA. Prints the tables that stand in bench/pretraining.md.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bench.natural import natural_features
 from bench.peers.tables import table
 from skysift.base.random import generator
 from skysift.base.registry import Registry
@@ -24,7 +25,7 @@ from skysift.classify.classifier import Labelled
 from skysift.classify.folds import fixed_folds
 from skysift.flow.learning.options import ProbeOptions
 from skysift.flow.learning.plan import Plan
-from skysift.flow.learning.probing import HEADS, asked_of, beside, labels_of, rows_of
+from skysift.flow.learning.probing import HEADS, asked_of, beside, by_probe, judge, labels_of, rows_of
 from skysift.learn.hub import weights_of
 from skysift.learn.loop import train
 from skysift.learn.pictures import PictureSet
@@ -35,7 +36,7 @@ FRACTIONS = (100.0, 50.9, 24.6, 13.6, 6.8)  # 590, 300, 145, 80 and 40 labels
 N = 1000  # pictures of an epoch, of which ten are told
 
 
-def judged(weights: str) -> str:
+def judged(weights: str, natural: Path | None) -> str:
     """Accuracy on the confident FR I and FR II of MiraBest, over the committed folds."""
     pictures = open_pictures(Path(os.environ["SKYSIFT_DATA"]) / "labelled" / "MiraBest_FIRST_train.npz")
     options = ProbeOptions(turns=8, strength=1.0, fractions=FRACTIONS)
@@ -45,6 +46,9 @@ def judged(weights: str) -> str:
     asked = replace(asked, folds=tuple(folds))
     chosen = weights_of(weights)
     rows = [*rows_of(chosen, asked, options), *beside(asked, options, chosen)]
+    if natural is not None:
+        predict = by_probe(natural_features(asked.pictures, natural), asked, "linear", options)
+        rows += judge("natural images", "linear", asked, predict, options)
     return table(list(HEADS), [list(row.told()) for row in rows])
 
 
@@ -72,10 +76,11 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=("judged", "costs"))
     parser.add_argument("--weights", default="first-simclr")
+    parser.add_argument("--natural", type=Path, help="weights of EfficientNet-Lite0, as bench.natural tells")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.only != "costs":
-        print(judged(given.weights))
+        print(judged(given.weights, given.natural))
     if given.only != "judged":
         print(costs())
 
