@@ -17,7 +17,7 @@ from skysift.flow.learning.comparing import read_comparison
 from skysift.flow.learning.cuts import cuts_of
 from skysift.flow.learning.options import PoolOptions, ProbeOptions
 from skysift.flow.learning.plan import Plan
-from skysift.flow.learning.pool import near_to, pool_of
+from skysift.flow.learning.pool import Pool, near_to, pool_of
 from skysift.flow.learning.probing import Row, asked_of, beside, judge, labels_of
 from skysift.flow.learning.reading import excluded_places
 from skysift.flow.steps.benchmark import _lines
@@ -211,6 +211,15 @@ def test_sets_are_joined_and_each_place_stands_once(pictures, tmp_path):
     everything = pool_of(read, Preparation(size=24, bin=2), same=0.0)
     assert len(everything) == N + 2
     assert (pool.pictures().targets["rms"] > 0).all()
+
+
+def test_a_pool_is_kept_and_read_again(pictures, tmp_path):
+    pool = pool_of([open_pictures(pictures)], Preparation(size=24, bin=2))
+    pool.save(tmp_path / "pool.npz")
+    again = Pool.load(tmp_path / "pool.npz")
+    assert again.key == pool.key
+    assert (again.names, again.bands, dict(again.counts)) == (pool.names, pool.bands, dict(pool.counts))
+    np.testing.assert_array_equal(again.rms, pool.rms)
 
 
 def test_what_is_near_to_what_is_excluded_is_left_out(pictures):

@@ -95,6 +95,10 @@ class Preparation:
             ) from error
 
 
+_Sky: TypeAlias = tuple[Floats, Floats]
+"""Level and noise of each band of each picture."""
+
+
 def prepare(pixels: Pixels | Floats, preparation: Preparation) -> Pixels:
     """
     What a network reads of pictures: (row, channel, y, x), float32, finite.
@@ -106,17 +110,20 @@ def prepare(pixels: Pixels | Floats, preparation: Preparation) -> Pixels:
     preparation
         How; channels of the first list of steps come first, each of all bands.
     """
-    values = np.where(np.isfinite(pixels), pixels, np.nan).astype(np.float64)
-    values = _binned(values, preparation.bin)
-    sky = noise_of(values)
-    values = _centred(values, preparation.size)
+    values = _binned(pixels, preparation.bin)
+    made = _stepped(_centred(values, preparation.size), noise_of(values), preparation)
+    return np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+
+
+def _stepped(values: Floats, sky: _Sky, preparation: Preparation) -> Floats:
+    """What the steps make of pictures whose level and noise are known: (row, channel, y, x)."""
     out = []
     for steps in parse_steps(preparation.steps):
         made = values
         for name, numbers in steps:
             made = _STEPS[name](made, sky, *numbers)
         out.append(made)
-    return np.nan_to_num(np.concatenate(out, axis=1), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+    return np.concatenate(out, axis=1)
 
 
 def rms_of(pixels: Pixels, preparation: Preparation, chance: np.random.Generator) -> Pixels:
@@ -131,12 +138,13 @@ def rms_of(pixels: Pixels, preparation: Preparation, chance: np.random.Generator
     chance
         What noise is drawn from: a thousandth of a sigma of it is added, and what that changes is measured.
     """
-    values = np.where(np.isfinite(pixels), pixels, np.nan).astype(np.float64)
-    _, sigma = noise_of(_binned(values, preparation.bin))
-    little = 1e-3 * preparation.bin * sigma * chance.standard_normal(values.shape)
-    changed = (prepare(each, preparation) for each in (values + little, values - little))
-    above, below = (each.astype(np.float64) for each in changed)
-    spread: Pixels = (500.0 * (above - below)).std(axis=(2, 3)).astype(np.float32)
+    values = _binned(pixels, preparation.bin)
+    sky = noise_of(values)
+    cut = _centred(values, preparation.size)
+    little = 1e-3 * sky[1] * chance.standard_normal(cut.shape)
+    above, below = (_stepped(each, sky, preparation) for each in (cut + little, cut - little))
+    changed = np.nan_to_num(500.0 * (above - below), nan=0.0, posinf=0.0, neginf=0.0)
+    spread: Pixels = changed.std(axis=(2, 3)).astype(np.float32)
     return spread
 
 
@@ -168,25 +176,30 @@ def _spread(flat: Floats, low: NDArray[np.int64], high: NDArray[np.int64]) -> tu
     return values[:, 1], 0.5 * (values[:, 2] - values[:, 0])
 
 
-def _binned(values: Floats, n: int) -> Floats:
-    """Means of n x n pixels; the middle pixel lies in the middle one."""
+def _binned(pixels: Pixels | Floats, n: int) -> Floats:
+    """Means of n x n pixels, NaN where none holds a number; the middle pixel lies in the middle one."""
     if n == 1:
-        return values
-    ny, nx = (max(1, side // n) for side in values.shape[-2:])
-    cut = _centred(values, (ny * n, nx * n))
-    parts = cut.reshape(*cut.shape[:2], ny, n, nx, n)
-    good = np.isfinite(parts)
-    count = good.sum(axis=(3, 5))
-    total = np.where(good, parts, 0.0).sum(axis=(3, 5))
+        return np.where(np.isfinite(pixels), pixels, np.nan).astype(np.float64)
+    ny, nx = (max(1, side // n) for side in pixels.shape[-2:])
+    cut = _centred(pixels, (ny * n, nx * n))
+    total, count = np.zeros((*cut.shape[:2], ny, nx)), np.zeros((*cut.shape[:2], ny, nx), np.int64)
+    for y in range(n):
+        for x in range(n):
+            part = cut[..., y::n, x::n]
+            good = np.isfinite(part)
+            total += np.where(good, part, 0.0)
+            count += good
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _centred(values: Floats, size: int | tuple[int, int]) -> Floats:
+def _centred(values: Any, size: int | tuple[int, int]) -> Any:
     """Cut, or widened with NaN, about the middle pixel."""
     sides = (size, size) if isinstance(size, int) else size
     if values.shape[-2:] == sides:
         return values
-    out = np.full((*values.shape[:2], *sides), np.nan)
+    out = np.full(
+        (*values.shape[:2], *sides), np.nan, values.dtype if values.dtype.kind == "f" else np.float64
+    )
     (ty, fy, ly), (tx, fx, lx) = (_overlap(n, side) for n, side in zip(values.shape[-2:], sides, strict=True))
     out[..., ty : ty + ly, tx : tx + lx] = values[..., fy : fy + ly, fx : fx + lx]
     return out
@@ -200,8 +213,6 @@ def _overlap(n: int, size: int) -> tuple[int, int, int]:
 
 
 # -- the steps: (row, band, y, x) and (level, noise) to (row, band, y, x)
-
-_Sky: TypeAlias = tuple[Floats, Floats]
 
 
 def _level(values: Floats, sky: _Sky) -> Floats:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,6 +86,30 @@ class Pool:
         known = self.rms[self.rms > 0.0]
         usual = float(np.median(known)) if known.size else 0.0
         return PictureSet(self.pixels, {"rms": np.where(self.rms > 0.0, self.rms, usual).astype(np.float32)})
+
+    def save(self, path: Path) -> None:
+        """Keep it in a file, whole or not at all."""
+        part = path.with_name(f"{path.name}.part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                pixels=self.pixels,
+                rms=self.rms,
+                names=np.array(self.names),
+                ra=self.ra,
+                dec=self.dec,
+                bands=np.array(self.bands),
+                counts=np.array(json.dumps(dict(self.counts))),
+            )
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Pool:
+        """What `save` kept."""
+        with np.load(path, allow_pickle=False) as held:
+            names, bands = (tuple(map(str, held[name])) for name in ("names", "bands"))
+            counts = json.loads(str(held["counts"]))
+            return cls(held["pixels"], held["rms"], names, held["ra"], held["dec"], bands, counts)
 
     @property
     def key(self) -> str:

@@ -19,6 +19,7 @@ import torch
 
 import skysift
 from skysift.base.errors import UsageError
+from skysift.base.fingerprint import fingerprint
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.base.random import generator
 from skysift.flow.learning.comparing import Cell, Comparison
@@ -199,7 +200,7 @@ def run_cell(comparison: Comparison, cell: Cell, work: Path, device: str, thread
         torch.set_num_threads(threads)
     key = comparison.key(cell)
     asked = {name: _asked(comparison, name) for name in comparison.tasks}
-    pool = _pool(comparison, cell, asked)
+    pool = _pool(comparison, cell, asked, work)
     clock = time.process_time()
     trained = learn(cell.plan, pool, work / key, device=device)
     seconds = time.process_time() - clock
@@ -223,18 +224,30 @@ def _asked(comparison: Comparison, name: str) -> Asked:
     return asked_of(pictures, labels_of(pictures, task.column, task.classes), comparison.probe)
 
 
-def _pool(comparison: Comparison, cell: Cell, asked: Mapping[str, Asked]) -> Pool:
-    """Pictures without labels, less those that lie near what is judged on."""
-    chosen = comparison.sets[cell.set]
+def _prepared(comparison: Comparison, cell: Cell, work: Path) -> Pool:
+    """The pictures of the set of a cell, prepared; they are kept for other cells with the same."""
+    chosen, plan = comparison.sets[cell.set], cell.plan
+    told = (chosen.to_dict(), plan.prepare.to_dict(), plan.pool.to_dict(), plan.train.random_seed)
+    kept = work / f"pool-{fingerprint((str(comparison.folder), told))[:16]}.npz"
+    if kept.exists():
+        return Pool.load(kept)
     nowhere = (np.empty(0), np.empty(0))
     cut = chosen.cut if chosen.cut in ("random", "sources") else str(comparison.path(chosen.cut))
     pool, _, _ = pool_from(
         [comparison.path(each) for each in chosen.pictures],
         [comparison.path(each) for each in chosen.maps],
         cut,
-        cell.plan,
+        plan,
         nowhere,
     )
+    pool.save(kept)
+    return pool
+
+
+def _pool(comparison: Comparison, cell: Cell, asked: Mapping[str, Asked], work: Path) -> Pool:
+    """Pictures without labels, less those that lie near what is judged on."""
+    chosen = comparison.sets[cell.set]
+    pool = _prepared(comparison, cell, work)
     if comparison.told.protocol != "transductive":
         for name, one in asked.items():
             ra, dec = positions(one.pictures.facts, len(one))
