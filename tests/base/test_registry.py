@@ -89,7 +89,8 @@ def test_an_unknown_name_lists_the_known(house):
 
 def test_an_unknown_kind_lists_the_known():
     with pytest.raises(
-        UnknownName, match="no such kind of plug-in: got 'telescope'; allowed: app, command, executor"
+        UnknownName,
+        match="no such kind of plug-in: got 'telescope'; allowed: app, classifier, clusterer, command, executor",
     ):
         Registry("telescope")
 

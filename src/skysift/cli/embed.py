@@ -50,7 +50,7 @@ def embed(
     overwrite: OverwriteFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    r"""Turn pictures into features: columns e000, e001 ... of a table that classifiers and explore read.
+    r"""Turn pictures into features: columns e000, e001 and so on of a table that classifiers and explore read.
 
     \b
     Examples:
