@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.commands import called
 
+from skysift.base.errors import UsageError
 from skysift.classify.classifier import open_model
 from skysift.classify.clipped import clipped, shown_in
 from skysift.learn.hub import shipped, weights_of
@@ -99,3 +100,17 @@ def test_real_cut_outs_in_janskys_do_not_look_strange():
     compact = told.probabilities[told.known, 2]
     assert np.mean(compact > 0.5) < 0.1  # they are all extended
     assert shown_in(pictures, 100).shape[2:] == (100, 100)
+
+
+def test_stamps_of_a_survey_of_any_name_are_told(tmp_path):
+    rng = np.random.default_rng(6)
+    images = np.array([drawn(kind, rng) for kind in ("Compact", "FRII")], np.float32)
+    told = {}
+    for band in ("image", "RACS"):
+        np.savez(tmp_path / f"{band}.npz", images=images, bands=np.array([band]))
+        told[band] = open_model(NAME).predict(open_pictures(tmp_path / f"{band}.npz"))
+    np.testing.assert_array_equal(told["image"].probabilities, told["RACS"].probabilities)
+    assert told["RACS"].known.all()
+    np.savez(tmp_path / "two.npz", images=np.stack([images, images], axis=1), bands=np.array(["a", "b"]))
+    with pytest.raises(UsageError, match="do not have the bands that were learnt"):
+        open_model(NAME).predict(open_pictures(tmp_path / "two.npz"))

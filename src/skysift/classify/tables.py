@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -152,7 +153,29 @@ class TableClassifier(Classifier[T], Generic[T]):
             options = options.replace(scale=None)  # the pictures know it
         if "beam_major" in pictures.facts:
             options = options.replace(beam=None)
-        return features_of(self.shown(pictures), options)
+        return features_of(self.shown(self._called(pictures)), options)
+
+    def _called(self, pictures: Pictures) -> Pictures:
+        """Pictures with the names of the bands that were learnt, where they have as many and none of these names.
+
+        Raises
+        ------
+        UsageError
+            There are others, or another number of them.
+        """
+        learnt = tuple(
+            dict.fromkeys(name[len(_OF_A_BAND) :] for name in self.columns if name.startswith(_OF_A_BAND))
+        )
+        if not learnt or set(learnt) <= set(pictures.bands):
+            return pictures
+        if len(learnt) != len(pictures.bands) or set(learnt) & set(pictures.bands):
+            raise UsageError(
+                "the pictures do not have the bands that were learnt",
+                got=f"{len(pictures.bands)} ({', '.join(pictures.bands)})",
+                allowed=f"{len(learnt)} ({', '.join(learnt)})",
+                todo="make stamps of these bands",
+            )
+        return replace(pictures, bands=learnt)
 
     def shown(self, pictures: Pictures) -> Pictures:
         """Pictures as they are measured: cut and clipped as the options say."""
@@ -295,6 +318,9 @@ class NeighboursClassifier(TableClassifier[NeighboursOptions]):
 
     name = "neighbours"
     kind = NeighboursModel
+
+
+_OF_A_BAND = "detected_"  # how a feature that every band has is called, before the name of the band
 
 
 def _kept(data: Labelled, known: NDArray[np.bool_], options: TableOptions) -> Ints:

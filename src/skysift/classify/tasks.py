@@ -206,8 +206,8 @@ def texts_of(given: Given, column: str | None, task: Task | None = None) -> tupl
         wanted += [" or ".join(each) for each in task.made_of]
     raise UnknownName(
         "no label is known of the rows",
-        got=f"columns {', '.join(sorted(given.facts)) or 'none'}",
-        allowed=wanted,
+        got=f"no column {', '.join(wanted)}",
+        allowed=sorted(given.facts),
         todo="name the column by --column, or give --labels FILE (name,label)",
     )
 

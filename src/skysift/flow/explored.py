@@ -171,12 +171,12 @@ def _ranking(table: Features) -> Rows:
     ]
 
 
-def csv_of(rows: Rows) -> str:
-    """A table as CSV; empty where a number is not known."""
+def csv_of(rows: Rows, columns: Sequence[str] = ()) -> str:
+    """A table as CSV, with a line of these names where it has no row; empty where a number is not known."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    if rows:
-        writer.writerow(rows[0])
+    if rows or columns:
+        writer.writerow(rows[0] if rows else columns)
     for row in rows:
         writer.writerow([_plain(value) for value in row.values()])
     return out.getvalue()

@@ -166,7 +166,7 @@ class ExploreStep:
                 if thumbs is not None:
                     write_thumbs(thumbs, folder.path(THUMBS))
                 folder.path(MODELS).write_text(csv_of(models), encoding="utf-8")
-                folder.path(DUPLICATES).write_text(csv_of(_duplicates(found)), encoding="utf-8")
+                folder.path(DUPLICATES).write_text(csv_of(_duplicates(found), _PAIR), encoding="utf-8")
                 write_explored(
                     folder, replace(table, provenance=told), thumbs, {}, manifest, models, _duplicates(found)
                 )
@@ -231,16 +231,19 @@ def _models(found: Explored) -> Rows:
     return rows
 
 
+_PAIR = ("first", "second", "separation_arcsec", "distance", "why")
+
+
 def _duplicates(found: Explored) -> Rows:
     names = found.features.names
     return [
-        {
-            "first": names[each.first],
-            "second": names[each.second],
-            "separation_arcsec": each.separation,
-            "distance": each.distance,
-            "why": each.why,
-        }
+        dict(
+            zip(
+                _PAIR,
+                (names[each.first], names[each.second], each.separation, each.distance, each.why),
+                strict=True,
+            )
+        )
         for each in found.duplicates
     ]
 
