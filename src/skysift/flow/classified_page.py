@@ -10,7 +10,7 @@ import numpy as np
 
 from skysift.flow.figures import Picture
 from skysift.flow.page import render
-from skysift.flow.report_page import Figure
+from skysift.flow.report_page import Figure, Listing, Section
 from skysift.flow.report_text import number_rows, table_rows
 from skysift.flow.score_charts import (
     RUN_COLOURS,
@@ -33,26 +33,6 @@ __all__ = [
 ]
 
 _ROWS = 40
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A table as the template shows it."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    more: int = 0
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page, under the heading `kind`."""
-
-    kind: str
-    figures: tuple[Figure, ...] = ()
-    listings: tuple[Listing, ...] = ()
-    rule: str = ""
 
 
 @dataclass(frozen=True)

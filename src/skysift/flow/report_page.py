@@ -24,7 +24,7 @@ from skysift.flow.score_charts import (
 from skysift.flow.style import digits
 from skysift.score.scorer import Report, ReportTable
 
-__all__ = ["Figure", "figures_of_runs", "page_of", "page_of_runs", "plan_of"]
+__all__ = ["Figure", "Listing", "Section", "figures_of_runs", "page_of", "page_of_runs", "plan_of"]
 
 _HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
     "counts": (
@@ -64,7 +64,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """A table as the template shows it."""
 
     title: str
@@ -74,13 +74,13 @@ class _Listing:
 
 
 @dataclass(frozen=True)
-class _Section:
+class Section:
     """All that the page says of one kind."""
 
     kind: str
-    figures: tuple[Figure, ...]
-    listings: tuple[_Listing, ...]
-    rule: str
+    figures: tuple[Figure, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Page:
     lead: str
     numbers: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    sections: tuple[_Section, ...]
+    sections: tuple[Section, ...]
     facts: tuple[tuple[str, str], ...]
     footer: str
 
@@ -190,11 +190,11 @@ def page_of(
         matching = number_rows({name: value for name, value in alike[0].numbers.items() if name in shared})
         heads = ("", "value", "95 % interval")
         listing = (
-            (_Listing(f"The same for {', '.join(each.kind for each in alike)}", heads, tuple(matching)),)
+            (Listing(f"The same for {', '.join(each.kind for each in alike)}", heads, tuple(matching)),)
             if matching
             else ()
         )
-        sections = (_Section("matching", (), listing, rule), *sections)
+        sections = (Section("matching", (), listing, rule), *sections)
     facts = [("catalogue", first.catalogue), ("truth", first.truth)]
     facts += [(record.name, record.checksum) for record in told.inputs]
     for report in reports:
@@ -220,7 +220,7 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
     begins = common_rule(every) if len({report.kind for report in every}) > 1 else ""
     alike = of_one_rule(every) if begins else ()
     if begins:
-        sections.append(_Section("matching", (), (), begins))
+        sections.append(Section("matching", (), (), begins))
     said: dict[str, dict[str, str]] = {}  # number -> run -> text
     for kind in dict.fromkeys(kind for reports in runs.values() for kind in reports):
         of = {name: reports[kind] for name, reports in runs.items() if kind in reports}
@@ -237,8 +237,8 @@ def page_of_runs(runs: Mapping[str, Mapping[str, Report]], started: str) -> str:
         )
         said |= {row[0]: dict(zip(of, row[1:], strict=True)) for row in rows}
         title = "Numbers" if len(rows) == len(listing.rows) else "Numbers, those left out that stand above"
-        listing = _Listing(title, listing.heads, rows)
-        sections.append(_Section(kind, figures_of_runs(kind, of), (listing,), rule if rules else ""))
+        listing = Listing(title, listing.heads, rows)
+        sections.append(Section(kind, figures_of_runs(kind, of), (listing,), rule if rules else ""))
     facts = [(name, next(iter(reports.values())).catalogue) for name, reports in runs.items() if reports]
     return render(
         _Page(
@@ -272,23 +272,23 @@ def _headlines(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _section(report: Report, figures: tuple[Figure, ...], rule: str, shared: frozenset[str]) -> _Section:
+def _section(report: Report, figures: tuple[Figure, ...], rule: str, shared: frozenset[str]) -> Section:
     """What the page says of one kind beside what is the same for all."""
     rows = tuple(number_rows({name: value for name, value in report.numbers.items() if name not in shared}))
-    listings = [_Listing("Numbers", ("", "value", "95 % interval"), rows)] if rows else []
+    listings = [Listing("Numbers", ("", "value", "95 % interval"), rows)] if rows else []
     shown = SHOWN.get(report.kind) or tuple(report.tables)
     if "source_counts" in report.tables:
         shown = (*shown, "source_counts")
     listings += [_listing(name, report.tables[name]) for name in shown if report.tables.get(name)]
-    return _Section(report.kind, figures, tuple(listings), report.rule[len(rule) :].strip())
+    return Section(report.kind, figures, tuple(listings), report.rule[len(rule) :].strip())
 
 
-def _listing(name: str, table: ReportTable) -> _Listing:
+def _listing(name: str, table: ReportTable) -> Listing:
     heads, rows = table_rows(table)
-    return _Listing(name.replace("_", " "), heads, tuple(rows[:_ROWS]), max(0, len(rows) - _ROWS))
+    return Listing(name.replace("_", " "), heads, tuple(rows[:_ROWS]), max(0, len(rows) - _ROWS))
 
 
-def _side_by_side(of: Mapping[str, Report]) -> _Listing:
+def _side_by_side(of: Mapping[str, Report]) -> Listing:
     names = dict.fromkeys(name for report in of.values() for name in report.numbers)
     shown = [
         name for name in names if not (name.endswith(("_low", "_high")) and name.rpartition("_")[0] in names)
@@ -300,7 +300,7 @@ def _side_by_side(of: Mapping[str, Report]) -> _Listing:
             row = {each[0]: each for each in number_rows(report.numbers)}.get(name, ("", "-", ""))
             cells.append(f"{row[1]} ({row[2]})" if row[2] else row[1])
         rows.append((name, *cells))
-    return _Listing("Numbers", ("", *of), tuple(rows))
+    return Listing("Numbers", ("", *of), tuple(rows))
 
 
 def _shares(
