@@ -14,7 +14,7 @@ from skysift.classify.features.moments import ZERNIKE, axes_of, zernike
 from skysift.classify.features.noise import level_and_noise
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.picked import picked
-from skysift.classify.features.table import features_of
+from skysift.classify.features.table import features_of, left_aside, view_of
 from skysift.io.features import read_features
 
 
@@ -217,8 +217,36 @@ def test_wrong_requests_are_told():
         features_of(pictures, FeaturesOptions(groups=("shapes",)))
     with pytest.raises(OptionError, match="frequencies do not fit"):
         features_of(pictures, FeaturesOptions(frequencies=(1e9, 2e9)))
+    both = pictures_of(np.stack([blob(48)] * 2)[None], 0.01)
+    with pytest.raises(OptionError, match="between bands of one frequency"):
+        features_of(both, FeaturesOptions(frequencies=(1.4e9, 1.405e9)))
     with pytest.raises(UsageError, match="no picture"):
         features_of(pictures.select([]))
+
+
+def test_what_pictures_say_themselves_goes_before_options():
+    said = {"scale": 2.0, "facts": {"beam_major": np.array([8.0]), "beam_minor": np.array([4.5])}}
+    silent, telling = pictures_of(blob(48)[None], 0.01), pictures_of(blob(48)[None], 0.01, **said)
+    options = FeaturesOptions(scale=5.0, beam=30.0)
+    for pictures, scale, beam, told in ((silent, 5.0, 30.0, 0), (telling, 2.0, 6.0, 2)):
+        view = view_of(pictures, options)
+        assert (view.scale, view.beam) == (scale, beam)
+        assert len(left_aside(pictures, options)) == told
+    assert left_aside(telling, FeaturesOptions(scale=2.0)) == ()
+    sizes = [features_of(telling, each)["rms_major"][0] for each in (options, FeaturesOptions())]
+    assert sizes[0] == sizes[1] == pytest.approx(4.0, rel=0.05)
+
+
+def test_pictures_that_hold_too_little_are_flagged_and_told_once(tmp_path):
+    images = np.stack([blob(24), blob(24)]) + 0.01 * np.random.default_rng(1).normal(size=(2, 24, 24))
+    np.savez(tmp_path / "a.npz", images=images.astype(np.float32), name=["a", "a"])
+    done = called("features", tmp_path / "a.npz", "--out", tmp_path / "f")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("2 of 2 pictures have under 32 pixels along the side") == 1
+    assert done.stderr.count("numbered from the second on: a\n") == 1
+    table = read_features(tmp_path / "f" / "features.parquet")
+    assert table.names == ("a", "a#2")
+    assert table.facts["sampling"].tolist() == ["small", "small"]
 
 
 def test_the_command_writes_a_table_or_a_folder(tmp_path):

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -18,7 +19,8 @@ from skysift.flow.stamp_places import Places, read_places, typed_places
 from skysift.flow.steps.stack import StackStep
 from skysift.flow.steps.stamps import StampsStep
 from skysift.stamps import many
-from skysift.stamps.options import StackOptions, StampsOptions
+from skysift.stamps.opening import open_pictures
+from skysift.stamps.options import BandOptions, StackOptions, StampsOptions
 from skysift.stamps.surveys import of_maps
 from skysift.stamps.written import open_stamps
 
@@ -84,13 +86,14 @@ def test_one_aligned_cube_a_source_and_a_table(maps, tmp_path):
     }
 
 
-def test_one_array_for_all(maps, tmp_path):
-    options = StampsOptions(radius=50.0, format="zarr", pixels=32, sheets=0)
-    StampsStep(options).run(places([*AT, (10.0, 0.0)]), of_maps(maps), tmp_path / "zarr")
+@pytest.mark.parametrize("form", ["zarr", "hdf5"])
+def test_one_array_for_all(maps, tmp_path, form):
+    options = StampsOptions(radius=50.0, format=form, pixels=32, sheets=0)
+    StampsStep(options).run(places([*AT, (10.0, 0.0)]), of_maps(maps), tmp_path / form)
     StampsStep(options.model_copy(update={"format": "fits"})).run(
         places([*AT, (10.0, 0.0)]), of_maps(maps), tmp_path / "fits"
     )
-    one, other = open_stamps(tmp_path / "zarr"), open_stamps(tmp_path / "fits")
+    one, other = open_stamps(tmp_path / form), open_stamps(tmp_path / "fits")
     assert one.bands == other.bands == ("low", "high")
     assert len(one) == len(other) == 10
     both = list(zip(one, other, strict=True))
@@ -99,7 +102,49 @@ def test_one_array_for_all(maps, tmp_path):
         np.testing.assert_array_equal(mine, theirs)
     assert np.isnan(both[9][0]).all()
     assert both[9][1].size == 0
-    assert not (tmp_path / "zarr" / "sheets").exists()
+    assert not (tmp_path / form / "sheets").exists()
+    mine, theirs = open_pictures(tmp_path / form), open_pictures(tmp_path / "fits")
+    assert (mine.names, mine.bands, mine.scale, mine.shape) == (
+        theirs.names,
+        theirs.bands,
+        theirs.scale,
+        theirs.shape,
+    )
+    np.testing.assert_array_equal(mine.read([8, 0, 9]), theirs.read([8, 0, 9]))
+    assert mine.select([3]).read().shape == (1, 2, 32, 32)
+
+
+def test_hdf5_is_what_others_read(maps, tmp_path):
+    options = StampsOptions(format="hdf5", pixels=32, sheets=0)
+    StampsStep(options).run(places(AT), of_maps(maps), tmp_path / "out")
+    with h5py.File(tmp_path / "out" / "stamps.hdf5") as file:
+        assert file["stamps"].shape == (9, 2, 32, 32)
+        assert file["names"].asstr()[:3].tolist() == ["s/0", "s/1", "s/2"]
+        assert file["ra"][:].tolist() == [ra for ra, _ in AT]
+        assert list(file.attrs["bands"]) == ["low", "high"]
+        assert file.attrs["unit"] == "Jy/beam"
+    (tmp_path / "out" / "stamps.hdf5").write_bytes(b"no array")
+    with pytest.raises(FormatError, match="array of stamps cannot be read"):
+        open_pictures(tmp_path / "out")
+
+
+def test_where_no_radius_is_told_there_is_sky_around_a_source(maps, tmp_path):
+    survey(tmp_path / "wide.fits", [(RA, DEC, 1.0)], beam=(76.6, 45.0, 0.0), scale=15.0, shape=(200, 200))
+    for name, options, side, told in (
+        ("wide", {}, 2 * 8 * np.sqrt(76.6 * 45.0), False),  # beams
+        ("low", {}, 2 * 8 * np.sqrt(15.0 * 12.0), False),
+        ("high", {}, 120.0, False),  # 60 arcsec
+        ("high", {"scale": 4.0}, 2 * 32 * 4.0, True),  # pixels, of which the beam has too few
+        ("wide", {"radius": 60.0}, 120.0, True),
+    ):
+        bands = of_maps([str(tmp_path / f"{name}.fits")])
+        made = StampsStep(StampsOptions(sheets=0, **options)).run(
+            places([(RA, DEC)]), bands, tmp_path / "out", overwrite=True
+        )
+        pixels = fits.getdata(tmp_path / "out" / "coverage.fits")["pixels"]
+        assert pixels[0] == pytest.approx(side / made.scale, abs=1.5)
+        assert bool(made.manifest.warnings) is told
+        assert pixels[0] >= 32 or "1 of 1 stamps have under 32 pixels" in made.manifest.warnings[0]
 
 
 def test_workers_change_nothing_and_a_broken_run_goes_on(maps, tmp_path, monkeypatch):
@@ -156,12 +201,18 @@ def test_neighbours_of_the_catalogue_are_masked(maps, tmp_path):
         ({"units": "K"}, "units"),
         ({"annulus": (2.0, 1.0)}, "inner edge"),
         ({"radius": 0.0}, "above 0"),
+        ({"beam": (0.0, 0.0, 0.0)}, "axes of a beam are above 0"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, told, maps, tmp_path):
     with pytest.raises(OptionError, match=told):
         StampsStep(StampsOptions(**options)).run(places(), of_maps(maps), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_survey_whose_numbers_are_multiplied_by_nothing_is_refused():
+    with pytest.raises(OptionError, match="multiplied by 0"):
+        BandOptions.parse({"name": "a", "folder": "maps", "scale": 0})
 
 
 def test_sources_of_elsewhere_are_refused(maps, tmp_path):

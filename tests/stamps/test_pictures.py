@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.stamps.opening import open_pictures
-from skysift.stamps.pictures import centred
+from skysift.stamps.pictures import centred, thumbnail
 
 
 def written(folder, name, data):
@@ -46,6 +46,40 @@ def test_a_folder_gives_labels_by_its_folders_and_tells_what_is_broken(tmp_path)
     assert pictures.read().shape == (3, 1, 3, 3)
     assert np.isnan(pictures.read([0])).all()
     assert pictures.select(pictures.good).names == ("one",)
+
+
+def test_what_skysift_find_made_is_left_out_and_told(tmp_path):
+    written(tmp_path, "one.fits", np.ones((5, 5)))
+    header = fits.Header([("CREATOR", "skysift 0.1.0"), ("FINDER", "classic")])
+    fits.PrimaryHDU(np.ones((40, 40), np.float32), header).writeto(tmp_path / "rms.fits")
+    pictures = open_pictures(tmp_path)
+    assert pictures.names == ("one",)
+    assert pictures.shape == (1, 1, 5, 5)
+    assert pictures.notes == ("left out, for skysift find made them: rms.fits",)
+    (tmp_path / "one.fits").unlink()
+    with pytest.raises(UsageError, match=r"no picture of the sky: got 'rms\.fits'.*skysift stamps"):
+        open_pictures(tmp_path)
+
+
+def test_names_that_stand_more_than_once_are_numbered_and_told_once(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.ones((5, 4, 4)), name=["a", "b", "a", "a#2", "a"])
+    pictures = open_pictures(tmp_path / "a.npz")
+    assert pictures.names == ("a", "b", "a#3", "a#2", "a#4")
+    assert pictures.notes == ("1 name of pictures more than once, numbered from the second on: a",)
+    assert pictures.select([0, 2]).notes == pictures.notes
+
+
+def test_a_step_of_nothing_spoils_its_row(tmp_path):
+    np.savez(tmp_path / "a.npz", pixels=np.ones((3, 4, 4), np.int16), step_jy=[1e-4, 0.0, np.nan])
+    assert open_pictures(tmp_path / "a.npz").errors == ("", *["its step_jy is 0, or no number"] * 2)
+
+
+def test_small_pictures_are_drawn_larger_and_large_ones_as_means():
+    image = np.arange(9.0).reshape(3, 3)
+    assert thumbnail(image, 6)[::2, ::2].tolist() == image.tolist()
+    large = np.repeat(np.repeat(image, 4, axis=0), 4, axis=1)
+    large[0, 0] = np.nan
+    assert thumbnail(large, 3).tolist() == image.tolist()
 
 
 def test_labels_of_a_table_are_found_by_name(tmp_path):

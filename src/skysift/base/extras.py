@@ -13,7 +13,8 @@ EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("torch", "safetensors", "transformers", "onnx", "onnxruntime", "openvino"), "learn"),
     **dict.fromkeys(("lightgbm", "optuna", "shap", "sklearn", "umap"), "learn"),
     **dict.fromkeys(
-        ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx", "zarr"), "serve"
+        ("alembic", "fastapi", "reproject", "sqlalchemy", "sqlglot", "uvicorn", "httpx", "h5py", "zarr"),
+        "serve",
     ),
 }
 """Library -> the extra that installs it."""

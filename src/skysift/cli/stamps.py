@@ -99,10 +99,11 @@ def stamps(
       skysift stamps --at 50.67,-37.2,10arcmin --map map.fits --out one
 
     \b
-    DIR gets stamps.tar (one FITS cube a source) or stamps.zarr (--set format=zarr), coverage.fits (one row a
-    source: how much each band covers, its quality), report.html with contact sheets (open it first), sheets as
-    PNG, and manifest.json. Flux is conserved: Jy/beam is that of the beam in the header of the stamp. A broken run
-    goes on where it was when it is repeated.
+    DIR gets stamps.tar (one FITS cube a source), or stamps.zarr or stamps.hdf5 (--set format=zarr, hdf5),
+    coverage.fits (one row a source: how much each band covers, its quality), report.html with contact sheets (open
+    it first), sheets as PNG, and manifest.json. Where no radius is told, a stamp reaches 60 arcsec, 8 beams or 32
+    pixels from the source, whichever is most. Flux is conserved: Jy/beam is that of the beam in the header of the
+    stamp. A broken run goes on where it was when it is repeated.
     """
     if example:
         from skysift.stamps.surveys import EXAMPLE
@@ -221,7 +222,7 @@ def _summary(made: StampsMade, folder: Path) -> str:
         (
             "stamps",
             str(counts["stamps"]),
-            f"{len(made.bands)} bands ({names}), pixels of {made.scale:.4g} arcsec",
+            f"{len(made.bands)} band{'s' * (len(made.bands) > 1)} ({names}), pixels of {made.scale:.4g} arcsec",
         ),
         ("time", f"{sum(made.manifest.seconds.values()):.1f} s", ""),
     ]

@@ -49,6 +49,7 @@ def samples_page(features: Features, options: SamplesOptions, manifest: Manifest
         "Made sources with published colours: how they are made decides how well they can be told apart. Part of each "
         "class that is detected in each band, and where its colours are from:",
         sheets,
+        heading="Classes",
         numbers=(
             (str(len(features)), "made sources"),
             (str(len(options.classes)), "classes"),

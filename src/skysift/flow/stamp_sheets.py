@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.flow.page import render
+from skysift.stamps.pictures import thumbnail
 
 __all__ = ["PER_SHEET", "Sheet", "sheet_png", "stamps_page"]
 
 PER_SHEET = 24  # sources
-_CELL, _GAP, _LINE = 112, 6, 14  # pixels: side of a picture, between pictures, height of a line of text
+_CELL, _GAP, _LINE = 112, 6, 13  # pixels: side of a picture, between pictures, height of a line of text
+_SMALL = 11  # points of the type
 _ACROSS = 8  # pictures side by side
 _GROUND, _TEXT, _BLANK = (21, 23, 27), (200, 206, 214), (48, 40, 64)
 _NOISE = 3.0  # of the scatter of a picture: what is shown as half of the range of an arcsinh
@@ -48,29 +50,51 @@ def sheet_png(
     bands
         Of the bands.
     thumbs
-        Pictures (band, y, x) of the sources, y upwards.
+        Pictures (band, y, x) of the sources, y upwards; of any size, which they are drawn at alike.
     stretch
         ``asinh`` or ``linear``.
     """
-    from PIL import Image, ImageDraw  # comes with matplotlib, loaded late
+    from PIL import Image, ImageDraw, ImageFont  # comes with matplotlib, loaded late
 
+    font = ImageFont.load_default(_SMALL)
     n = max(1, len(bands))
     across = max(1, min(len(names), _ACROSS // n)) if names else 1
     rows = -(-max(len(names), 1) // across)
     block = n * (_CELL + 2) + _GAP
-    width, height = across * block + _GAP, rows * (_CELL + 2 * _LINE + _GAP) + _GAP
-    picture = Image.new("RGB", (width, height), _GROUND)
+    titles = [_lines(name, n * (_CELL + 2) - 2, font.getlength) for name in names]
+    below = [_lines(band, _CELL, font.getlength) for band in bands]
+    above = _LINE * max((len(each) for each in titles), default=1)
+    down = above + _CELL + _LINE * max((len(each) for each in below), default=0) + _GAP
+    picture = Image.new("RGB", (across * block + _GAP, rows * down + _GAP), _GROUND)
     draw = ImageDraw.Draw(picture)
-    for k, (name, thumb) in enumerate(zip(names, thumbs, strict=True)):
-        left, top = _GAP + (k % across) * block, _GAP + (k // across) * (_CELL + 2 * _LINE + _GAP)
-        draw.text((left, top), name[: n * _CELL // 6], fill=_TEXT)
-        for b, band in enumerate(bands):
+    for k, (title, thumb) in enumerate(zip(titles, thumbs, strict=True)):
+        left, top = _GAP + (k % across) * block, _GAP + (k // across) * down + above
+        for i, line in enumerate(title):
+            draw.text((left, top - _LINE * (len(title) - i)), line, fill=_TEXT, font=font)
+        for b, told in enumerate(below):
             at = left + b * (_CELL + 2)
-            picture.paste(Image.fromarray(_coloured(thumb[b], stretch)), (at, top + _LINE))
-            draw.text((at, top + _LINE + _CELL), band[: _CELL // 6], fill=_TEXT)
+            picture.paste(Image.fromarray(_coloured(thumbnail(thumb[b], _CELL), stretch)), (at, top))
+            for i, line in enumerate(told):
+                draw.text((at, top + _CELL + _LINE * i), line, fill=_TEXT, font=font)
     out = io.BytesIO()
     picture.quantize(128).save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _lines(text: str, width: float, length: Callable[[str], float]) -> list[str]:
+    """A text in lines that are no longer than this, broken at blanks, and within words that are longer."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and length(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if lines[-1] and length(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
 
 
 def _coloured(data: NDArray[np.float32], stretch: str) -> NDArray[np.uint8]:
@@ -103,6 +127,8 @@ class StampsPage:
 
     title: str
     lead: str
+    heading: str
+    words: tuple[str, ...]
     numbers: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     sheets: tuple[Sheet, ...]
@@ -117,18 +143,42 @@ def stamps_page(
     lead: str,
     sheets: Sequence[Sheet],
     *,
+    heading: str,
     numbers: Sequence[tuple[str, str]],
     heads: Sequence[str],
     table: Sequence[Sequence[str]],
     options: Mapping[str, Any],
     notes: Sequence[str],
     footer: str,
+    words: Sequence[str] = (),
 ) -> str:
-    """The page of stamps or of a stack, as HTML that needs no other file."""
+    """A page of pictures with a table, as HTML that needs no other file.
+
+    Parameters
+    ----------
+    title, lead, footer
+        First and last words.
+    sheets
+        The pictures.
+    heading
+        What stands above the table.
+    numbers
+        Told large: value and meaning.
+    heads, table
+        The table: its columns and rows.
+    options
+        Of the run.
+    notes
+        What was odd, one line each.
+    words
+        Columns of the table that hold words: they begin at the left, and go on in the next line where they are long.
+    """
     facts = tuple((name, "" if value is None else str(value)) for name, value in options.items())
     page = StampsPage(
         title,
         lead,
+        heading,
+        tuple(words),
         tuple(numbers),
         tuple(notes),
         tuple(sheets),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import FormatError, UsageError
 from skysift.io.format import provenance_from_json, provenance_to_json, reading
 from skysift.io.layouts.containers import load
+from skysift.io.output import whole_file
 from skysift.sky.features import Feature, Features
 
 __all__ = ["is_features", "read_features", "write_features"]
@@ -34,11 +35,17 @@ def write_features(features: Features, path: str | Path) -> None:
 
     The column ``name`` comes first, then facts, then features; unit, meaning and group stand in the metadata of each
     column, the provenance in that of the file.
+
+    Raises
+    ------
+    OutputError
+        The folder is not there, or cannot be written.
+    StorageError
+        The disk is full.
     """
     import pyarrow as pa  # late: it is slow to import
     import pyarrow.parquet as pq
 
-    place = Path(path)
     fields, arrays = [pa.field("name", pa.string())], [pa.array(list(features.names), pa.string())]
     for name, values in features.facts.items():
         array = pa.array([str(each) for each in values]) if values.dtype.kind in "UOS" else pa.array(values)
@@ -51,9 +58,10 @@ def write_features(features: Features, path: str | Path) -> None:
     metadata: dict[bytes | str, str] = {_KIND: "1"}
     if features.provenance is not None:
         metadata["skysift.provenance"] = provenance_to_json(features.provenance)
-    part = place.with_name(f"{place.name}.part")
-    pq.write_table(pa.table(arrays, schema=pa.schema(fields, metadata=metadata)), part, compression="zstd")
-    part.replace(place)
+    with whole_file(path, overwrite=True) as part:
+        pq.write_table(
+            pa.table(arrays, schema=pa.schema(fields, metadata=metadata)), part, compression="zstd"
+        )
 
 
 def is_features(path: str | Path) -> bool:

@@ -12,17 +12,18 @@ from skysift.base.errors import SkysiftError, UsageError
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.stamps.grid import north_up
-from skysift.stamps.options import MakingOptions
+from skysift.stamps.options import LEAST_RADIUS, MakingOptions
 from skysift.stamps.patch import Image
 from skysift.stamps.prepare import Layer, Neighbours, common_of, mask_neighbours, prepare_band, sky_beam
 from skysift.stamps.quality import quality
 from skysift.stamps.surveys import Band, Survey
 
-__all__ = ["Place", "Stamp", "grid_scale", "make_stamp", "refuse_too_large"]
+__all__ = ["Place", "Stamp", "grid_scale", "make_stamp", "refuse_too_large", "usual_radius"]
 
 _USUAL = 1.0  # arcsec; pixels where nothing tells a better size
 _LARGEST = 4096  # pixels along the side
 _PER_BEAM = 4.0  # pixels across the minor axis of the common beam
+_BEAMS, _PIXELS = 8.0, 32.0  # that a radius holds at least where nobody tells it
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,32 @@ def grid_scale(bands: Sequence[Band], options: MakingOptions) -> float:
     if options.scale is not None:
         return options.scale
     surveys = [survey for band in bands for survey in band.surveys]
-    beams = [beam for survey in surveys if (beam := survey.usual_beam()) is not None]
-    beam = common_of(beams, options.beam)
+    beam = common_of(_beams(bands), options.beam)
     if beam is not None:
         return beam.minor / _PER_BEAM
     pixels = [size for survey in surveys if math.isfinite(size := survey.pixel())]
     return min(pixels, default=_USUAL)
+
+
+def usual_radius(bands: Sequence[Band], options: MakingOptions, scale: float) -> float:
+    """The radius (arcsec) of sources whose rows tell none: that of the options, or one whose stamps hold enough.
+
+    The largest of 60 arcsec, eight beams and 32 pixels, so that there is sky around a source; where the number of
+    pixels is chosen, half of the side.
+    """
+    if options.radius is not None:
+        return options.radius
+    if options.pixels is not None:
+        return 0.5 * options.pixels * scale / options.factor
+    beams = _beams(bands)
+    common = common_of(beams, options.beam)
+    wide = [math.sqrt(beam.major * beam.minor) for beam in (beams if common is None else [common])]
+    return max(LEAST_RADIUS, _BEAMS * max(wide, default=0.0), _PIXELS * scale)
+
+
+def _beams(bands: Sequence[Band]) -> list[Beam]:
+    surveys = [survey for band in bands for survey in band.surveys]
+    return [beam for survey in surveys if (beam := survey.usual_beam()) is not None]
 
 
 def frame_of(place: Place, options: MakingOptions, scale: float) -> Frame:
@@ -164,7 +185,7 @@ def make_stamp(
     found = [_images(band, wanted, errors) for band in bands]
     beams = [sky_beam(image, place.ra, place.dec) for images, _ in found for image in images[:1]]
     beam = common_of(beams, options.beam)
-    radius = place.radius if math.isfinite(place.radius) and place.radius > 0 else options.radius
+    radius = options.radius_of(place.radius)
     layers = []
     for band, (images, survey) in zip(bands, found, strict=True):
         layer = _layer(band, images, survey, wanted, beam, options, radius, errors)

@@ -19,6 +19,7 @@ from skysift.stamps.archive import PieceWriter, safe_name
 from skysift.stamps.batch import pieces_of
 from skysift.stamps.making import Place, Stamp, make_stamp
 from skysift.stamps.options import MakingOptions
+from skysift.stamps.pictures import thumbnail
 from skysift.stamps.prepare import Neighbours
 from skysift.stamps.quality import quality
 from skysift.stamps.surveys import Band
@@ -131,7 +132,7 @@ def make_all(
     work: Path,
     crew: Crew,
     *,
-    form: Literal["fits", "zarr"],
+    form: Literal["files", "array"],
     told: tuple[tuple[str, str | float, str], ...],
     shown: int = 0,
 ) -> list[StampRow]:
@@ -148,7 +149,7 @@ def make_all(
     crew
         Who does it.
     form
-        ``fits``: members of a tar archive; ``zarr``: arrays (source, band, y, x) as numpy writes them.
+        ``files``: members of a tar archive; ``array``: arrays (source, band, y, x) as numpy writes them.
     told
         Cards that all stamps have.
     shown
@@ -182,13 +183,13 @@ def _make_some(
         for k, (place, around) in enumerate(zip(task.places, task.around, strict=True)):
             stamp, error = _made(place, bands, options, scale, around)
             name = "" if stamp is None or stamp.empty else safe_name(task.first + k, place.name)
-            if name and stamp is not None and form == "fits":
+            if name and stamp is not None and form == "files":
                 data = stamp_bytes(stamp, told, aligned=options.grid == "north")
                 piece.add(name, len(data), [data])
-            if form == "zarr":
+            if form == "array":
                 arrays.append(_array(stamp, len(bands), options))
             rows.append(_row(name, stamp, error, pictured=task.first + k < shown))
-        if form == "zarr":
+        if form == "array":
             piece.dump(np.stack(arrays))
     return rows
 
@@ -232,21 +233,8 @@ def _row(name: str, stamp: Stamp | None, error: str, *, pictured: bool) -> Stamp
         (math.nan,) * 3 if beam is None else (beam.major, beam.minor, beam.pa),
         facts,
         stamp.errors,
-        np.stack([_thumb(layer.data) for layer in stamp.layers]) if pictured else None,
+        np.stack([thumbnail(layer.data, _THUMB) for layer in stamp.layers]) if pictured else None,
     )
-
-
-def _thumb(data: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A picture of fixed size: nearest pixels, or the means of blocks."""
-    if not data.size:
-        return np.full((_THUMB, _THUMB), np.nan, np.float32)
-    block = max(1, min(data.shape) // _THUMB)
-    if block > 1:
-        ny, nx = (n // block * block for n in data.shape)
-        parts = data[:ny, :nx].reshape(ny // block, block, nx // block, block)
-        data = parts.mean(axis=(1, 3))
-    rows, columns = (np.arange(_THUMB) * n // _THUMB for n in data.shape)
-    return np.asarray(data[np.ix_(rows, columns)], np.float32)
 
 
 def _neighbours(

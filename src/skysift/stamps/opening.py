@@ -22,13 +22,14 @@ from skysift.base.errors import FormatError, UsageError
 from skysift.base.provenance import InputRecord
 from skysift.base.store import checksum
 from skysift.stamps.pictures import Ints, Pictures, Pixels, centred
-from skysift.stamps.written import ARCHIVE, ARRAY, COVERAGE, open_stamps
+from skysift.stamps.written import ARCHIVE, COVERAGE, open_stamps
 
 __all__ = ["columns_by_name", "labelled", "open_pictures"]
 
 _FITS = (".fits", ".fit", ".fts", ".fits.gz")
 _GZIP = b"\x1f\x8b"  # that a compressed file begins with
 _BLANK = -32768  # of 16-bit pixels
+_PRODUCT = "skysift find made it: it is no picture of the sky"
 _ALLOWED = "a folder of `skysift stamps`, a folder of FITS files, or an .npz with images or pixels"
 
 
@@ -149,11 +150,7 @@ class _Array:
         return len(self.values), self.values.shape[1], self.size, self.size
 
     def read(self, rows: Ints) -> Pixels:
-        held = (
-            np.stack([np.asarray(self.values[int(row)]) for row in rows])
-            if len(rows)
-            else np.empty((0, *self.values.shape[1:]))
-        )
+        held = np.asarray(self.values[rows])
         pixels = held.astype(np.float32)
         if self.steps is not None:
             pixels *= self.steps[rows, None, None, None].astype(np.float32)
@@ -199,6 +196,11 @@ def _image(content: bytes) -> Pixels | str:
         if content[:2] == _GZIP:
             content = gzip.decompress(content)
         with fits.open(BytesIO(content), memmap=False) as hdus:
+            if any(
+                str(hdu.header.get("CREATOR")).startswith("skysift") and "FINDER" in hdu.header
+                for hdu in hdus
+            ):
+                return _PRODUCT
             data = next((hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None), None)
             if data is None:
                 return "there is no image in it"
@@ -244,7 +246,9 @@ def _array(path: Path, size: int | None) -> Pictures:
                 else {title: array}
             )
     bands = tuple(str(each) for each in arrays["bands"]) if "bands" in arrays else ()
-    names = facts.pop("name", facts.pop("names", np.arange(1, n + 1)))
+    told = facts.pop("name", facts.pop("names", np.arange(1, n + 1)))
+    names, notes = _told_apart([str(each).strip() for each in told])
+    facts.setdefault("pixels", np.full(n, max(values.shape[2:])))
     step = facts.get("step_jy")
     store = _Array(
         values, size or max(values.shape[2:]), None if step is None else np.asarray(step, np.float64)
@@ -253,15 +257,21 @@ def _array(path: Path, size: int | None) -> Pictures:
         blank = ~np.isfinite(values).any(axis=(1, 2, 3))
     else:
         blank = (values == _BLANK).all(axis=(1, 2, 3)) if step is not None else np.zeros(n, np.bool_)
+    errors = np.where(blank, "all pixels are blank", "")
+    if step is not None:
+        steps = np.asarray(step, np.float64)
+        good = np.isfinite(steps) & (steps != 0.0)
+        errors = np.where(good, errors, "its step_jy is 0, or no number")
     return Pictures(
-        tuple(str(each).strip() for each in names),
+        names,
         bands if len(bands) == values.shape[1] else _numbered(values.shape[1]),
         store,
         np.arange(n),
         facts,
-        tuple("all pixels are blank" if each else "" for each in blank),
+        tuple(str(each) for each in errors),
         unit="Jy/beam" if step is not None else "",
         origin=_origin(path),
+        notes=notes,
     )
 
 
@@ -282,19 +292,18 @@ def _run(folder: Path, size: int | None) -> Pictures:
     errors = tuple("" if side > 0 else "there is no stamp" for side in sides)
     side = size or int(sides.max(initial=1))
     origin = _origin(folder / COVERAGE)
-    if (folder / ARRAY).is_dir():
-        import zarr  # late: only where stamps are kept so
-
-        array: Any = zarr.open_group(folder / ARRAY, mode="r")["stamps"]
-        store: _Array | _Files = _Array(array, side)
+    store: _Array | _Files
+    if stored.array is not None:
+        store = _Array(stored.array, side)
     else:
         with tarfile.open(folder / ARCHIVE) as archive:
             at = {each.name: (each.offset_data, each.size) for each in archive}
         places = tuple(at.get(name, (0, 0)) for name in stored.files)
         store = _Files((folder / ARCHIVE,) * len(stored), places, len(stored.bands), side)
+    names, notes = _told_apart(stored.names)
     return Pictures(
-        stored.names, stored.bands, store, np.arange(len(stored)), facts, errors,
-        float(header.get("PIXSIZE", np.nan)), str(header.get("UNIT", "")), origin,
+        names, stored.bands, store, np.arange(len(stored)), facts, errors,
+        float(header.get("PIXSIZE", np.nan)), str(header.get("UNIT", "")), origin, notes,
     )  # fmt: skip
 
 
@@ -303,11 +312,22 @@ def _folder(folder: Path, size: int | None) -> Pictures:
     if not files:
         raise UsageError("the folder holds no pictures", got=str(folder), allowed=_ALLOWED)
     shapes: list[tuple[int, int, int]] = []
-    errors = []
+    errors, pictured, products = [], [], []
     for path in files:
         image = _image(path.read_bytes())
+        if isinstance(image, str) and image == _PRODUCT:
+            products.append(str(path.relative_to(folder)))
+            continue
+        pictured.append(path)
         errors.append(image if isinstance(image, str) else "")
         shapes.append((0, 0, 0) if isinstance(image, str) else image.shape)
+    if not pictured:
+        raise UsageError(
+            "the folder holds products of skysift find, and no picture of the sky",
+            got=", ".join(products[:4]) + (", ..." if len(products) > 4 else ""),
+            todo=f"`skysift stamps {folder} --map MAP --out stamps` makes pictures of what was found",
+        )
+    files = pictured
     counts = Counter(shape[0] for shape in shapes if shape[0])
     bands = counts.most_common(1)[0][0] if counts else 1
     told = tuple(
@@ -316,7 +336,10 @@ def _folder(folder: Path, size: int | None) -> Pictures:
     )
     side = size or max((max(shape[1:]) for shape in shapes), default=1)
     inner = [path.relative_to(folder) for path in files]
-    facts: dict[str, NDArray[Any]] = {"file": np.array([str(each) for each in inner])}
+    facts: dict[str, NDArray[Any]] = {
+        "file": np.array([str(each) for each in inner]),
+        "pixels": np.array([max(shape[1:]) for shape in shapes], np.int64),
+    }
     if all(len(each.parts) == 2 for each in inner):
         facts["label"] = np.array([each.parts[0] for each in inner])
     names = _unique([_stem(path.name) for path in files], [str(each) for each in inner])
@@ -334,6 +357,7 @@ def _folder(folder: Path, size: int | None) -> Pictures:
         facts,
         told,
         origin=origin,
+        notes=(f"left out, for skysift find made them: {', '.join(products)}",) if products else (),
     )
 
 
@@ -346,6 +370,28 @@ def _stem(name: str) -> str:
     return next(
         name[: -len(end)] for end in sorted(_FITS, key=len, reverse=True) if name.lower().endswith(end)
     )
+
+
+def _told_apart(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names, those that stand more than once numbered from the second on, and a line where there are such."""
+    counts, taken = Counter(names), set(names)
+    twice = [name for name, n in counts.items() if n > 1]
+    if not twice:
+        return tuple(names), ()
+    seen: Counter[str] = Counter()
+    out = []
+    for name in names:
+        seen[name] += 1
+        told, number = name, seen[name]
+        while number > 1 and told in taken:
+            told = f"{name}#{number}"
+            number += 1
+        taken.add(told)
+        out.append(told)
+    note = (
+        f"{len(twice)} name{'s' * (len(twice) > 1)} of pictures more than once, numbered from the second on: "
+    )
+    return tuple(out), (f"{note}{', '.join(twice[:3])}{', ...' * (len(twice) > 3)}",)
 
 
 def _unique(names: Sequence[str], longer: Sequence[str]) -> tuple[str, ...]:

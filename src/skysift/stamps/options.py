@@ -9,7 +9,9 @@ from pydantic import field_validator, model_validator
 
 from skysift.base.options import Options, option
 
-__all__ = ["BandOptions", "MakingOptions", "StackOptions", "StampsOptions"]
+__all__ = ["LEAST_RADIUS", "BandOptions", "MakingOptions", "StackOptions", "StampsOptions"]
+
+LEAST_RADIUS = 60.0  # arcsec, where nobody tells a radius
 
 
 class BandOptions(Options):
@@ -68,6 +70,8 @@ class BandOptions(Options):
             raise ValueError("a beam is one FWHM, or MAJ,MIN,PA")
         if self.name and not any((self.folder, self.files, self.list, self.hips, self.sia, self.soda)):
             raise ValueError("a survey needs a place: folder, files, list, hips, sia or soda")
+        if self.scale == 0.0 or not math.isfinite(self.scale):
+            raise ValueError("scale: numbers that are multiplied by 0 or infinity tell nothing")
         if self.soda and not self.id:
             raise ValueError("a SODA service needs the id of an image")
         return self
@@ -76,8 +80,11 @@ class BandOptions(Options):
 class MakingOptions(Options):
     """How a stamp is made."""
 
-    radius: float = option(
-        60.0, unit="arcsec", above=0.0, doc="Radius of a source whose row does not tell it."
+    radius: float | None = option(
+        None,
+        unit="arcsec",
+        above=0.0,
+        doc="Radius of a source whose row does not tell it; by default the largest of 60 arcsec, 8 beams and 32 pixels.",
     )
     radius_column: str = option("", doc="Column of the catalogue with the radius of each source (arcsec).")
     factor: float = option(1.0, above=0.0, doc="Half the side of a stamp, in radii.")
@@ -140,22 +147,28 @@ class MakingOptions(Options):
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
+        if isinstance(self.beam, tuple) and not all(math.isfinite(b) and b > 0 for b in self.beam[:2]):
+            raise ValueError("beam: the axes of a beam are above 0")
         if not 0.0 < self.annulus[0] < self.annulus[1]:
             raise ValueError("the annulus needs an inner edge below its outer edge")
         if self.grid == "native" and self.pixels is not None:
             raise ValueError("pixels are chosen on the grid north only")
         return self
 
+    def radius_of(self, radius: float) -> float:
+        """Radius (arcsec) of a source whose row tells this one, or NaN."""
+        return radius if math.isfinite(radius) and radius > 0 else self.radius or LEAST_RADIUS
+
     def side(self, radius: float) -> float:
         """Side of the stamp (arcsec) of a source of this radius (arcsec)."""
-        return 2.0 * self.factor * (radius if math.isfinite(radius) and radius > 0 else self.radius)
+        return 2.0 * self.factor * self.radius_of(radius)
 
 
 class StampsOptions(MakingOptions):
     """Small images about the rows of a catalogue, from one map or many surveys."""
 
-    format: Literal["fits", "zarr"] = option(
-        "fits", doc="One FITS cube a source in a tar archive, or one Zarr array for all."
+    format: Literal["fits", "zarr", "hdf5"] = option(
+        "fits", doc="One FITS cube a source in a tar archive, or one array for all in Zarr or HDF5."
     )
     sheets: int = option(5, at_least=0, doc="Pages of contact sheets, of 24 sources each.")
     stretch: Literal["asinh", "linear"] = option("asinh", doc="How the contact sheets show brightness.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import UnknownName
 from skysift.base.provenance import InputRecord
 
-__all__ = ["Pictures", "Pixels", "Store", "centred"]
+__all__ = ["Pictures", "Pixels", "Store", "centred", "thumbnail"]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
@@ -54,6 +54,8 @@ class Pictures:
         Of the pixels; empty where it is not known.
     origin
         What they were read from.
+    notes
+        What is worth telling of the set, one line each.
     """
 
     names: tuple[str, ...]
@@ -65,6 +67,7 @@ class Pictures:
     scale: float = float("nan")
     unit: str = ""
     origin: InputRecord | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.errors:
@@ -99,32 +102,32 @@ class Pictures:
     def select(self, chosen: Sequence[int] | Ints | NDArray[np.bool_]) -> Pictures:
         """Some of them, by number or by a mask."""
         at = np.arange(len(self))[np.asarray(chosen)] if len(chosen) else np.empty(0, np.int64)
-        return Pictures(
-            tuple(self.names[k] for k in at),
-            self.bands,
-            self.store,
-            self.rows[at],
-            {name: values[at] for name, values in self.facts.items()},
-            tuple(self.errors[k] for k in at),
-            self.scale,
-            self.unit,
-            self.origin,
+        return replace(
+            self,
+            names=tuple(self.names[k] for k in at),
+            rows=self.rows[at],
+            facts={name: values[at] for name, values in self.facts.items()},
+            errors=tuple(self.errors[k] for k in at),
         )
 
     def with_facts(self, **facts: NDArray[Any]) -> Pictures:
         """The same with further columns, or others in their place."""
-        held = {**self.facts, **facts}
-        return Pictures(
-            self.names,
-            self.bands,
-            self.store,
-            self.rows,
-            held,
-            self.errors,
-            self.scale,
-            self.unit,
-            self.origin,
-        )
+        return replace(self, facts={**self.facts, **facts})
+
+    def beams(self, usual: float | None = None) -> NDArray[np.float64]:
+        """FWHM of the beam of each (arcsec), the mean of both axes by area; NaN where it is not known.
+
+        Parameters
+        ----------
+        usual
+            That of pictures which do not say it.
+        """
+        beams = np.full(len(self), np.nan)
+        if "beam_major" in self.facts:
+            major, minor = (np.asarray(self.facts[f"beam_{axis}"], np.float64) for axis in ("major", "minor"))
+            with np.errstate(invalid="ignore"):
+                beams = np.sqrt(major * minor)
+        return beams if usual is None else np.where(beams > 0, beams, usual)
 
     def labels(self, column: str = "label") -> tuple[str, ...]:
         """A column as texts, one a picture; empty where nothing is said.
@@ -142,6 +145,29 @@ class Pictures:
                 todo="name the column, or give a table of labels (name,label)",
             )
         return tuple(str(each).strip() for each in self.facts[column])
+
+
+def thumbnail(image: Pixels, side: int) -> Pixels:
+    """A picture of a fixed size: nearest pixels where it is smaller, means of blocks where it is larger.
+
+    Parameters
+    ----------
+    image
+        (..., y, x).
+    side
+        Of the new picture.
+    """
+    if not image.size:
+        return np.full((*image.shape[:-2], side, side), np.nan, np.float32)
+    block = max(1, min(image.shape[-2:]) // side)
+    if block > 1:
+        ny, nx = (n // block * block for n in image.shape[-2:])
+        cut = image[..., :ny, :nx].reshape(*image.shape[:-2], ny // block, block, nx // block, block)
+        count = np.isfinite(cut).sum(axis=(-3, -1))
+        total = np.where(np.isfinite(cut), cut, 0.0).sum(axis=(-3, -1))
+        image = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    rows, columns = (np.arange(side) * n // side for n in image.shape[-2:])
+    return np.asarray(image[..., rows, :][..., columns], np.float32)
 
 
 def centred(pixels: Pixels, size: int) -> Pixels:

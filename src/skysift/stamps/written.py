@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.sky.frame import Frame
+from skysift.stamps.array import StoredArray, array_in
 from skysift.stamps.header import card, history, padded
 from skysift.stamps.making import Stamp
 from skysift.stamps.prepare import Layer
 
 __all__ = ["StoredStamps", "open_stamps", "stamp_bytes"]
 
-ARCHIVE, ARRAY, COVERAGE = "stamps.tar", "stamps.zarr", "coverage.fits"
+ARCHIVE, COVERAGE = "stamps.tar", "coverage.fits"
 
 
 def stamp_bytes(stamp: Stamp, told: Sequence[tuple[str, str | float, str]], *, aligned: bool) -> bytes:
@@ -133,24 +133,23 @@ class StoredStamps:
         Names in the archive; empty for a source without a stamp.
     bands
         Names of the bands.
+    array
+        The array (source, band, y, x) on disk that holds all of them; None where there is an archive.
     """
 
     folder: Path
     names: tuple[str, ...]
     files: tuple[str, ...]
     bands: tuple[str, ...]
+    array: StoredArray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """The stamps (band, y, x) in the order of the rows; an empty array for a source without one."""
-        if (self.folder / ARRAY).is_dir():
-            import zarr  # late: only where stamps are kept so
-
-            array: Any = zarr.open_group(self.folder / ARRAY, mode="r")["stamps"]
-            for row in range(len(self)):
-                yield np.asarray(array[row], np.float32)
+        if self.array is not None:
+            yield from self.array.each()
             return
         import tarfile
 
@@ -182,7 +181,8 @@ def open_stamps(folder: str | Path) -> StoredStamps:
         It holds none, or stamps whose bands have pixels of their own.
     """
     place = Path(folder)
-    if not (place / COVERAGE).is_file() or not ((place / ARCHIVE).is_file() or (place / ARRAY).is_dir()):
+    array = array_in(place)
+    if not (place / COVERAGE).is_file() or (array is None and not (place / ARCHIVE).is_file()):
         raise UsageError("the folder holds no stamps", got=str(folder), todo="`skysift stamps` makes them")
     from astropy.io import fits  # late: heavy
 
@@ -191,4 +191,4 @@ def open_stamps(folder: str | Path) -> StoredStamps:
         if header.get("GRID") == "native":
             raise UsageError("the bands of these stamps are not on one grid", got=str(folder))
         bands = tuple(str(header[f"BAND{k + 1}"]) for k in range(int(header["NBANDS"])))
-        return StoredStamps(place, tuple(map(str, rows["name"])), tuple(map(str, rows["file"])), bands)
+        return StoredStamps(place, tuple(map(str, rows["name"])), tuple(map(str, rows["file"])), bands, array)

@@ -34,10 +34,10 @@ class FeaturesOptions(Options):
         "too near leaves lobes out.",
     )
     scale: float | None = option(
-        None, unit="arcsec", above=0, doc="Size of a pixel, where the pictures do not say it."
+        None, unit="arcsec", above=0, doc="Size of a pixel, for pictures that do not say it."
     )
     beam: float | None = option(
-        None, unit="arcsec", above=0, doc="FWHM of the beam, where the pictures do not say it."
+        None, unit="arcsec", above=0, doc="FWHM of the beam, for pictures that do not say it."
     )
     clip: float = option(
         3.0,

@@ -21,12 +21,14 @@ from skysift.classify.features.seen import see
 from skysift.classify.features.view import View
 from skysift.sky.features import Feature, Features
 from skysift.stamps.pictures import Pictures
+from skysift.stamps.sampling import sampling_of
 
-__all__ = ["columns_of", "extractors_of", "features_of", "view_of"]
+__all__ = ["columns_of", "extractors_of", "features_of", "left_aside", "view_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
 PER_TASK = 64  # pictures
+_LEVER = 1.01  # between the lowest frequency and the highest of a spectral index
 
 
 def features_of(pictures: Pictures, options: FeaturesOptions | None = None, crew: Crew = ALONE) -> Features:
@@ -34,6 +36,7 @@ def features_of(pictures: Pictures, options: FeaturesOptions | None = None, crew
     Numbers measured on pictures, one row each.
 
     A picture that cannot be read, or shows no source, has a row of NaN; the fact ``error`` says what was wrong with it.
+    The fact ``sampling`` says which have too few pixels, or a beam of too few or many (see `skysift.stamps.sampling`).
 
     Parameters
     ----------
@@ -62,7 +65,8 @@ def features_of(pictures: Pictures, options: FeaturesOptions | None = None, crew
     parts = list(crew.map("measuring features", work, tasks))
     values = np.concatenate([each for each, _ in parts])
     errors = [error for _, told in parts for error in told]
-    facts = {**pictures.facts, "error": np.array(errors)}
+    sampling = sampling_of(pictures, scale=options.scale, beam=options.beam)
+    facts = {**pictures.facts, "sampling": sampling, "error": np.array(errors)}
     inputs = () if pictures.origin is None else (pictures.origin,)
     told = Provenance(skysift.__version__, "features", options.to_dict(), inputs, (), "step")
     return Features(pictures.names, columns, values, facts, told)
@@ -76,7 +80,7 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
     UnknownName
         The reference is none of the bands.
     OptionError
-        There is not one frequency a band.
+        There is not one frequency a band, or all are nearly one.
     """
     reference = pictures.bands[0] if options.reference is None else options.reference
     if reference not in pictures.bands:
@@ -87,27 +91,38 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
             got=f"{len(options.frequencies)} for {len(pictures.bands)} bands ({', '.join(pictures.bands)})",
             allowed="one a band; 0 for a band that is no radio band",
         )
-    scale = options.scale if options.scale is not None else pictures.scale
-    beam = options.beam
-    sizes = _beams_of(pictures, options)
-    if sizes is not None and (sizes > 0).any():
-        beam = float(np.median(sizes[sizes > 0]))
+    held = [frequency for frequency in options.frequencies if frequency > 0]
+    if len(held) > 1 and max(held) < _LEVER * min(held):
+        raise OptionError(
+            "there is no spectral index between bands of one frequency",
+            got=", ".join(f"{each:g}" for each in options.frequencies),
+            allowed=f"two that differ by {100 * (_LEVER - 1):.0f} % or more (Hz); 0 for a band that is no radio band",
+        )
+    beams = pictures.beams(options.beam)
+    known = beams[beams > 0]
     return View(
         pictures.bands,
         pictures.bands.index(reference),
-        float(scale),
-        float("nan") if beam is None else float(beam),
+        float(pictures.scale if np.isfinite(pictures.scale) else options.scale or np.nan),
+        float(np.median(known)) if known.size else float("nan"),
         pictures.unit,
     )
 
 
-def _beams_of(pictures: Pictures, options: FeaturesOptions) -> Floats | None:
-    """FWHM of the beam of each picture (arcsec), NaN where it is not known; None where the options say one for all."""
-    facts = pictures.facts
-    if options.beam is not None or "beam_major" not in facts:
-        return None
-    major, minor = (np.asarray(facts[name], np.float64) for name in ("beam_major", "beam_minor"))
-    return np.asarray(np.sqrt(major * minor))
+def left_aside(pictures: Pictures, options: FeaturesOptions) -> tuple[str, ...]:
+    """A line for each of the options ``scale`` and ``beam`` that pictures do not need: they say it themselves."""
+    told = []
+    if options.scale is not None and np.isfinite(pictures.scale) and options.scale != pictures.scale:
+        told.append(
+            f"scale={options.scale:g} is left aside: the pictures say pixels of {pictures.scale:.4g} arcsec"
+        )
+    own = pictures.beams()
+    own = own[own > 0]
+    if options.beam is not None and own.size and not np.allclose(own, options.beam):
+        told.append(
+            f"beam={options.beam:g} is left aside: the pictures say beams of {np.median(own):.4g} arcsec"
+        )
+    return tuple(told)
 
 
 def extractors_of(view: View, options: FeaturesOptions) -> list[tuple[str, Extractor]]:
@@ -151,8 +166,8 @@ def _measured(
     """Values (picture, column) of some pictures and what is wrong with each."""
     start, end = task
     errors = list(pictures.errors[start:end])
-    beams = _beams_of(pictures, options)
-    seen = see(pictures.read(slice(start, end)), view, options, None if beams is None else beams[start:end])
+    beams = pictures.beams(options.beam)[start:end]
+    seen = see(pictures.read(slice(start, end)), view, options, beams)
     parts = []
     for _, group in chosen:
         made = group.measure(seen)

@@ -126,6 +126,7 @@ def _page(found: MadeDetections, options: DetectionsOptions, manifest: Manifest)
         "Made detections",
         f"What {options.finder} finds in {options.fields} made maps with artefacts. The maps are made.",
         sheets,
+        heading="Found",
         numbers=tuple((str(counts[name]), name) for name in _LABELS),
         heads=("S/N", "found", "real", "spurious"),
         table=table,
@@ -140,7 +141,5 @@ def _sheet(found: MadeDetections, rows: Sequence[int] | np.ndarray[Any, Any]) ->
     chosen = (
         [rows[int(k)] for k in np.linspace(0, len(rows) - 1, min(PER_SHEET, len(rows)))] if len(rows) else []
     )
-    side = found.pixels.shape[1]
-    at = np.arange(112) * side // 112
-    thumbs = [np.nan_to_num(found.pixels[k])[at][:, at][None] for k in chosen]
+    thumbs = [np.nan_to_num(found.pixels[k])[None] for k in chosen]
     return sheet_png([f"{found.snr[k]:.1f} sigma" for k in chosen], ["radio"], thumbs, "asinh")

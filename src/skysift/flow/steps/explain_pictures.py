@@ -163,6 +163,7 @@ class PicturesExplainStep:
                 "What the network reads, what speaks for the class that it tells (Grad-CAM), and how much less probable "
                 "that is where a square is hidden (red: the class rests on this place; blue: it speaks against it).",
                 (Sheet(SHEET, sheet, f"{min(_SHOWN, len(chosen))} of {len(chosen)} pictures"),),
+                heading="Sources",
                 numbers=(
                     (str(len(chosen)), "pictures"),
                     (f"{np.median([row[3] for row in rows]):.0%}", "of the fall is in the middle half"),

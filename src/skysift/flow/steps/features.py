@@ -17,27 +17,29 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import Manifest, library_versions
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.seen import see
-from skysift.classify.features.table import features_of, view_of
+from skysift.classify.features.table import features_of, left_aside, view_of
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.stamp_sheets import Sheet, sheet_png, stamps_page
 from skysift.io.features import write_features
 from skysift.io.output import whole_file
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures, centred
+from skysift.stamps.sampling import sampling_note
 
 __all__ = ["REPORT", "TABLE", "FeaturesMade", "FeaturesStep"]
 
 TABLE, REPORT = "features.parquet", "report.html"
-_SHOWN, _SIDE = 24, 112  # pictures on the page, and pixels along the side of each
+_SHOWN = 24  # pictures on the page
 _TOLD = 20  # pictures with an error that are named
 
 
 @dataclass(frozen=True, eq=False)
 class FeaturesMade:
-    """The features, and the manifest where a folder was written."""
+    """The features, the manifest where a folder was written, and what is worth telling of the pictures."""
 
     features: Features
     manifest: Manifest | None
+    notes: tuple[str, ...] = ()
 
 
 class FeaturesStep:
@@ -95,7 +97,7 @@ class FeaturesStep:
             with whole_file(place, overwrite=overwrite) as part:
                 features = self._measured(pictures, crew)
                 write_features(features, part)
-            return FeaturesMade(features, None)
+            return FeaturesMade(features, None, self._notes(pictures, features))
         begun, clock = datetime.now(UTC), time.perf_counter()
         names = (TABLE, REPORT, MANIFEST)
         key = {
@@ -110,6 +112,8 @@ class FeaturesStep:
                 features = self._measured(pictures, crew)
                 write_features(features, folder.path(TABLE))
                 assert features.provenance is not None
+                notes = self._notes(pictures, features)
+                told = (*notes, *_errors(features))
                 manifest = Manifest(
                     features.provenance,
                     outputs=names[:-1],
@@ -119,13 +123,13 @@ class FeaturesStep:
                     counts=_counts(features),
                     facts={"bands": list(pictures.bands)},
                     versions=library_versions(),
-                    warnings=tuple(_errors(features)),
+                    warnings=told,
                 )
                 page = self._page(pictures, features, manifest)
                 folder.path(REPORT).write_text(page, encoding="utf-8")
                 write_manifest(manifest, folder)
             folder.commit()
-        return FeaturesMade(features, manifest)
+        return FeaturesMade(features, manifest, notes)
 
     def _measured(self, pictures: Pictures, crew: Crew) -> Features:
         features = features_of(pictures, self.options, crew)
@@ -137,6 +141,11 @@ class FeaturesStep:
             )
         return features
 
+    def _notes(self, pictures: Pictures, features: Features) -> tuple[str, ...]:
+        """What is worth telling: of the set, of options that it does not need, of pictures that hold too little."""
+        sampling = sampling_note(features.facts["sampling"])
+        return (*pictures.notes, *left_aside(pictures, self.options), *([sampling] if sampling else []))
+
     def _page(self, pictures: Pictures, features: Features, manifest: Manifest) -> str:
         counts = manifest.counts
         return stamps_page(
@@ -144,6 +153,7 @@ class FeaturesStep:
             f"{counts['features']} numbers about each of {counts['pictures']} pictures "
             f"in {len(pictures.bands)} band{'s' * (len(pictures.bands) > 1)}",
             self._sheets(pictures, features),
+            heading="Features",
             numbers=(
                 (f"{counts['pictures']}", "pictures"),
                 (f"{counts['measured']}", "with a source"),
@@ -151,6 +161,7 @@ class FeaturesStep:
             ),
             heads=("feature", "group", "unit", "lowest", "median", "highest", "missing", "meaning"),
             table=_summary(features),
+            words=("group", "unit", "meaning"),
             options=manifest.provenance.options,
             notes=manifest.warnings[:_TOLD],
             footer=f"skysift {skysift.__version__}, {manifest.started}",
@@ -164,13 +175,12 @@ class FeaturesStep:
         rows = good[np.unique(np.linspace(0, len(good) - 1, _SHOWN).astype(np.int64))]
         view = view_of(pictures, self.options)
         seen = see(pictures.read(rows), view, self.options)
-        thumbs = []
-        for pixels, labels in zip(
-            seen.pixels[:, view.reference], seen.labels[:, view.reference], strict=True
-        ):
-            step = max(1, pixels.shape[-1] // _SIDE // 2)
-            pair = np.stack([pixels, np.where(labels > 0, pixels, np.nan)])[..., ::step, ::step]
-            thumbs.append(centred(pair.astype(np.float32), min(_SIDE, pair.shape[-1])))
+        pixels, labels = seen.pixels[:, view.reference], seen.labels[:, view.reference]
+        sides = np.asarray(features.facts.get("pixels", np.full(len(features), pixels.shape[-1])))[rows]
+        thumbs = [
+            centred(np.stack([image, np.where(label > 0, image, np.nan)]), min(int(side), image.shape[-1]))
+            for image, label, side in zip(pixels, labels, sides, strict=True)
+        ]
         names = [pictures.names[row] for row in rows]
         png = sheet_png(names, ("picture", "its source"), thumbs, "asinh")
         return (Sheet("sheet-0001.png", png, "pictures, and the pixels that were taken for the source"),)

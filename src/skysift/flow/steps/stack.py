@@ -25,7 +25,7 @@ from skysift.flow.steps.stamps import bands_told, notes_of, places_of, refuse_no
 from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.stamps.grid import north_up
-from skysift.stamps.making import grid_scale, refuse_too_large
+from skysift.stamps.making import grid_scale, refuse_too_large, usual_radius
 from skysift.stamps.many import StampRow, make_all, tasks_of
 from skysift.stamps.options import StackOptions
 from skysift.stamps.stack import Bin, Stacked, bins_of, in_beams, noise_of, random_places, stack
@@ -142,8 +142,10 @@ class StackStep:
         values = None if not options.bins else np.asarray(places.columns[options.bins], np.float64)
         bins = bins_of(values, len(places), options.edges)
         scale = grid_scale(bands, options)
-        refuse_too_large([options.side(options.radius)], scale, options)
-        size = options.pixels or max(5, math.ceil(options.side(options.radius) / scale))
+        options = options.model_copy(update={"radius": usual_radius(bands, options, scale)})
+        side = options.side(math.nan)
+        refuse_too_large([side], scale, options)
+        size = options.pixels or max(5, math.ceil(side / scale))
         options = options.model_copy(
             update={"pixels": size + (size + 1) % 2}
         )  # a middle pixel for the source
@@ -157,7 +159,7 @@ class StackStep:
         with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
             crew = folder.keeping(crew)
             part = folder.directory / PART
-            how: dict[str, Any] = {"form": "zarr", "told": ()}
+            how: dict[str, Any] = {"form": "array", "told": ()}
             with writing(folder.directory):
                 rows = make_all(tasks, bands, options, scale, part / "pieces", crew, **how)
                 refuse_nothing(rows, bands)
@@ -363,7 +365,7 @@ def _page(
         for word, one in (("sources", made), ("control", control)):
             if one is not None:
                 names.append(f"bin {number} ({told}): {word}")
-                pictures.append(_enlarged(one.image))
+                pictures.append(one.image)
     band_names = [band.name for band in bands]
     heads = ("bin", "from", "to", "band", "sources", "middle", "error", "control", "excess", "S/N")
     table = [
@@ -380,6 +382,7 @@ def _page(
         "Stack",
         f"{options['statistic']} of {len(rows)} sources; covered: {coverage}",
         (sheet,),
+        heading="Bins",
         numbers=(
             (str(len(rows)), "sources"),
             (str(len(bins)), "bins"),
@@ -391,9 +394,3 @@ def _page(
         notes=manifest.warnings[:20],
         footer=f"skysift {skysift.__version__}, {manifest.started}",
     )
-
-
-def _enlarged(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A picture (band, y, x) of the size of those on a contact sheet."""
-    rows, columns = (np.arange(112) * n // 112 for n in image.shape[1:])
-    return np.asarray(image[:, rows][:, :, columns], np.float32)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,12 +22,14 @@ from skysift.flow.products import MANIFEST, PART, ProductFolder, write_manifest,
 from skysift.flow.stamp_places import Places
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
 from skysift.stamps.archive import join_pieces
-from skysift.stamps.making import Place, grid_scale, refuse_too_large
+from skysift.stamps.array import ARRAYS, ArrayForm, write_array
+from skysift.stamps.making import Place, grid_scale, refuse_too_large, usual_radius
 from skysift.stamps.many import StampRow, StampTask, make_all, tasks_of
 from skysift.stamps.options import MakingOptions, StampsOptions
 from skysift.stamps.quality import QUALITY, names_of, quality
+from skysift.stamps.sampling import sampling_note, sampling_words
 from skysift.stamps.surveys import Band
-from skysift.stamps.written import ARCHIVE, ARRAY, COVERAGE
+from skysift.stamps.written import ARCHIVE, COVERAGE
 
 __all__ = [
     "REPORT",
@@ -83,9 +85,9 @@ class StampsStep:
     ) -> StampsMade:
         """What was made, after it was written into a folder.
 
-        The folder gets ``stamps.tar`` (one FITS cube a source) or ``stamps.zarr``, ``coverage.fits`` (one row a source),
-        ``report.html`` with contact sheets, the folder ``sheets`` of them as PNG, and ``manifest.json``. A run that is
-        broken off goes on where it was when it is repeated.
+        The folder gets ``stamps.tar`` (one FITS cube a source), ``stamps.zarr`` or ``stamps.hdf5``,
+        ``coverage.fits`` (one row a source), ``report.html`` with contact sheets, the folder ``sheets`` of them as PNG,
+        and ``manifest.json``. A run that is broken off goes on where it was when it is repeated.
 
         Parameters
         ----------
@@ -119,11 +121,12 @@ class StampsStep:
         options = self._checked(places, bands)
         bands = tuple(bands)
         scale = grid_scale(bands, options)
+        options = options.model_copy(update={"radius": usual_radius(bands, options, scale)})
         listed = places_of(places)
         refuse_too_large([options.side(place.radius) for place in listed], scale, options)
         tasks = tasks_of(listed, places.size, options)
         shown = options.sheets * PER_SHEET
-        main = ARRAY if options.format == "zarr" else ARCHIVE
+        main = ARCHIVE if options.format == "fits" else ARRAYS[options.format]
         names = (main, COVERAGE, REPORT, *([SHEETS] * (shown > 0)), MANIFEST)
         key = stamps_key("stamps", options, tasks, bands)
         with ProductFolder(Path(out), names=names, overwrite=overwrite, key=key, fresh=fresh) as folder:
@@ -134,15 +137,14 @@ class StampsStep:
             )
             cards = (("CREATOR", f"skysift {skysift.__version__}", "program that made this file"),)
             with writing(folder.directory):
-                rows = make_all(
-                    tasks, bands, options, scale, work, crew, form=options.format, told=cards, shown=shown
-                )
+                form: Literal["files", "array"] = "files" if options.format == "fits" else "array"
+                rows = make_all(tasks, bands, options, scale, work, crew, form=form, told=cards, shown=shown)
                 refuse_nothing(rows, bands)
                 pieces = [work / task.name for task in tasks]
-                if options.format == "zarr":
-                    _write_array(folder.path(main), pieces, places, bands, options, scale)
-                else:
+                if options.format == "fits":
                     join_pieces(pieces, folder.path(main))
+                else:
+                    _write_array(folder.path(main), options.format, pieces, places, bands, options, scale)
                 _write_coverage(folder.path(COVERAGE), rows, places, bands, options, scale, told)
                 sheets = _sheets(rows, places, bands, options) if shown else ()
                 if shown:
@@ -158,7 +160,11 @@ class StampsStep:
                     counts=_counts(rows),
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=tuple(dict.fromkeys((*notes_of(bands), *_errors(rows, places)))),
+                    warnings=tuple(
+                        dict.fromkeys(
+                            (*notes_of(bands), *_sampled(rows, options, scale), *_errors(rows, places))
+                        )
+                    ),
                 )
                 page = self._page(rows, bands, sheets, manifest, scale)
                 folder.path(REPORT).write_text(page, encoding="utf-8")
@@ -174,8 +180,8 @@ class StampsStep:
             raise UsageError("there is no map and no survey", todo="give --surveys CONFIG or --map MAP")
         if options.method != "interpolate":
             require(f"method={options.method}", "reproject")
-        if options.format == "zarr":
-            require("format=zarr", "zarr")
+        if options.format != "fits":
+            require(f"format={options.format}", "zarr" if options.format == "zarr" else "h5py")
             if options.grid != "north" or options.pixels is None:
                 raise OptionError(
                     "stamps of one array have one size",
@@ -198,6 +204,7 @@ class StampsStep:
             "Stamps",
             f"{counts['sources']} sources in {len(bands)} band{'s' * (len(bands) > 1)}, pixels of {scale:.4g} arcsec",
             sheets,
+            heading="Bands",
             numbers=(
                 (f"{counts['stamps']}", "stamps"),
                 (f"{counts['without']}", "sources that no survey covers"),
@@ -257,6 +264,21 @@ def _errors(rows: Sequence[StampRow], places: Places) -> list[str]:
     return told if len(told) <= 20 else [*told[:20], f"and {len(told) - 20} more: see the column errors"]
 
 
+def _one_scale(options: MakingOptions) -> bool:
+    """Whether the pixels of all stamps have one size; with a number of pixels and radii of rows they do not."""
+    return not (options.radius_column and options.pixels is not None)
+
+
+def _sampled(rows: Sequence[StampRow], options: MakingOptions, scale: float) -> list[str]:
+    """A line where stamps are too small, or have too few or too many pixels across the beam."""
+    made = [row for row in rows if row.pixels]
+    beams = np.array([row.beam[:2] for row in made]).reshape(-1, 2)
+    pixel = scale if _one_scale(options) else math.nan
+    across = np.sqrt(beams[:, 0] * beams[:, 1]) / pixel
+    note = sampling_note(sampling_words(np.array([row.pixels for row in made], np.int64), across), "stamps")
+    return [note] if note and options.grid == "north" else []
+
+
 def _counts(rows: Sequence[StampRow]) -> dict[str, int]:
     return {
         "sources": len(rows),
@@ -286,34 +308,23 @@ def refuse_nothing(rows: Sequence[StampRow], bands: Sequence[Band]) -> None:
 
 def _write_array(
     path: Path,
+    form: ArrayForm,
     pieces: Sequence[Path],
     places: Places,
     bands: Sequence[Band],
     options: StampsOptions,
     scale: float,
 ) -> None:
-    """One Zarr group: stamps (source, band, y, x), names and positions."""
-    import zarr  # late: only this format needs it
-
-    assert options.pixels is not None
-    n = options.pixels
-    group = zarr.open_group(path, mode="w")
-    shape = (len(places), len(bands), n, n)
-    stamps = group.create_array(
-        "stamps", shape=shape, chunks=(1, len(bands), n, n), dtype="f4", fill_value=math.nan
-    )
-    row = 0
-    for piece in pieces:
-        data = np.load(piece)
-        stamps[row : row + len(data)] = data
-        row += len(data)
-        piece.unlink()
-    for name in ("ra", "dec"):
-        group.create_array(name, data=np.asarray(getattr(places, name), np.float64))
-    group.attrs.update(
-        names=list(places.names), bands=[band.name for band in bands], unit=options.units, pixel_arcsec=scale,
-        axes=["source", "band", "y", "x"], creator=f"skysift {skysift.__version__}",
-    )  # fmt: skip
+    assert options.pixels is not None  # checked where the format is chosen
+    shape = (len(places), len(bands), options.pixels, options.pixels)
+    told = {
+        "bands": [band.name for band in bands],
+        "unit": options.units,
+        **({"pixel_arcsec": scale} if _one_scale(options) else {}),
+        "axes": ["source", "band", "y", "x"],
+        "creator": f"skysift {skysift.__version__}",
+    }
+    write_array(path, form, pieces, shape, places.names, {"ra": places.ra, "dec": places.dec}, told)
 
 
 def _write_coverage(
@@ -356,7 +367,9 @@ def _write_coverage(
     table.header["NBANDS"] = len(bands)
     for k, band in enumerate(bands, start=1):
         table.header[f"BAND{k}"] = band.name
-    table.header["GRID"], table.header["PIXSIZE"] = options.grid, (scale, "[arcsec] size of a pixel")
+    table.header["GRID"] = options.grid
+    if _one_scale(options):
+        table.header["PIXSIZE"] = (scale, "[arcsec] size of a pixel")
     for key, value, comment in told.cards():
         if key == "HISTORY":
             table.header.add_history(value)
