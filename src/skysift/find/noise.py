@@ -54,6 +54,11 @@ class Noise:
         beam = () if self.response is None else self.response.maps
         return tuple(one for one in (self.level_map, self.rms_map, *beam) if one is not None)
 
+    def upside_down(self) -> "Noise":
+        """The noise of the map with its sign turned."""
+        level = None if self.level_map is None else self.level_map.upside_down()
+        return replace(self, mesh=replace(self.mesh, level=-self.mesh.level), level_map=level)
+
     def data(self, image: SkyImage, box: Box) -> npt.NDArray[np.float32]:
         """Pixels of a box of the image in true units; blank where the response is below its cut-off."""
         pixels = image.read(box)

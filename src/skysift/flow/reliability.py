@@ -36,9 +36,13 @@ def reliability_section(finding: Finding) -> Section | None:
             numbers.append(
                 (f"{told[f'negative_{kind}']:,}", f"negative {kind}, {expected} expected by noise")
             )
+    alike = "as bright, as large and as close to strong sources"
+    if "negative_sources" in told:
+        numbers.append((f"{told['negative_sources']:,}", "sources of the network in the inverted map"))
+        alike = "near it, of which the network is as sure, as large and as close to strong sources"
     lead = (
         "The map was searched once more, upside down. A source is the less reliable, the more there is in the inverted "
-        "map that is as bright, as large and as close to strong sources."
+        f"map that is {alike}."
     )
     charts = (chart_against_snr(sources), chart_of_counts(sources))
     return Section("reliability", "Reliability", lead, tuple(numbers), charts)

@@ -245,14 +245,21 @@ def reliabilities(
     if not n:
         return np.empty(0), weight
     alike = np.maximum(_alike(marks, marks, np.ones(n)), 1.0)  # each is like itself
-    share = _share_of_true(_alike(marks, negative, weight, most), alike)
+    share = share_of_true(_alike(marks, negative, weight, most), alike)
     as_bright = np.maximum(_alike(marks.of_peak(), marks.of_peak(), np.ones(n)), 1.0)
     noise = _noise_alike(marks.peak, n_pixels, correlation)
     return share * as_bright / (as_bright + noise), weight
 
 
-def _share_of_true(bad: Floats, alike: Floats) -> Floats:
-    """Mean of 1 - N / P over what N may be, as far as that is not below zero."""
+def share_of_true(bad: Floats, alike: Floats) -> Floats:
+    """
+    Mean of 1 - N / P over what N may be, as far as that is not below zero.
+
+    Parameters
+    ----------
+    bad, alike
+        ``(n,)`` how many negative and positive detections are like each.
+    """
     share, error = 1.0 - bad / alike, DOUBT * np.sqrt(bad) / alike + 1e-9
     z = share / error
     mean = share * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)

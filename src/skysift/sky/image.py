@@ -23,7 +23,7 @@ from skysift.sky.units import frequency_text, jansky_per_beam
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["ArraySource", "CutSource", "Origin", "PixelSource", "SkyImage"]
+__all__ = ["ArraySource", "CutSource", "NegativeSource", "Origin", "PixelSource", "SkyImage"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -96,6 +96,22 @@ class CutSource:
     def read(self, box: Box) -> NDArray[np.float32]:
         """The pixels of a box inside the window."""
         return self.source.read(box.shift(self.box.y0, self.box.x0))
+
+
+@dataclass(frozen=True, eq=False)
+class NegativeSource:
+    """Another source with its sign turned."""
+
+    source: PixelSource
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, (ny, nx)."""
+        return self.source.shape
+
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """The pixels of a box, negative."""
+        return -self.source.read(box)
 
 
 @dataclass(frozen=True)
@@ -344,6 +360,10 @@ class SkyImage:
                 data *= np.float32(self.factor)
             data[np.isinf(data)] = np.nan
         return data
+
+    def upside_down(self) -> SkyImage:
+        """The image with its sign turned: what is found in it is false, or absorbs."""
+        return replace(self, pixels=NegativeSource(self.pixels))
 
     def cut(self, box: Box) -> SkyImage:
         """The image of a window; its geometry, beam, unit and story travel with it.

@@ -263,7 +263,7 @@ def test_members_that_cannot_be_are_told_in_a_line(weights):
         ({"finder": "ensemble"}, "this finder cannot be a member of an ensemble: got 'ensemble'"),
         (
             {"finder": "classic", "mesh": 12.0},
-            "noise and beam are the same for all members: got 'mesh of classic'",
+            "noise, beam and reliability are the same for all members: got 'mesh of classic'",
         ),
         ({"finder": "classic", "sede": 4}, "no such option.*did you mean 'seed'"),
     ):

@@ -149,10 +149,7 @@ def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
 @pytest.mark.parametrize(
     ("chosen", "match"),
     [
-        (
-            {"reliability": 0.95},
-            "reliability does nothing here: sources are those of a network; give threshold",
-        ),
+        ({"reliability": 1.5}, "reliability"),
         ({"reseed": 6.0}, "reseed does nothing here"),
         ({"classes": ("compct",)}, "no such class: compct; there are spurious, compact"),
         ({"threshold": 0.05}, "threshold"),

@@ -35,9 +35,10 @@ Floats = NDArray[np.float64]
 Member = NeuralFinder[Any] | IslandFinder[Any]
 
 _LEAST = 0.1  # probability that a member tells of at least
-_COMMON = {*NoiseOptions.model_fields, *BeamOptions.model_fields}  # the same for all
+_MEASURED = {*NoiseOptions.model_fields, *BeamOptions.model_fields}
+_COMMON = {*_MEASURED, "reliability"}  # the same for all
 _SHARED = {
-    *_COMMON,
+    *_MEASURED,
     *EyeOptions.model_fields,
     "classes",
 }  # the ensemble's, where a member has none of its own
@@ -87,7 +88,7 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
             common = sorted(_COMMON & own.keys())
             if common:
                 raise OptionError(
-                    "noise and beam are the same for all members",
+                    "noise, beam and reliability are the same for all members",
                     got=f"{common[0]} of {name}",
                     todo=f"set {common[0]} of the ensemble",
                 )

@@ -23,6 +23,7 @@ from skysift.find.neural.labelled import rms_at, significance
 from skysift.find.neural.measuring import measure_found, with_footprints
 from skysift.find.neural.options import EyeOptions, NeuralOptions
 from skysift.find.neural.shapes import beam_of, intrinsic
+from skysift.find.neural.upside_down import reliabilities_of
 from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
@@ -71,22 +72,31 @@ class NeuralFinder(MapFinder[N]):
 
     @property
     def rated(self) -> bool:
-        """False: the score of the network says how reliable a source is."""
-        return False
+        """Whether each source gets a reliability, for which the map is looked at upside down as well."""
+        return self.options.reliability is not None
 
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
         seen = self.found(image, noise, crew)
-        found = seen.detections
-        wanted = np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes])
-        objects, sums = with_footprints(found.select(wanted), image, noise, self.options.grow, crew)
+        found = self._wanted(seen.detections)
+        facts = {**seen.facts}
+        if self.rated:
+            negative = self._wanted(self.found(image.upside_down(), noise.upside_down(), crew).detections)
+            width = image.frame.beam_width_pixels(image.beam)
+            raw = {**found.raw, "reliability": reliabilities_of(found, negative, width)}
+            found = Detections(found.boxes, found.scores, found.footprints, raw)
+            facts["reliability"] = {"negative_sources": len(negative)}
+        objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
         measured = measure_found(objects, sums, image, noise, self.options, crew)
         usable = np.isfinite(measured.components[:, row.COV])  # noise and pixels enough for a fit
         if not usable.all():
             objects, measured = objects.select(usable), measured.select(usable)
-        lost = int(wanted.sum()) - int(usable.sum())
-        facts = {**seen.facts, "without_a_fit": lost}
+        facts["without_a_fit"] = len(found) - int(usable.sum())
         return Searched(objects, measured, self._told(objects, image, noise), seen.inputs, facts)
+
+    def _wanted(self, found: Detections) -> Detections:
+        """Those of the classes that are asked for."""
+        return found.select(np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes]))
 
     def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Found:
         """All detections that score the threshold or more, whatever their class."""
@@ -139,7 +149,8 @@ class NeuralFinder(MapFinder[N]):
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
         """What the network says of no source."""
         none = np.empty(0)
-        return {"sources": {**dict.fromkeys(_NUMBERS, none), "class": np.empty(0, np.str_)}}
+        names = (*_NUMBERS, "reliability") if self.rated else _NUMBERS
+        return {"sources": {**dict.fromkeys(names, none), "class": np.empty(0, np.str_)}}
 
     def _told(
         self, objects: Detections, image: SkyImage, noise: Noise
@@ -169,6 +180,7 @@ class NeuralFinder(MapFinder[N]):
                 "pa_net": pa,
                 "pa_net_err": np.degrees(objects["pa_err"]),
                 "core_fraction": objects["core"],
+                **({"reliability": objects["reliability"]} if self.rated else {}),
             }
         }
 

@@ -66,6 +66,14 @@ class NeuralOptions(EyeOptions, FinderOptions):
         ("compact", "extended", "extended-multisland", "flagged"),
         doc="Classes that the catalogue has; spurious ones are artefacts.",
     )
+    reliability: float | None = option(
+        0.5,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Sources less reliable than this are dropped: the map is looked at upside down as well, and what is "
+        "found is not believed where as much is found there. 0 keeps all, with their reliability as a column; null: the "
+        "map is looked at once, which is faster.",
+    )
     free_snr: float = option(
         10.0,
         unit="sigma",
@@ -88,14 +96,13 @@ class NeuralOptions(EyeOptions, FinderOptions):
     def _nothing_idle(self) -> Self:
         for name in _IDLE:
             if getattr(self, name) != type(self).model_fields[name].default:
-                told = "; give threshold" if name == "reliability" else ""
-                raise ValueError(f"{name} does nothing here: sources are those of a network{told}")
+                raise ValueError(f"{name} does nothing here: sources are those of a network")
         if self.setting and self.threshold is not None:
             raise ValueError("threshold and setting say the same; give one of them")
         return self
 
 
-_IDLE = ("reliability", "window", "reseed", "max_components", "group_tolerance")  # of what fits islands
+_IDLE = ("window", "reseed", "max_components", "group_tolerance")  # of what fits islands
 
 
 class YoloOptions(NeuralOptions):
@@ -111,6 +118,12 @@ class YoloOptions(NeuralOptions):
 class MaskOptions(NeuralOptions):
     """What finders are told whose network tells the pixels of objects."""
 
+    reliability: float | None = option(
+        None,
+        at_least=0.0,
+        at_most=1.0,
+        doc="Does nothing here: the scores of the network say how sure it is; give threshold.",
+    )
     levels: tuple[int, ...] = option(
         (1, 2, 4),
         doc="The map is looked at binned by these factors, ascending from 1, each twice the one before or more: objects "
@@ -125,6 +138,12 @@ class MaskOptions(NeuralOptions):
                 f"levels ascend from 1 to 16 at most, each twice the one before or more, not {value}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _scores_alone(self) -> Self:
+        if self.reliability is not None:
+            raise ValueError("reliability does nothing here: this finder knows scores alone; give threshold")
+        return self
 
 
 class UnetOptions(MaskOptions):
