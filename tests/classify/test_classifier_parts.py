@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.classify.tables import labelled, table
+from tests.classify.tables import labelled, table, tagged
 
 from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.base.registry import Registry
@@ -12,9 +12,9 @@ from skysift.classify import calibration, folds, strange
 from skysift.classify.classifier import Labelled
 from skysift.classify.evaluation import evaluate, majority
 from skysift.classify.scores import class_table, numbers_of, suspects
-from skysift.classify.search import most_telling
+from skysift.classify.search import learnt, most_telling
 from skysift.classify.strange import MEASURES
-from skysift.classify.tasks import TASKS, components_peaks, labelled_by, task_named
+from skysift.classify.tasks import TASKS, components_peaks, labelled_by, task_named, task_of_codes
 from skysift.stamps.opening import open_pictures
 
 
@@ -85,7 +85,7 @@ def test_fixed_folds_are_numbered_without_a_gap_and_hold_whole_numbers(tmp_path)
 
 def test_folds_that_hold_a_whole_class_are_refused():
     data = labelled(60)
-    with pytest.raises(UsageError, match="all sources of a class are in one fold: got 'FRI in fold 0"):
+    with pytest.raises(UsageError, match="all sources of a class are in one fold: got 'FRI"):
         evaluate(lambda: made("qda"), data, np.arange(60) % 3)
 
 
@@ -100,6 +100,53 @@ def test_sources_at_one_place_share_a_fold():
     assert np.array_equal(fold[:, 2 * twins], fold[:, 2 * twins + 1])
     assert (folds.at_one_place(labelled(60)) == np.arange(60)).all()
     assert [np.unique(each).tolist() for each in fold] == [[0, 1, 2, 3, 4]] * 3
+
+
+def test_the_calibration_keeps_sources_of_one_place_together(monkeypatch):
+    data = labelled(60)
+    ra, dec = np.arange(60.0), np.zeros(60)
+    ra[30:] = ra[:30]
+    data.features.facts.update(ra=ra, dec=dec)
+    seen = []
+
+    def spy(kind, values, targets, options):
+        seen.append({tuple(row) for row in values})
+        return learnt(kind, values, targets, options)
+
+    monkeypatch.setattr("skysift.classify.tables.learnt", spy)
+    data.features.values[:] = np.nan_to_num(data.features.values)
+    data.features.values[30:] = data.features.values[:30]  # two looks at one source
+    made("qda", calibration_folds=3).fit(data)
+    assert [len(each) for each in seen[:3]] == [20, 20, 20]  # of 30 places ten are left out, with both looks
+    assert len(seen[3]) == 30
+
+
+def test_tags_that_a_fold_holds_alone_are_told_in_one_line():
+    data = tagged(60)
+    targets = data.targets.copy()
+    fold = np.arange(60) % 3
+    targets[:, 0] = fold == 1
+    one = Labelled(data.names, data.classes, targets, features=data.features)
+    with pytest.raises(
+        UsageError, match=r"all sources of a tag are in one fold: got 'bent \(20 sources\) in fold 2'"
+    ):
+        evaluate(lambda: made("logistic"), one, fold)
+    targets[:, 0] = fold != 1
+    with pytest.raises(
+        UsageError, match="all sources without a tag are in one fold: got '20 without bent, in fold 2'"
+    ):
+        evaluate(lambda: made("logistic"), one, fold)
+    targets[:, 0] = np.arange(60) != 7
+    with pytest.raises(UsageError, match="all sources without a tag are in one fold of the calibration"):
+        made("logistic", calibration_folds=3).fit(one)
+
+
+def test_codes_of_a_known_set_are_known():
+    assert task_of_codes(["100", "210", "", "300"]).name == "fr"
+    assert task_of_codes(["1", "23", "6000"]).name == "seven"
+    assert all(
+        task_of_codes(each) is None for each in (["1", "2", "3"], ["100"], ["100", "FRI"], ["100", "400"])
+    )
 
 
 def test_sources_at_one_place_are_kept_once_over_the_pole_and_the_meridian():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -85,8 +86,23 @@ def test_evaluation_shows_the_majority_beside(place):
     assert float(beside[1]["accuracy"]) == pytest.approx(1 / 3)
     assert len(rows_of(place / "judged" / "folds.csv")) == 3 * 3 * 2
     told = rows_of(place / "judged" / "predictions.csv")
-    assert len(told) == 180
-    assert {row["fold"] for row in told} == {"1", "2", "3"}
+    assert len(told) == 180 * 2
+    assert {(row["repeat"], row["fold"]) for row in told} == {(r, f) for r in "12" for f in "123"}
+    folds = [row for row in rows_of(place / "judged" / "folds.csv") if row["model"] == "logistic"]
+    report = json.loads((place / "judged" / "evaluation.json").read_text())["reports"]["logistic"]
+    for name in ("accuracy", "macro_f1", "ece", "log_loss"):  # all of them over all folds of both repeats
+        values = [float(row[name]) for row in folds]
+        assert float(beside[0][name]) == pytest.approx(np.mean(values), abs=1e-5)
+        assert float(beside[0][f"{name}_sd"]) == pytest.approx(np.std(values, ddof=1), abs=1e-5)
+        assert report[name] == pytest.approx(np.mean(values), abs=1e-5)
+        assert f"{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}" in done.stdout or name == "log_loss"
+    classes = rows_of(place / "judged" / "classes.csv")
+    assert [int(row["n_true"]) for row in classes] == [60, 60, 60]
+    assert np.mean([float(row["f1"]) for row in classes]) == pytest.approx(
+        float(beside[0]["macro_f1"]), abs=1e-5
+    )
+    counted = rows_of(place / "judged" / "confusion.csv")
+    assert sum(int(row[name]) for row in counted for name in CLASSES) == 360
     page = (place / "judged" / "report.html").read_text()
     assert all(text in page for text in ("majority class", "Confusion", "calibration error"))
     assert (place / "judged" / "reliability.png").read_bytes().startswith(b"\x89PNG")
@@ -129,6 +145,38 @@ def test_what_cannot_be_is_told_in_one_line(words, told, place, monkeypatch):
     assert done.stderr.startswith("skysift: error: ")
     assert len(done.stderr.splitlines()) == 1
     assert not (place / "x").exists()
+
+
+def test_rows_that_are_not_learnt_from_are_counted_and_listed(tmp_path):
+    features, targets = table(120)
+    values = features.values.copy()
+    values[:2] = np.nan
+    codes = np.array(["100", "200"])[targets % 2]
+    codes[5:8] = "310"
+    codes[9] = ""
+    write_features(
+        type(features)(features.names, features.columns, values, {"label": codes}), tmp_path / "codes.parquet"
+    )
+    how = ("--set", "trees=20", "--set", "calibration_folds=2")
+    done = called(
+        "classify", "train", tmp_path / "codes.parquet", "--task", "fr", "--out", tmp_path / "fr", *how
+    )
+    assert done.returncode == 0, done.stderr
+    assert "codes" not in done.stderr
+    assert (
+        "without  6 of 120 rows: its label is of no class of the task fr (3), nothing can be measured on it (2), "
+        "it has no label (1) (left_out.csv)"
+    ) in done.stdout
+    assert re.search(r"left out accuracy .* of 114, majority class 0\.\d+, macro F1", done.stdout)
+    lost = rows_of(tmp_path / "fr" / "left_out.csv")
+    assert [(row["name"], row["label"]) for row in lost] == [
+        ("s0005", "310"), ("s0006", "310"), ("s0007", "310"), ("s0009", ""), ("s0000", "FRI"), ("s0001", "FRII"),
+    ]  # fmt: skip
+    told = json.loads((tmp_path / "fr" / "manifest.json").read_text())
+    assert "left_out.csv" in [each["name"] for each in told["outputs"]]
+    assert "left_out.csv lists them" in (tmp_path / "fr" / "report.html").read_text()
+    done = called("classify", "train", tmp_path / "codes.parquet", "--out", tmp_path / "raw", *how)
+    assert "the labels look like codes: --task fr tells FR I against FR II" in done.stderr
 
 
 def test_too_few_of_a_class_for_the_folds(place, tmp_path):

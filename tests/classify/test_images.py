@@ -1,15 +1,21 @@
 """Classifiers of pictures: they learn, keep what they learnt, and say what they cannot tell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tests.classify.spots import labelled, pictures_of, spots
 
 from skysift.base.errors import OptionError, UsageError
+from skysift.base.parallel import Crew
 from skysift.classify.classifier import Labelled, open_model
+from skysift.classify.evaluation import contenders_of, evaluate, random_probe
 from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands
+from skysift.classify.likeness import Looks, unlike
 from skysift.classify.networks import PictureLearner, PictureNet, looked
 from skysift.classify.options import CnnOptions, EmbeddingOptions
+from skysift.flow.steps.classify_predict import ClassifyPredictStep
 from skysift.learn.checkpoint import write_checkpoint
 from skysift.learn.embed import encoder_card
 from skysift.learn.layers.encoder import make_encoder
@@ -47,6 +53,13 @@ def encoder(tmp_path_factory):
     preparation = Preparation("asinh", 24, 1)
     write_checkpoint(path, net.state_dict(), encoder_card("small", "a test", options, 1, preparation, {}, {}))
     return path
+
+
+def spots_at(scale, beam):
+    """Pictures that know their pixels and their beam (arcsec)."""
+    pixels, _ = spots(12)
+    sizes = np.full(len(pixels), beam)
+    return replace(pictures_of(pixels), scale=scale, facts={"beam_major": sizes, "beam_minor": sizes})
 
 
 def test_one_and_two_spots_are_told_apart(cnn):
@@ -132,6 +145,8 @@ def test_a_frozen_encoder_needs_no_file_afterwards(encoder, tmp_path):
     for head in ("linear", "knn"):
         made = EmbeddingClassifier(EmbeddingOptions(weights=str(encoder), head=head, turns=2, device="cpu"))
         made.fit(labelled())
+        assert np.isfinite(made.left_out).all()
+        assert (made.left_out.argmax(axis=1) == labelled().targets).mean() > 0.8
         others = labelled(60, seed=9)
         told = made.predict(others.pictures)
         assert (told.probabilities.argmax(axis=1) == others.targets).mean() > 0.8
@@ -141,6 +156,60 @@ def test_a_frozen_encoder_needs_no_file_afterwards(encoder, tmp_path):
         assert np.allclose(again.probabilities(others.pictures), told.probabilities, atol=1e-6)
 
 
+def test_a_random_network_never_sees_what_it_is_tested_on():
+    data = labelled(90)
+    tell = random_probe(data)
+    learnt, others = data.select(np.arange(60)), data.select(np.arange(60, 90))
+    told = tell(learnt, others)
+    assert ((told.argmax(axis=1) == others.targets).mean()) > 0.6
+    np.testing.assert_allclose(tell(learnt, data.select(np.arange(60, 65))), told[:5], atol=1e-6)
+    bright = labelled(90).pictures
+    bright.store.values[65:] = 0.0  # other pictures of the test: no norm may know of them
+    dark = replace(data, pictures=bright)
+    np.testing.assert_allclose(random_probe(dark)(dark.select(np.arange(60)), dark.select(np.arange(60, 65))),
+                               told[:5], atol=1e-6)  # fmt: skip
+
+
+def test_an_evaluation_of_pictures_shows_a_random_network_beside(encoder):
+    data = labelled(60)
+    folds = np.arange(60) // 2 % 3
+
+    def make():
+        return EmbeddingClassifier(EmbeddingOptions(weights=str(encoder), turns=1, device="cpu"))
+
+    found = evaluate(make, data, folds, beside=contenders_of(data, make))
+    assert [each.name for each in found.contenders] == ["embedding", "majority class", "random network"]
+    assert np.isfinite(found.contenders[2].told).all()
+
+
+def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):
+    known = replace(spots_at(1.8, 5.4), scale=1.8)
+    cnn.looks = Looks.of(known)
+    cnn.save(tmp_path / "m.safetensors")
+    again = open_model(tmp_path / "m.safetensors")
+    assert again.looks == Looks(24, 1.8, pytest.approx(5.4))
+    assert not unlike(again.looks, Looks.of(known))
+    assert not unlike(again.looks, Looks.of(pictures_of(spots(4)[0])))  # nothing is known of it
+    told = ClassifyPredictStep().run(again, spots_at(4.0, 12.0), tmp_path / "a.csv")
+    (note,) = told.notes
+    assert note.startswith("pictures are unlike those learnt from, and may be told wrong: ")
+    assert note.endswith("they have pixels of 4 arcsec, those learnt from pixels of 1.8 arcsec")
+    assert "beams of 8 pixels, those learnt from beams of 3 pixels" in unlike(
+        again.looks, Looks.of(spots_at(1.8, 14.4))
+    )
+    small = unlike(Looks(150, 1.8, 5.4), Looks(20, 1.8, 5.4))
+    assert small.endswith("they have 20 pixels along the side, those learnt from 150")
+
+
+def test_who_predicts_changes_no_number(cnn, tmp_path):
+    pixels, _ = spots(600)
+    pictures = pictures_of(pixels)
+    told = [ClassifyPredictStep().run(cnn, pictures, tmp_path / f"{n}.csv", crew=Crew(n)) for n in (1, 2)]
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    assert len(told[0]) == 600
+    assert np.allclose(told[0].probabilities, cnn.probabilities(pictures), atol=1e-6)
+
+
 def test_an_encoder_is_trained_on_from_its_end(encoder, tmp_path):
     made = EmbeddingClassifier(
         EmbeddingOptions(
@@ -148,6 +217,8 @@ def test_an_encoder_is_trained_on_from_its_end(encoder, tmp_path):
         )
     )
     made.fit(labelled())
+    some = np.isfinite(made.left_out).all(axis=1)
+    assert 0 < some.sum() < len(some)  # those that were held
     before = made.weights.tensors
     after = made.nets[0].encoder.state_dict()
     assert np.allclose(after["stem.weight"], before["stem.weight"], atol=2e-3)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
+from skysift.classify.likeness import Looks
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
 
@@ -23,6 +24,7 @@ __all__ = [
     "Classifier",
     "Given",
     "Labelled",
+    "Lost",
     "Prediction",
     "Progress",
     "State",
@@ -41,6 +43,24 @@ TAGGED = 0.5  # a tag that is as probable as this is given
 SEPARATOR = "|"  # between tags
 
 
+@dataclass(frozen=True)
+class Lost:
+    """
+    A row that is not learnt from.
+
+    Attributes
+    ----------
+    name, label
+        Of the row, as they stand there.
+    why
+        It is left out.
+    """
+
+    name: str
+    label: str
+    why: str
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """
@@ -56,6 +76,8 @@ class Labelled:
         (row,) the number of the class; or (row, class) true where a source has this tag, of several.
     pictures, features
         What is known of the rows; at least one of the two, in the same order.
+    lost
+        Rows of what was given that are not among them.
     """
 
     names: tuple[str, ...]
@@ -63,6 +85,7 @@ class Labelled:
     targets: NDArray[Any]
     pictures: Pictures | None = None
     features: Features | None = None
+    lost: tuple[Lost, ...] = ()
 
     def __post_init__(self) -> None:
         for each in (self.targets, self.pictures, self.features):
@@ -89,6 +112,14 @@ class Labelled:
             return np.asarray(self.targets.sum(axis=0), np.int64)
         return np.bincount(self.targets, minlength=len(self.classes)).astype(np.int64)
 
+    def label(self, row: int) -> str:
+        """The class of a row; all its tags, with | between."""
+        if self.many:
+            return SEPARATOR.join(
+                name for name, has in zip(self.classes, self.targets[row], strict=True) if has
+            )
+        return self.classes[int(self.targets[row])]
+
     def select(self, chosen: Sequence[int] | NDArray[Any]) -> Labelled:
         """Some of them, by number or by a mask."""
         at = np.arange(len(self))[np.asarray(chosen)] if len(chosen) else np.empty(0, np.int64)
@@ -98,6 +129,7 @@ class Labelled:
             self.targets[at],
             None if self.pictures is None else self.pictures.select(at),
             None if self.features is None else self.features.select(at),
+            self.lost,
         )
 
     def given(self, reads: Literal["features", "pictures"]) -> Given:
@@ -171,6 +203,8 @@ class Prediction:
         Whether a source may have several tags.
     errors
         Why a row cannot be told; empty where it can.
+    notes
+        What one should know of all.
     """
 
     names: tuple[str, ...]
@@ -179,6 +213,7 @@ class Prediction:
     ood: Floats
     many: bool = False
     errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -228,6 +263,8 @@ class Classifier(ABC, Generic[O]):
         What it learnt to tell apart, and whether a source may have several of them.
     left_out
         What it told of each source that it learnt from while this was left out, where it did so to calibrate itself.
+    looks
+        How the pictures look that it learnt from; None where it learnt from a table, or that is not known.
     """
 
     name: ClassVar[str] = ""
@@ -238,6 +275,7 @@ class Classifier(ABC, Generic[O]):
         self.classes: tuple[str, ...] = ()
         self.many = False
         self.left_out: Floats | None = None
+        self.looks: Looks | None = None
 
     @abstractmethod
     def fit(self, data: Labelled, progress: Progress | None = None) -> None:
@@ -326,6 +364,8 @@ class Classifier(ABC, Generic[O]):
 
         kept = self.state()
         settings = {"classes": list(self.classes), "many": self.many, "layout": LAYOUT, **kept.settings}
+        if self.looks is not None:
+            settings["looks"] = self.looks.to_dict()
         card = Card(
             self.name,
             name or path.stem,
@@ -363,7 +403,7 @@ def open_model(model: str | Path) -> Classifier[Any]:
     if card.model not in registry.names():
         raise UsageError(
             "these weights are no classifier",
-            got=f"{found.path.name}, a {card.model}",
+            got=f"{found.path.name}, of the model {card.model}",
             allowed=registry.names(),
             todo="`skysift models` lists names; `skysift classify train` makes a classifier",
         )
@@ -379,6 +419,8 @@ def open_model(model: str | Path) -> Classifier[Any]:
         made.classes = tuple(card.settings["classes"])
         made.many = bool(card.settings["many"])
         made.restore(State({name: each.numpy() for name, each in found.tensors.items()}, card.settings))
+        if "looks" in card.settings:
+            made.looks = Looks.from_dict(card.settings["looks"])
     except (OptionError, KeyError, ValueError, TypeError) as error:
         raise DataError(
             f"the classifier was made by another version of skysift, {card.version}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,9 +16,9 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.random import generator
 from skysift.classify.classifier import Classifier, Labelled
-from skysift.classify.folds import refuse_few
+from skysift.classify.folds import refuse_few, refuse_untold
 from skysift.classify.scores import calibration_of, class_table, confusion_table, doubtful_labels, numbers_of
-from skysift.score.scorer import Report, ReportTable
+from skysift.score.scorer import Number, Report, ReportTable
 
 __all__ = [
     "MAJORITY",
@@ -54,6 +55,8 @@ class Contender:
         What was told of each row while it was left out: (repeat, row, class); NaN where a fold never holds it.
     parts
         Name of a number -> its value in each fold of each repeat.
+    by_class
+        Name of a number -> its value for each class in each fold of each repeat: (fold of a repeat, class).
     seconds
         Of processor time for a fold, in the mean.
     """
@@ -61,14 +64,12 @@ class Contender:
     name: str
     told: Floats
     parts: Mapping[str, Floats]
+    by_class: Mapping[str, Floats]
     seconds: float
 
     def mean(self, name: str) -> tuple[float, float]:
-        """Mean and standard deviation of a number over all folds."""
-        values = self.parts[name][np.isfinite(self.parts[name])]
-        if not values.size:
-            return float("nan"), float("nan")
-        return float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else float("nan")
+        """Mean and standard deviation of a number over all folds of all repeats."""
+        return _mean(self.parts[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,22 +114,35 @@ class Evaluation:
         return columns
 
     def report(self, contender: Contender | None = None) -> Report:
-        """All numbers and tables of one contender on the rows left out in the first repeat, over all folds together."""
+        """Numbers and classes of one contender, means and deviations over all folds of all repeats.
+
+        Confusion and reliability count what was told in every repeat.
+        """
         one = contender or self.judged
-        data, told = self.data, one.told[0]
-        numbers = numbers_of(told, data.targets)
+        data, told = self.data, one.told.reshape(-1, one.told.shape[-1])
+        some = np.flatnonzero(np.isfinite(one.told).all(axis=2).any(axis=0))
+        numbers: dict[str, Number] = {"n": len(some)}
         for name in one.parts:
             if name != "n":
-                numbers[f"{name}_mean"], numbers[f"{name}_sd"] = one.mean(name)
-        tables: dict[str, ReportTable] = {"classes": class_table(data.classes, told, data.targets)}
-        tables["calibration"], _ = calibration_of(told, data.targets)
+                numbers[name], numbers[f"{name}_sd"] = one.mean(name)
+        classes: dict[str, list[Any]] = {
+            "class": list(data.classes),
+            "n_true": data.select(some).counts.tolist(),
+        }
+        for name, values in one.by_class.items():
+            pairs = [_mean(column) for column in values.T]
+            classes[name] = [mean for mean, _ in pairs]
+            classes[f"{name}_sd"] = [sd for _, sd in pairs]
+        targets = np.concatenate([data.targets] * len(self.folds))
+        tables: dict[str, ReportTable] = {"classes": classes}
+        tables["calibration"], _ = calibration_of(told, targets)
         if not data.many:
-            tables["confusion"] = confusion_table(data.classes, told, data.targets)
-        folds = self.folds.max() + 1
+            tables["confusion"] = confusion_table(data.classes, told, targets)
+        folds, times = int(self.folds.max()) + 1, len(self.folds)
         rule = (
-            f"Each source is told by a model that did not learn from it: {folds} folds, {len(self.folds)} times. "
-            "Tables are of the first time; means and deviations (sd) are over all folds. Intervals are binomial "
-            "(Wilson, 95 %)."
+            f"Each source is told by a model that did not learn from it: {folds} folds, drawn {times} "
+            f"{'times' if times > 1 else 'time'}. Numbers are means over these {folds * times} folds with their "
+            "standard deviation (sd); confusion and reliability count each source once a time."
         )
         return Report("classes", numbers, tables, rule, dict(self.told_of), one.name, self.title, self.notes)
 
@@ -183,7 +197,9 @@ def evaluate(
         raise UsageError("the folds are of other sources", got=folds.shape, allowed=f"(repeat, {len(data)})")
     data.refuse_one_class()
     refuse_few(data.counts, data.classes, int(folds.max()) + 1, "give fewer folds")
-    _refuse_untold(data, folds)
+    for repeat, fold in enumerate(folds):
+        which = "fold" if len(folds) == 1 else f"fold of repeat {repeat + 1}:"
+        refuse_untold(data.targets, data.classes, fold, "spread it over the folds, or leave it out", which)
     tellers: dict[str, Teller] = {name or make().name: partial(_by_classifier, make), **(beside or {})}
     tasks = [
         (teller, repeat, fold)
@@ -199,37 +215,30 @@ def evaluate(
         told = np.full((*folds.shape, len(data.classes)), np.nan)
         for (_, repeat, fold), (part, _) in mine:
             told[repeat, folds[repeat] == fold] = part
-        found = []
+        found, of_class = [], []
         for (_, repeat, fold), _ in mine:
             rows = folds[repeat] == fold
             found.append(numbers_of(told[repeat, rows], data.targets[rows]))
+            of_class.append(class_table(data.classes, told[repeat, rows], data.targets[rows]))
         numbers = dict.fromkeys(
             number for one in found for number in one if not number.endswith(("_low", "_high"))
         )
         parts = {number: np.array([float(one.get(number, np.nan)) for one in found]) for number in numbers}
+        by_class = {
+            number: np.array([each[number] for each in of_class], np.float64)
+            for number in ("precision", "recall", "f1")
+        }
         spent = float(np.mean([seconds for _, (_, seconds) in mine]))
-        contenders.append(Contender(title, told, parts, spent))
+        contenders.append(Contender(title, told, parts, by_class, spent))
     return Evaluation(data, folds, tuple(contenders), tuple(notes))
 
 
-def _refuse_untold(data: Labelled, folds: Ints) -> None:
-    """Refuse folds that hold all sources of a class, for nobody could learn it from the others.
-
-    Raises
-    ------
-    UsageError
-        One does.
-    """
-    has = data.targets.astype(bool) if data.many else data.targets[:, None] == np.arange(len(data.classes))
-    for repeat, fold in enumerate(folds):
-        for number in range(int(folds.max()) + 1):
-            for name, some in zip(data.classes, has.T, strict=True):
-                if some.any() and not (some & (fold != number)).any():
-                    raise UsageError(
-                        "all sources of a class are in one fold",
-                        got=f"{name} in fold {number} of repeat {repeat + 1}",
-                        todo="spread each class over the folds",
-                    )
+def _mean(values: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of what is finite."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return float("nan"), float("nan")
+    return float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else float("nan")
 
 
 def _fold(data: Labelled, folds: Ints, task: tuple[Teller, int, int]) -> tuple[Floats, float]:
@@ -256,7 +265,7 @@ def random_probe(data: Labelled, random_seed: int = 1) -> Teller:
     """Logistic regression on the features of a network that learnt nothing: what any learnt one must beat.
 
     A ResNet-10 of width 16 with fresh weights, on pictures of 96 pixels binned to 48 (the preset ``asinh``); features
-    are the mean over four quarters of a turn.
+    are the mean over four quarters of a turn. Its norms are set on pictures that are learnt from, anew in each fold.
 
     Parameters
     ----------
@@ -273,22 +282,27 @@ def random_probe(data: Labelled, random_seed: int = 1) -> Teller:
     from skysift.learn.scale import Preparation, prepare
 
     assert data.pictures is not None
+    bands = len(data.pictures.bands)
     preparation = Preparation("asinh", size=min(48, data.pictures.shape[2] // 2), bin=2)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(random_seed, "classify", "random network").integers(2**31)))
-        net = ResNet(16, (1, 1, 1, 1), preparation.channels(len(data.pictures.bands)))
-        for name, weights in net.named_parameters():
+        fresh = ResNet(16, (1, 1, 1, 1), preparation.channels(bands))
+        for name, weights in fresh.named_parameters():
             if name.endswith("second_norm.weight"):
                 torch.nn.init.ones_(weights)  # else its blocks would add nothing
-    with torch.no_grad():  # its norms take the means of some pictures, as those of a learnt network have
-        for _ in range(20):
-            net.train()(torch.from_numpy(prepare(data.pictures.read(slice(0, 128)), preparation)))
-    seen = [vectors(net, prepare(pixels, preparation)) for pixels in data.pictures.batches(256)]
-    place = {int(row): k for k, row in enumerate(data.pictures.rows)}
-    values = np.concatenate(seen)
 
     def tell(learnt: Labelled, others: Labelled) -> Floats:
-        a, b = (values[[place[int(row)] for row in _rows_of(each)]] for each in (learnt, others))
+        assert learnt.pictures is not None
+        assert others.pictures is not None
+        net = deepcopy(fresh)
+        seen = torch.from_numpy(prepare(learnt.pictures.read(slice(0, 128)), preparation))
+        with torch.no_grad():  # its norms take the means of some pictures, as those of a learnt network have
+            for _ in range(20):
+                net.train()(seen)
+        a, b = (
+            np.concatenate([vectors(net, prepare(pixels, preparation)) for pixels in each.batches(256)])
+            for each in (learnt.pictures, others.pictures)
+        )
         told = np.zeros((len(others), len(data.classes)))
         if learnt.many:
             for k in range(len(data.classes)):
@@ -299,11 +313,6 @@ def random_probe(data: Labelled, random_seed: int = 1) -> Teller:
         return told
 
     return tell
-
-
-def _rows_of(data: Labelled) -> Ints:
-    assert data.pictures is not None
-    return data.pictures.rows
 
 
 def contenders_of(data: Labelled, make: Make, random_seed: int = 1) -> dict[str, Teller]:

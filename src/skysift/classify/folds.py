@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,15 +14,17 @@ from scipy.spatial import cKDTree
 from skysift import data as shipped
 from skysift.base.errors import FormatError, UnknownName, UsageError
 from skysift.base.random import generator
-from skysift.classify.classifier import Labelled
+from skysift.classify.classifier import Labelled, Lost
 
 __all__ = [
     "at_one_place",
     "deduplicated",
+    "drawn",
     "fixed_folds",
     "groups_of",
     "random_folds",
     "refuse_few",
+    "refuse_untold",
     "shared",
     "stratified",
 ]
@@ -75,17 +78,73 @@ def refuse_few(counts: NDArray[np.int64], classes: tuple[str, ...], n: int, what
             )
 
 
+def refuse_untold(
+    targets: NDArray[Any], classes: tuple[str, ...], fold: Ints, todo: str, which: str = "fold"
+) -> None:
+    """Refuse folds without which a class cannot be learnt, or without which all sources have a tag.
+
+    Parameters
+    ----------
+    targets
+        (row,) class, or (row, class) tags.
+    classes
+        What they stand for.
+    fold
+        Of each row; -1 for rows that are only learnt from.
+    todo
+        What can be done about it.
+    which
+        What the fold is called.
+
+    Raises
+    ------
+    UsageError
+        There is such a fold.
+    """
+    many = targets.ndim == 2
+    has = targets.astype(bool) if many else targets[:, None] == np.arange(len(classes))
+    for number in range(int(fold.max()) + 1):
+        rest = has[fold != number]
+        for name, some, all_of in zip(classes, rest.T, has.T, strict=True):
+            if all_of.any() and not some.any():
+                raise UsageError(
+                    f"all sources of a {'tag' if many else 'class'} are in one {which}",
+                    got=f"{name} ({int(all_of.sum())} sources) in {which} {number + 1}",
+                    todo=todo,
+                )
+            if many and not all_of.all() and some.all():
+                raise UsageError(
+                    f"all sources without a tag are in one {which}",
+                    got=f"{int((~all_of).sum())} without {name}, in {which} {number + 1}",
+                    todo=todo,
+                )
+
+
+def drawn(targets: NDArray[Any], first: Ints, n: int, random_seed: int, *names: str) -> Ints:
+    """Folds as `stratified` draws them, with sources of one place in one fold.
+
+    Parameters
+    ----------
+    targets
+        (row,) class, or (row, class) tags.
+    first
+        Of each source the first at its place, as `at_one_place` says.
+    n, random_seed, names
+        As for `stratified`.
+    """
+    alone = np.flatnonzero(first == np.arange(len(first)))
+    fold = np.zeros(len(first), np.int64)
+    fold[alone] = stratified(targets[alone], n, random_seed, *names)
+    return fold[first]
+
+
 def random_folds(data: Labelled, n: int, repeats: int, random_seed: int) -> Ints:
     """The fold of each source in each repeat, drawn so that each class is spread evenly: (repeat, row).
 
     Sources at one place share a fold, so that none is on both sides of a test.
     """
     first = at_one_place(data)
-    alone = np.flatnonzero(first == np.arange(len(first)))
-    folds = np.zeros((repeats, len(data)), np.int64)
-    for k in range(repeats):
-        folds[k, alone] = stratified(data.targets[alone], n, random_seed, "repeat", str(k))
-    return folds[:, first]
+    return np.stack([drawn(data.targets, first, n, random_seed, "repeat", str(k)) for k in range(repeats)])
 
 
 def at_one_place(data: Labelled, radius: float = 6.0) -> Ints:
@@ -147,9 +206,16 @@ def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints
     notes = []
     if len(rows) < len(data):
         notes.append(f"{len(data) - len(rows)} sources are not in the folds {path.stem} and are left out")
-    if len(rows) < len(held):
-        notes.append(f"{len(held) - len(rows)} sources of the folds {path.stem} are not there")
-    chosen = data.select(rows)
+    there = {*data.names, *(each.name for each in data.lost)}
+    away = sum(each not in there for each in held)
+    if away:
+        notes.append(f"{away} sources of the folds {path.stem} are not there")
+    lost = [
+        Lost(name, data.label(k), f"it is not in the folds {path.stem}")
+        for k, name in enumerate(data.names)
+        if name not in held
+    ]
+    chosen = replace(data.select(rows), lost=(*data.lost, *lost))
     folds = np.array([held[each] for each in chosen.names], np.int64).T
     for fold in folds:  # numbers without a gap, whatever they begin with
         some = fold >= 0

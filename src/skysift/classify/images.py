@@ -17,7 +17,7 @@ from skysift.base.registry import Registry
 from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
-from skysift.classify.folds import refuse_few, stratified
+from skysift.classify.folds import at_one_place, drawn, refuse_few, refuse_untold
 from skysift.classify.networks import PictureLearner, PictureNet, given_back, kept, looked, tensors_of
 from skysift.classify.options import CnnOptions, EmbeddingOptions, PictureOptions
 from skysift.classify.strange import Strangeness
@@ -130,7 +130,9 @@ class PictureClassifier(Classifier[P]):
         counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
         parts = max(options.members, round(1.0 / options.held))
         refuse_few(counts, data.classes, parts, "give a larger held")
-        fold = stratified(targets, parts, options.random_seed, "held")
+        first = at_one_place(data.select(known))
+        fold = drawn(targets, first, parts, options.random_seed, "held")
+        refuse_untold(targets, data.classes, fold, "leave it out, or give more of it", "part that is held")
         self.nets, told = [], np.full((len(targets), len(self.classes)), np.nan)
         for member in range(options.members):
             held = fold == member
@@ -143,6 +145,8 @@ class PictureClassifier(Classifier[P]):
                 self.strangeness = Strangeness.of(options.ood, found.arrays())
             self.nets.append(net)
         self.calibration = calibration.fitted(options.calibration, told, targets)
+        self.left_out = np.full((len(data), len(self.classes)), np.nan)
+        self.left_out[known] = self.calibration(told, self.many)
 
     def _learnt(
         self,
@@ -319,6 +323,10 @@ class EmbeddingClassifier(PictureClassifier[EmbeddingOptions]):
         known = data.select(pictures.good)
         vectors = self._vectors(pictures, progress).select(pictures.good)
         self.table.fit(Labelled(known.names, data.classes, known.targets, features=vectors), progress)
+        self.left_out = None
+        if self.table.left_out is not None:
+            self.left_out = np.full((len(data), len(self.classes)), np.nan)
+            self.left_out[pictures.good] = self.table.left_out
 
     def _fresh(self) -> Classifier[Any]:
         registry, name = Registry[type[Classifier[Any]]]("classifier"), _HEADS[self.options.head]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.classify.classifier import Progress
-from skysift.classify.folds import stratified
+from skysift.classify.folds import drawn
 from skysift.classify.model import Columns, Draw, Floats, Ints, Model
 from skysift.classify.options import LightGBMOptions, TableOptions
 
@@ -49,6 +49,7 @@ def searched(
     values: Floats,
     targets: NDArray[Any],
     options: T,
+    first: Ints,
     progress: Progress | None = None,
 ) -> T:
     """The options with those settings that surprise least on sources left out (Akiba et al. 2019, KDD, 2623).
@@ -64,13 +65,15 @@ def searched(
         Of the sources to learn from; no other is looked at.
     options
         What is not searched for, the number of trials and the seed.
+    first
+        Of each source the first at its place: sources of one place share a fold.
     progress
         Called as progress(stage, done, total).
     """
     import optuna  # late: it is slow to import
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    fold = stratified(targets, options.search_folds, options.random_seed, "search")
+    fold = drawn(targets, first, options.search_folds, options.random_seed, "search")
     done = 0
 
     def surprise(how: T) -> float:
@@ -85,7 +88,7 @@ def searched(
         return _surprise(told, targets, options.balance)
 
     def trial_of(trial: optuna.Trial) -> float:
-        return surprise(options.replace(**kind.drawn(_drawn(trial))))
+        return surprise(options.replace(**kind.drawn(_suggested(trial))))
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=options.random_seed))
     begin = surprise(options)
@@ -96,7 +99,7 @@ def searched(
     return options.replace(**kind.drawn(lambda name, low, high, logarithmic: best[name]))
 
 
-def _drawn(trial: Any) -> Draw:
+def _suggested(trial: Any) -> Draw:
     def draw(name: str, low: float, high: float, logarithmic: bool) -> float:
         return float(trial.suggest_float(name, low, high, log=logarithmic))
 

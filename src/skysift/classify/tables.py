@@ -15,7 +15,8 @@ from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.clipped import shown_in
-from skysift.classify.folds import refuse_few, stratified
+from skysift.classify.folds import at_one_place, drawn, refuse_few, refuse_untold
+from skysift.classify.likeness import Looks
 from skysift.classify.model import Columns, Floats, Ints, Model
 from skysift.classify.options import (
     BoostingOptions,
@@ -97,6 +98,7 @@ class TableClassifier(Classifier[T], Generic[T]):
             raise UsageError("the features to learn from hold no number", got=repr(features))
         rows = _kept(data, known, options)
         values, targets = features.values[rows], data.targets[rows]
+        first = at_one_place(data.select(rows))
         good = np.asarray(np.isfinite(values).any(axis=0))
         counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
         _refuse_unknown(counts, data)
@@ -111,10 +113,12 @@ class TableClassifier(Classifier[T], Generic[T]):
         self.columns = tuple(name for name, some in zip(features.titles, good, strict=True) if some)
         self.measured = _measured_by(features.only(self.columns))
         values = values[:, good]
-        self.used = searched(self.kind, values, targets, options, progress) if options.search else options
+        self.used = options
+        if options.search:
+            self.used = searched(self.kind, values, targets, options, first, progress)
         self.calibration = Calibration()
         if options.calibration != "none":
-            raw = self._left_out(values, targets, progress)
+            raw = self._left_out(values, targets, first, progress)
             self.calibration = calibration.fitted(options.calibration, raw, targets)
             self.left_out = np.full((len(data), len(self.classes)), np.nan)
             self.left_out[rows] = self.calibration(raw, self.many)
@@ -181,10 +185,11 @@ class TableClassifier(Classifier[T], Generic[T]):
         """Pictures as they are measured: cut and clipped as the options say."""
         return shown_in(pictures, self.options.side, self.options.clip)
 
-    def _left_out(self, values: Floats, targets: Any, progress: Progress | None) -> Floats:
-        """What is told of each source by models that did not learn from it."""
+    def _left_out(self, values: Floats, targets: Any, first: Ints, progress: Progress | None) -> Floats:
+        """What is told of each source by models that did not learn from it, nor from one at its place."""
         n = self.options.calibration_folds
-        fold = stratified(targets, n, self.options.random_seed, "calibration")
+        fold = drawn(targets, first, n, self.options.random_seed, "calibration")
+        refuse_untold(targets, self.classes, fold, "set calibration=none", "fold of the calibration")
         told = np.full((len(values), len(self.classes)), np.nan)
         for k in range(n):
             fitted = learnt(self.kind, values[fold != k], targets[fold != k], self.used)
@@ -248,6 +253,8 @@ class TableClassifier(Classifier[T], Generic[T]):
         told = state.settings
         self.columns = tuple(told["features"])
         self.measured = told["measured"]
+        if self.measured is not None:
+            self.looks = Looks.from_dict(self.measured)  # of files that do not keep all of it
         self.used = type(self.options)(**told["used"])
         self.fitted = ([], [])
         for k in range(int(told["models"])):

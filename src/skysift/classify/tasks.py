@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import UnknownName, UsageError
-from skysift.classify.classifier import SEPARATOR, Given, Labelled
+from skysift.classify.classifier import SEPARATOR, Given, Labelled, Lost
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
 
-__all__ = ["TASKS", "Task", "components_peaks", "labelled_by", "task_named", "texts_of"]
+__all__ = ["TASKS", "Task", "components_peaks", "labelled_by", "task_named", "task_of_codes", "texts_of"]
 
 _COLUMNS = ("label", "class", "code", "type", "object_type", "morphology")
 
@@ -40,6 +40,8 @@ class Task:
         The class of every other label; empty where another label is an error.
     made_of
         Names of two columns of numbers that the label is made of, where it is no text: components, and peaks.
+    codes
+        Numbers that a well-known set has in place of labels: by these the task is known where nobody asks for it.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Task:
     left_out: str = ""
     other: str = ""
     made_of: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    codes: tuple[str, ...] = ()
 
     def class_of(self, label: str) -> str | None:
         """The class of a label; None where it is left out.
@@ -94,14 +97,15 @@ TASKS: Mapping[str, Task] = {
     for each in (
         Task(
             "fr",
-            "FR I against FR II radio galaxies, those of MiraBest that are certain (codes 10x and 20x)",
+            "FR I against FR II radio galaxies, those of MiraBest that are certain (FR I 100, 102, 104; FR II 200, 201)",
             ("FRI", "FRII"),
             {"FRI": r"10\d|FR[ -]?(I|1)", "FRII": r"20\d|FR[ -]?(II|2)"},
             left_out=r"[12]1\d|3\d\d|hybrid|compact|bent",
+            codes=("100", "102", "104", "110", "112", "200", "201", "210", "300", "310"),
         ),
         Task(
             "fr-all",
-            "FR I against FR II radio galaxies, uncertain ones of MiraBest too (codes 1xx and 2xx)",
+            "FR I against FR II radio galaxies, uncertain ones of MiraBest too (110, 112; 210)",
             ("FRI", "FRII"),
             {"FRI": r"1\d\d|FR[ -]?(I|1)", "FRII": r"2\d\d|FR[ -]?(II|2)"},
             left_out=r"3\d\d|hybrid|compact|bent",
@@ -141,6 +145,7 @@ TASKS: Mapping[str, Task] = {
             ("RG", "QSO", "PN", "HII", "pulsar", "YSO", "star"),
             {**_FAR, **_STARS},
             left_out=_UNKNOWN,
+            codes=("0", "-1", "1", "2", "3", "6", "23", "24", "6000"),
         ),
         Task(
             "real",
@@ -170,6 +175,14 @@ def task_named(name: str) -> Task:
     if name not in TASKS:
         raise UnknownName("no such task", got=name, allowed=TASKS)
     return TASKS[name]
+
+
+def task_of_codes(labels: Iterable[str]) -> Task | None:
+    """The task whose codes these labels are, all of them, with one of two digits or more; None where there is none."""
+    told = {each for each in labels if each}
+    if len(told) < 2 or not any(len(each) > 1 and each.isdigit() for each in told):
+        return None
+    return next((task for task in TASKS.values() if told <= set(task.codes)), None)
 
 
 def components_peaks(components: NDArray[Any], peaks: NDArray[Any]) -> NDArray[np.str_]:
@@ -269,6 +282,9 @@ def labelled_by(
     else:
         told = list(texts)
         order = tuple(sorted({tag for text in told for tag in _tags(text)}))
+        seems = task_of_codes(texts)
+        if seems is not None:
+            notes.append(f"the labels look like codes: --task {seems.name} tells {seems.doc}")
     unknown = [name for name in classes if name not in order]
     if unknown:
         raise UnknownName("no row is of this class", got=unknown[0], allowed=order)
@@ -296,9 +312,10 @@ def labelled_by(
             why = next(each for each, row in zip(given.errors, rows, strict=True) if row and each)
             notes.append(f"{broken} labelled pictures cannot be read and are left out, the first: {why}")
         rows &= good
-    left = int(len(rows) - rows.sum())
-    if left:
-        notes.append(f"{left} of {len(rows)} rows are left out: no label, or one of no class")
+    lost = tuple(
+        Lost(given.names[k], texts[k], _why(texts[k], told[k], given, k, task))
+        for k in np.flatnonzero(~rows).tolist()
+    )
     at = np.flatnonzero(rows)
     place = {name: k for k, name in enumerate(order)}
     targets: NDArray[Any]
@@ -313,7 +330,18 @@ def labelled_by(
     chosen = given.select(at)
     pictures = chosen if isinstance(chosen, Pictures) else None
     features = chosen if isinstance(chosen, Features) else None
-    return Labelled(chosen.names, order, targets, pictures, features), tuple(notes)
+    return Labelled(chosen.names, order, targets, pictures, features, lost), tuple(notes)
+
+
+def _why(text: str, told: str, given: Given, row: int, task: Task | None) -> str:
+    """Why a row is not learnt from."""
+    if not text:
+        return "it has no label"
+    if not told:
+        return f"its label is of no class of the task {'' if task is None else task.name}"
+    if isinstance(given, Pictures) and given.errors[row]:
+        return "its picture cannot be read"
+    return "its class is not asked for"
 
 
 def _tags(text: str) -> tuple[str, ...]:

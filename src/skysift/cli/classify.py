@@ -73,7 +73,9 @@ def classify(
         typer.Option(
             "--task",
             metavar="NAME",
-            help="What labels mean: fr, fr-all, first4, rgz, galactic, seven, real, snr; as they stand by default.",
+            help="What labels mean; as they stand by default. fr: FRI and FRII, or MiraBest's certain codes (100, 102, "
+            "104; 200, 201), the others left out; fr-all: its uncertain ones too (110, 112; 210); first4, rgz, galactic, "
+            "seven, real, snr.",
         ),
     ] = None,
     labels: Annotated[
@@ -255,13 +257,21 @@ def _train(call: _Call, values: dict[str, Any], menu: Options, features: Any, la
 
 
 def _trained(made: Trained, out: Path) -> str:
+    from skysift.flow.steps.classify import LOST, lost_text
+
     counts = ", ".join(f"{n} {name}" for name, n in zip(made.data.classes, made.data.counts, strict=True))
     lines = [f"sources  {len(made.data)}: {counts}"]
-    if made.report is not None:
+    lost = lost_text(made.data)
+    if lost:
+        lines.append(f"without  {lost} ({LOST})")
+    if made.report is None:
+        lines.append("left out nothing was, for there is no calibration: see skysift classify evaluate")
+    else:
         told = made.report.numbers
         lines.append(
-            f"left out accuracy {told['accuracy']:.3f} ({told['accuracy_low']:.3f} to {told['accuracy_high']:.3f}), "
-            f"macro F1 {told['macro_f1']:.3f}, calibration error {told['ece']:.3f}"
+            f"left out accuracy {told['accuracy']:.3f} ({told['accuracy_low']:.3f} to {told['accuracy_high']:.3f}) of "
+            f"{told['n']}, majority class {told['majority']:.3f}, macro F1 {told['macro_f1']:.3f}, "
+            f"calibration error {told['ece']:.3f}"
         )
     lines += [
         f"time     {sum(made.manifest.seconds.values()):.1f} s",
@@ -283,7 +293,6 @@ def _predict(call: _Call) -> None:
     classifier: Classifier[Any] = open_model(call.words[0])
     given: Given = open_given(call.words[1], size=call.size)
     with Watch(Path(call.words[0]).name, quiet=call.quiet) as watch:
-        watch("sources", 0, len(given))
         told = ClassifyPredictStep().run(
             classifier,
             given,
@@ -291,8 +300,9 @@ def _predict(call: _Call) -> None:
             model=call.words[0],
             inputs=records_of(call.words[0], call.words[1], given),
             overwrite=call.overwrite,
+            crew=replace(call.crew, progress=watch),
         )
-        watch("sources", len(given), len(given))
+    warn(told.notes)
     wrong = [(name, why) for name, why in zip(told.names, told.errors, strict=True) if why]
     if wrong:
         name, why = wrong[0]

@@ -66,16 +66,20 @@ def evaluate(
 
 
 def _text(judged: Judged, out: Path) -> str:
+    from skysift.flow.steps.classify import LOST, lost_text
+
     found = judged.evaluation
     counts = ", ".join(f"{n} {name}" for name, n in zip(found.data.classes, found.data.counts, strict=True))
+    lost = lost_text(found.data)
     wide = max(len(each.name) for each in found.contenders)
     lines = [
         f"sources  {len(found.data)}: {counts}",
+        *([f"without  {lost} ({LOST})"] if lost else []),
         f"folds    {int(found.folds.max()) + 1}, {len(found.folds)} times; mean and standard deviation",
-        f"{'':{wide}}  {'accuracy':>15}  {'macro F1':>15}  {'ECE':>7}",
+        f"{'':{wide}}  {'accuracy':>15}  {'macro F1':>15}  {'ECE':>15}",
     ]
     for each in found.contenders:
-        told = [each.mean(name) for name in ("accuracy", "macro_f1")]
+        told = [each.mean(name) for name in ("accuracy", "macro_f1", "ece")]
         numbers = "  ".join(f"{mean:.3f} +- {sd:.3f}" for mean, sd in told)
-        lines.append(f"{each.name:{wide}}  {numbers}  {each.mean('ece')[0]:7.3f}")
+        lines.append(f"{each.name:{wide}}  {numbers}")
     return "\n".join([*lines, f"look at  {out / 'report.html'}"])

@@ -11,7 +11,7 @@ import numpy as np
 from skysift.flow.figures import Picture
 from skysift.flow.page import render
 from skysift.flow.report_page import Figure, Listing, Section
-from skysift.flow.report_text import number_rows, table_rows
+from skysift.flow.report_text import number_rows, table_rows, value_text
 from skysift.flow.score_charts import (
     RUN_COLOURS,
     chart_of_bars,
@@ -30,6 +30,7 @@ __all__ = [
     "figures_of",
     "listing_of",
     "numbers_listing",
+    "spread_listing",
 ]
 
 _ROWS = 40
@@ -106,6 +107,17 @@ def chart_of_contenders(parts: Mapping[str, Sequence[float]], label: str) -> Pic
 def numbers_listing(report: Report) -> Listing:
     """All numbers of a report with their intervals."""
     return Listing("Numbers", ("", "value", "95 % interval"), tuple(number_rows(report.numbers)))
+
+
+def spread_listing(report: Report) -> Listing:
+    """All numbers of a report that are means, with their standard deviations."""
+    numbers = report.numbers
+    rows = [
+        (name, value_text(value), value_text(numbers[f"{name}_sd"]) if f"{name}_sd" in numbers else "")
+        for name, value in numbers.items()
+        if not name.endswith("_sd")
+    ]
+    return Listing("Numbers", ("", "mean", "standard deviation"), tuple(rows))
 
 
 def _colours(n: int) -> list[str]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import skysift
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.registry import Registry
-from skysift.classify.classifier import FILE, Classifier, Given, Labelled
+from skysift.classify.classifier import FILE, Classifier, Given, Labelled, Lost
+from skysift.classify.evaluation import majority
 from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.likeness import Looks
 from skysift.classify.options import TrainOptions
 from skysift.classify.scores import calibration_of, class_table, confusion_table, doubtful_labels, numbers_of
 from skysift.classify.tasks import Task, labelled_by, task_named
@@ -29,16 +34,23 @@ from skysift.stamps.pictures import Pictures
 
 __all__ = [
     "DOUBTFUL",
+    "LOST",
     "PAGE",
     "ClassifyTrainStep",
     "Trained",
     "known_sources",
+    "lost_notes",
+    "lost_text",
     "with_features",
+    "with_unmeasured",
     "write_figures",
+    "write_lost",
     "write_table",
 ]
 
 PAGE = "report.html"
+LOST = "left_out.csv"
+UNMEASURED = "nothing can be measured on it"
 DOUBTFUL = (
     "Sources whose label may be wrong, by confident learning: the class that they seem to be has at least the "
     "probability that its own sources have in the mean."
@@ -112,15 +124,19 @@ class ClassifyTrainStep:
         classifier = self._classifier or Registry[Any]("classifier").make(options.model)
         data, notes = known_sources(given, options)
         data.refuse_one_class()
-        names: tuple[str, ...] = (FILE, "classes.csv", "confusion.csv", "doubtful.csv", PAGE, MANIFEST)
+        tables = ("classes.csv", "confusion.csv", "doubtful.csv", LOST)
+        names: tuple[str, ...] = (FILE, *tables, PAGE, MANIFEST)
         with ProductFolder(Path(out), names=names, overwrite=overwrite) as folder, writing(folder.directory):
             if classifier.reads == "features":
-                data = with_features(data, features, crew, classifier)
+                data = with_unmeasured(with_features(data, features, crew, classifier))
             classifier.fit(data, crew.progress)
+            if data.pictures is not None:
+                told = FeaturesOptions() if features is None else features
+                classifier.looks = Looks.of(data.pictures, told.scale, told.beam)
             report = _left_out(classifier, data, notes)
             task = None if options.task is None else task_named(options.task)
             origin = [*inputs, *_origin(given)]
-            told = Provenance(
+            story = Provenance(
                 skysift.__version__,
                 "classify-train",
                 {**options.to_dict(), "classifier": classifier.options.to_dict()},
@@ -133,15 +149,15 @@ class ClassifyTrainStep:
                 name=Path(out).resolve().name,
                 task=_task_text(task, classifier),
                 training={
-                    "provenance": told.to_dict(),
+                    "provenance": story.to_dict(),
                     "sources": len(data),
                     "counts": dict(zip(data.classes, map(int, data.counts), strict=True)),
                 },
                 numbers={} if report is None else _card_numbers(report),
             )
             manifest = Manifest(
-                told,
-                tuple(_tables(report, folder)) if report is not None else (FILE, PAGE),
+                story,
+                tuple(_tables(report, data, folder)),
                 workers=crew.workers,
                 started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 seconds={"all": time.perf_counter() - clock},
@@ -162,7 +178,12 @@ class ClassifyTrainStep:
         numbers = [(f"{len(data):,}", "sources"), (str(len(data.classes)), "classes")]
         sections = []
         if report is not None:
-            shown = (("accuracy", "right class"), ("macro_f1", "macro F1"), ("ece", "calibration error"))
+            shown = (
+                ("accuracy", "right class"),
+                ("majority", "majority class"),
+                ("macro_f1", "macro F1"),
+                ("ece", "calibration error"),
+            )
             numbers += [(f"{report.numbers[key]:.3f}", label) for key, label in shown]
             tables = [numbers_listing(report), listing_of("Classes", report.tables["classes"])]
             sections.append(Section("left out", figures_of(report), tuple(tables), report.rule))
@@ -179,7 +200,7 @@ class ClassifyTrainStep:
             sections,
             facts,
             f"Made by skysift {skysift.__version__}, {manifest.started}.",
-            manifest.warnings,
+            (*manifest.warnings, *lost_notes(data)),
         )
 
 
@@ -198,6 +219,14 @@ def with_features(
     from skysift.classify.features.table import features_of
 
     return replace(data, features=features_of(classifier.shown(data.pictures), options, crew))
+
+
+def with_unmeasured(data: Labelled) -> Labelled:
+    """The same, with rows of which no feature is known among those that are told to be left out."""
+    assert data.features is not None
+    blank = np.flatnonzero(~np.isfinite(data.features.values).any(axis=1)).tolist()
+    lost = [Lost(data.names[k], data.label(k), UNMEASURED) for k in blank]
+    return replace(data, lost=(*data.lost, *lost))
 
 
 def write_table(table: ReportTable, path: Path) -> None:
@@ -222,6 +251,12 @@ def _origin(given: Given) -> list[InputRecord]:
     return [] if given.provenance is None else list(given.provenance.inputs)
 
 
+def lost_notes(data: Labelled) -> tuple[str, ...]:
+    """`lost_text` as a page says it; none where all rows are learnt from."""
+    told = lost_text(data)
+    return (f"Left out are {told} ({LOST} lists them).",) if told else ()
+
+
 def _left_out(classifier: Classifier[Any], data: Labelled, notes: tuple[str, ...]) -> Report | None:
     """The report about what was told of sources while they were left out; None where the classifier did not look."""
     told = classifier.left_out
@@ -229,30 +264,53 @@ def _left_out(classifier: Classifier[Any], data: Labelled, notes: tuple[str, ...
         return None
     tables: dict[str, ReportTable] = {"classes": class_table(data.classes, told, data.targets)}
     tables["calibration"], _ = calibration_of(told, data.targets)
+    numbers = numbers_of(told, data.targets)
+    good = data.select(np.flatnonzero(np.isfinite(told).all(axis=1)))
+    numbers["majority"] = numbers_of(majority(good, good), good.targets)["accuracy"]
     if not data.many:
         tables["confusion"] = confusion_table(data.classes, told, data.targets)
         tables["doubtful"] = doubtful_labels(data.names, data.classes, told, data.targets)
     rule = (
         "Each source is told by a model that did not learn from it, as the calibration asks for; settings that were "
-        "searched for, and the calibration itself, have seen it. `skysift classify evaluate` leaves sources out of all."
+        "searched for, the epoch of a network, and the calibration itself, have seen it. `skysift classify evaluate` "
+        "leaves sources out of all."
     )
-    return Report(
-        "classes", numbers_of(told, data.targets), tables, rule, {}, classifier.name, repr(data), notes
-    )
+    return Report("classes", numbers, tables, rule, {}, classifier.name, repr(data), notes)
 
 
-def _tables(report: Report, folder: ProductFolder) -> list[str]:
-    """Names of what the manifest lists, the tables of the report written."""
+def _tables(report: Report | None, data: Labelled, folder: ProductFolder) -> list[str]:
+    """Names of what the manifest lists, the tables of the report and of the rows that are left out written."""
     written = [FILE]
     for name in ("classes", "confusion", "doubtful"):
-        if name in report.tables:
+        if report is not None and name in report.tables:
             write_table(report.tables[name], folder.path(f"{name}.csv"))
             written.append(f"{name}.csv")
-    return [*written, PAGE]
+    return [*written, *write_lost(data, folder), PAGE]
+
+
+def write_lost(data: Labelled, folder: ProductFolder) -> list[str]:
+    """The name of the table of rows that are not learnt from, after it was written; none where all are."""
+    if not data.lost:
+        return []
+    columns: dict[str, list[Any]] = {
+        name: [getattr(each, name) for each in data.lost] for name in ("name", "label", "why")
+    }
+    write_table(columns, folder.path(LOST))
+    return [LOST]
+
+
+def lost_text(data: Labelled) -> str:
+    """How many rows are not learnt from and why, such as ``3 of 935 rows: it has no label (3)``; empty where all are."""
+    if not data.lost:
+        return ""
+    told = Counter(each.why for each in data.lost)
+    gone = sum(each.why != UNMEASURED for each in data.lost)  # others are among the rows still
+    text = ", ".join(f"{why} ({n})" for why, n in told.most_common())
+    return f"{len(data.lost)} of {len(data) + gone} rows: {text}"
 
 
 def _card_numbers(report: Report) -> dict[str, float]:
-    names = ("accuracy", "macro_f1", "top2", "ece")
+    names = ("accuracy", "majority", "macro_f1", "top2", "ece")
     return {name: float(report.numbers[name]) for name in names if name in report.numbers}
 
 

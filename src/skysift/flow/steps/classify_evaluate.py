@@ -27,16 +27,20 @@ from skysift.flow.classified_page import (
     classified_page,
     figures_of,
     listing_of,
-    numbers_listing,
+    spread_listing,
 )
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.report_page import Figure
 from skysift.flow.steps.classify import (
     DOUBTFUL,
+    LOST,
     PAGE,
     known_sources,
+    lost_notes,
     with_features,
+    with_unmeasured,
     write_figures,
+    write_lost,
     write_table,
 )
 from skysift.score.scorer import ReportTable, reports_to_json
@@ -119,6 +123,7 @@ class ClassifyEvaluateStep:
             "evaluation.json",
             *(f"{name}.csv" for name in _TABLES),
             *(f"{name}.png" for name in _FIGURES),
+            LOST,
             PAGE,
             MANIFEST,
         )
@@ -134,6 +139,8 @@ class ClassifyEvaluateStep:
                     notes = (*notes, f"{again} sources within 6 arcsec of another one share its fold")
             if reads == "features" or options.beside:
                 data = with_features(data, features, crew, make())
+            if reads == "features":
+                data = with_unmeasured(data)
             others = dict(beside or {})
             if options.beside:
                 others |= contenders_of(data, make, options.random_seed)
@@ -197,6 +204,7 @@ def _write(found: Evaluation, folder: ProductFolder) -> list[str]:
         "evaluation.json",
         *(f"{name}.csv" for name in tables),
         *write_figures(_figures(found), folder),
+        *write_lost(found.data, folder),
         PAGE,
     ]
 
@@ -214,22 +222,23 @@ def _figures(found: Evaluation) -> tuple[Figure, ...]:
 
 def _page(found: Evaluation, manifest: Manifest) -> str:
     report, data = found.report(), found.data
-    accuracy, f1 = found.judged.mean("accuracy"), found.judged.mean("macro_f1")
+    accuracy, f1, ece = (found.judged.mean(name) for name in ("accuracy", "macro_f1", "ece"))
     numbers = [
         (f"{accuracy[0]:.3f} \u00b1 {accuracy[1]:.3f}", "right class, mean and deviation of folds"),
         (f"{f1[0]:.3f} \u00b1 {f1[1]:.3f}", "macro F1"),
-        (f"{report.numbers['ece']:.3f}", "calibration error"),
+        (f"{ece[0]:.3f} \u00b1 {ece[1]:.3f}", "calibration error"),
         (f"{len(data):,}", "sources"),
     ]
     drawn = {each.name: each for each in _figures(found)}
-    tables = [numbers_listing(report), listing_of("Classes", report.tables["classes"])]
+    over = "mean and standard deviation (sd) over all folds"
+    tables = [spread_listing(report), listing_of(f"Classes: {over}", report.tables["classes"])]
     if "confusion" in report.tables:
-        tables.append(listing_of("Confusion", report.tables["confusion"]))
+        tables.append(listing_of("Confusion: counts of all repeats", report.tables["confusion"]))
     sections = [
         Section(
             "side by side",
             (drawn["contenders"],),
-            (listing_of("Mean and standard deviation (sd) over all folds", _rounded(found.side_by_side())),),
+            (listing_of(f"{over[0].upper()}{over[1:]}", _rounded(found.side_by_side())),),
             report.rule,
         ),
         Section(
@@ -248,7 +257,8 @@ def _page(found: Evaluation, manifest: Manifest) -> str:
     lead = ", ".join(f"{n} {name}" for name, n in zip(data.classes, data.counts, strict=True))
     footer = f"Made by skysift {skysift.__version__}, {manifest.started}."
     title = f"{found.judged.name} on sources left out"
-    return classified_page(title, lead, numbers, sections, facts, footer, manifest.warnings)
+    notes = (*manifest.warnings, *lost_notes(data))
+    return classified_page(title, lead, numbers, sections, facts, footer, notes)
 
 
 def _folds_table(found: Evaluation) -> dict[str, list[Any]]:
@@ -269,18 +279,15 @@ def _folds_table(found: Evaluation) -> dict[str, list[Any]]:
 
 
 def _predictions(found: Evaluation) -> dict[str, list[Any]]:
-    """What was told of each source in the first repeat, while it was left out."""
-    data, told = found.data, found.judged.told[0]
-    if data.many:
-        labels = [
-            "|".join(c for c, yes in zip(data.classes, row, strict=True) if yes) for row in data.targets
-        ]
-    else:
-        labels = [data.classes[k] for k in data.targets]
+    """What was told of each source while it was left out, one row a source and repeat."""
+    data, times = found.data, len(found.folds)
+    told = found.judged.told.reshape(-1, len(data.classes))
+    labels = [data.label(k) for k in range(len(data))]
     columns: dict[str, list[Any]] = {
-        "name": list(data.names),
-        "label": labels,
-        "fold": (found.folds[0] + 1).tolist(),
+        "name": list(data.names) * times,
+        "label": labels * times,
+        "repeat": np.repeat(np.arange(times) + 1, len(data)).tolist(),
+        "fold": (found.folds.ravel() + 1).tolist(),
     }
     return columns | {f"p_{name}": np.round(told[:, k], 5).tolist() for k, name in enumerate(data.classes)}
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ import numpy as np
 
 import skysift
 from skysift.base.errors import UsageError
+from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.classify.classifier import Classifier, Given, Prediction
+from skysift.classify.likeness import Looks, unlike
 from skysift.io.output import whole_file
+from skysift.stamps.pictures import Pictures
 
 __all__ = ["ClassifyPredictStep", "write_prediction"]
+
+_AT_ONCE = 256  # sources of a task
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class ClassifyPredictStep:
         model: str = "",
         inputs: Sequence[InputRecord] = (),
         overwrite: bool = False,
+        crew: Crew = ALONE,
     ) -> Prediction:
         """The classes, after ``OUT.csv`` and ``OUT.csv.json`` were written.
 
@@ -51,6 +58,8 @@ class ClassifyPredictStep:
             What was read.
         overwrite
             Whether an earlier file is replaced.
+        crew
+            Who does it; no number depends on it.
 
         Raises
         ------
@@ -66,7 +75,7 @@ class ClassifyPredictStep:
             whole_file(place, overwrite=overwrite) as part,
             whole_file(f"{place}.json", overwrite=overwrite) as beside,
         ):
-            told = classifier.predict(given)
+            told = _told(classifier, given, crew)
             if not told.known.any():
                 why = next((each for each in told.errors if each), "nothing is known of it")
                 raise UsageError("not one source can be classified", got=f"{told.names[0]}: {why}")
@@ -76,7 +85,7 @@ class ClassifyPredictStep:
                 "classify-predict",
                 {"model": model, "classifier": classifier.name, "classes": list(classifier.classes)},
                 tuple(inputs),
-                (),
+                told.notes,
                 "step",
             )
             content = {
@@ -87,6 +96,28 @@ class ClassifyPredictStep:
             }
             beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return told
+
+
+def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
+    """The classes of all, some sources a task; with what one should know of pictures unlike those learnt from."""
+    tasks = [(start, min(start + _AT_ONCE, len(given))) for start in range(0, len(given), _AT_ONCE)]
+    parts = list(crew.map("sources", partial(_part, classifier, given), tasks))
+    notes: tuple[str, ...] = ()
+    if isinstance(given, Pictures) and classifier.looks is not None:
+        notes = tuple(filter(None, [unlike(classifier.looks, Looks.of(given))]))
+    return Prediction(
+        given.names,
+        classifier.classes,
+        np.concatenate([each.probabilities for each in parts]),
+        np.concatenate([each.ood for each in parts]),
+        classifier.many,
+        tuple(error for each in parts for error in each.errors),
+        notes,
+    )
+
+
+def _part(classifier: Classifier[Any], given: Given, task: tuple[int, int]) -> Prediction:
+    return classifier.predict(given.select(np.arange(*task)))
 
 
 def write_prediction(told: Prediction, path: Path) -> None:

@@ -68,6 +68,8 @@ class ClassifyApp:
             overwrite=True,
         )
         shutil.rmtree(errand.out / "unpacked", ignore_errors=True)
+        for note in told.notes:
+            errand.say(note)
         wrong = sum(bool(each) for each in told.errors)
         if wrong:
             errand.say(f"{wrong} of {len(told)} sources cannot be told")

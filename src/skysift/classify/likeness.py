@@ -1,0 +1,81 @@
+"""What pictures a classifier learnt from, and whether others look as fine, as large and as sharp as these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from skysift.stamps.pictures import Pictures
+
+__all__ = ["FEWEST", "Looks", "unlike"]
+
+FEWEST = 32  # pixels along the side, below which little of a source is seen
+_APART = 1.5  # times larger or smaller is another look
+
+
+@dataclass(frozen=True)
+class Looks:
+    """
+    How pictures look.
+
+    Attributes
+    ----------
+    side
+        Pixels along the shorter side; 0 where it is not known.
+    scale
+        Size of a pixel (arcsec); NaN where it is not known.
+    beam
+        FWHM of the beam, the median of the pictures (arcsec); NaN where it is not known.
+    """
+
+    side: int = 0
+    scale: float = math.nan
+    beam: float = math.nan
+
+    @classmethod
+    def of(cls, pictures: Pictures, scale: float | None = None, beam: float | None = None) -> Looks:
+        """Those of pictures; scale and beam (arcsec) as they were told, where they were."""
+        facts = pictures.facts
+        if beam is None and {"beam_major", "beam_minor"} <= facts.keys():
+            major, minor = (np.asarray(facts[name], np.float64) for name in ("beam_major", "beam_minor"))
+            sizes = np.sqrt(major * minor)
+            beam = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else None
+        return cls(
+            min(pictures.shape[2:]),
+            float(pictures.scale) if scale is None else scale,
+            math.nan if beam is None else beam,
+        )
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The looks, JSON-safe: null for what is not known."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Looks:
+        """The looks that `to_dict` told of."""
+        scale, beam = (
+            math.nan if values.get(name) is None else float(values[name]) for name in ("scale", "beam")
+        )
+        return cls(int(values.get("side") or 0), scale, beam)
+
+
+def unlike(learnt: Looks, given: Looks) -> str:
+    """One line that says in what given pictures are unlike those learnt from; empty where they are not."""
+    told = []
+    if given.side < min(FEWEST, learnt.side or FEWEST):
+        most = f", those learnt from {learnt.side}" if learnt.side else ""
+        told.append(f"they have {given.side} pixels along the side{most}")
+    both = (
+        ("pixels of {:.3g} arcsec", learnt.scale, given.scale),
+        ("beams of {:.3g} pixels", learnt.beam / learnt.scale, given.beam / given.scale),
+    )
+    for text, old, new in both:
+        if math.isfinite(old) and math.isfinite(new) and not 1 / _APART <= new / old <= _APART:
+            told.append(f"they have {text.format(new)}, those learnt from {text.format(old)}")
+    if not told:
+        return ""
+    return f"pictures are unlike those learnt from, and may be told wrong: {'; '.join(told)}"
