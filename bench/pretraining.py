@@ -11,7 +11,6 @@ import argparse
 import os
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,6 @@ from bench.natural import natural_features
 from bench.peers.tables import table
 from skysift.base.random import generator
 from skysift.base.registry import Registry
-from skysift.classify.classifier import Labelled
-from skysift.classify.folds import fixed_folds
 from skysift.flow.learning.options import ProbeOptions
 from skysift.flow.learning.plan import Plan
 from skysift.flow.learning.probing import HEADS, asked_of, beside, by_probe, judge, labels_of, rows_of
@@ -39,13 +36,10 @@ N = 1000  # pictures of an epoch, of which ten are told
 def judged(weights: str, natural: Path | None) -> str:
     """Accuracy on the confident FR I and FR II of MiraBest, over the committed folds."""
     pictures = open_pictures(Path(os.environ["SKYSIFT_DATA"]) / "labelled" / "MiraBest_FIRST_train.npz")
-    options = ProbeOptions(turns=8, strength=1.0, fractions=FRACTIONS)
+    options = ProbeOptions(turns=8, strength=1.0, fractions=FRACTIONS, fixed="mirabest")
     asked = asked_of(pictures, labels_of(pictures, "code", CODES), options)
-    data = Labelled(asked.pictures.names, asked.classes, asked.targets, asked.pictures)
-    _, folds, _ = fixed_folds(data, "mirabest", 2)
-    asked = replace(asked, folds=tuple(folds))
     chosen = weights_of(weights)
-    rows = [*rows_of(chosen, asked, options), *beside(asked, options, chosen)]
+    rows = [*rows_of(chosen, asked, options), *beside(asked, options, [chosen])]
     if natural is not None:
         predict = by_probe(natural_features(asked.pictures, natural), asked, "linear", options)
         rows += judge("natural images", "linear", asked, predict, options)

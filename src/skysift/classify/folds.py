@@ -201,7 +201,7 @@ def fixed_folds(data: Labelled, name: str, repeats: int) -> tuple[Labelled, Ints
             "the list of folds names none of the sources",
             got=data.names[0],
             allowed=f"names such as {listed[0]['name']}",
-            todo="leave --fixed out to draw folds by chance",
+            todo="draw folds by chance: leave fixed out",
         )
     notes = []
     if len(rows) < len(data):

@@ -82,11 +82,13 @@ def embed(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    chosen = weights_of(weights)
+    learned.refuse_others(chosen)
     read = open_pictures(pictures, labels=labels)
     with Watch(pictures.name, quiet=quiet) as watch:
         made = learned.embed(
             read,
-            weights_of(weights),
+            chosen,
             turns=turns,
             stages=stages,
             batch=batch,

@@ -49,13 +49,13 @@ def pretrain(
         typer.Option("--map", metavar="MAP", help="A map to cut pictures from; may be given again."),
     ] = None,
     cut: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--cut",
             metavar="WHERE",
-            help="Cut-outs of maps: random places, sources (that the classic finder finds), or a catalogue.",
+            help="Cut-outs of maps: random places, sources (that the classic finder finds; the default), or a catalogue.",
         ),
-    ] = "sources",
+    ] = None,
     exclude: Annotated[
         list[Path] | None,
         typer.Option(
@@ -103,21 +103,30 @@ def pretrain(
     needs_learn("skysift pretrain")
     if not pictures and not maps:
         raise UsageError("there is nothing to learn from", todo="give PICTURES, or --map MAP")
+    if cut is not None and not maps:
+        raise UsageError(
+            "--cut does nothing without a map", got=cut, todo="give --map MAP, or leave --cut out"
+        )
     from skysift.flow.learning.plan import Plan
     from skysift.flow.learning.reading import excluded_places, pool_from
-    from skysift.flow.steps.pretrain import pretrain_products  # late: it brings torch
+    from skysift.flow.products import refuse_earlier
+    from skysift.flow.steps.pretrain import pretrain_products, refuse_unfit  # late: it brings torch
+    from skysift.learn.options import file_name
 
+    named = file_name(folder.resolve().name if name is None else name)
+    refuse_earlier(folder, overwrite=overwrite)
     given = {} if options_file is None else read_file(options_file)
     plan = Plan.of(method, {**given, **read_pairs(chosen or (), "--set")})
+    refuse_unfit(plan, device or "auto")
     crew = workers or settings().workers
-    with Watch(name or folder.name, quiet=quiet) as watch:
+    with Watch(named, quiet=quiet) as watch:
         places = excluded_places(exclude or ())
         pool, inputs, facts = pool_from(
-            pictures or (), maps or (), cut, plan, places, workers=crew, progress=watch
+            pictures or (), maps or (), cut or "sources", plan, places, workers=crew, progress=watch
         )
         made = pretrain_products(
             plan,
-            name or folder.resolve().name,
+            named,
             pool,
             folder,
             inputs=inputs,

@@ -9,7 +9,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.cli.flags import OptionsFlag, OverwriteFlag, QuietFlag, at_least, folder_of, gather, read_pairs
-from skysift.cli.learning import MeaningFlag, ThreadsFlag, needs_learn
+from skysift.cli.learning import MeaningFlag, ThreadsFlag, needs_learn, warn
 from skysift.cli.progress import Watch
 from skysift.flow.learning.options import ProbeOptions
 
@@ -37,15 +37,21 @@ def probe(
         Path | None, typer.Option("--labels", metavar="CSV", help="A table name,label[,...].")
     ] = None,
     column: Annotated[
-        str, typer.Option("--column", metavar="NAME", help="Which column holds the classes.")
-    ] = "label",
+        str | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Which column holds the classes; by default the first of label, class, code, type, morphology.",
+        ),
+    ] = None,
     meaning: MeaningFlag = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="fractions=1,10,100 (% of labels), kinds=linear,knn,finetune, folds, repeats, turns, strength ...",
+            help="fractions=1,10,100 (% of labels), kinds=linear,knn,finetune, fixed=mirabest (committed folds), folds, "
+            "repeats, turns, strength ...",
         ),
     ] = None,
     options_file: OptionsFlag = None,
@@ -59,11 +65,11 @@ def probe(
     Examples:
       skysift probe simclr/simclr.safetensors --pictures first.npz --out probed
       skysift probe a.safetensors b.safetensors --pictures first.npz --out probed --set fractions=1,10,100
-      skysift probe a.safetensors --pictures mirabest.npz --column code --class 100=FRI --class 200=FRII --out fr
+      skysift probe a.safetensors --pictures mirabest.npz --class 100=FRI --class 200=FRII --out fr
 
     \b
-    DIR gets probe.csv, report.html and manifest.json. Beside the encoders stand the majority class, the same network
-    with random weights, and plain features with LightGBM. With --class only these labels are told apart.
+    DIR gets probe.csv, report.html and manifest.json. Beside the encoders stand the majority class, networks of each
+    kind with random weights, and plain features with LightGBM. With --class only these labels are told apart.
     """
     if out is None:
         raise OptionError("--out is missing", allowed="a folder")
@@ -76,20 +82,26 @@ def probe(
     import torch
 
     from skysift.flow.learning.probing import asked_of, labels_of
+    from skysift.flow.products import refuse_earlier
     from skysift.flow.steps.match import records
     from skysift.flow.steps.probe import probe_products
+    from skysift.learn.embed import refuse_others
     from skysift.learn.hub import weights_of
     from skysift.stamps.opening import open_pictures
 
     if threads is not None:
         torch.set_num_threads(threads)
+    refuse_earlier(folder, overwrite=overwrite)
+    chosen_weights = [weights_of(each) for each in weights]
+    for each in chosen_weights:
+        refuse_others(each)
     read = open_pictures(pictures, labels=labels)
     asked = asked_of(read, labels_of(read, column, read_pairs(meaning or (), "--class")), options)
     origin = () if read.origin is None else (read.origin,)
     inputs = (*origin, *records([] if labels is None else [labels]))
     with Watch(pictures.name, quiet=quiet) as watch:
         made = probe_products(
-            [weights_of(each) for each in weights],
+            chosen_weights,
             asked,
             options,
             folder,
@@ -97,6 +109,7 @@ def probe(
             overwrite=overwrite,
             progress=watch,
         )
+    warn(made.manifest.warnings)
     if not quiet:
         print(_summary(made, folder))
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import skysift
 from skysift.base.errors import DataError, OptionError
 from skysift.base.provenance import InputRecord, Provenance
+from skysift.base.registry import Registry
 from skysift.learn.checkpoint import Card, Checkpoint, load_into
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.layers.resnet import ResNet
@@ -22,7 +23,17 @@ from skysift.learn.pictures import PictureSource
 from skysift.learn.scale import Preparation, prepare
 from skysift.sky.features import Feature, Features
 
-__all__ = ["ENCODER", "GROUP", "embed", "encoder_card", "encoder_of", "pooled", "preparation_of", "vectors"]
+__all__ = [
+    "ENCODER",
+    "GROUP",
+    "embed",
+    "encoder_card",
+    "encoder_of",
+    "pooled",
+    "preparation_of",
+    "refuse_others",
+    "vectors",
+]
 
 Pixels: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
@@ -31,6 +42,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 ENCODER = "encoder"  # the model that stands in the card of such weights
 GROUP = "embedding"
 _TURNS = (1, 2, 4, 8)
+_ALLOWED = "weights of `skysift pretrain`, or shipped ones for embeddings (`skysift models`)"
 
 
 def encoder_card(
@@ -57,7 +69,7 @@ def encoder_card(
 
 def preparation_of(weights: Checkpoint) -> Preparation:
     """How pictures are prepared for an encoder."""
-    _refuse_others(weights)
+    refuse_others(weights)
     return Preparation.from_dict(weights.card.settings["preparation"])
 
 
@@ -71,7 +83,7 @@ def encoder_of(weights: Checkpoint) -> ResNet | VisionTransformer:
     DataError
         They do not fit their card.
     """
-    _refuse_others(weights)
+    refuse_others(weights)
     told = dict(weights.card.options)
     bands = int(told.pop("bands"))
     net = make_encoder(EncoderOptions(**told), preparation_of(weights).channels(bands))
@@ -223,12 +235,27 @@ def n_pooled(net: nn.Module, stages: int) -> int:
     return n if stages == 1 else 2 * sum(n // 2**k for k in range(stages))
 
 
-def _refuse_others(weights: Checkpoint) -> None:
-    if weights.card.model == ENCODER and "bands" not in weights.card.options:
-        raise DataError("the card of these weights is not whole: it lacks bands", got=weights.path.name)
-    if weights.card.model != ENCODER or "preparation" not in weights.card.settings:
+def refuse_others(weights: Checkpoint) -> None:
+    """Refuse weights of anything but an encoder.
+
+    Raises
+    ------
+    OptionError
+        They are of another model.
+    DataError
+        Their card is not whole.
+    """
+    card, name = weights.card, weights.path.name
+    if card.model in Registry[Any]("classifier").names():
         raise OptionError(
-            "these are not the weights of an encoder",
-            got=f"{weights.path.name}: model {weights.card.model}",
-            allowed="weights of `skysift pretrain`, or shipped ones for embeddings (`skysift models`)",
+            "this is a classifier, not an encoder",
+            got=f"{name}: model {card.model}",
+            allowed=_ALLOWED,
+            todo="`skysift classify predict` uses it, `skysift classify evaluate` judges its kind",
         )
+    if card.model != ENCODER or "preparation" not in card.settings:
+        raise OptionError(
+            "these are not the weights of an encoder", got=f"{name}: model {card.model}", allowed=_ALLOWED
+        )
+    if "bands" not in card.options:
+        raise DataError("the card of these weights is not whole: it lacks bands", got=name)

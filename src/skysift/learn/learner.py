@@ -89,6 +89,22 @@ class Learner(ABC, Generic[O, D]):
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The terms whose sum is made small, each a scalar, by name."""
 
+    def left(self, net: nn.Module) -> Tensor | None:
+        """What the batch whose loss was made last leaves for the end of the step; of equal shape for all batches."""
+        del net
+
+    def gathered(self, net: nn.Module, left: Tensor) -> None:
+        """Take in what the batches of a step left, before `stepped`.
+
+        Parameters
+        ----------
+        net
+            The network.
+        left
+            (batch, ...): of all batches of the step, also those of other processes, in the order of their numbers.
+        """
+        del net, left
+
     def stepped(self, net: nn.Module, step: int, steps: int) -> None:
         """What a network does after the step with this number, of so many: a teacher follows its student."""
         del net, step, steps

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from skysift.base.errors import OptionError
 from skysift.base.options import Options, option
 from skysift.learn.scale_options import PRESETS, parse_steps
 
@@ -16,7 +17,21 @@ __all__ = [
     "SelectionOptions",
     "TrainOptions",
     "ViewOptions",
+    "file_name",
 ]
+
+
+def file_name(name: str, what: str = "--name") -> str:
+    """The name of weights, which is that of their file too.
+
+    Raises
+    ------
+    OptionError
+        It is no name of a file.
+    """
+    if not name or name[0] == "." or not all(each.isalnum() or each in "-_." for each in name):
+        raise OptionError(f"{what} is no name of a file", got=name, allowed="letters, digits, -, _ and .")
+    return name
 
 
 class LoopOptions(Options):

@@ -81,6 +81,15 @@ class Group:
                 each.grad = torch.empty_like(each).copy_(gradient.view_as(each))
         return dict(zip(names, values, strict=True))
 
+    def gathered(self, parts: Sequence[Tensor]) -> Tensor:
+        """What batches of this process left, with that of all processes between, by the number of the batch."""
+        mine = torch.stack(list(parts))
+        if self.size == 1:
+            return mine
+        every = [torch.empty_like(mine) for _ in range(self.size)]
+        distributed.all_gather(every, mine.contiguous())
+        return torch.stack(every, dim=1).flatten(0, 1)
+
 
 class Stepper:
     """
@@ -111,6 +120,7 @@ class Stepper:
         self.learner, self.net, self.optimizer, self.options = learner, net, optimizer, options
         self.device, self.group, self.split = device, group, split
         self.kind = precision_on(device, options.precision)
+        self._left: list[Tensor] = []  # what batches of this step leave for its end
 
     def step(self, number: int, batches: Sequence[Batch]) -> dict[str, float]:
         """
@@ -142,6 +152,7 @@ class Stepper:
         self.net.train()
         self.optimizer.zero_grad(set_to_none=True)
         totals: dict[str, Tensor] = {}
+        self._left = []
         for batch in batches:
             n = len(next(iter(batch.values())))
             for rows in torch.arange(n).chunk(min(self.split, n)):
@@ -159,6 +170,9 @@ class Stepper:
                 loss.backward()  # type: ignore[no-untyped-call]
                 for name, each in terms.items():
                     totals[name] = totals.get(name, 0.0) + share * each.detach().float()
+            left = self.learner.left(self.net)
+            if left is not None:
+                self._left.append(left.detach().clone())
         return totals
 
     def _moved(self, number: int, totals: dict[str, Tensor]) -> dict[str, float]:
@@ -170,5 +184,7 @@ class Stepper:
         if not math.isfinite(norm):
             return {"gradient": norm}
         self.optimizer.step()
+        if self._left:
+            self.learner.gathered(self.net, self.group.gathered(self._left))
         self.learner.stepped(self.net, number, self.options.steps)
         return dict(zip(totals, values, strict=True))

@@ -2,8 +2,10 @@
 
 Of the batches whose gradients make one step (`accumulate`) each process runs its part; gradients are summed over all
 processes, and each makes the same step of the optimiser. What a batch holds follows from its number, so that nothing
-but sums is exchanged, and any number of devices gives the weights of one, but for the order of the sums. The first
-process is the one that trains: it validates, keeps the state, and says whether there is one more step.
+is exchanged but sums, and what batches leave for the end of a step (a mean, vectors of a memory). Any number of devices
+gives the weights of one, but for the order of the sums, and for running statistics of normalisations over the batch,
+which are those of the batches of the first process. That process is the one that trains: it validates, keeps the
+state, and says whether there is one more step.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from skysift.base.errors import FormatError, OptionError, UsageError
-from skysift.base.fingerprint import fingerprint
+from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
 from skysift.flow.learning.options import BenchmarkOptions, ProbeOptions, SetOptions, TaskOptions
 from skysift.flow.learning.plan import Plan
+from skysift.learn.options import file_name
 
 __all__ = ["Cell", "Comparison", "read_comparison"]
 
@@ -56,10 +56,10 @@ class Cell:
     fold: int = -1
 
     @property
-    def title(self) -> str:
-        """All names."""
-        part = "" if self.fold < 0 else f", fold {self.repeat + 1}.{self.fold + 1}"
-        return f"{self.method}, {self.network}, {self.preparation}, {self.set}{part}"
+    def name(self) -> str:
+        """All names in one, which its weights have."""
+        part = "" if self.fold < 0 else f"-{self.repeat + 1}.{self.fold + 1}"
+        return f"{self.method}-{self.network}-{self.preparation}-{self.set}{part}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Comparison:
     told
         Name and protocol.
     methods
-        Method and its options, by name.
+        Method and its options, by name; `networks` among them says with which it is tried, else with all.
     networks, preparations
         Options by name.
     sets, tasks
@@ -106,7 +106,10 @@ class Comparison:
         for method, options in self.methods.items():
             chosen = dict(options)
             of = str(chosen.pop("method", method))
+            only = chosen.pop("networks", list(self.networks))
             for network, layers in self.networks.items():
+                if network not in only:
+                    continue
                 for preparation, steps in self.preparations.items():
                     plan = Plan.of(of, _keys(chosen, layers, steps, self.train, self.views, self.pool))
                     made += [
@@ -120,12 +123,12 @@ class Comparison:
         """Where a path of the recipe leads."""
         return self.folder / Path(os.path.expandvars(text)).expanduser()
 
-    def key(self, cell: Cell) -> str:
-        """What decides the results of a cell."""
-        what = {name: each.to_dict() for name, each in self.tasks.items()}
-        chosen = self.sets[cell.set].to_dict()
-        told = (cell.plan.to_dict(), cell.repeat, cell.fold, chosen, what, self.probe.to_dict())
-        return fingerprint((self.told.protocol, str(self.folder), cell.method, told))[:16]
+    def probing(self, task: str) -> ProbeOptions:
+        """How a task is judged: by its own folds, where it names some."""
+        fixed = self.tasks[task].fixed or self.probe.fixed
+        if fixed is not None and self.path(fixed).is_file():
+            fixed = str(self.path(fixed))
+        return self.probe.replace(fixed=fixed)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON-safe values."""
@@ -220,6 +223,18 @@ def read_comparison(path: Path, changes: Mapping[str, str] | None = None) -> Com
     for name, task in made.tasks.items():
         if not task.pictures:
             raise UsageError("a task of the recipe has no pictures", got=name)
+    for group, names in (("methods", made.methods), ("networks", made.networks), ("sets", made.sets),
+                         ("preparations", made.preparations)):  # fmt: skip
+        for name in names:
+            file_name(name, f"a name of the {group} of the recipe")
+    for method, told in made.methods.items():
+        wrong = [each for each in told.get("networks", ()) if each not in made.networks]
+        if wrong:
+            raise UnknownName(
+                f"methods.{method} names a network that the recipe lacks",
+                got=wrong[0],
+                allowed=[*made.networks],
+            )
     made.cells()  # wrong options are told before anything runs
     return made
 

@@ -37,6 +37,11 @@ class ProbeOptions(Options):
 
     folds: int = option(5, at_least=2, at_most=100, doc="Parts that are left out in turn.")
     repeats: int = option(2, at_least=1, at_most=100, doc="How often the parts are drawn anew.")
+    fixed: str | None = option(
+        None,
+        file=True,
+        doc="Folds by name: mirabest or first, which ship, or a CSV name,fold_1,fold_2; null draws them by chance.",
+    )
     turns: int = option(4, at_least=1, at_most=8, doc="Looks that features are averaged over: 1, 2, 4 or 8.")
     stages: int = option(
         0,
@@ -82,9 +87,15 @@ class TaskOptions(Options):
 
     pictures: str = option("", file=True, doc="A folder of stamps or of FITS files, or an npz.")
     labels: str | None = option(None, file=True, doc="A table name,label[,...].")
-    column: str = option("label", doc="Which column holds the classes.")
+    column: str | None = option(
+        None,
+        doc="Which column holds the classes; by default the first of label, class, code, type, morphology.",
+    )
     classes: dict[str, str] = option(
         {}, doc="What labels mean: only these are told apart; all, where none is given."
+    )
+    fixed: str | None = option(
+        None, file=True, doc="Folds by name, as for a probe; null takes what `probe.fixed` says."
     )
 
 

@@ -13,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
+from skysift.base.fingerprint import fingerprint
 from skysift.base.random import generator
+from skysift.classify.classifier import Labelled
 from skysift.classify.features.table import features_of
-from skysift.classify.folds import refuse_few, stratified
+from skysift.classify.folds import at_one_place, fixed_folds, random_folds, refuse_few
 from skysift.classify.options import LightGBMOptions
+from skysift.classify.tasks import texts_of
 from skysift.classify.trees import LightGBMModel
 from skysift.flow.learning.options import ProbeOptions
 from skysift.learn.checkpoint import Checkpoint
@@ -52,12 +55,26 @@ ALL = (-1, -1)  # repeats and folds
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Pictures with classes: which are told apart, the number of each picture's, and the folds of each repeat."""
+    """
+    Pictures with classes.
+
+    Attributes
+    ----------
+    pictures
+        Those that are told apart.
+    classes, targets
+        What is told apart, and the number of each picture's.
+    folds
+        The part that each picture is in, of each repeat; -1 where it is only learnt from.
+    notes
+        What one should know of them.
+    """
 
     pictures: Pictures
     classes: tuple[str, ...]
     targets: Ints
     folds: tuple[Ints, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -102,19 +119,30 @@ class Row:
 HEADS = ("features", "classifier", "labels", "number", "accuracy", "F1 (mean of classes)")
 
 
-def labels_of(pictures: Pictures, column: str, meaning: Mapping[str, str]) -> tuple[str, ...]:
-    """The class of each picture: its label, or what that means; empty for those that are not told apart."""
-    given = pictures.labels(column)
+def labels_of(pictures: Pictures, column: str | None, meaning: Mapping[str, str]) -> tuple[str, ...]:
+    """The class of each picture: its label, or what that means; empty for those that are not told apart.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column, or none that is known to hold labels.
+    """
+    given = texts_of(pictures, column)
     return tuple(meaning.get(each, "") for each in given) if meaning else given
 
 
 def asked_of(pictures: Pictures, labels: Sequence[str], options: ProbeOptions) -> Asked:
-    """Pictures that can be read and have a class, with folds that are drawn anew in each repeat.
+    """Pictures that can be read and have a class, with folds: by name where these are fixed, else drawn in each repeat.
+
+    Pictures of one place share a fold that is drawn.
 
     Raises
     ------
+    UnknownName
+        There are no folds of this name.
     UsageError
-        There are not two classes, or one has fewer pictures than there are folds.
+        There are not two classes, one has fewer pictures than there are folds, or the fixed folds are of other pictures
+        or are other than so many.
     """
     given = np.array(labels)
     kept = pictures.good & (given != "")
@@ -128,12 +156,23 @@ def asked_of(pictures: Pictures, labels: Sequence[str], options: ProbeOptions) -
         )
     rows = np.flatnonzero(kept)
     targets = np.searchsorted(classes, given[rows]).astype(np.int64)
-    counts = np.bincount(targets, minlength=len(classes))
-    refuse_few(counts, classes, options.folds, "give fewer with --set folds=N")
-    folds = tuple(
-        stratified(targets, options.folds, options.random_seed, str(k)) for k in range(options.repeats)
-    )
-    return Asked(pictures.select(rows), classes, targets, folds)
+    chosen = pictures.select(rows)
+    data = Labelled(chosen.names, classes, targets, chosen)
+    if options.fixed is None:
+        refuse_few(data.counts, classes, options.folds, "give fewer with --set folds=N")
+        drawn = random_folds(data, options.folds, options.repeats, options.random_seed)
+        again = int((at_one_place(data) != np.arange(len(data))).sum())
+        told = (f"{again} pictures within 6 arcsec of another one share its fold",) if again else ()
+        return Asked(chosen, classes, targets, tuple(drawn), told)
+    data, drawn, notes = fixed_folds(data, options.fixed, options.repeats)
+    if drawn.max() + 1 != options.folds:
+        raise UsageError(
+            "the fixed folds are not as many",
+            got=f"folds={options.folds}, {options.fixed} has {drawn.max() + 1}",
+            todo=f"give --set folds={drawn.max() + 1}; in a recipe probe.folds",
+        )
+    assert data.pictures is not None
+    return Asked(data.pictures, classes, data.targets, tuple(drawn), notes)
 
 
 def judge(
@@ -260,20 +299,20 @@ def by_tuning(weights: Checkpoint, asked: Asked, options: ProbeOptions, *, fresh
 def beside(
     asked: Asked,
     options: ProbeOptions,
-    weights: Checkpoint | None = None,
+    weights: Sequence[Checkpoint] = (),
     progress: Progress | None = None,
     *,
     plain: bool = True,
     only: tuple[int, int] = ALL,
 ) -> list[Row]:
-    """What stands beside every number: the majority, features of a random network, and plain features with LightGBM.
+    """What stands beside every number: the majority, features of random networks, and plain features with LightGBM.
 
     Parameters
     ----------
     asked, options
         The pictures, and what is tried.
     weights
-        Of the encoder whose network is given random weights; None for none.
+        Of encoders whose networks are given random weights, each kind of network once.
     progress
         Called as progress(stage, done, total).
     plain
@@ -289,9 +328,12 @@ def beside(
 
     whole = options.replace(fractions=(100.0,))
     rows = judge("none", "majority", asked, majority, whole, only=only)
-    if weights is not None:
-        name = "random network"
-        values = random_of(weights, asked.pictures, options)
+    kinds: dict[str, Checkpoint] = {}
+    for each in weights:
+        kinds.setdefault(fingerprint((each.card.options, preparation_of(each), _stages(each, options))), each)
+    for each in kinds.values():
+        name = "random network" if len(kinds) == 1 else f"random network of {each.card.name}"
+        values = random_of(each, asked.pictures, options)
         rows += judge(
             name, "linear", asked, by_probe(values, asked, "linear", options), options, progress, only
         )
@@ -326,8 +368,11 @@ def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) ->
         torch.manual_seed(options.random_seed)
         net = make_encoder(EncoderOptions(**told), preparation.channels(len(pictures.bands)))
     pixels = np.concatenate([prepare(part, preparation) for part in pictures.batches()])
-    stages = options.stages or int(weights.card.settings.get("stages", 1))
-    return vectors(net, pixels, turns=options.turns, stages=stages)
+    return vectors(net, pixels, turns=options.turns, stages=_stages(weights, options))
+
+
+def _stages(weights: Checkpoint, options: ProbeOptions) -> int:
+    return options.stages or int(weights.card.settings.get("stages", 1))
 
 
 def rows_of(

@@ -18,23 +18,24 @@ import numpy as np
 import torch
 
 import skysift
-from skysift.base.errors import UsageError
-from skysift.base.fingerprint import fingerprint
 from skysift.base.provenance import Manifest, Provenance, library_versions
-from skysift.base.random import generator
+from skysift.flow.learning.cells import (
+    ENCODERS,
+    Due,
+    asked_in,
+    dues_of,
+    inputs_of,
+    run_cell,
+    run_cells,
+    taken_up,
+)
 from skysift.flow.learning.comparing import Cell, Comparison
 from skysift.flow.learning.page import Section, learning_page
-from skysift.flow.learning.pool import Pool, positions
-from skysift.flow.learning.probing import Asked, Row, asked_of, beside, labels_of, rows_of
-from skysift.flow.learning.reading import pool_from
-from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
-from skysift.flow.steps.pretrain import learn
-from skysift.learn.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from skysift.flow.learning.probing import Asked, Row, beside
+from skysift.flow.products import MANIFEST, ProductFolder, refuse_earlier, write_manifest, writing
+from skysift.flow.steps.pretrain import refuse_unfit
 from skysift.learn.device import devices_named
-from skysift.learn.embed import encoder_card
-from skysift.learn.pretrain.method import encoder_weights
-from skysift.learn.scale import Preparation
-from skysift.stamps.opening import open_pictures
+from skysift.learn.hub import SUFFIX
 
 __all__ = ["REPORT", "TABLE", "Compared", "Line", "benchmark_products"]
 
@@ -96,14 +97,15 @@ def benchmark_products(
     progress: Progress | None = None,
 ) -> Compared:
     """
-    A comparison as ``benchmark.csv``, a page and a manifest.
+    A comparison as ``benchmark.csv``, the encoders, a page and a manifest.
 
     Parameters
     ----------
     comparison
         What is compared.
     out
-        The folder. Cells that are done stay in ``DIR/.cells``: the same call goes on from there.
+        The folder. Cells that are done stay in ``DIR/.cells``: the same call goes on from there. Encoders of a
+        comparison that is done are taken from ``DIR/encoders`` where all that decides them is the same.
     device
         Where networks run; several, such as ``cuda:0,cuda:1``, share the cells, each in a process of its own.
     threads
@@ -112,39 +114,62 @@ def benchmark_products(
         Whether earlier products are replaced, and cells that are done are discarded.
     progress
         Called as progress(stage, done, total).
+
+    Raises
+    ------
+    OptionError
+        A method does not go with a network, or with the size of a batch.
+    UsageError
+        A task has too few pictures or no positions, or a set has no picture that is left.
+    OutputError
+        The folder holds earlier products and `overwrite` is off.
     """
     begun, clock = datetime.now(UTC), time.perf_counter()
     devices_named(device)
     places = device.split(",")
-    names = (TABLE, REPORT, MANIFEST)
-    cells = comparison.cells()
+    names = (TABLE, REPORT, ENCODERS, MANIFEST)
+    refuse_earlier(out, overwrite=overwrite)
+    for plan in {
+        json.dumps(each.plan.to_dict(), sort_keys=True): each.plan for each in comparison.cells()
+    }.values():
+        refuse_unfit(plan)
+    asked = asked_in(comparison)
+    inputs = inputs_of(comparison, asked)
+    dues = dues_of(comparison, asked, inputs)
     with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
         work = folder.directory / _WORK
         if fresh and work.exists():
             shutil.rmtree(work)
         work.mkdir(parents=True, exist_ok=True)
-        waiting = [each for each in cells if not (work / f"{comparison.key(each)}.json").exists()]
+        if not fresh:
+            taken_up(folder.directory, dues, work)
+        waiting = [each for each in dues if not each.result(work).exists()]
         told = progress or _silent
-        told("cells", len(cells) - len(waiting), len(cells))
+        told("cells", len(dues) - len(waiting), len(dues))
         if len(places) == 1:
-            for number, cell in enumerate(waiting):
-                run_cell(comparison, cell, work, places[0], threads)
-                told("cells", len(cells) - len(waiting) + number + 1, len(cells))
+            for number, due in enumerate(waiting):
+                run_cell(comparison, due, asked, work, places[0], threads)
+                told("cells", len(dues) - len(waiting) + number + 1, len(dues))
         else:
-            _shared_out(comparison, waiting, work, places, threads, told, len(cells))
-        found = {each: json.loads((work / f"{comparison.key(each)}.json").read_text()) for each in cells}
+            _shared_out(comparison, waiting, work, places, threads, told, len(dues))
+        found = {each.cell: json.loads(each.result(work).read_text()) for each in dues}
         told("plain features", 0, 1)
-        lines = [*_lines(comparison, found), *_plain(comparison)]
+        lines = [*_lines(comparison, found), *_plain(comparison, asked)]
         lines.sort(key=lambda line: (line.task, line.share, line.kind, -line.accuracy))
+        notes = tuple(f"{name}: {note}" for name, each in asked.items() for note in each.notes)
         manifest = Manifest(
-            Provenance(skysift.__version__, "benchmark", comparison.to_dict(), kind="step"),
+            Provenance(skysift.__version__, "benchmark", comparison.to_dict(), inputs.all, notes, "step"),
             outputs=names[:-1],
             workers=len(places),
             started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds={"all": time.perf_counter() - clock},
-            counts={"cells": len(cells), "rows": len(lines)},
+            counts={"cells": len(dues), "rows": len(lines)},
             versions={**library_versions(), "torch": torch.__version__},
+            warnings=notes,
         )
+        folder.path(ENCODERS).mkdir()
+        for due in dues:
+            shutil.copyfile(due.weights(work), folder.path(ENCODERS) / f"{due.cell.name}{SUFFIX}")
         with folder.path(TABLE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [*Line.__dataclass_fields__])
             writer.writeheader()
@@ -166,7 +191,7 @@ def _plainly(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shared_out(
     comparison: Comparison,
-    waiting: Sequence[Cell],
+    waiting: Sequence[Due],
     work: Path,
     places: Sequence[str],
     threads: int | None,
@@ -182,116 +207,25 @@ def _shared_out(
         ]
         for each in as_completed(doing):
             each.result()
-            done = sum((work / f"{comparison.key(cell)}.json").exists() for cell in waiting)
+            done = sum(due.result(work).exists() for due in waiting)
             told("cells", total - len(waiting) + done, total)
-
-
-def run_cells(
-    comparison: Comparison, cells: Sequence[Cell], work: Path, device: str, threads: int | None
-) -> None:
-    """Run some cells on one device."""
-    for cell in cells:
-        run_cell(comparison, cell, work, device, threads)
-
-
-def run_cell(comparison: Comparison, cell: Cell, work: Path, device: str, threads: int | None) -> None:
-    """Learn, judge on all tasks, and keep what that gave; the state of a broken training is taken up."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    key = comparison.key(cell)
-    asked = {name: _asked(comparison, name) for name in comparison.tasks}
-    pool = _pool(comparison, cell, asked, work)
-    clock = time.process_time()
-    trained = learn(cell.plan, pool, work / key, device=device)
-    seconds = time.process_time() - clock
-    weights = _weights(cell, pool, trained, work / f"{key}.safetensors")
-    result: dict[str, Any] = {"seconds": seconds, "spread": trained.numbers["spread"], "rows": {}}
-    for name, one in asked.items():
-        rows = [*rows_of(weights, one, comparison.probe, only=(cell.repeat, cell.fold))]
-        rows += beside(one, comparison.probe, weights, plain=False, only=(cell.repeat, cell.fold))
-        result["rows"][name] = [asdict(row) for row in rows]
-    part = work / f"{key}.part"
-    part.write_text(json.dumps(result))
-    part.replace(work / f"{key}.json")
-    shutil.rmtree(work / key, ignore_errors=True)
-    (work / f"{key}.safetensors").unlink()
-
-
-def _asked(comparison: Comparison, name: str) -> Asked:
-    task = comparison.tasks[name]
-    labels = None if task.labels is None else comparison.path(task.labels)
-    pictures = open_pictures(comparison.path(task.pictures), labels=labels)
-    return asked_of(pictures, labels_of(pictures, task.column, task.classes), comparison.probe)
-
-
-def _prepared(comparison: Comparison, cell: Cell, work: Path) -> Pool:
-    """The pictures of the set of a cell, prepared; they are kept for other cells with the same."""
-    chosen, plan = comparison.sets[cell.set], cell.plan
-    told = (chosen.to_dict(), plan.prepare.to_dict(), plan.pool.to_dict(), plan.train.random_seed)
-    kept = work / f"pool-{fingerprint((str(comparison.folder), told))[:16]}.npz"
-    if kept.exists():
-        return Pool.load(kept)
-    nowhere = (np.empty(0), np.empty(0))
-    cut = chosen.cut if chosen.cut in ("random", "sources") else str(comparison.path(chosen.cut))
-    pool, _, _ = pool_from(
-        [comparison.path(each) for each in chosen.pictures],
-        [comparison.path(each) for each in chosen.maps],
-        cut,
-        plan,
-        nowhere,
-    )
-    pool.save(kept)
-    return pool
-
-
-def _pool(comparison: Comparison, cell: Cell, asked: Mapping[str, Asked], work: Path) -> Pool:
-    """Pictures without labels, less those that lie near what is judged on."""
-    chosen = comparison.sets[cell.set]
-    pool = _prepared(comparison, cell, work)
-    if comparison.told.protocol != "transductive":
-        for name, one in asked.items():
-            ra, dec = positions(one.pictures.facts, len(one))
-            lost = int((~(np.isfinite(ra) & np.isfinite(dec))).sum())
-            if lost:
-                raise UsageError(
-                    "pictures of a task tell no positions, so that nothing near them can be left out",
-                    got=f"{lost} of {len(one)} in {name}",
-                    allowed="columns ra and dec in degrees",
-                    todo="give positions, or protocol: transductive, under which the test is learnt from as well",
-                )
-            if cell.fold >= 0:
-                left_out = one.folds[cell.repeat] == cell.fold
-                ra, dec = ra[left_out], dec[left_out]
-            pool = pool.without(ra, dec, cell.plan.pool.apart)
-    if chosen.most and len(pool) > chosen.most:
-        rows = generator(cell.plan.train.random_seed, "most").permutation(len(pool))[: chosen.most]
-        kept = np.zeros(len(pool), np.bool_)
-        kept[rows] = True
-        pool = pool.select(kept)
-    return pool
-
-
-def _weights(cell: Cell, pool: Pool, trained: Any, path: Path) -> Checkpoint:
-    preparation = Preparation.of(cell.plan.prepare)
-    told = {"method": cell.plan.method}
-    card = encoder_card(cell.method, "", cell.plan.encoder, len(pool.bands), preparation, told, {})
-    write_checkpoint(path, encoder_weights(trained.weights), card)
-    return read_checkpoint(path)
 
 
 def _lines(comparison: Comparison, found: Mapping[Cell, Mapping[str, Any]]) -> list[Line]:
     """Rows of the table from the cells; those of folds are joined."""
-    groups: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, str, str, str], dict[str, Mapping[str, Any]]] = {}
     for cell, result in found.items():
-        groups.setdefault((cell.method, cell.network, cell.preparation, cell.set), []).append(result)
+        of_all = (cell.method, cell.network, cell.preparation, cell.set)
+        groups.setdefault(of_all, {})[cell.name] = result
     made: dict[tuple[Any, ...], Line] = {}
-    for names, results in groups.items():
+    for names, by_cell in groups.items():
+        results = [*by_cell.values()]
         spread = float(np.mean([each["spread"] for each in results]))
         seconds = sum(float(each["seconds"]) for each in results)
         for task in comparison.tasks:
             for rows in zip(*(each["rows"][task] for each in results), strict=True):
                 row = _joined([Row(**each) for each in rows])
-                own = row.features == names[0]
+                own = row.features in by_cell
                 method, network, preparation, of = names
                 if not own:
                     method, of = row.features, ""
@@ -320,13 +254,13 @@ def _joined(rows: Sequence[Row]) -> Row:
     )
 
 
-def _plain(comparison: Comparison) -> list[Line]:
+def _plain(comparison: Comparison, asked: Mapping[str, Asked]) -> list[Line]:
     """Plain features with LightGBM on each task."""
     return [
         Line(name, row.features, "", "", "", row.kind, row.share, row.labels, row.accuracy,
              row.accuracy_sd, row.f1, row.f1_sd, float("nan"), 0.0)
         for name in comparison.tasks
-        for row in beside(_asked(comparison, name), comparison.probe)
+        for row in beside(asked[name], comparison.probing(name))
         if row.kind != "majority"
     ]  # fmt: skip
 

@@ -31,7 +31,7 @@ from skysift.learn.pretrain.method import encoder_weights
 from skysift.learn.scale import Preparation
 from skysift.learn.together import refuse_unshared
 
-__all__ = ["REPORT", "Pretrained", "learn", "pretrain_products"]
+__all__ = ["REPORT", "Pretrained", "learn", "pretrain_products", "refuse_unfit"]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 
@@ -48,6 +48,22 @@ class Pretrained:
     card: Card
     trained: Trained
     manifest: Manifest
+
+
+def refuse_unfit(plan: Plan, devices: str | None = None) -> None:
+    """Refuse what a method cannot learn with, before any picture is prepared.
+
+    Raises
+    ------
+    OptionError
+        The method does not go with the network, the views or the size of a batch, or the devices cannot share the
+        batches of a step.
+    """
+    learner, loop = plan.learner(1), plan.train.loop(plan.train.batch * plan.train.accumulate)
+    learner.refuse(loop)
+    learner.net()
+    if devices is not None:
+        refuse_unshared(loop, devices_named(devices))
 
 
 def learn(

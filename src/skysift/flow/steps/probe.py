@@ -73,19 +73,20 @@ def probe_products(
         rows: list[Row] = []
         for each in weights:
             rows += rows_of(each, asked, options, progress)
-        rows += beside(asked, options, weights[0] if weights else None, progress)
+        rows += beside(asked, options, weights, progress)
         counts = {name: int((asked.targets == k).sum()) for k, name in enumerate(asked.classes)}
         told = {
             **options.to_dict(),
             "weights": [{"name": each.card.name, "checksum": each.checksum} for each in weights],
         }
         manifest = Manifest(
-            Provenance(skysift.__version__, "probe", told, tuple(inputs), kind="step"),
+            Provenance(skysift.__version__, "probe", told, tuple(inputs), asked.notes, "step"),
             outputs=names[:-1],
             started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds={"all": time.perf_counter() - clock},
             counts=counts,
             versions={**library_versions(), "torch": torch.__version__},
+            warnings=asked.notes,
         )
         write_rows(rows, folder.path(TABLE))
         page = _page(weights, asked, options, rows, manifest)

@@ -6,9 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from skysift.base.errors import OptionError
 from skysift.base.options import Options, option
 from skysift.find.neural.options import EyeOptions, Flips
 from skysift.flow.training.goals import goal_of
+from skysift.learn.options import file_name
 from skysift.measure.options import NoiseOptions
 
 __all__ = [
@@ -147,12 +149,10 @@ class RecipeOptions(Options):
 
     @model_validator(mode="after")
     def _is_a_file_name(self) -> Self:
-        if (
-            not self.name
-            or not all(each.isalnum() or each in "-_." for each in self.name)
-            or self.name[0] == "."
-        ):
-            raise ValueError("name consists of letters, digits, -, _ and .")
+        try:
+            file_name(self.name)
+        except OptionError as error:
+            raise ValueError("name consists of letters, digits, -, _ and .") from error
         return self
 
 

@@ -58,11 +58,11 @@ class _Memory(nn.Module):
         self.register_buffer("waiting", torch.zeros(0, out), persistent=False)
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
-    def take(self) -> None:
-        """Put in what waits."""
-        n, size = len(self.waiting), len(self.vectors)
+    def take(self, vectors: Tensor) -> None:
+        """Put in vectors (vector, column); of more than there is room for the last ones stay."""
+        n, size = len(vectors), len(self.vectors)
         at = (int(self.place) + torch.arange(n, device=self.vectors.device)) % size
-        self.vectors[at] = self.waiting
+        self.vectors[at[-size:]] = vectors[-size:]
         self.place.fill_((int(self.place) + n) % size)
 
 
@@ -119,11 +119,20 @@ class All4One(Pretraining[All4OneOptions]):
             "feature": told.feature * columns_apart(student[:n], student[n:]),
         }
 
+    def left(self, net: nn.Module) -> Tensor:
+        """The vectors of the first views, (picture, column)."""
+        assert isinstance(net, Nets)
+        waiting: Tensor = net["memory"].waiting
+        return waiting
+
+    def gathered(self, net: nn.Module, left: Tensor) -> None:
+        """The memory takes in all batches of the step, which all looked at it as it was before."""
+        assert isinstance(net, Nets)
+        net["memory"].take(left.flatten(0, 1))
+
     def stepped(self, net: nn.Module, step: int, steps: int) -> None:
-        """The slower network follows, and the memory takes in the batch."""
+        """The slower network follows."""
         super().stepped(net, step, steps)
         assert isinstance(net, Nets)
         follow(net["teacher"], net.encoder, 0.99, step, steps)
         follow(net["teacher_head"], net["head"], 0.99, step, steps)
-        with torch.no_grad():
-            net["memory"].take()

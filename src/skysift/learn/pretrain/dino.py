@@ -56,7 +56,7 @@ class _Scores(nn.Module):
         self.head = head(n_in, hidden, out, layers=3)
         self.prototypes = nn.Linear(out, prototypes, bias=False)
         self.register_buffer("centre", torch.zeros(prototypes))
-        self.register_buffer("seen", torch.zeros(prototypes))  # mean of the last batch
+        self.register_buffer("seen", torch.zeros(prototypes), persistent=False)  # mean of the last batch
 
     def forward(self, x: Tensor) -> Tensor:
         unit = functional.normalize(self.head(x), dim=1)
@@ -90,10 +90,20 @@ class Dino(Pretraining[DinoOptions]):
         )
         return {"entropy": loss}
 
+    def left(self, net: nn.Module) -> Tensor:
+        """The mean of the teacher's scores, (prototype,)."""
+        assert isinstance(net, Nets)
+        seen: Tensor = net["head"].seen
+        return seen
+
+    def gathered(self, net: nn.Module, left: Tensor) -> None:
+        """The mean that is taken off follows that of all batches of the step; they all saw it as it was before."""
+        assert isinstance(net, Nets)
+        net["head"].centre.lerp_(left.mean(dim=0), 1.0 - self.options.centring)
+
     def stepped(self, net: nn.Module, step: int, steps: int) -> None:
-        """The teacher follows, and so does the mean that is taken off its scores."""
+        """The teacher follows."""
         super().stepped(net, step, steps)
         assert isinstance(net, Nets)
         follow(net["teacher"], net.encoder, self.options.momentum, step, steps)
         follow(net["teacher_head"], net["head"], self.options.momentum, step, steps)
-        net["head"].centre.lerp_(net["head"].seen, 1.0 - self.options.centring)

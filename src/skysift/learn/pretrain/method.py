@@ -124,11 +124,22 @@ class Pretraining(Learner[O, PictureSet]):
         encoder = make_encoder(self.encoder, self.channels)
         return Nets(encoder, self.parts(encoder))
 
+    def refuse(self, how: LoopOptions) -> None:
+        """Refuse batches that the method cannot learn from; most take any.
+
+        Raises
+        ------
+        OptionError
+            They are too small.
+        """
+        del how
+
     def feed(
         self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None
     ) -> PictureFeed:
         """Pictures in an order that is drawn anew in each round."""
         del limits, back
+        self.refuse(how)
         return PictureFeed(data, how.batch * how.accumulate, how.random_seed)
 
     def numbered(self, samples: Sequence[Picture], number: int, random_seed: int) -> dict[str, Tensor]:

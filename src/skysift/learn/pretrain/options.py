@@ -39,7 +39,11 @@ class PretrainOptions(Options):
     precision: Literal["auto", "float32", "bfloat16"] = option(
         "auto", doc="Numbers that the network is run with; auto: bfloat16 where the processor has it."
     )
-    accumulate: int = option(1, at_least=1, doc="Batches whose gradients make one step; devices share them.")
+    accumulate: int = option(
+        1,
+        at_least=1,
+        doc="Batches whose gradients make one step, each compared within itself; devices share them.",
+    )
     checks: int = option(10, at_least=1, doc="How often on the way the spread of the features is measured.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
 

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from skysift.base.errors import OptionError
 from skysift.learn.layers.resnet import ResNet
 from skysift.learn.layers.vit import VisionTransformer
-from skysift.learn.learner import Rows
-from skysift.learn.options import LoopOptions, SelectionOptions
-from skysift.learn.pictures import PictureFeed, PictureSet
+from skysift.learn.options import LoopOptions
 from skysift.learn.pretrain.byol import foretold
 from skysift.learn.pretrain.method import Nets, Pretraining, head, wide
 from skysift.learn.pretrain.options import WmseOptions
@@ -56,23 +54,23 @@ class Wmse(Pretraining[WmseOptions]):
             )
         return {"head": head(encoder.n_features, self.options.hidden, self.options.out)}
 
-    def feed(
-        self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None
-    ) -> PictureFeed:
-        """Pictures, as for all methods.
+    def refuse(self, how: LoopOptions) -> None:
+        """Refuse batches with fewer pictures than are made white together.
 
         Raises
         ------
         OptionError
-            A batch has no more pictures than the vectors are long.
+            A batch has fewer.
         """
-        if how.batch <= self.options.out:
+        white, out = self.options.white, self.options.out
+        if how.batch < white:
+            mend = f"white={how.batch}" if how.batch > out else f"train.batch={white}"
             raise OptionError(
-                "the batch is too small: vectors of so many columns cannot be made white",
-                got=f"batch={how.batch}, out={self.options.out}",
-                allowed="a batch larger than out, best several times as large as white",
+                "the batch is smaller than white: so many vectors cannot be made white together",
+                got=f"batch={how.batch}, white={white}",
+                allowed="a batch of white or more, best several times as large",
+                todo=f"give --set {mend}",
             )
-        return super().feed(data, how, limits, back)
 
     def terms(self, net: Nets, views: Sequence[Tensor], chance: torch.Generator) -> dict[str, Tensor]:
         """The distance of the white vectors of two views, whitened in parts; a rest that is too short joins the last."""
@@ -80,7 +78,7 @@ class Wmse(Pretraining[WmseOptions]):
         n = len(views[0])
         made = [net["head"](net.encoder(torch.cat(list(views[:2]))))]
         a, b = made[0].split(n)
-        parts = max(1, n // self.options.white)
+        parts = n // self.options.white
         white = [torch.cat([whitened(part) for part in each.tensor_split(parts)]) for each in (a, b)]
         terms = {"distance": foretold(white[0], white[1])}
         for each in views[2:]:
