@@ -1,4 +1,4 @@
-"""Methods with a memory, or a mean that follows: what several batches of a step leave counts, each once, on any device."""
+"""Methods with a memory, or a mean that follows: what all batches of a step leave counts, once, on any device."""
 
 import numpy as np
 import pytest

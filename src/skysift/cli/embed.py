@@ -72,6 +72,7 @@ def embed(
     needs_learn("skysift embed")
     import torch
 
+    from skysift.flow.learning.page import counted
     from skysift.flow.products import writing
     from skysift.flow.steps.match import records
     from skysift.io.features import write_features
@@ -105,4 +106,5 @@ def embed(
     if not quiet:
         bad = int((~read.good).sum())
         left = f", {bad} of them cannot be read" if bad else ""
-        print(f"{len(made)} pictures{left}: {len(made.columns)} features each\nlook at  {place}")
+        told = f"{counted(len(made), 'picture')}{left}: {counted(len(made.columns), 'feature')} each"
+        print(f"{told}\nlook at  {place}")

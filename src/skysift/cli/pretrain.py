@@ -144,13 +144,15 @@ def pretrain(
 
 
 def _summary(made: Pretrained) -> str:
+    from skysift.flow.learning.page import counted  # late: it brings pictures
+
     counts, numbers = made.manifest.counts, made.card.numbers
     left = [f"{counts[key]} {told}" for key, told in _LEFT if counts.get(key)]
     lines = [
         made.card.name,
-        f"  learnt from {made.card.training['pictures']} pictures"
+        f"  learnt from {counted(made.card.training['pictures'], 'picture')}"
         + (f" ({', '.join(left)})" if left else ""),
-        f"  method      {made.card.training['method']}, {made.trained.steps} steps",
+        f"  method      {made.card.training['method']}, {counted(made.trained.steps, 'step')}",
         f"  features    spread {numbers['spread']:.3f} (0 is a collapse), {numbers['rank']:.1f} directions",
         f"  time        {made.manifest.seconds['train']:.0f} s",
         f"  look at     {made.folder / 'report.html'}",

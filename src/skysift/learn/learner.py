@@ -92,6 +92,7 @@ class Learner(ABC, Generic[O, D]):
     def left(self, net: nn.Module) -> Tensor | None:
         """What the batch whose loss was made last leaves for the end of the step; of equal shape for all batches."""
         del net
+        return None
 
     def gathered(self, net: nn.Module, left: Tensor) -> None:
         """Take in what the batches of a step left, before `stepped`.

@@ -45,7 +45,7 @@ def test_other_labels_and_their_meaning(trained, pictures, tmp_path):
     said = called("probe", weights, "--pictures", pictures, "--out", tmp_path / "p", "--class", "single=one")
     assert said.returncode == 2
     assert "nothing to tell apart" in said.stderr
-    assert "1 classes: one" in said.stderr
+    assert "one class: one" in said.stderr
     said = called("probe", weights, "--pictures", pictures, "--out", tmp_path / "p", "--column", "kind")
     assert "no column kind" in said.stderr
 

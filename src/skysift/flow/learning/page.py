@@ -15,7 +15,7 @@ from skysift.flow.figures import Picture
 from skysift.flow.page import render
 from skysift.flow.style import BLUE, INK, ORANGE, PAPER, png, quiet, sheet
 
-__all__ = ["Section", "curves", "learning_page", "on_a_plane", "views_of"]
+__all__ = ["Section", "counted", "curves", "learning_page", "on_a_plane", "said", "views_of"]
 
 Fact = tuple[str, str]
 _COLOURS = (BLUE, ORANGE, INK, "#55a83a", "#8a5cc2", "#b58a1f", "#3aa6a0", "#c2497f")
@@ -79,12 +79,30 @@ def learning_page(
         tuple(manifest.warnings),
         tuple(sections),
         tuple(
-            (name, tuple((key, str(value)) for key, value in block.items()))
+            (name, tuple((key, said(value)) for key, value in block.items()))
             for name, block in {**facts, "Run": run}.items()
         ),
         f"Made by skysift {told.version}, {manifest.started}.",
     )
     return render(page, "learning.html.jinja")
+
+
+def said(value: object) -> str:
+    """A value of an option as a person writes it: lists and pairs without brackets, nothing as a dash."""
+    if value is None or value == () or value == [] or value == {}:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {said(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(said(each) for each in value)
+    return str(value)
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things: 1 feature, 2 features."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def curves(log: Path, names: Sequence[str], caption: str) -> Picture:

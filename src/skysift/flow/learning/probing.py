@@ -116,7 +116,7 @@ class Row:
         )
 
 
-HEADS = ("features", "classifier", "labels", "number", "accuracy", "F1 (mean of classes)")
+HEADS = ("Features", "Classifier", "Labels", "Number", "Accuracy", "F1 (mean of classes)")
 
 
 def labels_of(pictures: Pictures, column: str | None, meaning: Mapping[str, str]) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def asked_of(pictures: Pictures, labels: Sequence[str], options: ProbeOptions) -
     if len(classes) < 2:
         raise UsageError(
             "there is nothing to tell apart",
-            got=f"{len(classes)} classes: {', '.join(classes)}" if classes else "no labels",
+            got=f"one class: {classes[0]}" if classes else "no labels",
             allowed="two classes or more",
             todo="give --column, --labels or --class THEIRS=OURS",
         )

@@ -99,7 +99,10 @@ def pool_from(
     )
     pool = pool.without(*excluded, plan.pool.apart)
     if not len(pool):
-        raise UsageError("no picture is left: all are near places that are excluded", got=dict(pool.counts))
+        raise UsageError(
+            "no picture is left: all are near places that are excluded",
+            got=f"{pool.counts['excluded']} pictures near such places",
+        )
     facts = {
         "sets": [path.name for path in pictures],
         "maps": [path.name for path in maps],

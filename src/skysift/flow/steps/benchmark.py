@@ -30,7 +30,7 @@ from skysift.flow.learning.cells import (
     taken_up,
 )
 from skysift.flow.learning.comparing import Cell, Comparison
-from skysift.flow.learning.page import Section, learning_page
+from skysift.flow.learning.page import Section, counted, learning_page
 from skysift.flow.learning.probing import Asked, Row, beside
 from skysift.flow.products import MANIFEST, ProductFolder, refuse_earlier, write_manifest, writing
 from skysift.flow.steps.pretrain import refuse_unfit
@@ -174,7 +174,7 @@ def benchmark_products(
             writer = csv.DictWriter(file, [*Line.__dataclass_fields__])
             writer.writeheader()
             writer.writerows(_plainly(asdict(line)) for line in lines)
-        folder.path(REPORT).write_text(_page(comparison, lines, manifest), encoding="utf-8")
+        folder.path(REPORT).write_text(_page(comparison, asked, lines, manifest), encoding="utf-8")
         write_manifest(manifest, folder)
         folder.commit()
         shutil.rmtree(work, ignore_errors=True)
@@ -265,8 +265,10 @@ def _plain(comparison: Comparison, asked: Mapping[str, Asked]) -> list[Line]:
     ]  # fmt: skip
 
 
-def _page(comparison: Comparison, lines: Sequence[Line], manifest: Manifest) -> str:
-    heads = ("learnt by", "network", "preparation", "from", "classifier", "labels", "accuracy", "F1", "CPU s")
+def _page(
+    comparison: Comparison, asked: Mapping[str, Asked], lines: Sequence[Line], manifest: Manifest
+) -> str:
+    heads = ("Learnt by", "Network", "Preparation", "From", "Classifier", "Labels", "Accuracy", "F1", "CPU s")
     sections = []
     for task in comparison.tasks:
         rows = tuple(
@@ -284,10 +286,10 @@ def _page(comparison: Comparison, lines: Sequence[Line], manifest: Manifest) -> 
             for line in lines
             if line.task == task
         )
-        sections.append(Section(task, task, heads=heads, rows=rows))
+        sections.append(Section(task, f"Task {task}", _lead(comparison, task, asked[task]), heads, rows))
     lead = (
-        f"{manifest.counts['cells']} trainings, protocol {comparison.told.protocol}; {comparison.probe.folds} folds, "
-        f"{comparison.probe.repeats} times"
+        f"{counted(manifest.counts['cells'], 'training')}, protocol {comparison.told.protocol}; "
+        f"{comparison.probe.folds} folds, {counted(comparison.probe.repeats, 'time')}"
     )
     best = {
         task: max((each for each in lines if each.task == task), key=lambda each: each.accuracy)
@@ -295,4 +297,13 @@ def _page(comparison: Comparison, lines: Sequence[Line], manifest: Manifest) -> 
     }
     numbers = [(f"{each.accuracy:.3f}", f"{task}: {each.method}, {each.kind}") for task, each in best.items()]
     shown = {"Training": comparison.train, "Views": comparison.views, "Probe": comparison.probe.to_dict()}
-    return learning_page(comparison.told.name, lead, numbers, sections, shown, manifest)
+    return learning_page(f"Comparison: {comparison.told.name}", lead, numbers, sections, shown, manifest)
+
+
+def _lead(comparison: Comparison, task: str, asked: Asked) -> str:
+    """What is told apart, and in which folds."""
+    counts = np.bincount(asked.targets, minlength=len(asked.classes))
+    classes = ", ".join(f"{name} {n}" for name, n in zip(asked.classes, counts, strict=True))
+    fixed = comparison.probing(task).fixed
+    folds = "folds drawn by chance" if fixed is None else f"committed folds {Path(fixed).stem}"
+    return f"{counted(len(asked), 'picture')} ({classes}), {folds}. Mean and scatter over what is left out in turn."

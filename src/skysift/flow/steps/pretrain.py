@@ -203,7 +203,7 @@ def _page(plan: Plan, card: Card, pool: Pool, log: Path, manifest: Manifest) -> 
     )
     numbers = [(f"{len(pool)}", "pictures"), *((f"{value:.3g}", key) for key, value in card.numbers.items())]
     return learning_page(
-        f"{card.name}: learnt without labels",
+        f"Learnt without labels: {card.name}",
         card.task,
         numbers,
         [

@@ -16,7 +16,7 @@ import torch
 import skysift
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.flow.learning.options import ProbeOptions
-from skysift.flow.learning.page import Section, learning_page, on_a_plane
+from skysift.flow.learning.page import Section, counted, learning_page, on_a_plane
 from skysift.flow.learning.probing import HEADS, Asked, Row, beside, rows_of
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.learn.checkpoint import Checkpoint
@@ -128,7 +128,7 @@ def _page(
     best = max(rows, key=lambda row: row.accuracy)
     return learning_page(
         "Probe of features",
-        f"{len(asked)} pictures ({classes}); {options.folds} folds, {options.repeats} times",
+        f"{counted(len(asked), 'picture')} ({classes}); {options.folds} folds, {counted(options.repeats, 'time')}",
         [(f"{best.accuracy:.3f}", f"best accuracy: {best.features}, {best.kind}")],
         [
             Section(
