@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,7 +114,7 @@ def pretrain(
     from skysift.flow.steps.pretrain import pretrain_products, refuse_unfit  # late: it brings torch
     from skysift.learn.options import file_name
 
-    named = file_name(folder.resolve().name if name is None else name)
+    named = _name_of(folder) if name is None else file_name(name)
     refuse_earlier(folder, overwrite=overwrite)
     given = {} if options_file is None else read_file(options_file)
     plan = Plan.of(method, {**given, **read_pairs(chosen or (), "--set")})
@@ -141,6 +142,11 @@ def pretrain(
     warn(made.manifest.warnings)
     if not quiet:
         print(_summary(made))
+
+
+def _name_of(folder: Path) -> str:
+    """The name of a folder, without what a name of weights may not hold."""
+    return re.sub(r"[^\w.-]", "_", folder.resolve().name).lstrip(".") or "encoder"
 
 
 def _summary(made: Pretrained) -> str:

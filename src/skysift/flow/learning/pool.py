@@ -113,8 +113,8 @@ class Pool:
 
     @property
     def key(self) -> str:
-        """What they are, in a few letters."""
-        return fingerprint((self.names, self.pixels.shape, float(self.pixels.sum(dtype=np.float64))))
+        """The sha256 (hexadecimal) of what a method learns from."""
+        return fingerprint((self.names, self.pixels, self.rms))
 
 
 def pool_of(
