@@ -242,7 +242,7 @@ def test_pictures_that_hold_too_little_are_flagged_and_told_once(tmp_path):
     np.savez(tmp_path / "a.npz", images=images.astype(np.float32), name=["a", "a"])
     done = called("features", tmp_path / "a.npz", "--out", tmp_path / "f")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("2 of 2 pictures have under 32 pixels along the side") == 1
+    assert done.stderr.count("of 2 pictures 2 have under 32 pixels along the side") == 1
     assert done.stderr.count("numbered from the second on: a\n") == 1
     table = read_features(tmp_path / "f" / "features.parquet")
     assert table.names == ("a", "a#2")

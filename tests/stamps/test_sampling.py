@@ -12,7 +12,7 @@ def test_each_fault_is_told_by_row_and_counted_in_one_line():
     assert words.tolist() == ["", "small", "coarse", "small+fine", "", ""]
     note = sampling_note(words, "stamps")
     assert note.startswith(
-        "2 of 6 stamps have under 32 pixels along the side, 1 of 6 stamps have under 2 pixels across the beam, 1 of 6"
+        "of 6 stamps 2 have under 32 pixels along the side, 1 have under 2 pixels across the beam, 1 have over 12"
     )
     assert "\n" not in note
     assert sampling_note(sampling_words(side[:1], across[:1])) == ""

@@ -98,7 +98,7 @@ def features(
     from skysift.stamps.opening import open_pictures
 
     opened = open_pictures(pictures, size=size, labels=labels)
-    with Watch(f"{len(opened)} pictures", quiet=quiet) as watch:
+    with Watch(f"{len(opened)} picture{'s' * (len(opened) > 1)}", quiet=quiet) as watch:
         crew = replace(Crew(workers, executor=executor), progress=watch)
         made = FeaturesStep(options).run(opened, place, overwrite=overwrite, fresh=fresh, crew=crew)
     if not quiet:

@@ -109,8 +109,9 @@ def _summary(made: StacksMade, folder: Path) -> str:
     lines = []
     for each in made.facts:
         which = f"bin {each.bin} ({each.low:.4g} to {each.high:.4g}), " if each.low == each.low else ""
+        counted = f"{each.sources} source{'s' * (each.sources != 1)}"
         lines.append(
-            f"{which}{each.band}: {each.sources} sources, middle {each.peak:.4g} +- {each.peak_err:.2g}, "
+            f"{which}{each.band}: {counted}, middle {each.peak:.4g} +- {each.peak_err:.2g}, "
             f"control {each.control:.4g} +- {each.control_err:.2g}, S/N {each.snr:.1f}"
         )
     return "\n".join([*lines, f"look at  {folder / 'report.html'}"])

@@ -202,7 +202,7 @@ def watched(
     from skysift.flow.steps.match import records
 
     inputs = records([path for path in read if path is not None])
-    with Watch(f"{len(places)} sources", quiet=quiet) as watch:
+    with Watch(f"{len(places)} source{'s' * (len(places) > 1)}", quiet=quiet) as watch:
         crew = replace(crew, progress=watch)
         made = run(places, bands, folder, inputs=inputs, overwrite=overwrite, fresh=fresh, crew=crew)
     for note in made.manifest.warnings:

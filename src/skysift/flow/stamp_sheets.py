@@ -173,7 +173,7 @@ def stamps_page(
     words
         Columns of the table that hold words: they begin at the left, and go on in the next line where they are long.
     """
-    facts = tuple((name, "" if value is None else str(value)) for name, value in options.items())
+    facts = tuple((name, _worded(value)) for name, value in options.items())
     page = StampsPage(
         title,
         lead,
@@ -188,3 +188,14 @@ def stamps_page(
         footer,
     )
     return render(page, "stamps.html.jinja")
+
+
+def _worded(value: object) -> str:
+    """The value of an option as a person would type it; empty for none."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_worded(each)}" for name, each in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_worded(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

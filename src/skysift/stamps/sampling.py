@@ -79,7 +79,6 @@ def sampling_note(words: Texts, what: str = "pictures") -> str:
     told = [(word, count) for word, count in told if count]
     if not told:
         return ""
-    which = ", ".join(f"{count} of {len(words)} {what} have {_MEANT[word]}" for word, count in told)
-    return (
-        f"{which}: numbers and classes of these mean little; make stamps larger (radius=), or choose scale="
-    )
+    which = ", ".join(f"{count} have {_MEANT[word]}" for word, count in told)
+    mend = "make stamps larger (radius=), or choose scale="
+    return f"of {len(words)} {what} {which}: their features and classes mean little; {mend}"

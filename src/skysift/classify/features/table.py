@@ -176,7 +176,7 @@ def _measured(
     values[~np.isfinite(values)] = np.nan
     for row, n in enumerate(seen.islands.max(axis=1)):
         if not errors[row] and n == 0:
-            errors[row] = "there is no source in it"
+            errors[row] = f"there is no source in it: nothing near its middle reaches {options.seed:g} sigma"
         if errors[row]:
             values[row] = np.nan
     return values, errors

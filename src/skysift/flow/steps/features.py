@@ -150,7 +150,7 @@ class FeaturesStep:
         counts = manifest.counts
         return stamps_page(
             "Features",
-            f"{counts['features']} numbers about each of {counts['pictures']} pictures "
+            f"{counts['features']} numbers about each of {counts['pictures']} picture{'s' * (counts['pictures'] > 1)} "
             f"in {len(pictures.bands)} band{'s' * (len(pictures.bands) > 1)}",
             self._sheets(pictures, features),
             heading="Features",

@@ -202,7 +202,8 @@ class StampsStep:
         heads, table = bands_told(rows, bands)
         return stamps_page(
             "Stamps",
-            f"{counts['sources']} sources in {len(bands)} band{'s' * (len(bands) > 1)}, pixels of {scale:.4g} arcsec",
+            f"{counts['sources']} source{'s' * (counts['sources'] > 1)} in {len(bands)} band{'s' * (len(bands) > 1)}, "
+            f"pixels of {scale:.4g} arcsec",
             sheets,
             heading="Bands",
             numbers=(
