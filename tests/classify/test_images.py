@@ -197,8 +197,9 @@ def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):
     assert "beams of 8 pixels, those learnt from beams of 3 pixels" in unlike(
         again.looks, Looks.of(spots_at(1.8, 14.4))
     )
-    small = unlike(Looks(150, 1.8, 5.4), Looks(20, 1.8, 5.4))
-    assert small.endswith("they have 20 pixels along the side, those learnt from 150")
+    cnn.looks = None
+    small = ClassifyPredictStep().run(cnn, spots_at(1.8, 5.4), tmp_path / "b.csv")
+    assert "12 of 12 pictures have under 32 pixels along the side" in small.notes[0]
 
 
 def test_who_predicts_changes_no_number(cnn, tmp_path):

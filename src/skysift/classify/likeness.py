@@ -1,4 +1,4 @@
-"""What pictures a classifier learnt from, and whether others look as fine, as large and as sharp as these."""
+"""What pictures a classifier learnt from, and whether others have pixels and beams like these."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import numpy as np
 
 from skysift.stamps.pictures import Pictures
 
-__all__ = ["FEWEST", "Looks", "unlike"]
+__all__ = ["Looks", "unlike"]
 
-FEWEST = 32  # pixels along the side, below which little of a source is seen
 _APART = 1.5  # times larger or smaller is another look
 
 
@@ -39,11 +38,9 @@ class Looks:
     @classmethod
     def of(cls, pictures: Pictures, scale: float | None = None, beam: float | None = None) -> Looks:
         """Those of pictures; scale and beam (arcsec) as they were told, where they were."""
-        facts = pictures.facts
-        if beam is None and {"beam_major", "beam_minor"} <= facts.keys():
-            major, minor = (np.asarray(facts[name], np.float64) for name in ("beam_major", "beam_minor"))
-            sizes = np.sqrt(major * minor)
-            beam = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else None
+        sizes = pictures.beams()
+        if beam is None and np.isfinite(sizes).any():
+            beam = float(np.nanmedian(sizes))
         return cls(
             min(pictures.shape[2:]),
             float(pictures.scale) if scale is None else scale,
@@ -64,11 +61,8 @@ class Looks:
 
 
 def unlike(learnt: Looks, given: Looks) -> str:
-    """One line that says in what given pictures are unlike those learnt from; empty where they are not."""
+    """One line that says in which pixels and beams pictures are unlike those learnt from; empty where they are not."""
     told = []
-    if given.side < min(FEWEST, learnt.side or FEWEST):
-        most = f", those learnt from {learnt.side}" if learnt.side else ""
-        told.append(f"they have {given.side} pixels along the side{most}")
     both = (
         ("pixels of {:.3g} arcsec", learnt.scale, given.scale),
         ("beams of {:.3g} pixels", learnt.beam / learnt.scale, given.beam / given.scale),

@@ -27,6 +27,7 @@ __all__ = [
     "Section",
     "chart_of_contenders",
     "classified_page",
+    "counted",
     "figures_of",
     "listing_of",
     "numbers_listing",
@@ -57,9 +58,25 @@ def classified_page(
     notes: Sequence[str] = (),
 ) -> str:
     """The page: headlines, sections, and what decided it."""
-    told = tuple((name, str(value)) for name, value in facts.items())
+    told = tuple((name, _plain(value)) for name, value in facts.items())
     page = _Page(title, lead, tuple(numbers), tuple(notes), tuple(sections), told, footer)
     return render(page, "scores.html.jinja")
+
+
+def counted(n: int, thing: str) -> str:
+    """How many of a thing, such as ``1 source`` and ``2 sources``."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def _plain(value: Any) -> str:
+    """An option as a person reads it: what is not set as a dash, lists and tables without brackets."""
+    if value is None or value == () or value == []:
+        return "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value)
+    return str(value)
 
 
 def listing_of(title: str, table: ReportTable, most: int = _ROWS) -> Listing:

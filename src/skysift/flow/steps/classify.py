@@ -186,10 +186,10 @@ class ClassifyTrainStep:
             )
             numbers += [(f"{report.numbers[key]:.3f}", label) for key, label in shown]
             tables = [numbers_listing(report), listing_of("Classes", report.tables["classes"])]
-            sections.append(Section("left out", figures_of(report), tuple(tables), report.rule))
+            sections.append(Section("Left out", figures_of(report), tuple(tables), report.rule))
             if "doubtful" in report.tables and report.tables["doubtful"]["name"]:
                 table = listing_of("Labels", report.tables["doubtful"])
-                sections.append(Section("doubtful", (), (table,), DOUBTFUL))
+                sections.append(Section("Doubtful labels", (), (table,), DOUBTFUL))
         facts = {name: value for name, value in manifest.provenance.options.items() if name != "classifier"}
         facts |= {f"classifier.{name}": value for name, value in classifier.options.to_dict().items()}
         facts |= {record.name: record.checksum for record in manifest.provenance.inputs}

@@ -236,7 +236,7 @@ def _page(found: Evaluation, manifest: Manifest) -> str:
         tables.append(listing_of("Confusion: counts of all repeats", report.tables["confusion"]))
     sections = [
         Section(
-            "side by side",
+            "Side by side",
             (drawn["contenders"],),
             (listing_of(f"{over[0].upper()}{over[1:]}", _rounded(found.side_by_side())),),
             report.rule,
@@ -249,7 +249,7 @@ def _page(found: Evaluation, manifest: Manifest) -> str:
     ]
     doubtful = found.doubtful()
     if doubtful and doubtful["name"]:
-        sections.append(Section("doubtful labels", (), (listing_of("Labels", doubtful),), DOUBTFUL))
+        sections.append(Section("Doubtful labels", (), (listing_of("Labels", doubtful),), DOUBTFUL))
     options = dict(manifest.provenance.options)
     own = options.pop("classifier")
     facts = options | {f"classifier.{name}": value for name, value in own.items()}

@@ -17,7 +17,7 @@ from skysift.base.provenance import InputRecord, Manifest, Provenance, library_v
 from skysift.classify.classifier import Classifier, Given
 from skysift.classify.explain_tables import Reasons, reasons_of
 from skysift.classify.options import ExplainOptions
-from skysift.flow.classified_page import Section, classified_page, listing_of
+from skysift.flow.classified_page import Section, classified_page, counted, listing_of
 from skysift.flow.figures import Picture
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.report_page import Figure
@@ -124,17 +124,17 @@ class ClassifyExplainStep:
             )
             page = classified_page(
                 f"Reasons: {classifier.name}",
-                f"{len(found.names)} sources, {len(found.columns)} features",
+                f"{counted(len(found.names), 'source')}, {counted(len(found.columns), 'feature')}",
                 (),
                 [
                     Section(
-                        "features",
+                        "Features",
                         figures,
                         (listing_of("Features that count most", summary, options.top),),
                         "What a feature adds is its Shapley value (SHAP). rises is 1 where a large value speaks for "
                         "the class, -1 where it speaks against it.",
                     ),
-                    Section("sources", (), (listing_of("Reasons of sources", found.of_sources(3), 60),)),
+                    Section("Sources", (), (listing_of("Reasons of sources", found.of_sources(3), 60),)),
                 ],
                 dict(told.options),
                 f"Made by skysift {skysift.__version__}, {manifest.started}.",

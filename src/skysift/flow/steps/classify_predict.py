@@ -21,6 +21,7 @@ from skysift.classify.classifier import Classifier, Given, Prediction
 from skysift.classify.likeness import Looks, unlike
 from skysift.io.output import whole_file
 from skysift.stamps.pictures import Pictures
+from skysift.stamps.sampling import LEAST_SIDE, sampling_note, sampling_of
 
 __all__ = ["ClassifyPredictStep", "write_prediction"]
 
@@ -102,9 +103,6 @@ def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
     """The classes of all, some sources a task; with what one should know of pictures unlike those learnt from."""
     tasks = [(start, min(start + _AT_ONCE, len(given))) for start in range(0, len(given), _AT_ONCE)]
     parts = list(crew.map("sources", partial(_part, classifier, given), tasks))
-    notes: tuple[str, ...] = ()
-    if isinstance(given, Pictures) and classifier.looks is not None:
-        notes = tuple(filter(None, [unlike(classifier.looks, Looks.of(given))]))
     return Prediction(
         given.names,
         classifier.classes,
@@ -112,8 +110,18 @@ def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
         np.concatenate([each.ood for each in parts]),
         classifier.many,
         tuple(error for each in parts for error in each.errors),
-        notes,
+        _notes(classifier.looks or Looks(), given),
     )
+
+
+def _notes(learnt: Looks, given: Given) -> tuple[str, ...]:
+    """What one should know of pictures: of the set, which are too small, in what they are unlike those learnt from."""
+    if not isinstance(given, Pictures):
+        return ()
+    told = [*given.notes, unlike(learnt, Looks.of(given))]
+    if not 0 < learnt.side < LEAST_SIDE:
+        told.append(sampling_note(sampling_of(given, scale=learnt.scale, beam=learnt.beam)))
+    return tuple(each for each in told if each)
 
 
 def _part(classifier: Classifier[Any], given: Given, task: tuple[int, int]) -> Prediction:
