@@ -53,6 +53,7 @@ def results(size: int) -> str:
         "features",
         "made_classes",
         "real_spurious",
+        "snr",
         "explore",
         "notes",
     )
