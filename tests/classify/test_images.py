@@ -199,7 +199,7 @@ def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):
     )
     cnn.looks = None
     small = ClassifyPredictStep().run(cnn, spots_at(1.8, 5.4), tmp_path / "b.csv")
-    assert "12 of 12 pictures have under 32 pixels along the side" in small.notes[0]
+    assert "of 12 pictures 12 have under 32 pixels along the side" in small.notes[0]
 
 
 def test_who_predicts_changes_no_number(cnn, tmp_path):
