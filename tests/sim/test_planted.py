@@ -61,6 +61,14 @@ def test_a_classifier_of_flux_and_size_cannot_tell_them(sample, planted):
     assert roc_auc_score(truth, guess) < 0.6
 
 
+def test_whole_numbers_stay_whole_numbers(sample, planted):
+    assert not np.mod(planted.images, 1.0).any()
+    faint = [image[image > 0].min() for image in planted.images]
+    assert np.median(faint) == np.median([image[image > 0].min() for image in sample])
+    halves = plant(sample / 2.0, generator(1, "planted"), 10)
+    assert np.mod(halves.images, 0.5).any()
+
+
 def test_the_form_does_tell_them(sample, planted):
     """A ring has less than its share of flux half way out from its core, a double has none of its own there."""
     for kind in ("ring", "shell"):

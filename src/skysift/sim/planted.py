@@ -1,10 +1,11 @@
 """Anomalies planted in real cut-outs: rings, shells, double-doubles, artefacts, as bright and as large as what was there.
 
 Cut-outs are of the kind that catalogues of radio galaxies are made of: faint pixels cut off, so that the ground is
-zero, and the brightest pixel at a fixed value. Each anomaly takes the place of the source of a cut-out that is drawn
-by chance of those that are resolved, with its flux (sum of pixels over the brightest) and its size (radius that holds
-nine tenths of the flux); what is around stays. So neither flux nor size tells anomalies from the sample; only their
-form does.
+zero, and the brightest pixel at a fixed value. Where their pixels are whole numbers, those of anomalies are too: the
+faintest pixel says how deep a picture is, and must not tell what was planted. Each anomaly takes the place of the
+source of a cut-out that is drawn by chance of those that are resolved, with its flux (sum of pixels over the
+brightest) and its size (radius that holds nine tenths of the flux); what is around stays. So neither flux nor size
+tells anomalies from the sample; only their form does.
 """
 
 from __future__ import annotations
@@ -156,12 +157,15 @@ def _matched(
     rms = _noise(host, source) / top
     noise = _correlated(host.shape, beam, rng) * rms
     form = _Form(kind, rng)
+    whole = not np.mod(host, 1.0).any()
     radius, contrast = 0.7 * size, 0.3
     for _ in range(_TURNS):
         model = form.painted(host.shape, radius, contrast, beam)
         lit = np.maximum(model / model.max() + noise - _CUT * rms, 0.0)
         lit[model < 0.002 * model.max()] = 0.0  # beyond the object the ground is the host's own
-        picture = np.maximum(ground, top * lit / max(lit.max(), 1e-9))
+        lit *= top / max(lit.max(), 1e-9)
+        lit = np.round(lit) if whole else lit
+        picture = np.maximum(ground, lit)
         got_flux, got_size = flux_and_size(picture, lit > 0.0)
         if max(abs(np.log(got_flux / flux)), abs(np.log(got_size / size))) < _AGREED:
             return picture if contrast > max(_FAINTEST, 2.0 * rms) else None
