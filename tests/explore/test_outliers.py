@@ -63,7 +63,8 @@ def test_quantiles_are_calibrated():
 
 
 def test_ranks_and_the_rank_of_all():
-    assert ranks(np.array([0.1, np.nan, 0.9, 0.9])).tolist() == [3, 4, 1, 2]
+    assert ranks(np.array([0.1, np.nan, 0.9, 0.9])).tolist() == [3, 4, 1.5, 1.5]
+    assert ranks(np.array([np.nan, 0.2, np.nan])).tolist() == [2.5, 1, 2.5]
     q = {"a": np.array([0.1, 0.5, 0.99]), "b": np.array([0.2, 0.6, 0.5])}
     assert combined(q).argmax() == 2  # strange by one method and plain by another counts
     assert combined(q)[0] == pytest.approx(-0.5 * (np.log(0.9) + np.log(0.8)))

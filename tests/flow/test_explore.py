@@ -1,5 +1,6 @@
 """The products of an explored sample, its page, a person's labels on top, and the command."""
 
+import csv
 import json
 import re
 
@@ -70,7 +71,9 @@ def test_a_run_writes_table_ranking_page_and_reference(run):
     assert table["q_distance"].min() == pytest.approx(0.5 / 154)
     assert (table.facts["cluster"][-4:] == -1).all()
     rows = (run / "ranking.csv").read_text().splitlines()
-    assert rows[0] == "rank,name,cluster,label,strange,q_density,q_distance"
+    assert rows[0] == "place,by,name,rank,cluster,interest,next,score,label,strange,q_density,q_distance"
+    assert rows[1].startswith("1,strangeness,")
+    assert [float(row.split(",")[3]) for row in rows[1:]] == sorted(table.facts["rank"])
     assert len(rows) == 155
     assert (run / "models.csv").read_text().splitlines()[1].startswith("hdbscan,3,")
 
@@ -138,7 +141,29 @@ def test_sources_without_features_come_last():
     found = explore_sample(type(features)(features.names, features.columns, values), ExploreOptions(**QUICK))
     assert np.isnan(found.positions[4]).all()
     assert (found.labels[4], found.rank[4]) == (-1, 90)
-    assert "1 sources have no feature" in found.notes[-1]
+    assert "1 source has no feature: it is on no map" in found.notes[-1]
+    values[7] = np.nan
+    found = explore_sample(type(features)(features.names, features.columns, values), ExploreOptions(**QUICK))
+    assert found.rank[[4, 7]].tolist() == [89.5, 89.5]
+
+
+@pytest.mark.parametrize("how", [{}, {"outliers": ("forest", "reconstruction"), "clusterers": ("kmeans",)}])
+def test_the_order_of_the_rows_changes_nothing(how):
+    features = blobs(n=30, strange=4)
+    values = features.values.copy()
+    values[[10, 11]] = values[9]  # equal ones
+    features = type(features)(features.names, features.columns, values, features.facts)
+    rows = np.random.default_rng(3).permutation(len(features))
+    options = ExploreOptions(**{**QUICK, **how, "clusterer": ""})
+    one, two = (explore_sample(each, options) for each in (features, features.select(rows)))
+    np.testing.assert_array_equal(one.positions[rows], two.positions)
+    np.testing.assert_array_equal(one.labels[rows], two.labels)
+    np.testing.assert_array_equal(one.rank[rows], two.rank)
+    pairs = [
+        {frozenset((found.features.names[p.first], found.features.names[p.second])) for p in found.duplicates}
+        for found in (one, two)
+    ]
+    assert pairs[0] == pairs[1] != set()
 
 
 def test_groups_keep_their_ids_from_run_to_run(run, tmp_path):
@@ -174,13 +199,17 @@ def test_labels_are_stored_and_turn_the_ranking(run, tmp_path):
     assert np.isfinite(table["interest"]).all()
     assert table["interest"][151] > table["interest"][150]
     order = np.argsort(table.facts["next"])
-    assert set(order[-3:]) == {0, 150, 151}  # what has a score comes last
-    assert (
-        (folder / "ranking.csv")
-        .read_text()
-        .splitlines()[0]
-        .startswith("rank,name,cluster,next,score,label,strange")
-    )
+    assert set(order[-3:]) == {0, 150, 151}  # what has a score has no number and comes last
+    before = list(csv.DictReader((run / "ranking.csv").open()))
+    after = list(csv.DictReader((folder / "ranking.csv").open()))
+    assert before[0].keys() == after[0].keys()
+    assert ({row["by"] for row in before}, {row["by"] for row in after}) == ({"strangeness"}, {"interest"})
+    interest = [float(row["interest"]) for row in after]
+    assert interest == sorted(interest, reverse=True)
+    rank = {row["name"]: row["rank"] for row in before}
+    assert all(row["rank"] == rank[row["name"]] for row in after)  # strangeness alone is as it was
+    assert {row["name"] for row in after if not row["next"]} == {"s000", "s150", "s151"}
+    assert "It is ranked by a person&#39;s scores" in (folder / "report.html").read_text()
     given.write_text("name,label,score\ns150,dull,\n")
     label(folder, given, ActiveOptions(method="gaussian"))
     kept = (folder / "labels.csv").read_text()
@@ -276,6 +305,10 @@ def test_the_command(files, run, tmp_path):
         (["similar", tmp_path, "s003"], "none of `skysift explore`"),
         (["label", out], "--labels is missing"),
         (["label", out, "--labels", given, "--out", "x"], "--out does nothing with label"),
+        (["label", out, "--labels", given, "-k", "3"], "--number does nothing with label"),
+        (["label", out, "--labels", given, "--overwrite"], "--overwrite does nothing with label"),
+        (["similar", out, "s003", "--overwrite"], "--overwrite does nothing with similar"),
+        ([files / "features.parquet", "--out", "x", "-k", "3"], "--number does nothing with FEATURES"),
         ([files / "features.parquet", "--out", "x", "--like", out, "--reference", out], "do not go together"),
         ([files / "features.parquet", "--out", "x", "--set", "kmeans.numbr=3"], "numbr"),
     ):

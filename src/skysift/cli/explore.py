@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["explore"]
 
+_ALIKE = 10  # look-alikes of a source
+
 
 def explore(
     words: Annotated[
@@ -75,8 +77,11 @@ def explore(
         typer.Option("--method", help="neighbour or gaussian: how scores change the ranking (label)."),
     ] = None,
     number: Annotated[
-        int, typer.Option("-k", "--number", metavar="N", help="Look-alikes of each source (similar).")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "-k", "--number", metavar="N", help=f"Look-alikes of each source, {_ALIKE} by default (similar)."
+        ),
+    ] = None,
     chosen: Annotated[
         list[str] | None,
         typer.Option(
@@ -103,20 +108,24 @@ def explore(
     \b
     DIR gets report.html (open it first: a map to move in, pictures on hover, a lasso, a panel for scores),
     explored.parquet, ranking.csv, models.csv, duplicates.csv, reference.npz and manifest.json. `label` adds
-    labels.csv, which `skysift classify train --labels` takes, and ranks anew.
+    labels.csv, which `skysift classify train --labels` takes, and ranks anew: ranking.csv then goes by interest, what
+    the person would score high. Its columns stay the same; rank is always that of strangeness alone.
     """
     require("skysift explore", "sklearn", "umap", "torch")
     if words[0] == "similar":
         _refuse(
             words[0], out=out, labels=labels, reference=reference, like=like, pictures=pictures, method=method,
-            set=chosen or None, options=options_file,
+            set=chosen or None, options=options_file, overwrite=overwrite or None,
         )  # fmt: skip
-        _similar(words[1:], number)
+        _similar(words[1:], _ALIKE if number is None else number)
     elif words[0] == "label":
-        _refuse(words[0], out=out, reference=reference, like=like, pictures=pictures)
+        _refuse(
+            words[0], out=out, reference=reference, like=like, pictures=pictures, number=number,
+            overwrite=overwrite or None,
+        )  # fmt: skip
         _label(words[1:], labels, method, chosen, options_file, quiet=quiet)
     else:
-        _refuse("FEATURES", labels=labels, method=method)
+        _refuse("FEATURES", labels=labels, method=method, number=number)
         if out is None:
             raise OptionError("--out is missing", allowed="a folder")
         if like is not None and reference is not None:
@@ -254,17 +263,17 @@ def _told(made: ExploreMade, folder: Path, *, quiet: bool) -> None:
         print(f"skysift: warning: {note}", file=sys.stderr)
     if quiet:
         return
-    from skysift.flow.explore_page import RANK
-    from skysift.flow.explored import REPORT
+    from skysift.flow.explored import REPORT, amount, ranked
 
     counts, facts = made.manifest.counts, made.manifest.facts
-    order = made.table.facts.get("next", made.table.facts[RANK]).argsort(kind="stable")
-    parts = f"{facts['features']} features, {facts['components']} components, map by {facts['map']}"
+    order, by = ranked(made.table)
+    number, rest = amount(facts["features"], "feature"), amount(counts["noise"], "source")
+    parts = f"{number}, {amount(facts['components'], 'component')}, map by {facts['map']}"
     lines = [
         f"sources  {counts['sources']:>6}  {parts}",
-        f"groups   {counts['groups']:>6}  by {facts['clusterer'] or 'none'}, {counts['noise']} sources in no group",
+        f"groups   {counts['groups']:>6}  by {facts['clusterer'] or 'none'}, {rest} in no group",
         f"pairs    {counts['duplicates']:>6}  that are nearly one source",
-        f"first    {', '.join(made.table.names[k] for k in order[:3])}",
+        f"first    {', '.join(made.table.names[k] for k in order[:3])}  by {by}",
         f"look at  {folder / REPORT}",
     ]
     print("\n".join(lines))

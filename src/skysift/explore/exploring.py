@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,7 +23,7 @@ from skysift.explore.space import make_space
 from skysift.explore.stability import Grouping, best_of, grouped, matched
 from skysift.sky.features import Features
 
-__all__ = ["Explored", "Menus", "explore_new", "explore_sample", "menus_of"]
+__all__ = ["Explored", "Menus", "by_name", "explore_new", "explore_sample", "menus_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -44,13 +44,13 @@ class Explored:
     coordinates, positions
         Where each source lies, in the space and on the map; NaN for one without any feature.
     labels
-        Its group; -1 for noise and for what has no features.
+        Its group; -1 for what is in none.
     quantiles
         How strange each is, by method: the part of the sample that is less strange.
     strange
         The same by all methods together.
     rank
-        1 for the strangest.
+        1 for the strangest; equal ones share the mean of their ranks.
     groupings
         The models that were tried for groups.
     chosen
@@ -69,7 +69,7 @@ class Explored:
     labels: Ints
     quantiles: Mapping[str, Floats]
     strange: Floats
-    rank: Ints
+    rank: Floats
     groupings: tuple[Grouping, ...]
     chosen: str
     duplicates: tuple[NearDuplicate, ...]
@@ -153,9 +153,10 @@ def explore_sample(
         if group not in there:
             raise UnknownName("the table has no features of this group", got=group, allowed=there)
     kept = features.group(*options.groups) if options.groups else features
-    space, notes = make_space(kept, options)
+    order = by_name(features.names)  # nothing may depend on the order of the rows
+    space, notes = make_space(kept.select(order), options)
     all_coordinates = space.of(kept)
-    good = np.flatnonzero(np.isfinite(all_coordinates).all(axis=1))
+    good = order[np.isfinite(all_coordinates[order]).all(axis=1)]
     coordinates = all_coordinates[good]
     tell("map", 0, 1)
     positions, maker = map_of(coordinates, options)
@@ -191,10 +192,7 @@ def explore_sample(
     reference = Reference(space, mine, coordinates, positions, labels, scores, told)
     parts = {name: quantiles(values) for name, values in scores.items()}
     if good.size < len(features):
-        notes = (
-            *notes,
-            f"{len(features) - good.size} sources have no feature: they are on no map and come last",
-        )
+        notes = (*notes, _without(len(features) - good.size))
     if best is None and groupings:
         notes = (*notes, "no model finds two groups")
     return _explored(features, options, reference, good, (positions, labels, parts), tuple(groupings), notes)
@@ -241,7 +239,7 @@ def explore_new(features: Features, reference: Reference, *, progress: Progress 
     tell("outliers", len(reference.scores), len(reference.scores))
     notes: tuple[str, ...] = ()
     if good.size < len(features):
-        notes = (f"{len(features) - good.size} sources have no feature: they are on no map and come last",)
+        notes = (_without(len(features) - good.size),)
     return _explored(features, options, reference, good, (positions, labels, parts), None, notes)
 
 
@@ -268,11 +266,25 @@ def _explored(
         known = {name: quantiles(values) for name, values in reference.scores.items()}
         strange[good] = quantiles(combined(parts), None if groupings is not None else combined(known))
     ra, dec = (_position(features, name) for name in ("ra", "dec"))
-    pairs = near_duplicates(coordinates, ra, dec, radius=options.radius, alike=options.alike)
+    at = by_name(features.names)
+    places = (None, None) if ra is None or dec is None else (ra[at], dec[at])
+    found_pairs = near_duplicates(coordinates[at], *places, radius=options.radius, alike=options.alike)
+    pairs = tuple(replace(one, first=int(at[one.first]), second=int(at[one.second])) for one in found_pairs)
     return Explored(
         features, coordinates, where, group, each, strange, ranks(strange), groupings or (),
         str(reference.told.get("clusterer", "")), pairs, reference, notes,
     )  # fmt: skip
+
+
+def _without(n: int) -> str:
+    if n == 1:
+        return "1 source has no feature: it is on no map and comes last"
+    return f"{n} sources have no feature: they are on no map and come last"
+
+
+def by_name(names: Sequence[str]) -> Ints:
+    """Rows in the order of their names, in which everything is reckoned: no result depends on the order of a table."""
+    return np.argsort(np.array(names, np.str_), kind="stable").astype(np.int64)
 
 
 def _position(features: Features, name: str) -> Floats | None:

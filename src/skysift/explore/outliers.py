@@ -16,7 +16,6 @@ from skysift.explore.options import DensityOptions, DistanceOptions, ForestOptio
 __all__ = ["DensityOutlier", "DistanceOutlier", "ForestOutlier", "Outlier", "combined", "quantiles", "ranks"]
 
 Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 O = TypeVar("O", bound=Options)  # noqa: E741
 
 
@@ -106,9 +105,8 @@ def combined(each: Mapping[str, Floats]) -> Floats:
     return np.asarray(np.mean([-np.log(np.maximum(1.0 - q, 1e-12)) for q in each.values()], axis=0))
 
 
-def ranks(strange: Floats) -> Ints:
-    """1 for the strangest; of equal ones the first comes first; those without a number come last."""
-    order = np.argsort(-np.where(np.isfinite(strange), strange, -np.inf), kind="stable")
-    out = np.empty(order.size, np.int64)
-    out[order] = np.arange(1, order.size + 1)
-    return out
+def ranks(strange: Floats) -> Floats:
+    """1 for the strangest; equal ones share the mean of their ranks, as do those without a number, which come last."""
+    from scipy.stats import rankdata  # late: heavy
+
+    return np.asarray(rankdata(-np.where(np.isfinite(strange), strange, -np.inf)), np.float64)

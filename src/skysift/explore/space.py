@@ -119,7 +119,12 @@ def make_space(features: Features, options: ExploreOptions) -> tuple[Space, tupl
     left = [each for each, kept in zip(features.titles, taken, strict=True) if not kept]
     if left:
         shown = ", ".join(left[:5]) + (" ..." if len(left) > 5 else "")
-        notes.append(f"{len(left)} features that tell nothing apart are left out: {shown}")
+        what = (
+            "1 feature that tells nothing apart is"
+            if len(left) == 1
+            else f"{len(left)} features that tell nothing apart are"
+        )
+        notes.append(f"{what} left out: {shown}")
     if not taken.any():
         raise UsageError(
             "no feature tells the sources apart", got=len(features.columns), todo="give other features"

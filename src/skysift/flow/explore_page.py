@@ -20,6 +20,11 @@ __all__ = ["CLUSTER", "EXPLORED", "RANK", "explore_page"]
 
 EXPLORED = "explored"  # group of the columns that exploring adds
 CLUSTER, RANK = "cluster", "rank"
+NO_GROUP = "no group"  # what -1 is called
+_DOCS = {
+    "next": "what to look at next, 1 is the first; empty for what has a score",
+    "score": "given by a person, 0 is dull and 5 most interesting",
+}
 _FEW = 40  # values of a column that is shown by one colour each
 _LISTED = 200  # rows of the tables of the page
 
@@ -107,13 +112,13 @@ def _data(
     """What the script of the page works with."""
     own = [each for each in table.columns if each.group == EXPLORED and each.name not in ("map_x", "map_y")]
     others = [each for each in table.columns if each.group != EXPLORED][:most_columns]
-    columns = [_classes(CLUSTER, table.facts[CLUSTER], "group; noise is in none")]
-    columns.append(_numbers(RANK, table.facts[RANK], "1 is the strangest"))
+    columns = [_classes(CLUSTER, table.facts[CLUSTER], "group of the source")]
+    columns.append(_numbers(RANK, table.facts[RANK], "place by strangeness alone, 1 is the strangest"))
     columns += [_numbers(each.name, table[each.name], each.doc, each.unit) for each in own]
     for name, values in table.facts.items():
         if name in (CLUSTER, RANK, "name"):
             continue
-        made = _fact(name, np.asarray(values))
+        made = _fact(name, np.asarray(values), _DOCS.get(name, ""))
         columns += [] if made is None else [made]
     columns += [_numbers(each.name, table[each.name], each.doc, each.unit) for each in others]
     of = np.full(len(table), -1, np.int32)
@@ -149,16 +154,16 @@ def _numbers(name: str, values: NDArray[Any], doc: str = "", unit: str = "") -> 
 
 def _classes(name: str, values: NDArray[Any], doc: str = "") -> dict[str, Any]:
     kinds, codes = np.unique(values, return_inverse=True)
-    shown = ["noise" if name == CLUSTER and each == -1 else str(each) for each in kinds]
+    shown = [NO_GROUP if name == CLUSTER and each == -1 else str(each) for each in kinds]
     packed = base64.b64encode(codes.astype("<i4").tobytes()).decode()
     return {"name": name, "kind": "class", "doc": doc, "unit": "", "values": shown, "data": packed}
 
 
-def _fact(name: str, values: NDArray[Any]) -> dict[str, Any] | None:
+def _fact(name: str, values: NDArray[Any], doc: str) -> dict[str, Any] | None:
     """A column of facts, as classes where it has few values; None where it says nothing that has a colour."""
     kind = values.dtype.kind
     if kind in "US":
         return _classes(name, values) if 2 <= len(np.unique(values)) <= _FEW else None
     if kind == "b":
         return _classes(name, np.where(values, "yes", "no"))
-    return _numbers(name, values) if kind in "iuf" else None
+    return _numbers(name, values, doc) if kind in "iuf" else None

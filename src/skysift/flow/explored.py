@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
 from skysift.base.provenance import Manifest
@@ -34,9 +35,11 @@ __all__ = [
     "TABLE",
     "THUMBS",
     "Rows",
+    "amount",
     "csv_of",
     "joined",
     "open_explored",
+    "ranked",
     "read_rows",
     "without_explored",
     "write_explored",
@@ -115,9 +118,12 @@ def write_explored(
     write_features(table, folder.path(TABLE))
     folder.path(RANKING).write_text(csv_of(_ranking(table)), encoding="utf-8")
     counts, facts = manifest.counts, manifest.facts
-    features = facts["features"]
-    parts = f"{features} features in {facts['components']} components"
-    lead = f"{counts['sources']} sources, {parts}; the map is made by {facts['map']}."
+    parts = f"{amount(facts['features'], 'feature')} in {amount(facts['components'], 'component')}"
+    lead = f"{amount(counts['sources'], 'source')}, {parts}; the map is made by {facts['map']}."
+    if ranked(table)[1] == "interest":
+        lead += " It is ranked by a person's scores: what to look at next, and what they would score high (interest)."
+    else:
+        lead += " It is ranked by strangeness."
     scored = [("scores", str(counts["scores"]))] if counts.get("scores") else []
     page = explore_page(
         table,
@@ -131,12 +137,12 @@ def write_explored(
             (f"{counts['sources']:,}", "sources"),
             (str(counts["groups"]), f"groups ({facts['clusterer'] or 'none'})"),
             (f"{counts['noise']:,}", "in no group"),
-            (f"{counts['duplicates']:,}", "near-duplicate pairs"),
+            (f"{counts['duplicates']:,}", "pairs that are nearly one"),
             *((value, name) for name, value in scored),
         ],
         notes=manifest.warnings,
         facts={
-            **manifest.provenance.options,
+            **_flat(manifest.provenance.options),
             **{each.name: each.checksum for each in manifest.provenance.inputs},
         },
         footer=f"skysift {manifest.provenance.version}",
@@ -147,28 +153,68 @@ def write_explored(
     write_manifest(manifest, folder)
 
 
+def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the run and of its methods one by one, as they are set: ``kmeans.number``."""
+    out: dict[str, Any] = {}
+    for name, value in options.items():
+        if name == "methods":
+            out |= {f"{method}.{key}": one for method, menu in value.items() for key, one in menu.items()}
+        elif isinstance(value, Mapping):
+            out |= {f"{name}.{key}": one for key, one in value.items()}
+        else:
+            out[name] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return out
+
+
 def _key(table: Features) -> str:
     """What names the sample: the same for the same names."""
     return hashlib.sha256("\n".join(table.names).encode()).hexdigest()[:16]
 
 
+def ranked(table: Features) -> tuple[NDArray[np.int64], str]:
+    """The rows in the order of the ranking, and what that goes by: strangeness, or interest after a person's scores.
+
+    Equal ones stand in the order of their names.
+    """
+    names = np.array(table.names, np.str_)
+    if "interest" in table.titles:
+        return np.lexsort(
+            (names, table.facts[RANK], -np.nan_to_num(table["interest"], nan=-np.inf))
+        ), "interest"
+    return np.lexsort((names, table.facts[RANK])), "strangeness"
+
+
 def _ranking(table: Features) -> Rows:
-    """One row a source, the strangest first; what should be looked at next first, where a person has given scores."""
-    order = np.argsort(table.facts.get("next", table.facts[RANK]), kind="stable")
+    """One row a source, in the order of the ranking; the columns are the same before and after a person's scores."""
+    order, by = ranked(table)
     shown = [
-        each.name for each in table.columns if each.group == EXPLORED and not each.name.startswith("map_")
+        each.name
+        for each in table.columns
+        if each.group == EXPLORED and not each.name.startswith("map_") and each.name != "interest"
     ]
-    facts = [name for name in ("next", "score", "label") if name in table.facts]
+    none = np.full(len(table), np.nan)
+    interest = table["interest"] if by == "interest" else none
+    told = {name: table.facts.get(name, none) for name in ("next", "score")}
+    label = {"label": table.facts["label"]} if "label" in table.facts else {}
     return [
         {
-            RANK: int(table.facts[RANK][k]),
+            "place": place,
+            "by": by,
             "name": table.names[k],
+            RANK: float(table.facts[RANK][k]),
             CLUSTER: int(table.facts[CLUSTER][k]),
-            **{name: table.facts[name][k] for name in facts},
+            "interest": float(interest[k]),
+            **{name: float(values[k]) for name, values in told.items()},
+            **{name: values[k] for name, values in label.items()},
             **{name: float(table[name][k]) for name in shown},
         }
-        for k in order.tolist()
+        for place, k in enumerate(order.tolist(), 1)
     ]
+
+
+def amount(n: int, noun: str) -> str:
+    """So many of something: ``1 feature``, ``1,200 features``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def csv_of(rows: Rows, columns: Sequence[str] = ()) -> str:

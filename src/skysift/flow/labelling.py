@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import skysift
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.explore.active import reranked
+from skysift.explore.exploring import by_name
 from skysift.explore.options import ActiveOptions
 from skysift.explore.outliers import ranks
 from skysift.explore.reference import Reference
@@ -50,8 +51,9 @@ def label(
 ) -> ExploreMade:
     """A person's labels and scores stored beside a sample, which is ranked anew by them; earlier ones stay.
 
-    ``labels.csv`` (name, label, score) is what `skysift classify train --labels` takes. The table and the ranking get the
-    columns ``score``, ``interest`` and ``next``: what the person would score high, and what should be looked at next.
+    ``labels.csv`` (name, label, score) is what `skysift classify train --labels` takes. The table gets the columns
+    ``score``, ``interest`` (what the person would score high) and ``next`` (what should be looked at next, empty for what
+    has a score); the ranking is in the order of ``interest`` from then on. ``rank`` and ``strange`` stay as they were.
 
     Parameters
     ----------
@@ -130,7 +132,8 @@ def _scored(
     if not np.isfinite(scores).any():
         return replace(table, facts=facts)
     coordinates = reference.space.of(table)
-    good = np.isfinite(coordinates).all(axis=1)
+    order = by_name(table.names)
+    good = order[np.isfinite(coordinates[order]).all(axis=1)]
     interest, acquisition = np.full(len(table), np.nan), np.full(len(table), np.nan)
     strange = np.nan_to_num(table["strange"][good])
     interest[good], acquisition[good] = reranked(coordinates[good], strange, scores[good], options)
@@ -138,7 +141,7 @@ def _scored(
         *table.columns,
         Feature("interest", "", f"what a person would score high, by {options.method}", EXPLORED),
     )
-    facts |= {"score": scores, "next": ranks(acquisition)}
+    facts |= {"score": scores, "next": np.where(np.isfinite(acquisition), ranks(acquisition), np.nan)}
     return Features(
         table.names,
         columns,

@@ -18,6 +18,7 @@ __all__ = ["Thumbs", "chosen_rows", "read_thumbs", "thumbs_of", "write_thumbs"]
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
 
 _ACROSS = 32  # pictures side by side on a sheet
 _DOWN = 16
@@ -73,7 +74,7 @@ class Thumbs:
         return _ACROSS * _DOWN
 
 
-def chosen_rows(rank: Ints, able: NDArray[np.bool_], most: int, random_seed: int) -> Ints:
+def chosen_rows(rank: Floats, able: NDArray[np.bool_], most: int, random_seed: int) -> Ints:
     """Rows that get a picture: half of them the strangest, the others drawn by chance; ascending."""
     rows = np.flatnonzero(able)
     if rows.size <= most:

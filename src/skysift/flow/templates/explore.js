@@ -75,7 +75,7 @@ function painted() {
   legend.textContent = '';
   legend.append(text('b', colour.name + (colour.unit ? ` [${colour.unit}]` : '')));
   if (colour.kind === 'class') {
-    palette = colour.values.map((value, k) => value === 'noise' || value === '' ? BAD : KINDS[(colour.values.includes('noise') ? k - 1 : k) % KINDS.length]);
+    palette = colour.values.map((value, k) => value === 'no group' || value === '' ? BAD : KINDS[(colour.values.includes('no group') ? k - 1 : k) % KINDS.length]);
     const count = new Int32Array(colour.values.length);
     for (let k = 0; k < n; k++) { bucket[k] = colour.data[k]; count[colour.data[k]]++; }
     colour.values.forEach((value, k) => { const mark = document.createElement('i'); mark.style.background = palette[k]; legend.append(mark, `${value === '' ? '(none)' : value} (${count[k]})`); });
@@ -242,8 +242,9 @@ function rate(s) {
   say(names[now], label, s === score ? null : s);
   show(now); strange();
 }
-const order = (column('next') || column('rank')).data;
-const byRank = Array.from(good).sort((a, b) => order[a] - order[b]);
+const order = (column('next') || column('rank')).data, place = k => Number.isFinite(order[k]) ? order[k] : n + 1;
+const byRank = Array.from(good).sort((a, b) => place(a) - place(b));
+if (column('next')) $('tab-strange').textContent = 'Look at next';
 function ahead() { const k = byRank.find(each => saying(names[each])[1] === null); if (k !== undefined) { show(k); tab('one'); } }
 function tiles(pane, rows) {
   const grid = text('div', '', {className: 'grid'});
@@ -255,7 +256,7 @@ function tiles(pane, rows) {
   }
   pane.append(grid);
 }
-function strange() { const pane = $('strange'); pane.textContent = ''; pane.append(text('p', column('next') ? 'In the order in which they should be looked at next.' : 'By all methods together.', {className: 'hint'})); tiles(pane, byRank.slice(0, 120)); }
+function strange() { const pane = $('strange'); pane.textContent = ''; pane.append(text('p', column('next') ? 'By the scores that were handed on with "explore label": what to look at next comes first, what has a score last. The column interest says what you would score high, rank how strange a source is without scores.' : 'The strangest first, by all methods together.', {className: 'hint'})); tiles(pane, byRank.slice(0, 120)); }
 function listed() {
   const pane = $('list');
   pane.textContent = ''; $('count').textContent = chosen.length;
