@@ -166,6 +166,51 @@ def test_the_order_of_the_rows_changes_nothing(how):
     assert pairs[0] == pairs[1] != set()
 
 
+def apart():
+    """Two tables; one source is strange in the second only, and one has nothing in it."""
+    one, two = blobs(n=40), blobs(n=40, seed=5)
+    values = two.values.copy()
+    values[3], values[9] = 90.0, np.nan
+    other = type(two)(two.names, tuple(type(c)(f"e{k}") for k, c in enumerate(two.columns)), values)
+    return joined([one, other], ["features", "embedding"])
+
+
+def test_strange_ones_are_sought_in_each_table(tmp_path):
+    features, parts = apart()
+    ExploreStep(ExploreOptions(**QUICK)).run(features, tmp_path / "out", parts=parts)
+    table = read_features(tmp_path / "out" / "explored.parquet")
+    titles = ["q_features_density", "q_features_distance", "q_embedding_density", "q_embedding_distance"]
+    assert [name for name in table.titles if name.startswith("q_")] == titles
+    assert table["q_embedding_distance"][3] > 0.99 > table["q_features_distance"][3]
+    assert table.facts["rank"][3] < 15
+    told = [-np.log(1 - table[name]) for name in titles]
+    both = np.nanmean(told, axis=0)
+    assert (np.argsort(both)[::-1][:20] == np.argsort(table.facts["rank"])[:20]).all()
+    assert np.isnan(table["q_embedding_density"][9])
+    assert np.isfinite(table["strange"]).all()  # by the table that has it
+    alone = explore_sample(features.only(parts["features"]), ExploreOptions(**QUICK))
+    np.testing.assert_array_equal(alone.quantiles["distance"], table["q_features_distance"])
+    assert "sought in features and embedding apart" in (tmp_path / "out" / "report.html").read_text()
+    one = explore_sample(features, ExploreOptions(**QUICK, apart=False), parts=parts)
+    assert set(one.quantiles) == {"density", "distance"}
+
+
+def test_new_sources_are_judged_in_each_table(tmp_path):
+    features, parts = apart()
+    ExploreStep(ExploreOptions(**QUICK)).run(features, tmp_path / "out", parts=parts)
+    reference, before = (
+        read_reference(tmp_path / "out" / "reference.npz"),
+        read_features(tmp_path / "out" / "explored.parquet"),
+    )
+    same = explore_new(features, reference)
+    np.testing.assert_allclose(same.strange, before["strange"], atol=0.03)
+    new = type(features)(tuple(f"n{k}" for k in range(120)), features.columns, features.values + 0.2)
+    whole, some = explore_new(new, reference), explore_new(new.select([3, 9]), reference)
+    np.testing.assert_array_equal(whole.strange[[3, 9]], some.strange)
+    assert some.strange[0] > 0.9
+    assert np.isnan(some.quantiles["embedding_density"][1])
+
+
 def test_groups_keep_their_ids_from_run_to_run(run, tmp_path):
     features = blobs(n=50, strange=4)
     rows = np.r_[100:150, 0:50, 55:100]  # in another order, without some
@@ -230,7 +275,11 @@ def test_tables_are_joined_by_name(files):
         tuple(type(c)(f"e{k}", group="embedding") for k, c in enumerate(one.columns)),
         one.values[::-1],
     )
-    both = joined([one, other])
+    both, parts = joined([one, other], ["a.b", "a.b"])
+    assert parts == {"a_b": one.titles, "a_b_2": other.titles}
+    twice, parts = joined([one, other, other])
+    assert parts["table_3"] == tuple(f"{name}_3" for name in other.titles)
+    np.testing.assert_array_equal(twice["e1_3"], twice["e1"])
     np.testing.assert_array_equal(both["e2"], both["f2"])
     with pytest.raises(UsageError, match="not in the other table"):
         joined([one, other.select([0, 1])])

@@ -37,8 +37,8 @@ def explore(
         list[str],
         typer.Argument(
             metavar="FEATURES... | similar DIR NAME... | label DIR",
-            help="Tables of features or embeddings of the same sources, joined by name; or a folder of this command, to "
-            "be asked for look-alikes of sources, or to be given a person's labels.",
+            help="Tables of features or embeddings of the same sources, joined by name, strange ones sought in each; "
+            "or a folder of this command, to be asked for look-alikes of sources, or to be given a person's labels.",
         ),
     ],
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Where the products go.")] = None,
@@ -100,7 +100,7 @@ def explore(
     \b
     Examples:
       skysift explore features.parquet --pictures stamps --out explored
-      skysift explore features.parquet embedding.parquet --out both --set clusterer=hdbscan
+      skysift explore features.parquet embedding.parquet --out both
       skysift explore new.parquet --reference explored --out new
       skysift explore similar explored J1200+30 -k 20
       skysift explore label explored --labels scores.csv
@@ -173,13 +173,13 @@ def _explore(
     from skysift.stamps.opening import open_pictures
 
     menus = menus_of(options, of_methods)
-    features = joined([read_features(table) for table in tables])
+    features, parts = joined([read_features(table) for table in tables], [table.stem for table in tables])
     shown = None if pictures is None else open_pictures(pictures)
     inputs = [*records(list(tables)), *([] if shown is None or shown.origin is None else [shown.origin])]
     with Watch(f"{len(features)} sources", quiet=quiet) as watch:
         made = ExploreStep(options, menus).run(
-            features, folder, pictures=shown, like=like, reference=reference, inputs=inputs, overwrite=overwrite,
-            progress=watch,
+            features, folder, parts=parts, pictures=shown, like=like, reference=reference, inputs=inputs,
+            overwrite=overwrite, progress=watch,
         )  # fmt: skip
     _told(made, folder, quiet=quiet)
 

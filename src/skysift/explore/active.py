@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,14 +21,17 @@ _LEAST, _SLOPE = 0.1, 0.85  # of the person's part of the neighbour score: it st
 
 
 def reranked(
-    coordinates: Floats, strange: Floats, scores: Floats, options: ActiveOptions
+    views: Sequence[Floats], strange: Floats, scores: Floats, options: ActiveOptions
 ) -> tuple[Floats, Floats]:
     """How interesting each source is after a person's scores, and how much it is worth to be looked at next.
 
+    The mean of what each view says. The Gaussian process adds to what it expects the person to score how strange a
+    source is, ``strangeness`` -ln(1 - s): few scores say little of sources far from them.
+
     Parameters
     ----------
-    coordinates
-        Where sources lie: (row, component).
+    views
+        Where sources lie, in one space or several: (row, component); a row of NaN for one that is not in it.
     strange
         How strange each is without a person, from 0 to 1.
     scores
@@ -55,16 +59,34 @@ def reranked(
         raise UsageError(
             "a score is out of bounds", got=float(wrong), allowed="0 (dull) to 5 (most interesting)"
         )
+    told, worth = np.zeros((2, len(views), scores.size))
+    there = np.zeros((len(views), scores.size), np.bool_)
+    for k, coordinates in enumerate(views):
+        rows = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+        if not known[rows].any():
+            continue
+        there[k, rows] = True
+        told[k, rows], worth[k, rows] = _in_view(coordinates[rows], strange[rows], scores[rows], options)
+    number = np.maximum(there.sum(axis=0), 1)
+    interest, acquisition = told.sum(axis=0) / number, worth.sum(axis=0) / number
+    interest[~there.any(axis=0)] = np.nan
+    acquisition[known | ~there.any(axis=0)] = -np.inf
+    return interest, acquisition
+
+
+def _in_view(
+    coordinates: Floats, strange: Floats, scores: Floats, options: ActiveOptions
+) -> tuple[Floats, Floats]:
+    """The interest and the acquisition of the sources of one view."""
+    known = np.isfinite(scores)
     if options.method == "neighbour":
         interest = neighbour_score(coordinates, strange, scores, options.trust, options.random_seed)
-        acquisition = interest.copy()
-    else:
-        process = Process.fitted(coordinates[known], scores[known])
-        interest, spread = process.predict(coordinates)
-        acquisition = expected_improvement(interest, spread, float(scores[known].max()), options.tradeoff)
-        acquisition += 1e-9 * strange  # of equal ones the stranger comes first
-    acquisition[known] = -np.inf
-    return interest, acquisition
+        return interest, interest.copy()
+    process = Process.fitted(coordinates[known], scores[known])
+    mean, spread = process.predict(coordinates)
+    interest = mean - options.strangeness * np.log(np.maximum(1.0 - strange, 1e-12))
+    acquisition = expected_improvement(interest, spread, float(scores[known].max()), options.tradeoff)
+    return interest, acquisition + 1e-9 * strange  # of equal ones the stranger comes first
 
 
 def neighbour_score(

@@ -16,11 +16,12 @@ from skysift.base.registry import Registry
 from skysift.explore.cluster import Clusterer
 from skysift.explore.layout import map_of, place
 from skysift.explore.options import ExploreOptions
-from skysift.explore.outliers import Outlier, combined, quantiles, ranks
+from skysift.explore.outliers import ranks
 from skysift.explore.reference import Reference
 from skysift.explore.similar import NearDuplicate, near_duplicates
 from skysift.explore.space import make_space
 from skysift.explore.stability import Grouping, best_of, grouped, matched
+from skysift.explore.views import all_quantiles, judged, seen, strange_of
 from skysift.sky.features import Features
 
 __all__ = ["Explored", "Menus", "by_name", "explore_new", "explore_sample", "menus_of"]
@@ -46,9 +47,9 @@ class Explored:
     labels
         Its group; -1 for what is in none.
     quantiles
-        How strange each is, by method: the part of the sample that is less strange.
+        How strange each is, by method in each part of the features: the part of the sample that is less strange.
     strange
-        The same by all methods together.
+        The same by all of them together.
     rank
         1 for the strangest; equal ones share the mean of their ranks.
     groupings
@@ -121,6 +122,7 @@ def explore_sample(
     options: ExploreOptions,
     menus: Menus | None = None,
     *,
+    parts: Mapping[str, Sequence[str]] | None = None,
     before: Reference | None = None,
     progress: Progress | None = None,
 ) -> Explored:
@@ -134,6 +136,9 @@ def explore_sample(
         How.
     menus
         Options of the methods; defaults where None.
+    parts
+        Columns of each part of the features, such as its tables, by name: strange ones are sought in each by itself,
+        unless options say otherwise. None where the whole is one.
     before
         An earlier run, whose ids groups get where they share sources.
     progress
@@ -175,13 +180,10 @@ def explore_sample(
     mine = tuple(features.names[k] for k in good)
     if before is not None and best is not None:
         labels = _as_before(labels, mine, before)
-    scores = {}
-    methods = [name for kind, name in menus if kind == "outlier"]
-    for number, name in enumerate(methods):
-        tell("outliers", number, len(methods))
-        method: Outlier[Any] = Registry[Any]("outlier").load(name)(menus["outlier", name])
-        scores[name] = method.scores(coordinates, None, options.random_seed)
-    tell("outliers", len(methods), len(methods))
+    views = seen(
+        kept.select(good), space, _kept_parts(parts or {}, kept) if options.apart else {}, options,
+        _methods(menus), lambda done, total: tell("outliers", done, total),
+    )  # fmt: skip
     told = {
         "version": skysift.__version__,
         "map": maker,
@@ -189,13 +191,14 @@ def explore_sample(
         "methods": {f"{kind} {name}": menu.to_dict() for (kind, name), menu in menus.items()},
         "clusterer": "" if best is None else best.name,
     }
-    reference = Reference(space, mine, coordinates, positions, labels, scores, told)
-    parts = {name: quantiles(values) for name, values in scores.items()}
+    reference = Reference(space, mine, coordinates, positions, labels, views, told)
+    each = all_quantiles(views)
     if good.size < len(features):
         notes = (*notes, _without(len(features) - good.size))
     if best is None and groupings:
         notes = (*notes, "no model finds two groups")
-    return _explored(features, options, reference, good, (positions, labels, parts), tuple(groupings), notes)
+    spread = (positions, labels, each, strange_of(each) if each else np.full(good.size, np.nan))
+    return _explored(features, options, reference, good, spread, tuple(groupings), notes)
 
 
 def explore_new(features: Features, reference: Reference, *, progress: Progress | None = None) -> Explored:
@@ -229,18 +232,17 @@ def explore_new(features: Features, reference: Reference, *, progress: Progress 
         [np.where(reference.labels[rows] == each, weights, 0.0).sum(axis=1) for each in ids], axis=1
     )
     labels = ids[votes.argmax(axis=1)]
-    parts = {}
-    for number, (name, known) in enumerate(reference.scores.items()):
-        tell("outliers", number, len(reference.scores))
-        method: Outlier[Any] = Registry[Any]("outlier").load(name)(menus["outlier", name])
-        found = method.scores(reference.coordinates, coordinates, options.random_seed)
-        found[same] = known[rows[same, 0]]
-        parts[name] = quantiles(found, known)
-    tell("outliers", len(reference.scores), len(reference.scores))
+    known = np.where(same, rows[:, 0], -1)
+    each: dict[str, Floats] = {}
+    for number, view in enumerate(reference.views):
+        tell("outliers", number, len(reference.views))
+        each |= judged(view, features.select(good), known, _methods(menus), options.random_seed)
+    tell("outliers", len(reference.views), len(reference.views))
     notes: tuple[str, ...] = ()
     if good.size < len(features):
         notes = (_without(len(features) - good.size),)
-    return _explored(features, options, reference, good, (positions, labels, parts), None, notes)
+    strange = strange_of(each, reference.views) if each else np.full(good.size, np.nan)
+    return _explored(features, options, reference, good, (positions, labels, each, strange), None, notes)
 
 
 def _explored(
@@ -248,12 +250,12 @@ def _explored(
     options: ExploreOptions,
     reference: Reference,
     good: Ints,
-    found: tuple[Floats, Ints, Mapping[str, Floats]],
+    found: tuple[Floats, Ints, Mapping[str, Floats], Floats],
     groupings: tuple[Grouping, ...] | None,
     notes: tuple[str, ...],
 ) -> Explored:
     """What was found of the sources that have features, spread over the rows of the table; new sources have no models."""
-    positions, labels, parts = found
+    positions, labels, parts, all_of_them = found
     n = len(features)
     where, group = np.full((n, 2), np.nan), np.full(n, -1)
     where[good], group[good] = positions, labels
@@ -262,9 +264,7 @@ def _explored(
     for name, values in parts.items():
         each[name][good] = values
     strange = np.full(n, np.nan)
-    if parts:
-        known = {name: quantiles(values) for name, values in reference.scores.items()}
-        strange[good] = quantiles(combined(parts), None if groupings is not None else combined(known))
+    strange[good] = all_of_them
     ra, dec = (_position(features, name) for name in ("ra", "dec"))
     at = by_name(features.names)
     places = (None, None) if ra is None or dec is None else (ra[at], dec[at])
@@ -274,6 +274,18 @@ def _explored(
         features, coordinates, where, group, each, strange, ranks(strange), groupings or (),
         str(reference.told.get("clusterer", "")), pairs, reference, notes,
     )  # fmt: skip
+
+
+def _methods(menus: Menus) -> dict[str, Options]:
+    """The methods that say how strange a source is, with their options."""
+    return {name: menu for (kind, name), menu in menus.items() if kind == "outlier"}
+
+
+def _kept_parts(parts: Mapping[str, Sequence[str]], kept: Features) -> dict[str, list[str]]:
+    """Of each part the columns that are kept; parts of which none is are left out."""
+    there = set(kept.titles)
+    found = {name: [each for each in titles if each in there] for name, titles in parts.items()}
+    return {name: titles for name, titles in found.items() if titles}
 
 
 def _without(n: int) -> str:

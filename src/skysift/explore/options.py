@@ -73,8 +73,12 @@ class ExploreOptions(Options):
         10, at_least=0, at_most=1000, doc="Samples drawn anew that groups are compared on."
     )
     outliers: tuple[str, ...] = option(
-        ("forest", "density", "distance", "reconstruction"),
-        doc="What says how strange a source is: names of the kind outlier.",
+        ("forest", "density"), doc="What says how strange a source is: names of the kind outlier."
+    )
+    apart: bool = option(
+        True,
+        doc="Of several tables, strange ones are sought in each by itself, and what all say is combined; or in one space "
+        "of all.",
     )
     radius: float = option(
         5.0, unit="arcsec", above=0.0, doc="Sources nearer on the sky are reported as near-duplicates."
@@ -174,14 +178,20 @@ class ActiveOptions(Options):
     """How a person's scores from 0 to 5 change the ranking."""
 
     method: Literal["neighbour", "gaussian"] = option(
-        "neighbour",
-        doc="The neighbour score of Astronomaly (Lochner & Bassett 2021), or the Gaussian process of Protege (Lochner & "
-        "Rudnick 2025).",
+        "gaussian",
+        doc="A Gaussian process as in Protege (Lochner & Rudnick 2025), or the neighbour score of Astronomaly (Lochner & "
+        "Bassett 2021).",
     )
     trust: float = option(
         1.0,
         above=0.0,
         doc="Neighbour score: how quickly trust in a person's scores falls off with the distance.",
+    )
+    strangeness: float = option(
+        1.0,
+        at_least=0.0,
+        doc="Gaussian process: points that a source gains by being strange, for every factor of e by which fewer sources "
+        "are stranger.",
     )
     tradeoff: float = option(
         0.5, at_least=0.0, doc="Gaussian process: how much better than the best so far a source must seem."

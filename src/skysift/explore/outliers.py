@@ -101,8 +101,13 @@ def quantiles(scores: Floats, reference: Floats | None = None) -> Floats:
 
 
 def combined(each: Mapping[str, Floats]) -> Floats:
-    """One number of the quantiles of several methods: the mean of -ln(1 - q), after Fisher (1932)."""
-    return np.asarray(np.mean([-np.log(np.maximum(1.0 - q, 1e-12)) for q in each.values()], axis=0))
+    """One number of the quantiles of several methods: the mean of -ln(1 - q), after Fisher (1932).
+
+    Of those that there are: NaN are passed over, and where all are NaN so is the mean.
+    """
+    told = np.stack([-np.log(np.maximum(1.0 - q, 1e-12)) for q in each.values()])
+    number = np.isfinite(told).sum(axis=0)
+    return np.where(number > 0, np.nansum(told, axis=0) / np.maximum(number, 1), np.nan)
 
 
 def ranks(strange: Floats) -> Floats:

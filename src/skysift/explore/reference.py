@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, UsageError
 from skysift.explore.space import Space
+from skysift.explore.views import View
 
 __all__ = ["Reference", "read_reference", "write_reference"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-_FORM = 1
+_FORM = 2
 _SPACE = ("middle", "scale", "weight", "marked", "mean", "axes", "spread")
 
 
@@ -40,8 +41,8 @@ class Reference:
         Where they lie in the space (row, component) and on the map (row, 2).
     labels
         Their groups; -1 for noise; empty where groups were not sought.
-    scores
-        How strange each is, by method.
+    views
+        How strange each is, by method, in each part of the features.
     told
         What made it: options, methods with their options, the maker of the map, version.
     """
@@ -51,7 +52,7 @@ class Reference:
     coordinates: Floats
     positions: Floats
     labels: Ints
-    scores: Mapping[str, Floats] = field(default_factory=dict)
+    views: tuple[View, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -63,17 +64,20 @@ class Reference:
 
 def write_reference(reference: Reference, path: Path) -> None:
     """Write a reference as npz; the same reference gives the same bytes."""
-    space = reference.space
-    arrays: dict[str, NDArray[Any]] = {f"space_{name}": np.asarray(getattr(space, name)) for name in _SPACE}
-    arrays |= {
-        "titles": np.array(space.titles, np.str_),
+    arrays: dict[str, NDArray[Any]] = {
+        **_space_arrays(reference.space, ""),
         "names": np.array(reference.names, np.str_),
         "coordinates": reference.coordinates,
         "positions": reference.positions,
         "labels": reference.labels,
-        **{f"score_{name}": values for name, values in reference.scores.items()},
     }
-    told = {**reference.told, "form": _FORM, "clip": _plain(space.clip), "whiten": space.whiten}
+    for k, view in enumerate(reference.views):
+        arrays |= {f"score_{k}_{name}": values for name, values in view.scores.items()}
+        if view.space is not reference.space:
+            arrays |= {**_space_arrays(view.space, f"view_{k}_"), f"view_{k}_coordinates": view.coordinates}
+    views = [each.name for each in reference.views]
+    clip, whiten = _plain(reference.space.clip), reference.space.whiten
+    told = {**reference.told, "form": _FORM, "clip": clip, "whiten": whiten, "views": views}
     arrays["told"] = np.array(json.dumps(told, sort_keys=True))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in sorted(arrays.items()):
@@ -107,25 +111,42 @@ def read_reference(path: Path) -> Reference:
         raise UsageError(
             "the reference is of another version", got=form, allowed=str(_FORM), todo="make it anew"
         )
-    clip = told.pop("clip")
-    parts = {name: arrays[f"space_{name}"] for name in _SPACE}
-    space = Space(
-        titles=tuple(arrays["titles"].tolist()),
-        clip=np.inf if clip is None else clip,
-        whiten=bool(told.pop("whiten")),
-        **parts,
-    )
-    scores = {
-        name.removeprefix("score_"): values for name, values in arrays.items() if name.startswith("score_")
-    }
+    clip, whiten = told.pop("clip"), bool(told.pop("whiten"))
+    space = _space_of(arrays, "", clip, whiten)
+    views = []
+    for k, name in enumerate(told.pop("views")):
+        own = f"view_{k}_titles" in arrays
+        start = f"score_{k}_"
+        views.append(
+            View(
+                name,
+                _space_of(arrays, f"view_{k}_", clip, whiten) if own else space,
+                arrays[f"view_{k}_coordinates" if own else "coordinates"],
+                {key.removeprefix(start): values for key, values in arrays.items() if key.startswith(start)},
+            )
+        )
     return Reference(
         space,
         tuple(arrays["names"].tolist()),
         arrays["coordinates"],
         arrays["positions"],
         arrays["labels"],
-        scores,
+        tuple(views),
         told,
+    )
+
+
+def _space_arrays(space: Space, start: str) -> dict[str, NDArray[Any]]:
+    parts = {f"{start}space_{name}": np.asarray(getattr(space, name)) for name in _SPACE}
+    return {**parts, f"{start}titles": np.array(space.titles, np.str_)}
+
+
+def _space_of(arrays: Mapping[str, NDArray[Any]], start: str, clip: float | None, whiten: bool) -> Space:
+    return Space(
+        titles=tuple(arrays[f"{start}titles"].tolist()),
+        clip=np.inf if clip is None else clip,
+        whiten=whiten,
+        **{name: arrays[f"{start}space_{name}"] for name in _SPACE},
     )
 
 

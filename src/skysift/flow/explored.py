@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -72,18 +73,41 @@ def open_explored(directory: Path) -> tuple[Features, Reference, dict[str, Any]]
     return read_features(directory / TABLE), read_reference(directory / REFERENCE), story
 
 
-def joined(tables: Sequence[Features]) -> Features:
-    """Several tables of the same sources as one, rows by name.
+def joined(
+    tables: Sequence[Features], names: Sequence[str] = ()
+) -> tuple[Features, dict[str, tuple[str, ...]]]:
+    """Several tables of the same sources as one, rows by name; and the columns of each table, by its name.
+
+    A column that an earlier table has already gets the number of its table behind its name: ``e000_2`` is of a second
+    embedding.
+
+    Parameters
+    ----------
+    tables
+        The tables.
+    names
+        Of the tables, such as those of their files; one that is there twice gets a number as well.
 
     Raises
     ------
     UsageError
-        A row is not in all, or a column in two.
+        A row is not in all.
     """
-    first = without_explored(tables[0])
-    for other in tables[1:]:
-        first = first.beside(without_explored(other))
-    return first
+    whole: Features | None = None
+    parts: dict[str, tuple[str, ...]] = {}
+    for k, table in enumerate(tables, 1):
+        own = without_explored(table)
+        name = re.sub(r"\W+", "_", names[k - 1]) if names else f"table_{k}"
+        taken = set() if whole is None else set(whole.titles)
+        columns = tuple(
+            replace(each, name=f"{each.name}_{k}") if each.name in taken else each for each in own.columns
+        )
+        own = replace(own, columns=columns)
+        whole = own if whole is None else whole.beside(own)
+        parts[f"{name}_{k}" if name in parts else name] = own.titles
+    if whole is None:
+        raise UsageError("there is no table of features", allowed="one or more")
+    return whole, parts
 
 
 def without_explored(features: Features) -> Features:
@@ -123,7 +147,8 @@ def write_explored(
     if ranked(table)[1] == "interest":
         lead += " It is ranked by a person's scores: what to look at next, and what they would score high (interest)."
     else:
-        lead += " It is ranked by strangeness."
+        lead += " It is ranked by strangeness"
+        lead += f", sought in {' and '.join(facts['parts'])} apart." if facts.get("parts") else "."
     scored = [("scores", str(counts["scores"]))] if counts.get("scores") else []
     page = explore_page(
         table,

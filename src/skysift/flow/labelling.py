@@ -131,12 +131,13 @@ def _scored(
     facts = {name: values for name, values in table.facts.items() if name not in ("next", "score")}
     if not np.isfinite(scores).any():
         return replace(table, facts=facts)
-    coordinates = reference.space.of(table)
     order = by_name(table.names)
-    good = order[np.isfinite(coordinates[order]).all(axis=1)]
+    good = order[np.isfinite(reference.space.of(table)[order]).all(axis=1)]
+    some = table.select(good)
     interest, acquisition = np.full(len(table), np.nan), np.full(len(table), np.nan)
-    strange = np.nan_to_num(table["strange"][good])
-    interest[good], acquisition[good] = reranked(coordinates[good], strange, scores[good], options)
+    views = [each.space.of(some) for each in reference.views] or [reference.space.of(some)]
+    strange = np.nan_to_num(some["strange"])
+    interest[good], acquisition[good] = reranked(views, strange, scores[good], options)
     columns = (
         *table.columns,
         Feature("interest", "", f"what a person would score high, by {options.method}", EXPLORED),

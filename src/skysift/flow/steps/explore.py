@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +74,7 @@ class ExploreStep:
         features: Features,
         out: str | Path,
         *,
+        parts: Mapping[str, Sequence[str]] | None = None,
         pictures: Pictures | None = None,
         like: Path | None = None,
         reference: Path | None = None,
@@ -93,6 +94,8 @@ class ExploreStep:
             The sample.
         out
             The folder.
+        parts
+            Columns of each part of the features, such as its tables, by name; as in `explore_sample`.
         pictures
             Its pictures, found by name; what is known of them becomes facts of the sample.
         like
@@ -127,7 +130,9 @@ class ExploreStep:
                 made_by = {**frozen.told["options"], **shown, "methods": _methods_of(frozen)}
             else:
                 before = None if like is None else read_reference(like / REFERENCE)
-                found = explore_sample(features, self.options, self.menus, before=before, progress=progress)
+                found = explore_sample(
+                    features, self.options, self.menus, parts=parts, before=before, progress=progress
+                )
                 made_by = {**self.options.to_dict(), **_methods(self.menus)}
             table = _table(found)
             thumbs = None
@@ -155,6 +160,7 @@ class ExploreStep:
                     "clusterer": found.chosen,
                     "components": found.reference.coordinates.shape[1],
                     "features": len(found.reference.space.titles),
+                    "parts": [each.name for each in found.reference.views if each.name],
                     "on_reference": reference is not None,
                 },
                 versions=library_versions(),
