@@ -1,6 +1,5 @@
 """The products of an explored sample, its page, a person's labels on top, and the command."""
 
-import csv
 import json
 import re
 
@@ -14,7 +13,7 @@ from skysift.explore.exploring import explore_new, explore_sample, menus_of
 from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.explore.reference import read_reference
 from skysift.explore.similar import look_alikes
-from skysift.flow.explored import joined
+from skysift.flow.explored import joined, read_rows
 from skysift.flow.labelling import label
 from skysift.flow.steps.explore import ExploreStep
 from skysift.flow.thumbs import chosen_rows, thumbs_of
@@ -245,8 +244,8 @@ def test_labels_are_stored_and_turn_the_ranking(run, tmp_path):
     assert table["interest"][151] > table["interest"][150]
     order = np.argsort(table.facts["next"])
     assert set(order[-3:]) == {0, 150, 151}  # what has a score has no number and comes last
-    before = list(csv.DictReader((run / "ranking.csv").open()))
-    after = list(csv.DictReader((folder / "ranking.csv").open()))
+    before = read_rows(run / "ranking.csv")
+    after = read_rows(folder / "ranking.csv")
     assert before[0].keys() == after[0].keys()
     assert ({row["by"] for row in before}, {row["by"] for row in after}) == ({"strangeness"}, {"interest"})
     interest = [float(row["interest"]) for row in after]
