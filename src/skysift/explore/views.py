@@ -88,11 +88,11 @@ def seen(
         spaces = {"": space}
     else:
         spaces = {name: make_space(features.only(titles), options)[0] for name, titles in parts.items()}
-    views = []
+    views: list[View] = []
     for name, own in spaces.items():
         coordinates = own.of(features)
         rows = rows_with(coordinates)
-        scores = {}
+        scores: dict[str, Floats] = {}
         for method, menu in methods.items():
             tell(len(views) * len(methods) + len(scores), len(spaces) * len(methods))
             scores[method] = np.full(len(features), np.nan)
