@@ -119,7 +119,9 @@ def _reliability(made: Products) -> list[tuple[str, str, str]]:
         if f"negative_{kind}" in told:
             expected = digits(float(told[f"negative_{kind}_expected"]))
             parts.append(f"{told[f'negative_{kind}']} negative {kind} ({expected} by noise)")
-    return [("reliability", "", ", ".join(parts))]
+    if "negative_sources" in told:
+        parts.append(f"{told['negative_sources']} sources upside down")
+    return [("reliability", "", ", ".join(parts))] if parts else []
 
 
 def kinds(counts: Mapping[str, int], *, sought: bool = False) -> str:

@@ -488,7 +488,8 @@ FURTHER: tuple[Column, ...] = (
         "float64",
         "",
         "stat.probability",
-        "Probability that the source is no artefact and no noise, by what the inverted map shows; NaN for negative ones.",
+        "Probability that the source is no artefact and no noise, by what the inverted map shows; NaN for negative ones "
+        "and those of class spurious.",
         OF_S,
         ".3f",
     ),

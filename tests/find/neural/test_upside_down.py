@@ -9,11 +9,13 @@ from skysift.find.neural.found import RAW, as_detections
 from skysift.find.neural.upside_down import REACH, density_near, reliabilities_of
 from skysift.find.run import make_finder, search
 from skysift.sky.box import Box
+from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES
 
 BEAM = (4.0, 4.0, 0.0)
 
 
-def detections(x, y, *, score=0.7, snr=6.0, seed=1):
+def detections(x, y, *, score=0.7, snr=6.0, seed=1, kind="compact"):
     n = len(x)
     rng = np.random.default_rng(seed)
     columns = {name: np.zeros(n) for name in RAW}
@@ -22,6 +24,7 @@ def detections(x, y, *, score=0.7, snr=6.0, seed=1):
         "y": np.asarray(y, float),
         "snr": np.full(n, snr),
         "reach": np.full(n, 3.8),
+        "class": np.full(n, float(CLASSES.index(kind))),
     }
     columns |= {"major": np.full(n, 1.0), "minor": np.full(n, 1.0)}
     return as_detections(columns, np.clip(score + rng.normal(0.0, 0.01, n), 0.1, 0.99))
@@ -54,6 +57,15 @@ def test_what_is_upside_down_near_by_and_alike_makes_a_source_doubtful():
     sure = reliabilities_of(detections(*right.T, score=0.97, snr=100.0), detections(*holes.T), 4.0)
     assert sure.min() > 0.95
     assert len(reliabilities_of(found.select(found["x"] < 0.0), found, 4.0)) == 0
+
+
+def test_artefacts_have_no_reliability_and_speak_against_nothing():
+    at = np.random.default_rng(3).uniform(0, 200, (20, 2)).T
+    real, spurious = detections(*at), detections(*at, kind="spurious")
+    assert np.isnan(reliabilities_of(spurious, real, 4.0)).all()
+    assert reliabilities_of(real, spurious, 4.0).min() > 0.99
+    both = Detections.concat([real, spurious])
+    np.testing.assert_array_equal(reliabilities_of(both, real, 4.0)[:20], reliabilities_of(real, real, 4.0))
 
 
 @pytest.fixture(scope="module")

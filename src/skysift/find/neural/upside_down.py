@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skysift.base.compiled import kernel
 from skysift.measure.reliability import FARTHEST, share_of_true, strongest
 from skysift.sky.detections import Detections
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = ["density_near", "reliabilities_of"]
 
@@ -31,6 +32,8 @@ def reliabilities_of(found: Detections, negative: Detections, beam: float) -> Fl
     """
     The reliability ``(n,)`` of what was found: of P detections like one, N are false if there are N negative ones.
 
+    What is told as an artefact (class spurious) has none, NaN, and speaks against nothing.
+
     Parameters
     ----------
     found, negative
@@ -38,8 +41,15 @@ def reliabilities_of(found: Detections, negative: Detections, beam: float) -> Fl
     beam
         Width (FWHM, pixel).
     """
-    if not len(found):
-        return np.empty(0)
+    value = np.full(len(found), np.nan)
+    real, false = (each["class"] != CLASSES.index(SPURIOUS) for each in (found, negative))
+    if real.any():
+        value[real] = _share_of_true(found.select(real), negative.select(false), beam)
+    return value
+
+
+def _share_of_true(found: Detections, negative: Detections, beam: float) -> Floats:
+    """What `reliabilities_of` tells of those that are no artefacts."""
     causes, owner = _causes(found, beam)
     mine = _marks(found, np.arange(len(found)), causes, owner, beam)
     others = _marks(negative, np.full(len(negative), -1), causes, owner, beam)
