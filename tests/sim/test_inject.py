@@ -340,3 +340,11 @@ def test_the_verb_of_completeness_tells_what_the_command_tells():
     assert done.recovery.found[done.made.snr > 12].mean() > 0.7
     with pytest.raises(OptionError, match="did you mean 'number'"):
         skysift.completeness(image, nmber=3)
+
+
+def test_the_inverted_map_tells_nothing_of_a_finder_that_drops_by_it():
+    image = images.image(np.random.default_rng(1).normal(0, RMS, (120, 120)))
+    for level, tells in ((None, True), (0.0, True), (0.95, False)):
+        options = {"seed": 6.0, "reliability": level}
+        done = skysift.completeness(image, finder_options=options, number=20, workers=1)
+        assert ("reliability" in done.report.numbers) is tells

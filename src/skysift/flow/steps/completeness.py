@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -113,7 +113,8 @@ class CompletenessStep:
         Sources are put into the real map a few at a time, so that they do not crowd it, and each time the whole
         search runs: noise, islands, fits. A made source is found where a row of the catalogue lies within `radius`,
         its flux is within a factor of 2 or 5 sigma of the true one, and the map without made sources has no source
-        there that is nearer to it in flux; pairs are taken one to one, the closest first.
+        there that is nearer to it in flux; pairs are taken one to one, the closest first. The inverted map tells nothing
+        of a finder that drops what is unreliable by that very map, and is not searched then.
 
         Fluxes are spread evenly in their logarithm over the whole map, whatever the local noise, so that the curve
         against flux is that of the field: from `snr_low` sigma where it is quiet to `snr_high` where it is noisy.
@@ -143,9 +144,10 @@ class CompletenessStep:
             after = _Rows.of(run(inject(image, sources, shown)).catalogue.table(options.table), image)
             parts.append(_recover(image, sources, after, before, options))
         negative = None
-        if options.inverted and getattr(finder.options, "background", "mesh") != "file":
+        drops = bool(finder.options.reliability)  # in the inverted map, nearly all that the map has more of
+        if options.inverted and not drops and getattr(finder.options, "background", "mesh") != "file":
             _tell(progress, "search", len(rounds) + 1, len(rounds) + 2)
-            negative = _snr(run(replace(image, pixels=_Inverted(image), origin=None, factor=1.0)), options)
+            negative = _snr(run(image.upside_down()), options)
         _tell(progress, "search", len(rounds) + 1 + options.inverted, len(rounds) + 1 + options.inverted)
         recovery = Recovery(
             **{
@@ -226,20 +228,6 @@ class CompletenessStep:
                 write_manifest(manifest, folder)
             folder.commit()
         return done
-
-
-@dataclass(frozen=True, eq=False)
-class _Inverted:
-    """The pixels of a map, with the other sign."""
-
-    image: SkyImage
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.image.shape
-
-    def read(self, box: Box) -> NDArray[np.float32]:
-        return -self.image.read(box)
 
 
 # -- making

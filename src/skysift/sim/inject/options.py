@@ -100,4 +100,8 @@ class CompletenessOptions(InjectOptions):
     table: Literal["sources", "components"] = option(
         "sources", doc="Which rows of the catalogue are matched with the made sources."
     )
-    inverted: bool = option(True, doc="Search the inverted map as well, for an estimate of the reliability.")
+    inverted: bool = option(
+        True,
+        doc="Search the inverted map as well, for an estimate of the reliability; not with a finder that drops what is "
+        "unreliable, for this takes that map to do so.",
+    )
