@@ -54,7 +54,10 @@ def test_prediction_has_the_columns_that_are_promised(place):
     write_features(strange, place / "new.parquet")
     done = called("classify", "predict", place / "mine", place / "new.parquet", "--out", place / "new.csv")
     assert done.returncode == 0, done.stderr
-    assert "1 of 90 sources cannot be told, such as s0003: nothing is known of it" in done.stderr
+    assert (
+        "1 of 90 sources cannot be told, such as s0003: not one number that the classifier goes by is known"
+        in done.stderr
+    )
     story = json.loads((place / "new.csv.json").read_text())
     assert [each["name"] for each in story["inputs"]] == ["model.safetensors", "new.parquet"]
     assert story["inputs"][0]["checksum"] == checksum(str(place / "mine" / "model.safetensors"))[0]
@@ -71,7 +74,7 @@ def test_prediction_has_the_columns_that_are_promised(place):
         assert float(rows[k]["probability"]) == max(shares)
     assert np.mean([float(rows[k]["ood"]) < 0.95 for k in good]) > 0.85
     told = json.loads((place / "new.csv.json").read_text())
-    assert told["errors"] == {"s0003": "nothing is known of it"}
+    assert told["errors"] == {"s0003": "not one number that the classifier goes by is known"}
 
 
 def test_evaluation_shows_the_majority_beside(place):

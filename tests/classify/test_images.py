@@ -11,10 +11,12 @@ from skysift.base.errors import OptionError, UsageError
 from skysift.base.parallel import Crew
 from skysift.classify.classifier import Labelled, open_model
 from skysift.classify.evaluation import contenders_of, evaluate, random_probe
+from skysift.classify.features.table import features_of
 from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands
 from skysift.classify.likeness import Looks, unlike
 from skysift.classify.networks import PictureLearner, PictureNet, looked
-from skysift.classify.options import CnnOptions, EmbeddingOptions
+from skysift.classify.options import CnnOptions, EmbeddingOptions, LightGBMOptions
+from skysift.classify.tables import LightGBMClassifier
 from skysift.flow.steps.classify_predict import ClassifyPredictStep
 from skysift.learn.checkpoint import write_checkpoint
 from skysift.learn.embed import encoder_card
@@ -285,3 +287,17 @@ def test_wrong_data_are_one_line(cnn, encoder):
         EmbeddingClassifier(EmbeddingOptions(weights=str(encoder))).fit(labelled(40, bands=2))
     with pytest.raises(UsageError, match="bands"):
         chosen_bands(pictures_of(np.zeros((1, 2, 8, 8)), ("a", "b0")), ("b0", "b1"))
+
+
+def test_the_features_of_a_picture_do_not_depend_on_those_it_is_told_with(monkeypatch, tmp_path):
+    learnt = labelled(60, seed=3)
+    sizes = np.where(np.arange(60) % 2, 4.0, 9.0)
+    shown = replace(learnt.pictures, scale=1.8, facts={"beam_major": sizes, "beam_minor": sizes})
+    model = LightGBMClassifier(LightGBMOptions(calibration="none"))
+    whole = features_of(shown)
+    model.fit(replace(learnt, pictures=None, features=whole))
+    told = ClassifyPredictStep().run(model, shown, tmp_path / "a.csv")
+    monkeypatch.setattr("skysift.flow.steps.classify_predict._AT_ONCE", 7)
+    again = ClassifyPredictStep().run(model, shown, tmp_path / "b.csv")
+    np.testing.assert_array_equal(told.probabilities, again.probabilities)
+    np.testing.assert_array_equal(told.probabilities, model.predict(whole).probabilities)

@@ -76,5 +76,7 @@ def test_a_file_of_another_version_is_told(tmp_path):
 
 
 def test_a_network_that_finds_sources_is_no_classifier():
-    with pytest.raises(UsageError, match=r"these weights are no classifier: got 'yolo\.safetensors, of the model yolo"):
+    with pytest.raises(
+        UsageError, match=r"these weights are no classifier: got 'yolo\.safetensors, of the model yolo"
+    ):
         open_model("yolo")

@@ -18,7 +18,9 @@ from pathlib import Path
 from tests.commands import called
 
 RUN = {"console", "python"}
-FIRST_RUN = re.compile(r"^.*first run: compiling kernels.*\n", re.M)  # told or not as the machine's cache has it
+FIRST_RUN = re.compile(
+    r"^.*first run: compiling kernels.*\n", re.M
+)  # told or not as the machine's cache has it
 FILES = {"yaml"}
 SHOWN = {"text"}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.options import Options
+from skysift.base.parallel import ALONE, Crew
 from skysift.base.registry import Registry
 from skysift.classify.likeness import Looks
 from skysift.sky.features import Features
@@ -21,6 +22,7 @@ from skysift.stamps.pictures import Pictures
 __all__ = [
     "FILE",
     "LAYOUT",
+    "UNTOLD",
     "Classifier",
     "Given",
     "Labelled",
@@ -41,6 +43,7 @@ FILE = "model.safetensors"  # in the folder of a training
 LAYOUT = 1  # of what a file of a classifier holds; another one cannot be read
 TAGGED = 0.5  # a tag that is as probable as this is given
 SEPARATOR = "|"  # between tags
+UNTOLD = "not one number that the classifier goes by is known"  # why a source has no class, where no other reason is told
 
 
 @dataclass(frozen=True)
@@ -311,6 +314,10 @@ class Classifier(ABC, Generic[O]):
         """Pictures as it looks at them, or measures them; unchanged by default."""
         return pictures
 
+    def seen(self, given: Given, crew: Crew = ALONE) -> Given:
+        """All that is to be judged, as it is judged: what depends on the whole set is done here. Unchanged by default."""
+        return given
+
     def probabilities(self, given: Given) -> Floats:
         """Probabilities of the classes: (row, class); NaN where a row cannot be told."""
         return self.judged(given)[0]
@@ -328,10 +335,9 @@ class Classifier(ABC, Generic[O]):
             What is given is not what it learnt from.
         """
         values, ood = self.judged(given)
-        told = given.errors if isinstance(given, Pictures) else ("",) * len(given)
         known = np.asarray(np.isfinite(values).all(axis=1))
         errors = tuple(
-            "" if good else (why or "nothing is known of it") for good, why in zip(known, told, strict=True)
+            "" if good else (why or UNTOLD) for good, why in zip(known, _errors_of(given), strict=True)
         )
         return Prediction(given.names, self.classes, values, ood, self.many, errors)
 
@@ -381,6 +387,13 @@ class Classifier(ABC, Generic[O]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.options!r})"
+
+
+def _errors_of(given: Given) -> Sequence[str]:
+    """What was wrong with each picture; of a table, with the picture that the row was measured on."""
+    if isinstance(given, Pictures):
+        return given.errors
+    return [str(each) for each in given.facts["error"]] if "error" in given.facts else [""] * len(given)
 
 
 def open_model(model: str | Path) -> Classifier[Any]:

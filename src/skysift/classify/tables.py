@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import UsageError
+from skysift.base.parallel import ALONE, Crew
 from skysift.base.random import generator
 from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
@@ -141,7 +142,11 @@ class TableClassifier(Classifier[T], Generic[T]):
             )
         return chosen
 
-    def _measured(self, pictures: Pictures) -> Features:
+    def seen(self, given: Given, crew: Crew = ALONE) -> Given:
+        """The features of pictures: the beams of the whole set decide how wide rings are."""
+        return self._measured(given, crew) if isinstance(given, Pictures) else given
+
+    def _measured(self, pictures: Pictures, crew: Crew = ALONE) -> Features:
         """The features of pictures, measured as those were that it learnt from."""
         from skysift.classify.features.options import FeaturesOptions
         from skysift.classify.features.table import features_of
@@ -157,7 +162,7 @@ class TableClassifier(Classifier[T], Generic[T]):
             options = options.replace(scale=None)  # the pictures know it
         if "beam_major" in pictures.facts:
             options = options.replace(beam=None)
-        return features_of(self.shown(self._called(pictures)), options)
+        return features_of(self.shown(self._called(pictures)), options, crew)
 
     def _called(self, pictures: Pictures) -> Pictures:
         """Pictures with the names of the bands that were learnt, where they have as many and none of these names.

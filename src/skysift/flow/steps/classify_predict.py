@@ -17,7 +17,7 @@ import skysift
 from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Provenance
-from skysift.classify.classifier import Classifier, Given, Prediction
+from skysift.classify.classifier import UNTOLD, Classifier, Given, Prediction
 from skysift.classify.likeness import Looks, unlike
 from skysift.io.output import whole_file
 from skysift.stamps.pictures import Pictures
@@ -78,7 +78,7 @@ class ClassifyPredictStep:
         ):
             told = _told(classifier, given, crew)
             if not told.known.any():
-                why = next((each for each in told.errors if each), "nothing is known of it")
+                why = next((each for each in told.errors if each), UNTOLD)
                 raise UsageError("not one source can be classified", got=f"{told.names[0]}: {why}")
             write_prediction(told, part)
             story = Provenance(
@@ -102,7 +102,7 @@ class ClassifyPredictStep:
 def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
     """The classes of all, some sources a task; with what one should know of pictures unlike those learnt from."""
     tasks = [(start, min(start + _AT_ONCE, len(given))) for start in range(0, len(given), _AT_ONCE)]
-    parts = list(crew.map("sources", partial(_part, classifier, given), tasks))
+    parts = list(crew.map("sources", partial(_part, classifier, classifier.seen(given, crew)), tasks))
     return Prediction(
         given.names,
         classifier.classes,
