@@ -144,7 +144,7 @@ def test_parts_are_refused_where_nothing_looks_at_them(name):
 
 
 def test_batches_that_cannot_be_made_white_are_refused(tmp_path):
-    with pytest.raises(OptionError, match="batch is too small"):
+    with pytest.raises(OptionError, match="batch is smaller than white"):
         train(learner("wmse"), pictures(), how(1, batch=16), tmp_path, device=CPU)
 
 
