@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from skysift.learn.options import LoopOptions
 
@@ -46,9 +46,13 @@ class Average:
     def update(self, net: nn.Module, step: int) -> None:
         """Take in the weights after a step."""
         decay = min(self.decay, (step + 1.0) / (step + 10.0))
+        means: list[Tensor] = []
+        values: list[Tensor] = []
         for name, value in net.state_dict().items():
             mean = self.values[name]
             if mean.is_floating_point():
-                mean.lerp_(value.detach(), 1.0 - decay)
+                means.append(mean)
+                values.append(value.detach())
             else:
                 mean.copy_(value)
+        torch._foreach_lerp_(means, values, 1.0 - decay)  # one call: a GPU waits longer for many than it works
