@@ -355,10 +355,34 @@ def test_the_command(files, run, tmp_path):
         (["label", out, "--labels", given, "--out", "x"], "--out does nothing with label"),
         (["label", out, "--labels", given, "-k", "3"], "--number does nothing with label"),
         (["label", out, "--labels", given, "--overwrite"], "--overwrite does nothing with label"),
+        (
+            ["label", out, "--labels", given, "--set", "trust=2"],
+            "trust does nothing with method=gaussian; give method=neighbour, or leave it out",
+        ),
+        (
+            ["label", out, "--labels", given, "--method", "neighbour", "--set", "strangeness=2"],
+            "strangeness does nothing with method=neighbour",
+        ),
+        (
+            ["label", out, "--labels", given, "--set", "method=neighbour", "--set", "tradeoff=2"],
+            "tradeoff does nothing with method=neighbour",
+        ),
         (["similar", out, "s003", "--overwrite"], "--overwrite does nothing with similar"),
         ([files / "features.parquet", "--out", "x", "-k", "3"], "--number does nothing with FEATURES"),
         ([files / "features.parquet", "--out", "x", "--like", out, "--reference", out], "do not go together"),
         ([files / "features.parquet", "--out", "x", "--set", "kmeans.numbr=3"], "numbr"),
+        (
+            [files / "features.parquet", "--out", "x", "--set", "thumb=32"],
+            "thumb does nothing without pictures",
+        ),
+        (
+            [files / "features.parquet", "--out", "x", "--set", "apart=false"],
+            "apart does nothing with one table",
+        ),
+        (
+            [files / "features.parquet", "--out", "x", "--set", "map=pca", "--set", "min_dist=0.2"],
+            "min_dist does nothing with map=pca",
+        ),
     ):
         done = called("explore", *words)
         assert done.returncode == 2, words

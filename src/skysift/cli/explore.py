@@ -162,6 +162,15 @@ def _explore(
         raise OptionError(
             f"{idle[0]} does nothing with --reference: its options count", allowed=SHOWN, todo="leave it out"
         )
+    without = {
+        "without pictures: give --pictures, or leave it out": pictures is None and ("thumbs", "thumb", "cut"),
+        "with map=pca": options.map == "pca" and ("min_dist",),
+        "with one table": len(tables) == 1 and ("apart",),
+    }
+    for why, names in without.items():
+        given = [name for name in names or () if name in options.model_fields_set]
+        if given:
+            raise OptionError(f"{given[0]} does nothing {why}")
 
     from skysift.explore.exploring import (
         menus_of,

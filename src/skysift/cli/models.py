@@ -99,7 +99,8 @@ def _classifier_text(one: Checkpoint) -> str:
     """A few lines about a classifier."""
     card, training = one.card, one.card.training
     counts = training.get("counts", {})
-    looks = f", {len(card.settings['features'])} features" if "features" in card.settings else ""
+    number = len(card.settings.get("features", ()))
+    looks = f", {number} feature{'' if number == 1 else 's'}" if number else ""
     counted = ", ".join(f"{n} {name}" for name, n in counts.items()) or "not told"
     lines = [
         f"{card.name}: {card.task or 'no task told'}",

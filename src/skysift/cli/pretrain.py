@@ -25,6 +25,7 @@ from skysift.cli.learning import DevicesFlag, ThreadsFlag, needs_learn, warn
 from skysift.cli.progress import Watch
 
 if TYPE_CHECKING:
+    from skysift.flow.learning.plan import Plan
     from skysift.flow.steps.pretrain import Pretrained
 
 __all__ = ["pretrain"]
@@ -118,6 +119,7 @@ def pretrain(
     refuse_earlier(folder, overwrite=overwrite)
     given = {} if options_file is None else read_file(options_file)
     plan = Plan.of(method, {**given, **read_pairs(chosen or (), "--set")})
+    _refuse_idle(plan, maps=bool(maps), cut=cut or "sources", excluded=bool(exclude))
     refuse_unfit(plan, device or "auto")
     crew = workers or settings().workers
     with Watch(named, quiet=quiet) as watch:
@@ -142,6 +144,18 @@ def pretrain(
     warn(made.manifest.warnings)
     if not quiet:
         print(_summary(made))
+
+
+def _refuse_idle(plan: Plan, *, maps: bool, cut: str, excluded: bool) -> None:
+    """Refuse what is told of the pool and changes nothing of it."""
+    idle = {} if excluded else {"apart": ("without places to leave out", "give --exclude, or ")}
+    if not maps:
+        idle |= dict.fromkeys(("cuts", "blank", "seed"), ("without a map", "give --map MAP, or "))
+    elif cut != "sources":
+        idle["seed"] = (f"with --cut {cut}: no sources are sought", "")
+    for name, (why, instead) in idle.items():
+        if name in plan.pool.model_fields_set:
+            raise OptionError(f"pool.{name} does nothing {why}", todo=f"{instead}leave it out")
 
 
 def _name_of(folder: Path) -> str:

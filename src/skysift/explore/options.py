@@ -174,6 +174,10 @@ class ReconstructionOptions(Options):
     batch: int = option(128, at_least=2, doc="Sources of a step.")
 
 
+_OF_METHOD = {"neighbour": ("trust", "random_seed"), "gaussian": ("strangeness", "tradeoff")}
+"""Options that only one way to use a person's scores looks at."""
+
+
 class ActiveOptions(Options):
     """How a person's scores from 0 to 5 change the ranking."""
 
@@ -196,4 +200,16 @@ class ActiveOptions(Options):
     tradeoff: float = option(
         0.5, at_least=0.0, doc="Gaussian process: how much better than the best so far a source must seem."
     )
-    random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
+    random_seed: int = option(
+        1, at_least=0, doc="Neighbour score: every random choice follows from this number."
+    )
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        for method, names in _OF_METHOD.items():
+            given = [name for name in names if name in self.model_fields_set]
+            if given and method != self.method:
+                raise ValueError(
+                    f"{given[0]} does nothing with method={self.method}; give method={method}, or leave it out"
+                )
+        return self

@@ -64,6 +64,20 @@ def test_features_of_each_picture(trained, pictures, tmp_path):
         (("simclr", "SET", "--out", "x"), "fewer pictures than a batch"),
         (("mae", "SET", "--out", "x", "--set", "train.batch=8"), "encoder.backbone=vit"),
         (("simclr", "NOWHERE", "--out", "x"), "no pictures at this place"),
+        (
+            ("simclr", "SET", "--out", "x", "--set", "pool.cuts=9"),
+            "pool.cuts does nothing without a map: give --map MAP, or leave it out",
+        ),
+        (("simclr", "SET", "--out", "x", "--set", "pool.seed=9"), "pool.seed does nothing without a map"),
+        (("simclr", "SET", "--out", "x", "--set", "pool.blank=0.1"), "pool.blank does nothing without a map"),
+        (
+            ("simclr", "--map", "m.fits", "--cut", "random", "--out", "x", "--set", "pool.seed=9"),
+            "pool.seed does nothing with --cut random: no sources are sought: leave it out",
+        ),
+        (
+            ("simclr", "SET", "--out", "x", "--set", "pool.apart=9"),
+            "pool.apart does nothing without places to leave out: give --exclude, or leave it out",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(words, told, pictures, tmp_path, monkeypatch):
