@@ -120,11 +120,12 @@ class FitsSource:
         if box.shape[1] == width or box.shape[0] == 1:
             self._fill_run(raw.data.cast("B"), first, fd)
             return
+        rows, size = raw.data.cast("B"), box.shape[1] * bytes_per_value
         for i in range(box.shape[0]):
-            self._fill_run(raw[i].data.cast("B"), first + i * width * bytes_per_value, fd)
+            self._fill_run(rows[i * size : (i + 1) * size], first + i * width * bytes_per_value, fd)
 
     def _fill_run(self, view: memoryview, offset: int, fd: int) -> None:
-        while len(view):
+        while view:
             n = os.preadv(fd, [view], offset)
             if n == 0:
                 raise FormatError(

@@ -375,16 +375,17 @@ class Frame:
         if self.system is None:
             sy, sx = self.scale
             return np.tile(np.array([[-sx, 0.0], [0.0, sy]]), (x.size, 1, 1))
-        lon, lat = self._to_native(x, y)
+        step = _STEP / math.radians(min(self.scale) / 3600.0)
+        ways = np.array([(0.0, 0.0), (step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)])
+        lon, lat = self._to_native(
+            (x.ravel() + ways[:, :1]).ravel(), (y.ravel() + ways[:, 1:]).ravel()
+        )  # in one call: wcslib is asked for few places at a time
         if icrs:
             lon, lat = self.system.to_icrs(lon, lat)
-        east, north = _compass(lon, lat)
-        centre = vectors(lon, lat)
-        step = _STEP / math.radians(min(self.scale) / 3600.0)
+        east, north = _compass(lon[: x.size], lat[: x.size])
+        centre, *sides = vectors(lon, lat).reshape(len(ways), x.size, 3)
         out = np.empty((x.size, 2, 2))
-        for axis, (dx, dy) in enumerate(((step, 0.0), (0.0, step))):
-            ahead = self._vectors(x + dx, y + dy, icrs)
-            behind = self._vectors(x - dx, y - dy, icrs)
+        for axis, (ahead, behind) in enumerate((sides[:2], sides[2:])):
             # at the rim of the projection only one side exists
             ahead, behind = (
                 np.where(np.isnan(ahead), centre, ahead),
@@ -396,12 +397,6 @@ class Frame:
             )
             out[:, 0, axis], out[:, 1, axis] = (slope * east).sum(axis=1), (slope * north).sum(axis=1)
         return out
-
-    def _vectors(self, x: Floats, y: Floats, icrs: bool) -> Floats:
-        lon, lat = self._to_native(x, y)
-        if icrs and self.system is not None:
-            lon, lat = self.system.to_icrs(lon, lat)
-        return vectors(lon, lat)
 
 
 _local = threading.local()

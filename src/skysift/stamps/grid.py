@@ -116,24 +116,20 @@ def regrid(
     shift = _shift(x, y)
     if shift is not None:
         return _shifted(data, *shift, wanted.shape)
+    from skysift.stamps.spline import interpolated  # late: compiled loops
+
+    known = np.isfinite(data)
+    if known.all():
+        return interpolated(np.asarray(data, np.float64), y, x)
+    if not known.any():
+        return np.full(wanted.shape, np.nan, np.float32)
     from scipy.ndimage import distance_transform_edt, map_coordinates  # late: slow to import
 
-    ny, nx = data.shape
-    with np.errstate(invalid="ignore"):
-        inside = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
-    at = np.stack([np.where(inside, y, 0.0), np.where(inside, x, 0.0)])
-    known = np.isfinite(data)
-    if not known.all():
-        if not known.any():
-            return np.full(wanted.shape, np.nan, np.float32)
-        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-        data = data[tuple(nearest)]  # what is blank is filled, so that splines beside it do not ring
-        weight = map_coordinates(known.astype(np.float64), at, order=1, mode="nearest")
-        inside &= weight > 1.0 - 1e-6
-    out: NDArray[np.float32] = map_coordinates(
-        np.asarray(data, np.float64), at, order=3, mode="mirror", output=np.float32
-    )
-    out[~inside] = np.nan
+    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    # what is blank is filled, so that splines beside it do not ring
+    out = interpolated(np.asarray(data[tuple(nearest)], np.float64), y, x)
+    at = np.stack([np.nan_to_num(y), np.nan_to_num(x)])
+    out[map_coordinates(known.astype(np.float64), at, order=1, mode="nearest") <= 1.0 - 1e-6] = np.nan
     return out
 
 
@@ -158,6 +154,8 @@ def _shift(x: Floats, y: Floats) -> tuple[int, int] | None:
         return None
     down, along = round(float(y[0, 0])), round(float(x[0, 0]))
     ny, nx = x.shape
+    if not max(abs(x[0, 0] - along), abs(y[-1, -1] - down - ny + 1)) < _WHOLE:  # most are told by two corners
+        return None
     off = max(
         float(np.abs(x - along - np.arange(nx)).max()), float(np.abs(y - down - np.arange(ny)[:, None]).max())
     )
