@@ -180,6 +180,7 @@ PLUGINS: dict[str, dict[str, tuple[str, str]]] = {
         "matcher": ("skysift.jobs.apps.match:MatchApp", "skysift.jobs.options:MatchedOptions"),
         "measure": ("skysift.jobs.apps.measure:MeasureApp", "skysift.jobs.options:MeasureAppOptions"),
         "classify": ("skysift.jobs.apps.classify:ClassifyApp", "skysift.jobs.options:ClassifyAppOptions"),
+        "explore": ("skysift.jobs.apps.explore:ExploreApp", "skysift.jobs.options:ExploreAppOptions"),
         "stamps": ("skysift.jobs.apps.stamps:StampsApp", "skysift.jobs.options:StampsAppOptions"),
         "stack": ("skysift.jobs.apps.stamps:StackApp", "skysift.jobs.options:StackAppOptions"),
         "merge": ("skysift.jobs.apps.merge:MergeApp", "skysift.jobs.options:MergeOptions"),

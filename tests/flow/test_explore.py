@@ -9,7 +9,8 @@ from tests.commands import called
 from tests.explore.samples import blobs
 
 from skysift.base.errors import OptionError, OutputError, UnknownName, UsageError
-from skysift.explore.exploring import explore_new, explore_sample, menus_of
+from skysift.explore.exploring import explore_new, explore_sample
+from skysift.explore.menus import menus_of
 from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.explore.reference import read_reference
 from skysift.explore.similar import look_alikes

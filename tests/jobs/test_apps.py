@@ -126,6 +126,58 @@ def test_sources_are_classified_by_an_uploaded_classifier(manager, tmp_path):
     assert "no classifier of this name ships" in job.reason
 
 
+def test_a_sample_is_explored_with_pictures_and_ranked_by_scores(manager, tmp_path):
+    from tests.explore.samples import blobs
+
+    from skysift.io.features import read_features, write_features
+
+    table = blobs(n=30, strange=3)
+    write_features(table, tmp_path / "shape.parquet")
+    write_features(table, tmp_path / "upload-2")  # uploads have names of their own
+    images = np.random.default_rng(1).normal(size=(len(table), 16, 16)).astype(np.float32)
+    np.savez(tmp_path / "pictures.npz", images=images, name=np.array(table.names))
+    (tmp_path / "scores.csv").write_text(f"name,label,score\n{table.names[-1]},ring,5\n{table.names[0]},,0\n")
+    inputs = (
+        Input(str(tmp_path / "shape.parquet"), role="features"),
+        Input(str(tmp_path / "upload-2"), name="seen.parquet", role="features"),
+        Input(str(tmp_path / "pictures.npz"), role="pictures"),
+        Input(str(tmp_path / "scores.csv"), role="labels"),
+    )
+    options = {
+        "map": "pca", "bootstraps": 2, "clusterers": ["kmeans"], "methods": {"kmeans": {"number": 3}},
+        "scores": {"strangeness": 2},
+    }  # fmt: skip
+    job = ended(manager, manager.submit(JobSpec("explore", inputs, options), ANNA).id)
+    assert job.phase is Phase.COMPLETED, manager.log(job.id)
+    results = {each.name: each.path for each in manager.results(job.id)}
+    assert results.keys() == {
+        "explored.parquet", "ranking.csv", "models.csv", "duplicates.csv", "reference.npz", "report.html",
+        "manifest.json", "thumbs.npz", "labels.csv",
+    }  # fmt: skip
+    explored = read_features(results["explored.parquet"])
+    assert {"q_shape_forest", "q_seen_density", "interest"} <= set(explored.titles)
+    assert len(set(explored.facts["cluster"].tolist())) == 3
+    told = explored.provenance
+    assert told.options["active"]["strangeness"] == 2.0
+    assert [each.name for each in told.inputs] == ["shape.parquet", "upload-2", "pictures.npz", "scores.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"methods": {"kmeans": {"numbr": 3}}}, "no such option: got 'numbr'"),
+        ({"methods": {"distance": {"neighbours": 3}}}, "options are given for a method that is not used"),
+        ({"scores": {"trust": 3}}, "trust does nothing with method=gaussian"),
+        ({"outliers": ["nobody"]}, "nobody"),
+    ],
+)
+def test_options_of_exploring_are_checked_at_submission(manager, tmp_path, options, told):
+    (tmp_path / "a.parquet").write_bytes(b"")
+    given = (Input(str(tmp_path / "a.parquet"), role="features"),)
+    with pytest.raises(UsageError, match=re.escape(told)):
+        manager.submit(JobSpec("explore", given, options), ANNA)
+
+
 @pytest.mark.parametrize("app", ["finder:classic", "stamps"])
 def test_what_another_version_had_begun_is_done_again_and_told(app, tmp_path):
     out, told = tmp_path / "work", []
@@ -227,7 +279,16 @@ def test_what_an_app_lacks_is_told_at_submission_in_its_own_words(app, tmp_path)
         told = re.escape(f"inputs of the role '{role}': got 0; allowed: {allowed}")
         with pytest.raises(UsageError, match=told):
             checked(JobSpec(app, given), lambda name: LocalExecutor(LocalExecutorOptions()))
-        if app in ("finder:classic", "matcher:nearest", "measure", "classify", "stamps", "stack", "merge"):
+        if app in (
+            "finder:classic",
+            "matcher:nearest",
+            "measure",
+            "classify",
+            "explore",
+            "stamps",
+            "stack",
+            "merge",
+        ):
             with pytest.raises(UsageError, match=told):
                 load_app(app, options).run(Errand(app, given, tmp_path))
         given += tuple(Input(f"{role}{k}", role=role) for k in range(at_least))

@@ -6,7 +6,8 @@ import tarfile
 import pytest
 
 from skysift.base.errors import FormatError
-from skysift.jobs.apps.classify import _unpacked
+from skysift.jobs.apps.packed import unpacked
+from skysift.jobs.job import Input
 
 
 def packed(path, mode, content):
@@ -18,10 +19,10 @@ def packed(path, mode, content):
 
 
 def test_a_plain_tar_is_opened_and_a_packed_one_refused(tmp_path):
-    folder = _unpacked(packed(tmp_path / "a.tar", "w", b"0" * 5000), "a.tar", tmp_path)
+    folder = unpacked(Input(str(packed(tmp_path / "a.tar", "w", b"0" * 5000))), tmp_path / "one")
     assert (folder / "a.fits").read_bytes() == b"0" * 5000
     with pytest.raises(FormatError, match="plain tar"):
-        _unpacked(packed(tmp_path / "b.tar", "w:gz", bytes(10**7)), "b.tar", tmp_path)
+        unpacked(Input(str(packed(tmp_path / "b.tar", "w:gz", bytes(10**7)))), tmp_path)
 
 
 def test_a_tar_that_claims_more_than_it_weighs_is_refused(tmp_path):
@@ -29,4 +30,4 @@ def test_a_tar_that_claims_more_than_it_weighs_is_refused(tmp_path):
     member.size = 2**40
     (tmp_path / "a.tar").write_bytes(member.tobuf() + bytes(1024))
     with pytest.raises(FormatError, match=r"smaller than what it holds|cannot be read"):
-        _unpacked(tmp_path / "a.tar", "a.tar", tmp_path)
+        unpacked(Input(str(tmp_path / "a.tar")), tmp_path)

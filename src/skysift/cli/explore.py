@@ -22,6 +22,7 @@ from skysift.cli.flags import (
     with_short,
 )
 from skysift.cli.progress import Watch
+from skysift.explore.menus import menus_of
 from skysift.explore.options import SHOWN, ActiveOptions, ExploreOptions
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def _explore(
         {**({} if options_file is None else read_file(options_file)), **read_pairs(chosen or ())}
     )
     options = ExploreOptions.parse(plain)
+    menus = menus_of(options, of_methods)
     idle = [key for key in (*plain, *of_methods) if reference is not None and key not in SHOWN]
     if idle:
         raise OptionError(
@@ -172,16 +174,12 @@ def _explore(
         if given:
             raise OptionError(f"{given[0]} does nothing {why}")
 
-    from skysift.explore.exploring import (
-        menus_of,
-    )  # late: help and wrong options are told without heavy parts
-    from skysift.flow.explored import joined
+    from skysift.flow.explored import joined  # late: help and wrong options are told without heavy parts
     from skysift.flow.steps.explore import ExploreStep
     from skysift.flow.steps.match import records
     from skysift.io.features import read_features
     from skysift.stamps.opening import open_pictures
 
-    menus = menus_of(options, of_methods)
     features, parts = joined([read_features(table) for table in tables], [table.stem for table in tables])
     shown = None if pictures is None else open_pictures(pictures)
     inputs = [*records(list(tables)), *([] if shown is None or shown.origin is None else [shown.origin])]

@@ -15,6 +15,7 @@ from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.explore.cluster import Clusterer
 from skysift.explore.layout import map_of, place
+from skysift.explore.menus import Menus, menus_of
 from skysift.explore.options import ExploreOptions
 from skysift.explore.outliers import ranks
 from skysift.explore.reference import Reference
@@ -24,12 +25,10 @@ from skysift.explore.stability import Grouping, best_of, grouped, matched
 from skysift.explore.views import all_quantiles, judged, seen, strange_of
 from skysift.sky.features import Features
 
-__all__ = ["Explored", "Menus", "by_name", "explore_new", "explore_sample", "menus_of"]
+__all__ = ["Explored", "by_name", "explore_new", "explore_sample"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
-Menus: TypeAlias = Mapping[tuple[str, str], Options]
-"""(kind, name) -> options of a clusterer or an outlier."""
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 
@@ -79,42 +78,6 @@ class Explored:
 
     def __repr__(self) -> str:
         return f"Explored({self.features!r}, {int(self.labels.max(initial=-1)) + 1} groups)"
-
-
-def menus_of(options: ExploreOptions, given: Mapping[str, Mapping[str, object]] | None = None) -> Menus:
-    """The options of all clusterers and outliers that are asked for.
-
-    Parameters
-    ----------
-    options
-        Which are.
-    given
-        What differs from their defaults, by name.
-
-    Raises
-    ------
-    UnknownName
-        There is no such clusterer or outlier.
-    OptionError
-        An option does not exist or is not allowed.
-    """
-    found: dict[tuple[str, str], Options] = {}
-    for kind, names in (("clusterer", options.clusterers), ("outlier", options.outliers)):
-        registry = Registry[Any](kind)
-        for name in names:
-            registry.path(name)
-            values = (given or {}).get(name, {})
-            found[kind, name] = (
-                registry.options(name).parse(values) if registry.has_options(name) else Options()
-            )
-    unused = sorted(set(given or {}) - {name for _, name in found})
-    if unused:
-        raise UsageError(
-            "options are given for a method that is not used",
-            got=unused[0],
-            allowed=[name for _, name in found],
-        )
-    return found
 
 
 def explore_sample(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
+from pydantic import model_validator
+
+from skysift.base.errors import SkysiftError
 from skysift.base.options import Options, option
+from skysift.explore.menus import menus_of
+from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.measure.options import MeasureOptions
 from skysift.stamps.options import StackOptions, StampsOptions
 
@@ -13,6 +18,7 @@ __all__ = [
     "AegeanOptions",
     "ClassifyAppOptions",
     "DaskExecutorOptions",
+    "ExploreAppOptions",
     "LimitOptions",
     "LocalExecutorOptions",
     "MatchedOptions",
@@ -171,6 +177,27 @@ class ClassifyAppOptions(Options):
     size: int | None = option(
         None, unit="pixel", at_least=8, doc="Side that pictures are cut to; null for the largest there is."
     )
+
+
+class ExploreAppOptions(ExploreOptions):
+    """How a sample is put on a map, parted into groups, searched for what is strange and ranked by scores."""
+
+    needs: ClassVar[Needs] = {"features": (1, None)}
+    methods: dict[str, dict[str, float | str]] = option(
+        {}, doc="Options of clusterers and outliers, by their names: kmeans: {number: 6}."
+    )
+    scores: dict[str, float | str] = option(
+        {}, doc="How an input of the role labels changes the ranking: method, strangeness, tradeoff, trust."
+    )
+
+    @model_validator(mode="after")
+    def _methods_are_used(self) -> Self:
+        try:
+            menus_of(self, self.methods)
+            ActiveOptions.parse(self.scores)
+        except SkysiftError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class ProgramOptions(Options):

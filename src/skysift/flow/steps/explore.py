@@ -16,7 +16,8 @@ import skysift
 from skysift.base.errors import UsageError
 from skysift.base.parallel import StageProgress
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
-from skysift.explore.exploring import Explored, Menus, explore_new, explore_sample, menus_of
+from skysift.explore.exploring import Explored, explore_new, explore_sample
+from skysift.explore.menus import Menus, menus_of
 from skysift.explore.options import SHOWN, ExploreOptions
 from skysift.explore.reference import Reference, read_reference, write_reference
 from skysift.explore.stability import table_of

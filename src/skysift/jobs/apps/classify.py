@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 from pathlib import Path
 
-from skysift.base.errors import FormatError, UsageError
+from skysift.base.errors import UsageError
 from skysift.classify.classifier import open_model
 from skysift.classify.opening import open_given
 from skysift.flow.steps.classify_predict import ClassifyPredictStep
 from skysift.flow.steps.match import records
 from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.packed import unpacked
 from skysift.jobs.options import ClassifyAppOptions
 from skysift.learn.hub import shipped
 
@@ -57,7 +57,7 @@ class ClassifyApp:
         finally:
             if own:
                 place.unlink(missing_ok=True)
-        given = open_given(_unpacked(Path(sources.path), sources.name, errand.out), size=self.options.size)
+        given = open_given(unpacked(sources, errand.out / "unpacked"), size=self.options.size)
         errand.progress("sources", 0, len(given))
         told = ClassifyPredictStep().run(
             classifier,
@@ -80,29 +80,3 @@ class ClassifyApp:
         copy = out / f"model{_MODEL}"
         shutil.copyfile(path, copy)
         return copy
-
-
-def _unpacked(path: Path, name: str, out: Path) -> Path:
-    """The input as it is, or what a tar holds; a file whose name has lost its ending gets it again."""
-    if tarfile.is_tarfile(path):
-        folder = out / "unpacked"
-        folder.mkdir(exist_ok=True)
-        try:
-            with tarfile.open(path, "r:") as archive:
-                if sum(each.size for each in archive) > path.stat().st_size:
-                    raise FormatError(
-                        "the tar is smaller than what it holds", got=name, allowed="a plain tar"
-                    )
-                archive.extractall(folder, filter="data")
-        except (tarfile.TarError, OSError) as error:
-            raise FormatError(
-                "the tar cannot be read", got=name, allowed="a plain tar, not packed"
-            ) from error
-        return folder
-    ending = Path(name).suffix
-    if ending and path.suffix != ending:
-        folder = out / "unpacked"
-        folder.mkdir(exist_ok=True)
-        shutil.copyfile(path, folder / f"sources{ending}")
-        return folder / f"sources{ending}"
-    return path
