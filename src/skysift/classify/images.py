@@ -25,9 +25,7 @@ from skysift.learn.checkpoint import Card, Checkpoint
 from skysift.learn.device import device_named
 from skysift.learn.embed import embed, encoder_of, preparation_of, vectors
 from skysift.learn.hub import weights_of
-from skysift.learn.layers.encoder import make_encoder
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder, make_encoder
 from skysift.learn.loop import train
 from skysift.learn.options import EncoderOptions, LoopOptions
 from skysift.learn.pictures import PictureSet
@@ -38,7 +36,6 @@ from skysift.stamps.pictures import Pictures
 __all__ = ["CnnClassifier", "EmbeddingClassifier", "PictureClassifier", "chosen_bands", "prepared"]
 
 Floats = NDArray[np.float64]
-Encoders = ResNet | VisionTransformer
 P = TypeVar("P", bound=PictureOptions)
 
 _HEADS = {"linear": "logistic", "knn": "neighbours", "lightgbm": "lightgbm"}
@@ -110,7 +107,7 @@ class PictureClassifier(Classifier[P]):
         self.strangeness: Strangeness | None = None
 
     @abstractmethod
-    def encoder(self) -> tuple[Encoders, int | None]:
+    def encoder(self) -> tuple[Encoder, int | None]:
         """The encoder that training begins with, and how many of its stages learn; None for all."""
 
     def fit(self, data: Labelled, progress: Progress | None = None) -> None:
@@ -266,7 +263,7 @@ class CnnClassifier(PictureClassifier[CnnOptions]):
 
     name = "cnn"
 
-    def encoder(self) -> tuple[Encoders, int | None]:
+    def encoder(self) -> tuple[Encoder, int | None]:
         """A fresh residual network."""
         told = EncoderOptions(width=self.options.width, blocks=self.options.blocks)
         return make_encoder(told, self.preparation.channels(len(self.bands))), None
@@ -296,7 +293,7 @@ class EmbeddingClassifier(PictureClassifier[EmbeddingOptions]):
             self._read = weights_of(self.options.weights)
         return self._read
 
-    def encoder(self) -> tuple[Encoders, int | None]:
+    def encoder(self) -> tuple[Encoder, int | None]:
         """The encoder as it was trained before."""
         return encoder_of(self.weights), self.options.thaw
 

@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from skysift.classify.options import PictureOptions
 from skysift.learn.augment import Views, torch_generator
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.learner import Batch, Learner, Rows
 from skysift.learn.options import LoopOptions, SelectionOptions, ViewOptions
 from skysift.learn.pictures import Picture, PictureFeed, PictureSet
@@ -44,7 +43,7 @@ class PictureNet(nn.Module):
 
     def __init__(
         self,
-        encoder: ResNet | VisionTransformer,
+        encoder: Encoder,
         n_classes: int,
         dropout: float = 0.0,
         thaw: int | None = None,
@@ -54,7 +53,7 @@ class PictureNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.n_features, n_classes)
         nn.init.zeros_(self.head.bias)
-        self.frozen = [] if thaw is None else _stages(encoder)[: max(0, len(_stages(encoder)) - thaw)]
+        self.frozen = [] if thaw is None else encoder.parts[: max(0, len(encoder.parts) - thaw)]
         for stage in self.frozen:
             for weights in stage.parameters():
                 weights.requires_grad = False
@@ -77,14 +76,6 @@ class PictureNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Numbers of the classes before they are made probabilities, (image, class)."""
         return self.told(self.encoder.features(x))
-
-
-def _stages(encoder: ResNet | VisionTransformer) -> list[nn.Module]:
-    """Parts of an encoder in their order: what is first in the list sees the image first."""
-    if isinstance(encoder, ResNet):
-        return [nn.ModuleList([encoder.stem, encoder.stem_norm]), *encoder.stages]
-    *blocks, last = encoder.blocks
-    return [encoder.stem, *blocks, nn.ModuleList([last, encoder.norm])]
 
 
 class PictureLearner(Learner[PictureOptions, PictureSet]):

@@ -86,7 +86,9 @@ def _text(one: Checkpoint) -> str:
     if kept or parts:
         lines.append(f"  kept        {', '.join(part for part in (kept, *parts) if part)}, for validation")
     if training.get("started_from"):
-        lines.append(f"  begun with  {training['started_from'][:23]}")
+        part = training.get("started_part")
+        of = f" (the encoder {training['encoder']}: {part}; the rest fresh)" if part else ""
+        lines.append(f"  begun with  {training['started_from'][:23]}{of}")
     if "selection" in training:
         lines.append(f"  selection   {_selection(training)}")
     lines += [f"  measured    {_numbers(card)}", f"  checksum    {one.checksum}"]

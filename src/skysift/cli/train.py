@@ -40,7 +40,11 @@ def train(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="WEIGHTS", help="Begin with these weights: a name or a file."),
+        typer.Option(
+            "--start",
+            metavar="WEIGHTS",
+            help="Begin with these weights: a name or a file. Those of an encoder of `skysift pretrain` start a part.",
+        ),
     ] = None,
     device: DevicesFlag = None,
     threads: ThreadsFlag = None,
@@ -56,6 +60,7 @@ def train(
       skysift train recipes/yolo.yaml --out yolo
       skysift train recipes/yolo.yaml --out try --set train.steps=200 --set name=try
       skysift train mine.yaml --out mine --start yolo --device cuda
+      skysift train recipes/rcnn.yaml --out rcnn --start maps/maps.safetensors
 
     \b
     DIR gets NAME.safetensors (weights with their card), log.csv, report.html (curves, and what the model sees in
@@ -105,6 +110,9 @@ def summary(made: TrainedModel) -> str:
         made.card.name,
         f"  model       {made.card.model}, {made.trained.steps} steps, best after {made.trained.step}",
     ]
+    told = made.card.training
+    if "started_part" in told:
+        lines.append(f"  begun with  {told['encoder']} ({told['started_part']}; the rest fresh)")
     if made.trained.put_back is not None:
         lines.append(f"  put back    {made.trained.put_back} labels below the limits, found all the same")
     if made.trained.stopped:

@@ -15,9 +15,7 @@ from skysift.base.errors import DataError, OptionError
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.base.registry import Registry
 from skysift.learn.checkpoint import Card, Checkpoint, load_into
-from skysift.learn.layers.encoder import make_encoder
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder, make_encoder
 from skysift.learn.options import EncoderOptions
 from skysift.learn.pictures import PictureSource
 from skysift.learn.scale import Preparation, prepare
@@ -73,7 +71,7 @@ def preparation_of(weights: Checkpoint) -> Preparation:
     return Preparation.from_dict(weights.card.settings["preparation"])
 
 
-def encoder_of(weights: Checkpoint) -> ResNet | VisionTransformer:
+def encoder_of(weights: Checkpoint) -> Encoder:
     """The network of the weights of an encoder, ready for use.
 
     Raises
@@ -228,11 +226,12 @@ def n_pooled(net: nn.Module, stages: int) -> int:
     OptionError
         The network has fewer stages.
     """
-    n = int(net.n_features)  # type: ignore[arg-type]
-    of = len(net.stages) if isinstance(net, ResNet) else 1
-    if not 1 <= stages <= of:
-        raise OptionError("the network has other stages", got=f"stages={stages}", allowed=f"1 to {of}")
-    return n if stages == 1 else 2 * sum(n // 2**k for k in range(stages))
+    widths: tuple[int, ...] = net.widths  # type: ignore[assignment]
+    if not 1 <= stages <= len(widths):
+        raise OptionError(
+            "the network has other stages", got=f"stages={stages}", allowed=f"1 to {len(widths)}"
+        )
+    return widths[-1] if stages == 1 else 2 * sum(widths[-stages:])
 
 
 def refuse_others(weights: Checkpoint) -> None:

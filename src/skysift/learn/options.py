@@ -20,6 +20,8 @@ __all__ = [
     "file_name",
 ]
 
+Preset = Literal["asinh", "minmax", "sigma3", "zscale", "three_channel", "mixed", "bands", "noise"]
+
 
 def file_name(name: str, what: str = "--name") -> str:
     """The name of weights, which is that of their file too.
@@ -130,11 +132,11 @@ class SelectionOptions(Options):
 class PreparationOptions(Options):
     """How pixels become what a network reads."""
 
-    preset: Literal["asinh", "minmax", "sigma3", "zscale", "three_channel", "mixed", "bands"] = option(
+    preset: Preset = option(
         "asinh",
         doc="Steps by name: asinh (above 2 sigma, over the largest, asinh), minmax, sigma3 (0 below 3 sigma), zscale, "
         "three_channel (two zscales and an equalised one), mixed (sinh, linear and asinh), bands (as asinh, the ratios "
-        "of bands stay).",
+        "of bands stay), noise (in units of the noise, for encoder.backbone=detector).",
     )
     size: int = option(48, unit="pixel", at_least=8, at_most=512, doc="Side of what the network reads.")
     bin: int = option(
@@ -157,9 +159,10 @@ class PreparationOptions(Options):
 class EncoderOptions(Options):
     """The network that turns small images into vectors."""
 
-    backbone: Literal["resnet", "vit"] = option(
+    backbone: Literal["resnet", "vit", "detector"] = option(
         "resnet",
-        doc="Residual layers (He et al. 2016), or attention between patches (Dosovitskiy et al. 2021).",
+        doc="resnet: residual layers (He et al. 2016); vit: attention between patches (Dosovitskiy et al. 2021); "
+        "detector: the way down of the finders rcnn, detr, unet and yolo, which such an encoder can start.",
     )
     width: int = option(16, at_least=4, at_most=256, doc="resnet: channels of the first stage.")
     blocks: tuple[int, ...] = option(
@@ -174,6 +177,12 @@ class EncoderOptions(Options):
     depth: int = option(4, at_least=1, at_most=32, doc="vit: blocks of attention.")
     heads: int = option(4, at_least=1, at_most=32, doc="vit: heads of each block.")
     patch: int = option(6, unit="pixel", at_least=2, at_most=64, doc="vit: side of a patch.")
+    widths: tuple[int, ...] = option(
+        (24, 48, 64, 96, 128), doc="detector: channels at the strides 2, 4, 8, ..., as those of the finder."
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 2, 2, 1), doc="detector: blocks at each of them, as those of the finder."
+    )
 
     @model_validator(mode="after")
     def _layers_fit(self) -> Self:
@@ -181,6 +190,14 @@ class EncoderOptions(Options):
             raise ValueError(f"dim is a multiple of 4 and of heads, not {self.dim}")
         if not 1 <= len(self.blocks) <= 6 or min(self.blocks) < 1:
             raise ValueError("blocks are 1 to 6 whole numbers from 1 on, such as 2,2,2,2")
+        if len(self.widths) != len(self.depths) or not 1 <= len(self.widths) <= 6:
+            raise ValueError("widths and depths have the same length, 1 to 6")
+        if min(self.widths) < 1 or min(self.depths) < 0:
+            raise ValueError("widths are 1 or more, depths 0 or more")
+        fields = type(self).model_fields
+        idle = [name for name in ("widths", "depths") if getattr(self, name) != fields[name].default]
+        if idle and self.backbone != "detector":
+            raise ValueError(f"{idle[0]} does nothing with backbone={self.backbone}: it is of detector")
         return self
 
 

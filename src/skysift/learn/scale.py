@@ -219,6 +219,10 @@ def _level(values: Floats, sky: _Sky) -> Floats:
     return values - sky[0]
 
 
+def _sigma(values: Floats, sky: _Sky) -> Floats:
+    return _over(values - sky[0], sky[1])
+
+
 def _soft_clip(values: Floats, sky: _Sky, n: float) -> Floats:
     return np.maximum(values - sky[0] - n * sky[1], 0.0)
 
@@ -334,6 +338,7 @@ def _power(values: Floats, sky: _Sky, gamma: float) -> Floats:
 
 _STEPS: Mapping[str, Callable[..., Floats]] = {
     "level": _level,
+    "sigma": _sigma,
     "soft_clip": _soft_clip,
     "floor": _floor,
     "clip": _clip,

@@ -21,6 +21,7 @@ class StepKind:
 
 STEPS: Mapping[str, StepKind] = {
     "level": StepKind("minus the level of the sky"),
+    "sigma": StepKind("minus the level, over the noise"),
     "soft_clip": StepKind("minus level and so many sigma of the noise; what is below becomes 0", 1),
     "floor": StepKind("minus the level; pixels below so many sigma become 0", 1),
     "clip": StepKind("minus the level, kept between two numbers of sigma", 2),
@@ -46,6 +47,7 @@ PRESETS: Mapping[str, str] = {
     "three_channel": "clip=0,20 zscale=0.25; clip=1,20 zscale=0.25; equalise",
     "mixed": "minmax sinh=3; minmax; minmax asinh=10",
     "bands": "soft_clip=2 max_of_bands asinh=10",
+    "noise": "sigma",
 }
 """Steps in their order; channels are separated by semicolons, each is made of every band."""
 

@@ -9,7 +9,6 @@ from tests.find.neural.cubes import CELL, MADE, NAMES, OPTIONS, PARTS, PRIORS, S
 from tests.find.neural.objects import Answers
 
 from skysift.base.errors import OptionError, UsageError
-from skysift.find.neural.blocks import Residual, Trunk, unshuffled
 from skysift.find.neural.inputs import LAGS, TOLD, channels, conditions, largest_around, noise_colour
 from skysift.find.neural.yolo.cubelearner import CubeLearner
 from skysift.find.neural.yolo.grid import SURE
@@ -18,6 +17,7 @@ from skysift.find.neural.yolo.lines import LineSources
 from skysift.find.neural.yolo.options import CubeOptions
 from skysift.learn.cubes import CubeSamples, cut_cube, turned_cube
 from skysift.learn.fields import read_field, write_field
+from skysift.learn.layers.blocks import Residual, Trunk, unshuffled
 from skysift.learn.samples import label_table
 from skysift.sim.cubes import make_lines
 from skysift.sky.box import Box

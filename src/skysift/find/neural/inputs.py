@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.compiled import kernel
+from skysift.learn.shown import (
+    CHANNELS,
+    COMPRESSED,
+    CONDITIONS,
+    FLOOR,
+    LAGS,
+    LEAST,
+    LINEAR,
+    MOST,
+    REACH,
+    TOLD,
+)
 from skysift.measure.ellipse import FWHM
 
 __all__ = [
@@ -19,17 +31,10 @@ __all__ = [
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
-CHANNELS = 4  # compressed, linear near zero, relative to the local maximum, whether there are data
-LAGS = (1, 2, 3)  # pixels over which the colour of the noise is told
-CONDITIONS = 4  # width of the beam, its elongation along and across the diagonal, sampling
-TOLD = CONDITIONS + len(LAGS)  # those of the beam, and the colour of the noise
-REACH = 3  # pixels; the local maximum is that of a square of 7
-
 _LIKE = 2.5  # pixels across a usual beam (FWHM)
 _WHITE = 0.9539  # median of the absolute difference of two independent numbers of unit variance
 _ENOUGH = 256  # differences that make a colour
 _EVERY = 4  # rows and columns: neighbours tell the same
-_FLOOR = 4.0  # sigma; a lower maximum counts as this
 
 
 @kernel
@@ -84,9 +89,9 @@ def channels(z: Pixels) -> Pixels:
     top = largest_around(z, REACH)
     values = np.where(good, z, np.float32(0.0)).astype(np.float32)
     result = np.empty((CHANNELS, *z.shape), np.float32)
-    np.multiply(np.arcsinh(values), np.float32(0.4), out=result[0])
-    np.clip(np.float32(0.2) * values, -1.5, 3.0, out=result[1])
-    np.divide(values, np.maximum(top, np.float32(_FLOOR)), out=result[2])
+    np.multiply(np.arcsinh(values), np.float32(COMPRESSED), out=result[0])
+    np.clip(np.float32(LINEAR) * values, LEAST, MOST, out=result[1])
+    np.divide(values, np.maximum(top, np.float32(FLOOR)), out=result[2])
     np.maximum(result[2], -1.0, out=result[2])
     result[3] = good
     return result

@@ -12,6 +12,8 @@ from skysift.base.registry import Registry
 from skysift.flow.learning.options import PoolOptions
 from skysift.learn.options import EncoderOptions, PreparationOptions, ViewOptions
 from skysift.learn.pretrain.options import PretrainOptions
+from skysift.learn.scale import Preparation
+from skysift.learn.scale_options import PRESETS
 
 __all__ = ["GROUPS", "Plan"]
 
@@ -57,7 +59,7 @@ class Plan:
         UnknownName
             There is no such method.
         OptionError
-            A key is not known, or a value is not allowed.
+            A key is not known, a value is not allowed, or the network does not read what the preparation gives.
         """
         menu = Registry[Any]("pretraining").options(method)
         split: dict[str, dict[str, object]] = {name: {} for name in ("", *GROUPS)}
@@ -68,13 +70,18 @@ class Plan:
                     "no such group of options", got=key, allowed=[f"{each}.NAME" for each in GROUPS]
                 )
             split[group][name] = value
+        encoder, prepare = (
+            EncoderOptions.parse(split["encoder"]),
+            PreparationOptions.parse(split["prepare"]),
+        )
+        _refuse_unlike(encoder, prepare)
         return cls(
             method,
             menu.parse(split[""]),
             PretrainOptions.parse(split["train"]),
-            EncoderOptions.parse(split["encoder"]),
+            encoder,
             ViewOptions.parse(split["views"]),
-            PreparationOptions.parse(split["prepare"]),
+            prepare,
             PoolOptions.parse(split["pool"]),
         )
 
@@ -87,3 +94,23 @@ class Plan:
         """The method, ready for the loop."""
         load = Registry[Any]("pretraining").load(self.method)
         return load(self.options, self.encoder, self.views, channels)
+
+
+def _refuse_unlike(encoder: EncoderOptions, prepare: PreparationOptions) -> None:
+    """Refuse pictures that are not as the network of finders reads maps."""
+    if encoder.backbone != "detector":
+        return
+    steps, wanted = Preparation.of(prepare).steps, PRESETS["noise"]
+    if steps != wanted:
+        raise OptionError(
+            "the backbone detector reads pixels in units of the noise, as finders do",
+            got=f"prepare.preset={prepare.preset}" if not prepare.steps else f"prepare.steps={steps}",
+            allowed="prepare.preset=noise",
+        )
+    least = 2 ** len(encoder.widths)
+    if prepare.size < least:
+        raise OptionError(
+            f"pictures are too small for {len(encoder.widths)} stages",
+            got=f"prepare.size={prepare.size}",
+            allowed=f"{least} or more",
+        )

@@ -25,7 +25,7 @@ from skysift.flow.products import MANIFEST, ProductFolder, checksum, size, write
 from skysift.flow.training.making import make_fields
 from skysift.flow.training.page import Example, training_page
 from skysift.flow.training.recipe import Recipe
-from skysift.learn.checkpoint import Card, Checkpoint, load_into, write_checkpoint
+from skysift.learn.checkpoint import Card, Checkpoint, write_checkpoint
 from skysift.learn.detector import FieldLearner
 from skysift.learn.device import devices_named
 from skysift.learn.fields import Field
@@ -33,6 +33,7 @@ from skysift.learn.hub import SUFFIX
 from skysift.learn.loop import LOG, STATE, Trained, train
 from skysift.learn.options import SelectionOptions
 from skysift.learn.selection import unselected
+from skysift.learn.start import begun_with, is_encoder
 from skysift.learn.together import refuse_unshared
 from skysift.sky.truth import CLASSES, SPURIOUS
 
@@ -55,7 +56,7 @@ class TrainedModel:
     folder, card, manifest, trained
         The folder, the card of the weights, the manifest, and what the loop says.
     before
-        What the same validation gave with the weights that it began with; None where it began with none.
+        What the same validation gave with the weights that it began with; None where it began with none, or an encoder's.
     improved
         Whether the new weights are better than those; None likewise.
     """
@@ -96,7 +97,7 @@ def train_products(
     threads
         Threads of torch; those of the machine by default.
     start
-        Weights to begin with.
+        Weights to begin with: of the model, or of an encoder that learnt without labels, for the way down of its network.
     overwrite
         Whether the products of an earlier run are replaced, on success.
     fresh
@@ -107,22 +108,26 @@ def train_products(
     Raises
     ------
     OptionError
-        The weights to begin with are of another model.
+        The weights to begin with are of another model, or of an encoder of another kind or shape.
     DataError
         The loss is not a number.
     """
     begun, clock = datetime.now(UTC), time.perf_counter()
     place, *others = devices_named(device)
     refuse_unshared(recipe.train, (place, *others))
-    if start is not None and start.card.model != recipe.told.model:
+    if start is not None and start.card.model != recipe.told.model and not is_encoder(start):
         raise OptionError(
-            "the weights to begin with are of another model", got=start.card.model, allowed=recipe.told.model
+            "the weights to begin with are of another model",
+            got=start.card.model,
+            allowed=f"{recipe.told.model}, or an encoder of `skysift pretrain` with encoder.backbone=detector",
         )
     training = {**recipe.to_dict(), "started_from": None if start is None else start.checksum}
     read = [record.checksum for record in _inputs(recipe)]
     told = json.dumps([training, read, skysift.__version__], sort_keys=True)
     learner: FieldLearner[Any] = Registry[Any]("model").load(recipe.told.model)(recipe.model)
-    first = None if start is None else _weights_of(learner, start)
+    first, part = (None, "") if start is None else begun_with(learner, start, recipe.train.random_seed)
+    if start is not None and part:
+        training = {**training, "started_part": part, "encoder": start.card.name}
     name = recipe.told.name + SUFFIX
     names = (name, LOG, REPORT, MANIFEST)
     with ProductFolder(out, names=names, overwrite=overwrite) as folder, writing(out):
@@ -136,7 +141,7 @@ def train_products(
         if threads is not None:
             torch.set_num_threads(threads)
         key = hashlib.sha256(told.encode()).hexdigest()
-        before = None if first is None else _numbers(learner, first, fields, place, progress)
+        before = None if first is None or part else _numbers(learner, first, fields, place, progress)
         try:
             trained = train(
                 learner,
@@ -192,13 +197,6 @@ def _with_checksums(plans: Sequence[Mapping[str, Any]], fields: Sequence[Field])
         {**plan, **({"checksums": dict(each)} if each else {})}
         for plan, each in zip(plans, read, strict=True)
     ]
-
-
-def _weights_of(learner: FieldLearner[Any], start: Checkpoint) -> Mapping[str, torch.Tensor]:
-    """The weights to begin with, for the network of the model."""
-    net = learner.net()
-    load_into(net, start)
-    return net.state_dict()
 
 
 def _numbers(

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TypeAlias
 
-from torch import Tensor
-
+from skysift.base.errors import OptionError
+from skysift.learn.layers.detector import DetectorEncoder
 from skysift.learn.layers.resnet import ResNet
 from skysift.learn.layers.vit import VisionTransformer
 from skysift.learn.options import EncoderOptions
 
 __all__ = ["Encoder", "make_encoder"]
 
-
-class Encoder(Protocol):
-    """What every such network has."""
-
-    n_features: int
-    stride: int
-
-    def features(self, x: Tensor) -> Tensor:
-        """A vector an image, (image, feature)."""
-
-    def maps(self, x: Tensor) -> Tensor:
-        """The last maps, (image, channel, y, x)."""
+Encoder: TypeAlias = ResNet | VisionTransformer | DetectorEncoder
+"""All have `features`, `maps`, the stages' `widths`, their `parts`, `n_features` and `stride`."""
 
 
-def make_encoder(options: EncoderOptions, channels: int = 1) -> ResNet | VisionTransformer:
+def make_encoder(options: EncoderOptions, channels: int = 1) -> Encoder:
     """A network with fresh weights, drawn from torch's generator.
 
     Parameters
@@ -35,7 +25,21 @@ def make_encoder(options: EncoderOptions, channels: int = 1) -> ResNet | VisionT
         What it is.
     channels
         Of the images.
+
+    Raises
+    ------
+    OptionError
+        The network does not read so many channels.
     """
+    if options.backbone == "detector":
+        if channels != 1:
+            raise OptionError(
+                "the backbone detector reads one band, in units of its noise",
+                got=f"{channels} channels",
+                allowed="1",
+                todo="give pictures of one band and prepare.preset=noise",
+            )
+        return DetectorEncoder(options.widths, options.depths)
     if options.backbone == "vit":
         return VisionTransformer(options.dim, options.depth, options.heads, options.patch, channels)
     return ResNet(options.width, options.blocks, channels, options.stem)

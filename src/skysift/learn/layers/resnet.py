@@ -72,6 +72,16 @@ class ResNet(nn.Module):
             if isinstance(each, nn.Conv2d):
                 nn.init.kaiming_normal_(each.weight, mode="fan_out", nonlinearity="relu")
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the maps of each stage, finest first."""
+        return tuple(self.n_features // 2**k for k in range(len(self.stages) - 1, -1, -1))
+
+    @property
+    def parts(self) -> list[nn.Module]:
+        """Stem and stages in their order: what is first sees the image first."""
+        return [nn.ModuleList([self.stem, self.stem_norm]), *self.stages]
+
     def levels(self, x: Tensor) -> list[Tensor]:
         """The maps after each stage, (image, channel, y, x), finest first."""
         out, maps = torch.relu(self.stem_norm(self.stem(x))), []

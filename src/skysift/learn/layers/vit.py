@@ -74,6 +74,17 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList([Block(dim, heads) for _ in range(depth)])
         self.norm = nn.LayerNorm(dim)
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Length of the tokens after the last block, the only maps that it has."""
+        return (self.n_features,)
+
+    @property
+    def parts(self) -> list[nn.Module]:
+        """Stem and blocks in their order: what is first sees the image first."""
+        *blocks, last = self.blocks
+        return [self.stem, *blocks, nn.ModuleList([last, self.norm])]
+
     def tokens(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
         """The tokens of images after all blocks, (image, token, feature).
 

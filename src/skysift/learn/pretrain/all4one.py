@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.errors import OptionError
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import Block, VisionTransformer
+from skysift.learn.layers.encoder import Encoder
+from skysift.learn.layers.vit import Block
 from skysift.learn.pretrain.method import Nets, Pretraining, follow, head, still, wide
 from skysift.learn.pretrain.options import All4OneOptions
 
@@ -72,7 +72,7 @@ class All4One(Pretraining[All4OneOptions]):
     name: ClassVar[str] = "all4one"
     parted: ClassVar[bool] = False
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """A head with two predictors, the attention between neighbours, a slower network, and a memory.
 
         Raises

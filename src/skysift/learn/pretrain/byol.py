@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.pretrain.method import Nets, Pretraining, follow, head, still, wide
 from skysift.learn.pretrain.options import ByolOptions
 
@@ -28,7 +27,7 @@ class Byol(Pretraining[ByolOptions]):
 
     name: ClassVar[str] = "byol"
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """A head and a predictor; the slower encoder with its head."""
         hidden, out = self.options.hidden, self.options.out
         student = head(encoder.n_features, hidden, out)

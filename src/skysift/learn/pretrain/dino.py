@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.pretrain.method import Nets, Pretraining, follow, head, still, wide
 from skysift.learn.pretrain.options import DinoOptions
 
@@ -69,7 +68,7 @@ class Dino(Pretraining[DinoOptions]):
 
     name: ClassVar[str] = "dino"
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """The student's head; the teacher with its own."""
         told = self.options
         student = _Scores(encoder.n_features, told.hidden, told.out, told.prototypes)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.errors import OptionError
-from skysift.learn.layers.resnet import ResNet
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.layers.vit import Block, VisionTransformer, places
 from skysift.learn.pretrain.method import Nets, Pretraining, wide
 from skysift.learn.pretrain.options import MaeOptions
@@ -70,7 +70,7 @@ class Mae(Pretraining[MaeOptions]):
     n_views: ClassVar[int] = 1
     parted: ClassVar[bool] = False
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """The decoder.
 
         Raises

@@ -16,9 +16,7 @@ from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.learn.augment import Views, torch_generator
 from skysift.learn.embed import vectors
-from skysift.learn.layers.encoder import make_encoder
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder, make_encoder
 from skysift.learn.learner import Batch, Learner, Rows
 from skysift.learn.options import EncoderOptions, LoopOptions, SelectionOptions, ViewOptions
 from skysift.learn.pictures import Picture, PictureFeed, PictureSet
@@ -44,7 +42,7 @@ class Nets(nn.Module):
 
     steps: Tensor
 
-    def __init__(self, encoder: ResNet | VisionTransformer, parts: Mapping[str, nn.Module]) -> None:
+    def __init__(self, encoder: Encoder, parts: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.encoder = encoder
         self.parts = nn.ModuleDict(dict(parts))
@@ -104,7 +102,7 @@ class Pretraining(Learner[O, PictureSet]):
             )
 
     @abstractmethod
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """The layers of the method beside the encoder, with fresh weights."""
 
     @abstractmethod

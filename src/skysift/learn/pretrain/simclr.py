@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.pretrain.method import Nets, Pretraining, head, wide
 from skysift.learn.pretrain.options import SimclrOptions
 
@@ -42,7 +41,7 @@ class Simclr(Pretraining[SimclrOptions]):
 
     name: ClassVar[str] = "simclr"
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """A head of two layers."""
         return {"head": head(encoder.n_features, self.options.hidden, self.options.out)}
 

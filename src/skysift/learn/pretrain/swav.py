@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.pretrain.method import Nets, Pretraining, head, wide
 from skysift.learn.pretrain.options import SwavOptions
 
@@ -59,7 +58,7 @@ class Swav(Pretraining[SwavOptions]):
 
     name: ClassVar[str] = "swav"
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """A head, and prototypes of length 1."""
         told = self.options
         prototypes = nn.Linear(told.out, told.prototypes, bias=False)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from skysift.base.errors import OptionError
-from skysift.learn.layers.resnet import ResNet
-from skysift.learn.layers.vit import VisionTransformer
+from skysift.learn.layers.encoder import Encoder
 from skysift.learn.options import LoopOptions
 from skysift.learn.pretrain.byol import foretold
 from skysift.learn.pretrain.method import Nets, Pretraining, head, wide
@@ -38,7 +37,7 @@ class Wmse(Pretraining[WmseOptions]):
 
     name: ClassVar[str] = "wmse"
 
-    def parts(self, encoder: ResNet | VisionTransformer) -> Mapping[str, nn.Module]:
+    def parts(self, encoder: Encoder) -> Mapping[str, nn.Module]:
         """A head of two layers.
 
         Raises

@@ -8,17 +8,15 @@ middles need one, and the largest value near is the place, so that the graph nee
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.find.neural.blocks import Residual
 from skysift.find.neural.inputs import CHANNELS, TOLD
 from skysift.find.neural.rcnn.options import N_KINDS, RcnnModelOptions
 from skysift.find.neural.rcnn.roi import STRIDES, aligned, flattened, widened
+from skysift.learn.layers.blocks import SLOPE, Down, begin
 
 __all__ = [
     "BOX", "KIND", "MASK", "MASKED", "N_KINDS", "OBJECT", "SIDE", "Looked", "RcnnNet", "mask_boxes", "refined", "within",
@@ -32,7 +30,6 @@ OBJECT, BOX = (
 KIND = slice(5, 5 + N_KINDS)  # probabilities of the classes
 MASK = slice(KIND.stop, KIND.stop + SIDE * SIDE)  # probabilities of the pixels of the mask
 
-_SLOPE = 0.05  # of the leaky rectifier below zero
 _PRIOR = 0.01  # part of the cells that hold a middle, where the probability begins
 _NOWHERE, _APART = -30.0, 1e-3  # logit where no place is, and less from cell to cell
 MASKED = 1.15  # width of what a mask is told from, over that of the box
@@ -43,15 +40,6 @@ _LARGEST = 3.0  # ln: no box has sides of more strides, or of less than their in
 Looked = tuple[Tensor, list[tuple[int, int]], Tensor, Tensor]
 
 
-def _begin(*layers: nn.Module) -> None:
-    """Fresh weights that keep the size of what goes through (He et al. 2015, ICCV)."""
-    for layer in layers:
-        assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
-        nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-
-
 def _begin_small(layer: nn.Conv2d | nn.Linear) -> None:
     """Fresh weights of what tells numbers: small, so that all begin close to zero."""
     nn.init.normal_(layer.weight, std=0.01)
@@ -59,38 +47,25 @@ def _begin_small(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
-class Pyramid(nn.Module):
+class Pyramid(Down):
     """Features at the strides 4, 8, 16, 32, coarse ones added to finer (Lin et al. 2017, CVPR)."""
 
     def __init__(self, options: RcnnModelOptions) -> None:
-        super().__init__()
         widths = options.widths
-        self.stem = nn.Conv2d(4 * CHANNELS, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(Residual(width, TOLD) for _ in range(n))
-            for width, n in zip(widths, options.depths, strict=True)
-        )
+        super().__init__(CHANNELS, widths, options.depths, TOLD)
         self.lateral = nn.ModuleList(nn.Conv2d(width, options.pyramid, 1) for width in widths[1:])
         self.smooth = nn.ModuleList(
             nn.Conv2d(options.pyramid, options.pyramid, 3, padding=1) for _ in widths[1:]
         )
-        _begin(self.stem, *self.down, *self.lateral, *self.smooth)
+        begin(self.stem, *self.down, *self.lateral, *self.smooth)
 
     def forward(self, image: Tensor, told: Tensor) -> list[Tensor]:
         """Features (n, pyramid, y / stride, x / stride), the finest first."""
-        x = self.stem(functional.pixel_unshuffle(image, 2))
-        kept = []
-        for k, blocks in enumerate(self.blocks):
-            if k:
-                x = self.down[k - 1](functional.leaky_relu(x, _SLOPE))
-            for block in blocks:  # type: ignore[attr-defined]
-                x = block(x, told)
-            if k:
-                kept.append(self.lateral[k - 1](functional.leaky_relu(x, _SLOPE)))
+        levels = self.levels(image, told)[1:]
+        kept = [side(functional.leaky_relu(x, SLOPE)) for side, x in zip(self.lateral, levels, strict=True)]
         for k in range(len(kept) - 2, -1, -1):
             kept[k] = kept[k] + functional.interpolate(kept[k + 1], scale_factor=2.0, mode="nearest")
-        return [functional.leaky_relu(smooth(x), _SLOPE) for smooth, x in zip(self.smooth, kept, strict=True)]
+        return [functional.leaky_relu(smooth(x), SLOPE) for smooth, x in zip(self.smooth, kept, strict=True)]
 
 
 class Middles(nn.Module):
@@ -101,7 +76,7 @@ class Middles(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.out = nn.Conv2d(channels, 5, 1)
-        _begin(self.first, self.second)
+        begin(self.first, self.second)
         _begin_small(self.out)
         with torch.no_grad():
             assert self.out.bias is not None
@@ -109,8 +84,8 @@ class Middles(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Answers (n, 5, y, x)."""
-        x = functional.leaky_relu(self.first(x), _SLOPE)
-        answer: Tensor = self.out(functional.leaky_relu(self.second(x), _SLOPE))
+        x = functional.leaky_relu(self.first(x), SLOPE)
+        answer: Tensor = self.out(functional.leaky_relu(self.second(x), SLOPE))
         return answer
 
 
@@ -123,14 +98,14 @@ class ClassHead(nn.Module):
         self.narrow = nn.Conv2d(channels, channels // 2, 1)
         self.all = nn.Linear(channels // 2 * _KIND_PARTS**2 + 3, hidden)
         self.out = nn.Linear(hidden, N_KINDS + 4)
-        _begin(self.first, self.narrow, self.all)
+        begin(self.first, self.narrow, self.all)
         _begin_small(self.out)
 
     def forward(self, x: Tensor, size: Tensor) -> Tensor:
         """Answers (box, classes + 1 + 4) of features (box, channel, 8, 8) and sizes (box, 3)."""
-        x = functional.leaky_relu(self.first(x), _SLOPE)
-        x = functional.leaky_relu(self.narrow(x), _SLOPE).flatten(1)
-        x = functional.leaky_relu(self.all(torch.cat([x, size.to(x.dtype)], dim=1)), _SLOPE)
+        x = functional.leaky_relu(self.first(x), SLOPE)
+        x = functional.leaky_relu(self.narrow(x), SLOPE).flatten(1)
+        x = functional.leaky_relu(self.all(torch.cat([x, size.to(x.dtype)], dim=1)), SLOPE)
         answer: Tensor = self.out(x)
         return answer
 
@@ -144,14 +119,14 @@ class MaskHead(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.finer = nn.ConvTranspose2d(channels, channels // 2, 2, stride=2)
         self.out = nn.Conv2d(channels // 2, 1, 1)
-        _begin(self.first, self.second, self.finer)
+        begin(self.first, self.second, self.finer)
         _begin_small(self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (box, 28, 28) of features (box, channel, 14, 14)."""
-        x = functional.leaky_relu(self.first(x), _SLOPE)
-        x = functional.leaky_relu(self.second(x), _SLOPE)
-        answer: Tensor = self.out(functional.leaky_relu(self.finer(x), _SLOPE))
+        x = functional.leaky_relu(self.first(x), SLOPE)
+        x = functional.leaky_relu(self.second(x), SLOPE)
+        answer: Tensor = self.out(functional.leaky_relu(self.finer(x), SLOPE))
         return answer[:, 0]
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.find.neural.blocks import Condition, Trunk
 from skysift.find.neural.inputs import CHANNELS, TOLD
 from skysift.find.neural.unet.options import UnetModelOptions
+from skysift.learn.layers.blocks import Condition, Trunk
 from skysift.sky.truth import CLASSES
 
 __all__ = ["N_ANSWERS", "N_KINDS", "UnetNet"]

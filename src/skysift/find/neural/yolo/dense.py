@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.base.random import generator
-from skysift.find.neural.blocks import Trunk
 from skysift.find.neural.coarser import on_some_level
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.found import as_detections, nothing_found, raw_columns
@@ -36,6 +35,7 @@ from skysift.find.neural.targets import (
 from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn.detector import FieldLearner
 from skysift.learn.fields import Field
+from skysift.learn.layers.blocks import Trunk
 from skysift.learn.learner import Batch
 from skysift.learn.samples import Crop
 from skysift.measure.ellipse import FWHM

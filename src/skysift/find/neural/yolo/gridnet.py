@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skysift.find.neural.blocks import CONVOLUTIONS, Residual, unshuffled
 from skysift.find.neural.inputs import CHANNELS, told_along
 from skysift.find.neural.targets import LINE_PARAMETERS, PARAMETERS
 from skysift.find.neural.yolo.options import BoxOptions
+from skysift.learn.layers.blocks import CONVOLUTIONS, Residual, unshuffled
 from skysift.sky.truth import CLASSES
 
 __all__ = ["CUBES", "MAPS", "PARTS", "STRETCH", "GridNet", "Parts", "boxes_of", "parts_of", "stretched"]

@@ -11,13 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["CONVOLUTIONS", "Condition", "Residual", "Trunk", "unshuffled"]
+__all__ = ["CONVOLUTIONS", "SLOPE", "Condition", "Down", "Residual", "Trunk", "begin", "unshuffled"]
 
 CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 """By the number of axes."""
 
-_SLOPE = 0.05  # of the leaky rectifier below zero
+SLOPE = 0.05  # of the leaky rectifier below zero
 _QUIET = 0.3  # factor of the second convolution of a block at the beginning: blocks begin close to identity
+
+
+def begin(*layers: nn.Module) -> None:
+    """Give layers fresh weights that keep the size of what goes through (He et al. 2015, ICCV)."""
+    for layer in layers:
+        assert isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear))
+        nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def unshuffled(x: Tensor, factor: int) -> Tensor:
@@ -57,23 +66,20 @@ class Residual(nn.Module):
         self.first = convolution(channels, channels, 3, padding=1)
         self.second = convolution(channels, channels, 3, padding=1)
         self.condition = Condition(told, channels)
-        for each in (self.first, self.second):
-            nn.init.kaiming_normal_(each.weight, a=_SLOPE)
-            if each.bias is not None:
-                nn.init.zeros_(each.bias)
+        begin(self.first, self.second)
         with torch.no_grad():
             self.second.weight.mul_(_QUIET)
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
         """Features of the same shape."""
-        inner = self.condition(self.first(functional.leaky_relu(x, _SLOPE)), told)
-        result: Tensor = x + self.second(functional.leaky_relu(inner, _SLOPE))
+        inner = self.condition(self.first(functional.leaky_relu(x, SLOPE)), told)
+        result: Tensor = x + self.second(functional.leaky_relu(inner, SLOPE))
         return result
 
 
-class Trunk(nn.Module):
+class Down(nn.Module):
     """
-    Features at the stride 2 of the map, from strides 2, 4, 8, ... and back (Ronneberger et al. 2015, MICCAI).
+    The way down from a map, to features at the strides 2, 4, 8, ...; an encoder that learnt without labels has one, too.
 
     Parameters
     ----------
@@ -82,7 +88,7 @@ class Trunk(nn.Module):
     widths
         Channels at the strides 2, 4, 8, ...
     depths
-        Blocks on the way down at each stride; one more follows on the way up.
+        Blocks at each of them.
     told
         Numbers that are told of the beam.
     axes
@@ -100,20 +106,51 @@ class Trunk(nn.Module):
             nn.ModuleList(Residual(width, told, axes) for _ in range(n))
             for width, n in zip(widths, depths, strict=True)
         )
-        self.up = nn.ModuleList(convolution(b, a, 1) for a, b in pairwise(widths))
-        self.after = nn.ModuleList(Residual(width, told, axes) for width in widths[:-1])
 
-    def forward(self, image: Tensor, told: Tensor) -> Tensor:
-        """Features (n, widths[0], ..., y / 2, x / 2) of images (n, channel, ..., y, x)."""
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels at each stride."""
+        return tuple(int(each.weight.shape[0]) for each in (self.stem, *self.down))
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Blocks at each stride."""
+        return tuple(len(each) for each in self.blocks)  # type: ignore[arg-type]
+
+    def levels(self, image: Tensor, told: Tensor) -> list[Tensor]:
+        """Features (n, width, ..., y / stride, x / stride) of images (n, channel, ..., y, x), the finest first."""
         x = self.stem(unshuffled(image, 2))
         kept: list[Tensor] = []
         for k, blocks in enumerate(self.blocks):
             if k:
-                kept.append(x)
-                x = self.down[k - 1](functional.leaky_relu(x, _SLOPE))
+                x = self.down[k - 1](functional.leaky_relu(x, SLOPE))
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, told)
+            kept.append(x)
+        return kept
+
+
+class Trunk(Down):
+    """
+    Features at the stride 2 of the map, from strides 2, 4, 8, ... and back (Ronneberger et al. 2015, MICCAI).
+
+    Parameters
+    ----------
+    channels, widths, depths, told, axes
+        Of the way down; one block more follows on the way up at each stride.
+    """
+
+    def __init__(
+        self, channels: int, widths: tuple[int, ...], depths: tuple[int, ...], told: int, axes: int = 2
+    ) -> None:
+        super().__init__(channels, widths, depths, told, axes)
+        self.up = nn.ModuleList(CONVOLUTIONS[axes](b, a, 1) for a, b in pairwise(widths))
+        self.after = nn.ModuleList(Residual(width, told, axes) for width in widths[:-1])
+
+    def forward(self, image: Tensor, told: Tensor) -> Tensor:
+        """Features (n, widths[0], ..., y / 2, x / 2) of images (n, channel, ..., y, x)."""
+        *kept, x = self.levels(image, told)
         for k in range(len(self.up) - 1, -1, -1):
             wide = functional.interpolate(self.up[k](x), scale_factor=2.0, mode="nearest")
             x = self.after[k](kept[k] + wide, told)
-        return functional.leaky_relu(x, _SLOPE)
+        return functional.leaky_relu(x, SLOPE)
