@@ -1,6 +1,7 @@
-"""How good features learnt without labels are on MiraBest, and what an epoch of each method costs.
+"""How good features learnt without labels are on MiraBest, what an epoch of each method costs, what they give to finders.
 
-    python -m bench.pretraining [--only judged|costs] [--weights NAME] [--natural FILE.pth]
+    python -m bench.pretraining [--only judged|costs|start] [--weights NAME] [--natural FILE.pth]
+    python -m bench.pretraining --only start --out DIR [--steps N] [--seeds N] [--crop PIXELS]
 
 Needs SKYSIFT_DATA. Prints the tables that stand in bench/pretraining.md.
 """
@@ -18,6 +19,7 @@ import torch
 
 from bench.natural import natural_features
 from bench.peers.tables import table
+from bench.starting import started
 from skysift.base.random import generator
 from skysift.base.registry import Registry
 from skysift.flow.learning.options import ProbeOptions
@@ -68,15 +70,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("judged", "costs"))
+    parser.add_argument("--only", choices=("judged", "costs", "start"))
     parser.add_argument("--weights", default="first-simclr")
     parser.add_argument("--natural", type=Path, help="weights of EfficientNet-Lite0, as bench.natural tells")
+    parser.add_argument(
+        "--out", type=Path, default=Path("started"), help="start: where weights and logs stay"
+    )
+    parser.add_argument("--steps", type=int, default=400, help="start: of each training")
+    parser.add_argument("--seeds", type=int, default=2, help="start: trainings of each kind")
+    parser.add_argument("--crop", type=int, default=128, help="start: side of the crops (pixel)")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    if given.only != "costs":
+    if given.only in (None, "judged"):
         print(judged(given.weights, given.natural))
-    if given.only != "judged":
+    if given.only in (None, "costs"):
         print(costs())
+    if given.only in (None, "start"):
+        print(started(given.out, given.steps, range(1, given.seeds + 1), given.crop))
 
 
 if __name__ == "__main__":

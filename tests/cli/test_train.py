@@ -66,6 +66,14 @@ def test_models_tells_how_weights_went_on(tmp_path):
     assert told[-1] == "  warning     not better than the weights that they began with"
 
 
+def test_models_tells_which_part_began_with_an_encoder(tmp_path):
+    begun = {"started_from": "sha256:" + "0123456789abcdef" * 4, "started_part": "pyramid", "encoder": "maps"}
+    card = Card("rcnn", "own", "my map", training={"fields": [], "step": 40, **begun}, numbers={"score": 0.4})
+    write_checkpoint(tmp_path / "own.safetensors", {"a": torch.zeros(3)}, card)
+    told = called("models", tmp_path / "own.safetensors").stdout.splitlines()
+    assert "  begun with  sha256:0123456789abcdef (the encoder maps: pyramid; the rest fresh)" in told
+
+
 def test_bad_calls_are_told_in_a_line(folder):
     for args, match in (
         (("train", folder / "none.yaml", "--out", folder / "x"), "there is no such recipe"),

@@ -99,8 +99,26 @@ def test_patches_know_where_they_are():
     assert (a - b).abs().max() > 1e-4
 
 
+def test_the_way_down_of_finders_gives_features_of_every_stage():
+    net = make_encoder(EncoderOptions(backbone="detector", widths=(4, 6, 10), depths=(1, 0, 1))).eval()
+    x = torch.randn(2, 1, 33, 32)  # an odd row is not looked at
+    assert [tuple(each.shape) for each in net.levels(x)] == [(2, 4, 16, 16), (2, 6, 8, 8), (2, 10, 4, 4)]
+    assert (net.widths, net.n_features, net.stride, len(net.parts)) == ((4, 6, 10), 10, 8, 3)
+    torch.testing.assert_close(net(x), net.maps(x).mean(dim=(2, 3)))
+    assert vectors(net, x.numpy(), turns=1, stages=2).shape == (2, 2 * (6 + 10))
+    with pytest.raises(OptionError, match=r"reads one band.*got '3 channels'"):
+        make_encoder(EncoderOptions(backbone="detector"), channels=3)
+
+
 @pytest.mark.parametrize(
-    ("chosen", "told"), [({"dim": 18}, "multiple of 4"), ({"blocks": ()}, "whole numbers from 1")]
+    ("chosen", "told"),
+    [
+        ({"dim": 18}, "multiple of 4"),
+        ({"blocks": ()}, "whole numbers from 1"),
+        ({"widths": (8, 16), "depths": (1, 1)}, "widths does nothing with backbone=resnet"),
+        ({"backbone": "detector", "widths": (8, 16)}, "same length"),
+        ({"backbone": "detector", "widths": (8, 0), "depths": (1, 1)}, "widths are 1 or more"),
+    ],
 )
 def test_layers_that_do_not_fit_are_refused(chosen, told):
     with pytest.raises(OptionError, match=told):

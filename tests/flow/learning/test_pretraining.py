@@ -9,6 +9,7 @@ from tests.commands import called
 from tests.flow.learning.sets import SMALL, N, doubles, sets, write_map
 
 from skysift.base.errors import OptionError, UnknownName, UsageError
+from skysift.cli.flags import read_pairs
 from skysift.flow.learning.cuts import cuts_of
 from skysift.flow.learning.options import PoolOptions
 from skysift.flow.learning.plan import Plan
@@ -87,6 +88,47 @@ def test_what_cannot_be_done_is_told_in_one_line(words, told, pictures, tmp_path
     assert told in said.stderr
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "x" / "manifest.json").exists()
+
+
+DETECTOR = (
+    "encoder.backbone=detector",
+    "encoder.widths=4,6",
+    "encoder.depths=1,1",
+    "prepare.size=24",
+    "prepare.bin=1",
+)
+
+
+def test_an_encoder_that_finders_can_begin_with_learns_from_maps(tmp_path):
+    write_map(tmp_path / "m.fits")
+    chosen = sets(*DETECTOR, "prepare.preset=noise", "hidden=16", "out=8", "train.epochs=1", "train.batch=4")
+    more = sets("pool.cuts=20", "views.gamma=1,1")
+    words = ("--map", tmp_path / "m.fits", "--cut", "random", "--out", tmp_path / "e", "--threads", 1)
+    said = called("pretrain", "simclr", *words, *chosen, *more)
+    assert said.returncode == 0, said.stderr
+    weights = weights_of(str(tmp_path / "e" / "e.safetensors"))
+    assert weights.card.options["backbone"] == "detector"
+    assert weights.card.settings["preparation"]["steps"] == "sigma"
+    assert {name.split(".")[1] for name in weights.tensors} == {"stem", "down", "blocks"}
+    told = read_pairs(DETECTOR, "--set")
+    for unlike, words in (
+        (
+            {"prepare.preset": "asinh"},
+            r"units of the noise.*got 'prepare.preset=asinh'.*prepare.preset=noise",
+        ),
+        ({"prepare.steps": "max"}, r"got 'prepare.steps=max'"),
+        (
+            {
+                "prepare.preset": "noise",
+                "prepare.size": 8,
+                "encoder.widths": (4,) * 4,
+                "encoder.depths": (1,) * 4,
+            },
+            "too small for 4 stages.*16 or more",
+        ),
+    ):
+        with pytest.raises(OptionError, match=words):
+            Plan.of("simclr", {**told, **unlike})
 
 
 def test_cut_outs_of_a_map_are_learnt_from(tmp_path):
