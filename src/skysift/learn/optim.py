@@ -55,4 +55,6 @@ class Average:
                 values.append(value.detach())
             else:
                 mean.copy_(value)
-        torch._foreach_lerp_(means, values, 1.0 - decay)  # one call: a GPU waits longer for many than it works
+        torch._foreach_lerp_(
+            means, values, 1.0 - decay
+        )  # one call: a GPU waits longer for many than it works
