@@ -1,43 +1,63 @@
 """python -m bench.neural: networks beside classical finders, and the page bench/neural.md.
 
-Maps, and the catalogues of the other finders, stay in bench/data; parts that are not run keep their text.
+Maps, and the catalogues of the other finders, stay in bench/data; parts that are not run keep their text of the page.
 """
 
 import argparse
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from bench.neural import skies
-from bench.neural.challenge import classical, sheet_of
+from bench.neural.ceiling import ceiling_section
+from bench.neural.challenge import Sheet, classical, learned, sheet_of
 from bench.neural.challenge_page import challenge_section
 from bench.neural.classes import classes_section, scenes
 from bench.neural.cost import cost_section
-from bench.neural.finders import LEAST, NAMES, PEERS, found_by_us
+from bench.neural.finders import PEERS
 from bench.neural.gpu import gpu_section
 from bench.neural.networks import Network, network
 from bench.neural.real import real_section
 from bench.peers.machine import machine
 
 HERE = Path(__file__).resolve().parents[1]
-KEPT = skies.DATA / "neural"
-ORDER = ("challenge", "classes", "real", "cost", "gpu")
+TITLES = (
+    "Fields of SKA Data Challenge 1", "What a perfect finder could have", "Five classes on made scenes", "Real maps",
+    "Cost", "On a GPU",
+)  # fmt: skip
+ORDER = ("challenge", "ceiling", "classes", "real", "cost", "gpu")
+
+
+@cache
+def classical_sheets(size: int, peers: tuple[str, ...]) -> list[Sheet]:
+    """The fields with what classical finders find on them."""
+    others = [name for name in peers if name != "classic"]
+    if others:
+        subprocess.run([str(HERE / "venvs.sh"), *others], check=True)
+    sheets = []
+    for field in skies.fields(size):
+        sheet = sheet_of(field)
+        for finder in peers:
+            classical(sheet, finder)
+        print(field.name, flush=True)
+        sheets.append(sheet)
+    return sheets
 
 
 def challenge(arguments: argparse.Namespace, networks: list[Network]) -> str:
     """Part a."""
-    subprocess.run([str(HERE / "venvs.sh"), *NAMES, "sep"], check=True)
-    sheets = []
-    for field in skies.fields(arguments.size):
-        sheet = sheet_of(field)
-        for finder in PEERS:
-            classical(sheet, finder)
+    sheets = classical_sheets(arguments.size, tuple(arguments.peers))
+    for sheet in sheets:
         for one in networks:
-            options = one.fast(threshold=LEAST)
-            sheet.lists[one.name] = {LEAST: found_by_us(one.finder, field, **options)}
-        print(field.name, flush=True)
-        sheets.append(sheet)
-    return challenge_section(sheets, {one.name: one.threshold for one in networks})
+            learned(sheet, one)
+            print(sheet.field.name, one.name, flush=True)
+    return challenge_section(sheets, [one.name for one in networks])
+
+
+def ceiling(arguments: argparse.Namespace, networks: list[Network]) -> str:
+    """What a perfect finder could have in part a."""
+    return ceiling_section(classical_sheets(arguments.size, tuple(arguments.peers)))
 
 
 def classes(arguments: argparse.Namespace, networks: list[Network]) -> str:
@@ -63,16 +83,20 @@ def gpu(arguments: argparse.Namespace, networks: list[Network]) -> str:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, list[Network]], str]] = {
-    "challenge": challenge, "classes": classes, "real": real, "cost": cost, "gpu": gpu,
+    "challenge": challenge, "ceiling": ceiling, "classes": classes, "real": real, "cost": cost, "gpu": gpu,
 }  # fmt: skip
 
 
-def page(networks: list[Network]) -> str:
-    """The page, of the parts that were run at any time."""
-    told = ["## Learned finders\n", f"Made by `python -m bench.neural`; {machine()}.\n"]
-    paths = [KEPT / f"{name}.md" for name in ORDER]
-    told += [path.read_text() for path in paths if path.exists()]
-    return "\n".join(told).rstrip() + "\n"
+def page(path: Path, made: dict[str, str]) -> str:
+    """The page with the parts that were made; other parts keep their text."""
+    _, *old = path.read_text().split("\n### ") if path.exists() else [""]
+    parts = {each.splitlines()[0].strip(): each.partition("\n")[2].strip() for each in old}
+    for text in made.values():
+        head, _, body = text.strip().removeprefix("### ").partition("\n")
+        parts[head.strip()] = body.strip()
+    order = sorted(parts, key=lambda name: TITLES.index(name) if name in TITLES else len(TITLES))
+    head = f"## Learned finders\n\nMade by `python -m bench.neural`; {machine()}.\n"
+    return "\n".join([head, *(f"### {name}\n\n{parts[name]}\n" for name in order)])
 
 
 def main() -> None:
@@ -90,16 +114,17 @@ def main() -> None:
         "--scenes", type=int, default=20, help="number of scenes with five classes, of either kind"
     )
     parser.add_argument("--large", action="store_true", help="the cost of a map of 32768 px, too")
-    parser.add_argument("--only-write", action="store_true", help="put together what was run before")
+    parser.add_argument(
+        "--peers", nargs="+", default=list(PEERS), choices=PEERS,
+        help="classical finders of the challenge; those of other projects are installed first",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=HERE / "neural.md")
     arguments = parser.parse_args()
-    KEPT.mkdir(parents=True, exist_ok=True)
-    networks = [] if arguments.only_write else [network(each) for each in arguments.weights]
-    for name in () if arguments.only_write else arguments.only or ORDER:
-        (KEPT / f"{name}.md").write_text(PARTS[name](arguments, networks))
-        print(f"measured: {name}", flush=True)
-    arguments.out.write_text(page(networks))
-    print(f"written: {arguments.out}")
+    networks = [network(each) for each in arguments.weights]
+    for name in arguments.only or ORDER:
+        made = PARTS[name](arguments, networks)
+        arguments.out.write_text(page(arguments.out, {name: made}))
+        print(f"measured: {name}; written: {arguments.out}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.neural.finders import CUTS, PEERS, THRESHOLDS, Found, found_by_peer, found_by_us
+from bench.neural.finders import CUTS, LEAST, PEERS, THRESHOLDS, Found, found_by_peer, found_by_us
+from bench.neural.networks import Network
 from bench.neural.skies import Field
 from skysift.io.sdc_rows import Columns, sdc1_truth_rows
 from skysift.score.sdc1 import score_sdc1
@@ -53,6 +54,13 @@ class Sheet:
     field: Field
     true: Columns
     lists: dict[str, dict[float, Found]] = field(default_factory=dict)
+    own: dict[str, dict[str, Found]] = field(default_factory=dict)
+    """Of networks: what a user gets, by what is different about the run."""
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The classical finders that were run."""
+        return tuple(name for name in PEERS if name in self.lists)
 
     def score(self, found: Found) -> SdcScore:
         """What a list earns on the whole field."""
@@ -74,6 +82,15 @@ def sheet_of(one: Field) -> Sheet:
     truth = one.make().truth
     corrected = "primary_beam" in truth.sources
     return Sheet(one, sdc1_truth_rows(truth, apparent=corrected))
+
+
+def learned(sheet: Sheet, one: Network) -> None:
+    """Find on a field with a network: from a low score, as a user does, and so with one look where two are usual."""
+    sheet.lists[one.name] = {LEAST: found_by_us(one.finder, sheet.field, **one.fast(threshold=LEAST))}
+    sheet.own[one.name] = {"own": found_by_us(one.finder, sheet.field, **one.fast())}
+    if one.default("reliability") is not None and "reliability" not in one.options:
+        once = found_by_us(one.finder, sheet.field, **one.fast(reliability=None))
+        sheet.own[one.name]["own, one look"] = once
 
 
 def classical(sheet: Sheet, finder: str) -> None:

@@ -1,8 +1,7 @@
 """What each finder found on a field, as rows of the challenge with what they are chosen by; one class and one core."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,12 +41,15 @@ class Found:
         Core fractions that the finder itself told, where it does.
     seconds
         CPU time of the run.
+    threshold
+        Of a network's run: the score below which it left sources out.
     """
 
     rows: Columns
     rank: np.ndarray
     told: np.ndarray | None = None
     seconds: float = np.nan
+    threshold: float = np.nan
 
     def above(self, threshold: float) -> "Found":
         """The sources whose rank is not below a threshold."""
@@ -59,26 +61,6 @@ class Found:
     def as_told(self) -> "Found":
         """The same with the core fractions that the finder told."""
         return self if self.told is None else Found({**self.rows, "core_frac": self.told}, self.rank)
-
-    def save(self, path: Path) -> "Found":
-        """Keep it."""
-        more = {} if self.told is None else {"told": self.told}
-        np.savez(
-            path,
-            rank=self.rank,
-            seconds=self.seconds,
-            **more,
-            **{f"row_{k}": v for k, v in self.rows.items()},
-        )
-        return self
-
-    @classmethod
-    def read(cls, path: Path) -> "Found":
-        """What was kept."""
-        with np.load(path) as stored:
-            rows = {name[4:]: stored[name] for name in stored.files if name.startswith("row_")}
-            told = stored["told"] if "told" in stored.files else None
-            return cls(rows, stored["rank"], told, float(stored["seconds"]))
 
 
 def found_by_peer(finder: str, threshold: float, field: Field) -> Found:
@@ -114,9 +96,11 @@ def found_by_us(finder: str, field: Field, **options: Any) -> Found:
 
     image = open_image(str(field.path))
     before = time.process_time()
-    sources = search(image, make_finder(finder, **options)).catalogue.sources
+    finding = search(image, make_finder(finder, **options))
     seconds = time.process_time() - before
-    return found_in(sources, seconds)
+    return replace(
+        found_in(finding.catalogue.sources, seconds), threshold=float(finding.facts.get("threshold", np.nan))
+    )
 
 
 def found_in(sources: Any, seconds: float = np.nan) -> Found:

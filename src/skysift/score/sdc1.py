@@ -37,7 +37,7 @@ from skysift.sky.catalogue import Catalogue
 from skysift.sky.table import Table, Values
 from skysift.sky.truth import Truth
 
-__all__ = ["Sdc1Scorer", "score_sdc1"]
+__all__ = ["Sdc1Scorer", "counted", "score_sdc1"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -144,13 +144,13 @@ class Sdc1Scorer(Scorer[Sdc1Options]):
         width = _BEAM / frequency if beam is None else beam
         places = (("ra_core", "dec_core"), ("ra_cent", "dec_cent"))
         by_chance, shifted, told = chance_of(scored, found, true, places, width / _BEAM_SHARE, options)
-        counted = _counted(true, None if options.whole else _TRAINING.get(frequency), options.train)
+        some = counted(true, None if options.whole else _TRAINING.get(frequency), options.train)
         return Report(
             self.name,
             numbers_of(score, _MEASURED, len(catalogue.sources)) | by_chance,
             {
                 "terms": terms_table(score),
-                "fluxes": fluxes_table(score, true["flux"], counted),
+                "fluxes": fluxes_table(score, true["flux"], some),
                 "chance": shifted,
             },
             rule=RULE.format(area=self._area(frequency), beam=width, fluxes=fluxes) + told,
@@ -237,7 +237,7 @@ def _prepared(
     rows: Columns, box: tuple[float, ...] | None, train: bool
 ) -> tuple[NDArray[np.int64], dict[str, Floats]]:
     """The rows that count, by number, and their columns as floats."""
-    kept = np.flatnonzero(_counted(rows, box, train))
+    kept = np.flatnonzero(counted(rows, box, train))
     columns = {name: np.asarray(values[kept], dtype=np.float64) for name, values in rows.items()}
     columns["id"] = rows["id"][kept]
     for name in ("ra_core", "ra_cent"):
@@ -245,8 +245,18 @@ def _prepared(
     return kept, columns
 
 
-def _counted(rows: Columns, box: tuple[float, ...] | None, train: bool) -> Mask:
-    """True for the rows that have all values, those that may not be negative above 0, in the area scored."""
+def counted(rows: Columns, box: tuple[float, ...] | None = None, train: bool = False) -> Mask:
+    """True for the rows that have all values, those that may not be negative above 0, in the area scored.
+
+    Parameters
+    ----------
+    rows
+        Columns of `skysift.io.sdc_rows.SDC1`.
+    box
+        The training box: right ascension from, to; declination from, to (deg, FK5); None for the whole field.
+    train
+        Whether the area is the training box, not what is outside of it.
+    """
     good: Mask = np.all([~np.isnan(np.asarray(each, dtype=np.float64)) for each in rows.values()], axis=0)
     for name in ("ra_core", "dec_core", "ra_cent", "dec_cent", "b_maj", "b_min"):
         good &= np.isfinite(rows[name])

@@ -226,7 +226,7 @@ def _resolution(forced: Forced, beam: Floats) -> Floats:
     xx, xy, yy = forced.shape.T
     det = np.maximum(xx * yy - xy * xy, 1e-12)
     slope = 0.5 * np.stack([yy, -2.0 * xy, xx], axis=1) / det[:, None]
-    variance = np.einsum("ni,nij,nj->n", slope, forced.shape_cov, slope)
+    variance = np.maximum(np.einsum("ni,nij,nj->n", slope, forced.shape_cov, slope), 0.0)  # rounding: below 0
     ratio = 0.5 * np.log(det / determinants(beam))
     return np.asarray(np.divide(ratio, np.sqrt(variance), out=np.zeros_like(ratio), where=variance > 0.0))
 
