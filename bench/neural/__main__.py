@@ -19,14 +19,15 @@ from bench.neural.finders import PEERS
 from bench.neural.gpu import gpu_section
 from bench.neural.networks import Network, network
 from bench.neural.real import real_section
+from bench.neural.reliability import reliability_section
 from bench.peers.machine import machine
 
 HERE = Path(__file__).resolve().parents[1]
 TITLES = (
     "Fields of SKA Data Challenge 1", "What a perfect finder could have", "Five classes on made scenes", "Real maps",
-    "Cost", "On a GPU",
+    "Reliability", "Cost", "On a GPU",
 )  # fmt: skip
-ORDER = ("challenge", "ceiling", "classes", "real", "cost", "gpu")
+ORDER = ("challenge", "ceiling", "classes", "real", "reliability", "cost", "gpu")
 
 
 @cache
@@ -71,6 +72,11 @@ def real(arguments: argparse.Namespace, networks: list[Network]) -> str:
     return real_section(networks)
 
 
+def reliability(arguments: argparse.Namespace, networks: list[Network]) -> str:
+    """What the look at maps upside down tells, of networks that take it."""
+    return reliability_section([one for one in networks if one.default("reliability") is not None])
+
+
 def cost(arguments: argparse.Namespace, networks: list[Network]) -> str:
     """Part d."""
     sides = (2048, 4096, 32768) if arguments.large else (2048, 4096)
@@ -83,7 +89,8 @@ def gpu(arguments: argparse.Namespace, networks: list[Network]) -> str:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, list[Network]], str]] = {
-    "challenge": challenge, "ceiling": ceiling, "classes": classes, "real": real, "cost": cost, "gpu": gpu,
+    "challenge": challenge, "ceiling": ceiling, "classes": classes, "real": real,
+    "reliability": reliability, "cost": cost, "gpu": gpu,
 }  # fmt: skip
 
 

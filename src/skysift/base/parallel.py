@@ -140,6 +140,8 @@ class Crew:
         As for `map_tasks`.
     kept
         Where results are kept, so that a broken run can be continued; nowhere where it is None.
+    within
+        What the stages are part of, told before the name of each; empty where they stand for themselves.
     """
 
     workers: int = 1
@@ -147,6 +149,7 @@ class Crew:
     progress: StageProgress | None = None
     executor: str | Executor[Any, Any] | None = None
     kept: Kept | None = None
+    within: str = ""
 
     def map(self, stage: str, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         """The results of `function` over `tasks`, in the order of the tasks, lazily; see `map_tasks`.
@@ -155,6 +158,7 @@ class Crew:
         that `function` holds (a `partial` of a map, its noise, options ...) and to its task: where any of these
         differs, it is made anew.
         """
+        stage = f"{self.within}: {stage}" if self.within else stage
         report = None if self.progress is None else partial(self.progress, stage)
         if self.kept is not None and (keys := _keys(function, tasks)) is not None:
             return self._continued(self.kept, stage, function, tasks, keys)

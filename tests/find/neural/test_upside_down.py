@@ -5,8 +5,13 @@ import pytest
 from tests import images, skies
 from tests.images import RMS
 
+from skysift.base.parallel import ALONE, Crew
+from skysift.find.neural.eye import eye_of
+from skysift.find.neural.finder import seen_on
 from skysift.find.neural.found import RAW, as_detections
+from skysift.find.neural.options import YoloOptions
 from skysift.find.neural.upside_down import REACH, density_near, reliabilities_of
+from skysift.find.noise import measure_noise
 from skysift.find.run import make_finder, search
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
@@ -113,3 +118,29 @@ def test_reliabilities_do_not_depend_on_tiles_or_workers(striped, weights):
     a = search(striped, finder, name="yolo", tile=512)
     b = search(striped, finder, name="yolo", tile=300, workers=2)
     np.testing.assert_array_equal(a.catalogue.sources["reliability"], b.catalogue.sources["reliability"])
+
+
+def test_both_looks_of_one_pass_are_those_of_two(striped, weights):
+    options = YoloOptions(weights=str(weights))
+    noise, eye, stages = measure_noise(striped, options, ALONE), eye_of(options), []
+    watched = Crew(progress=lambda stage, done, total: stages.append(stage))
+    both = seen_on(striped, noise, options, eye, 0.3, 1, watched, turned=True)
+    assert set(stages) == {"sources, upside down too"}
+    turned = striped.upside_down(), noise.upside_down()
+    for one, (image, its_noise) in zip(both, ((striped, noise), turned), strict=True):
+        (alone,) = seen_on(image, its_noise, options, eye, 0.3, 1, ALONE)
+        assert len(alone) > 10
+        np.testing.assert_array_equal(one.scores, alone.scores)
+        for name in RAW:
+            np.testing.assert_array_equal(one[name], alone[name])
+
+
+def test_what_islands_of_an_ensemble_are_upside_down_is_a_stage_of_its_own(striped, weights):
+    stages = []
+    members = ({"finder": "yolo", "weights": str(weights)}, {"finder": "classic"})
+    finder = make_finder("ensemble", members=members)
+    found = search(striped, finder, progress=lambda stage, done, total: stages.append(stage))
+    order = list(dict.fromkeys(stages))
+    assert order.index("islands") < order.index("upside down: islands")
+    assert "sources, upside down too" in order
+    assert found.facts["reliability"]["negative_sources"] > 10

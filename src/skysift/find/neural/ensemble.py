@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,12 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
             return read_agreement(Path(self.options.agreement).expanduser(), self.names())
         return usual_agreement(self.names(), self.networks)
 
-    def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Found:
-        """What the members found, joined, with the probability that it is true."""
+    def found(self, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool = False) -> Found:
+        """What the members found, joined, with the probability that it is true; if asked that upside down, too."""
         law = self.agreement()
         least = law.threshold if self.options.threshold is None else self.options.threshold
-        joined, told, parts = self.joined(image, noise, crew, law)
+        parts = self.looks(image, noise, crew, turned=turned)
+        below = [part.turned for part in parts if part.turned is not None]
         records = {each.checksum: each for part in parts for each in part.inputs}
         if self.options.agreement:
             path = Path(self.options.agreement).expanduser()
@@ -129,29 +131,37 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         }
         if law.facts:
             facts["calibrated_on"] = dict(law.facts)
-        kept = joined.scores >= least
-        chosen = joined.select(kept)
-        n_members = np.isfinite(told[kept]).sum(axis=1).astype(np.float64)
-        counted = Detections(
-            chosen.boxes, chosen.scores, chosen.footprints, {**chosen.raw, "members": n_members}
-        )
-        return Found(counted, tuple(records.values()), facts)
+        found, *others = [
+            self._likely(each, law, least) for each in ([part.detections for part in parts], below) if each
+        ]
+        return Found(found, tuple(records.values()), facts, others[0] if others else None)
 
-    def joined(
-        self, image: SkyImage, noise: Noise, crew: Crew, law: Agreement
-    ) -> tuple[Detections, Floats, list[Found]]:
-        """All sources that members found; the score of each member ``(source, member)``; and what each found alone."""
-        parts = [self._seen(member, image, noise, crew) for member in self.members]
-        raw = {name: np.concatenate([part.detections[name] for part in parts]) for name in RAW}
-        ways = np.repeat(np.arange(len(parts)), [len(part.detections) for part in parts])
-        scores = np.concatenate([part.detections.scores for part in parts])
+    def looks(self, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool = False) -> list[Found]:
+        """What each member finds alone; if asked in the map upside down, too."""
+        return [self._seen(member, image, noise, crew, turned=turned) for member in self.members]
+
+    def joined(self, parts: Sequence[Detections], law: Agreement) -> tuple[Detections, Floats]:
+        """All sources that any member found, from what each did; and the score of each member ``(source, member)``."""
+        raw = {name: np.concatenate([part[name] for part in parts]) for name in RAW}
+        ways = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        scores = np.concatenate([part.scores for part in parts])
         sure = np.concatenate([
-            network + table.scores(part.detections.scores)
+            network + table.scores(part.scores)
             for network, table, part in zip(self.networks, law.tables, parts, strict=True)
         ])  # fmt: skip
         joined, told = joined_found(raw, scores, ways, len(parts), law.scores, near=1.0, sure=sure)
         kept = best_of_each(joined)
-        return joined.select(kept), told[kept], parts
+        return joined.select(kept), told[kept]
+
+    def _likely(self, parts: Sequence[Detections], law: Agreement, least: float) -> Detections:
+        """The sources that are as probable, with the number of members that found each."""
+        joined, told = self.joined(parts, law)
+        kept = joined.scores >= least
+        chosen = joined.select(kept)
+        n_members = np.isfinite(told[kept]).sum(axis=1).astype(np.float64)
+        return Detections(
+            chosen.boxes, chosen.scores, chosen.footprints, {**chosen.raw, "members": n_members}
+        )
 
     def columns(self) -> Mapping[TableName, Mapping[str, NDArray[Any]]]:
         """What the members say of no source."""
@@ -166,11 +176,15 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         return {"sources": {**told, "n_members": count}}
 
     @staticmethod
-    def _seen(member: Member, image: SkyImage, noise: Noise, crew: Crew) -> Found:
-        """What one member found."""
+    def _seen(member: Member, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool) -> Found:
+        """What one member found; if asked in the map upside down, too."""
         if isinstance(member, NeuralFinder):
-            return member.found(image, noise, crew)
-        return Found(told_by_islands(image, noise, member, crew), (), {})
+            return member.found(image, noise, crew, turned=turned)
+        found = told_by_islands(image, noise, member, crew)
+        if not turned:
+            return Found(found, (), {})
+        within = replace(crew, within="upside down")
+        return Found(found, (), {}, told_by_islands(image.upside_down(), noise.upside_down(), member, within))
 
 
 def _can_join(kind: type[Any], menu: type[Any]) -> bool:

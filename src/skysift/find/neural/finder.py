@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from skysift.find.finder import MapFinder, Searched
 from skysift.find.neural.calibration import Calibration, threshold_of
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.eye import Eye, eye_of
-from skysift.find.neural.found import nothing_found, without_doubles
+from skysift.find.neural.found import without_doubles
 from skysift.find.neural.labelled import rms_at, significance
 from skysift.find.neural.measuring import measure_found, with_footprints
 from skysift.find.neural.options import EyeOptions, NeuralOptions
@@ -40,7 +40,10 @@ from skysift.sky.truth import CLASSES
 __all__ = ["Found", "NeuralFinder", "look_in", "seen_on"]
 
 Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
 
+UPSIDE_DOWN = "sources, upside down too"
+"""The stage of a run in which both are looked for."""
 
 N = TypeVar("N", bound=NeuralOptions)
 
@@ -58,11 +61,14 @@ class Found:
         The weights, and what else was read.
     facts
         What was decided, JSON-safe.
+    turned
+        Likewise of the map upside down; none where that was not looked at.
     """
 
     detections: Detections
     inputs: tuple[InputRecord, ...]
     facts: Mapping[str, object]
+    turned: Detections | None = None
 
 
 class NeuralFinder(MapFinder[N]):
@@ -77,11 +83,11 @@ class NeuralFinder(MapFinder[N]):
 
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
-        seen = self.found(image, noise, crew)
+        seen = self.found(image, noise, crew, turned=self.rated)
         found = self._wanted(seen.detections)
         facts = {**seen.facts}
-        if self.rated:
-            negative = self._wanted(self.found(image.upside_down(), noise.upside_down(), crew).detections)
+        if seen.turned is not None:
+            negative = self._wanted(seen.turned)
             width = image.frame.beam_width_pixels(image.beam)
             raw = {**found.raw, "reliability": reliabilities_of(found, negative, width)}
             found = Detections(found.boxes, found.scores, found.footprints, raw)
@@ -98,14 +104,19 @@ class NeuralFinder(MapFinder[N]):
         """Those of the classes that are asked for."""
         return found.select(np.isin(found["class"], [CLASSES.index(name) for name in self.options.classes]))
 
-    def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Found:
-        """All detections that score the threshold or more, whatever their class."""
+    def found(self, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool = False) -> Found:
+        """All detections that score the threshold or more, whatever their class; if asked those upside down, too."""
         eye = self.eye()
         weights = eye.weights
         flips = self.flips(weights)
         least, calibration = self.threshold(weights), Calibration.of(weights.card.settings)
-        found = seen_on(image, noise, self.options, eye, calibration.raw_of(least), flips, crew)
-        found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
+        looks = seen_on(
+            image, noise, self.options, eye, calibration.raw_of(least), flips, crew, turned=turned
+        )
+        found, *below = [
+            Detections(each.boxes, calibration.scores(each.scores), each.footprints, each.raw)
+            for each in looks
+        ]
         size = weights.path.stat().st_size
         record = InputRecord(weights.path.name, weights.checksum, size=size)
         facts: dict[str, object] = {
@@ -115,7 +126,7 @@ class NeuralFinder(MapFinder[N]):
         }
         if "calibrated_on" in weights.card.settings:
             facts["calibrated_on"] = weights.card.settings["calibrated_on"]
-        return Found(found, (record,), facts)
+        return Found(found, (record,), facts, below[0] if below else None)
 
     def eye(self) -> Eye:
         """What the finder looks through.
@@ -192,8 +203,16 @@ _NUMBERS = (
 
 
 def seen_on(
-    image: SkyImage, noise: Noise, options: EyeOptions, eye: Eye, least: float, flips: int, crew: Crew
-) -> Detections:
+    image: SkyImage,
+    noise: Noise,
+    options: EyeOptions,
+    eye: Eye,
+    least: float,
+    flips: int,
+    crew: Crew,
+    *,
+    turned: bool = False,
+) -> list[Detections]:
     """
     All that a network finds on a map, the best of doubles alone, in windows of the map and of the binned one.
 
@@ -209,15 +228,17 @@ def seen_on(
         How many orientations are looked at.
     crew
         Who looks.
+    turned
+        Whether the map is looked at upside down as well: what is found there comes second.
     """
     beam, step = beam_of(image), WINDOW - 2 * eye.detector.margin
     quiet = block_noise(noise.mesh.correlation, FACTOR)[0] if eye.detector.wide else 1.0
-    look = partial(look_in, image, noise, options, eye.weights.checksum, beam, least, flips, quiet)
+    signs = (1, -1) if turned else (1,)
+    look = partial(look_in, image, noise, options, eye.weights.checksum, beam, least, flips, quiet, signs)
     windows = [(core, False) for core in windows_of(image.box, step)]
     windows += [(core, True) for core in wide_windows(image.box, eye.detector)]
-    parts = list(crew.map("sources", look, windows))
-    found = Detections.concat(parts) if parts else nothing_found()
-    return without_doubles(eye.detector.single(found, beam))
+    looks = zip(*crew.map(UPSIDE_DOWN if turned else "sources", look, windows), strict=True)
+    return [without_doubles(eye.detector.single(Detections.concat(parts), beam)) for parts in looks]
 
 
 def look_in(
@@ -229,13 +250,29 @@ def look_in(
     least: float,
     flips: int,
     quiet: float,
+    signs: tuple[int, ...],
     window: tuple[Box, bool],
-) -> Detections:
-    """What is found in the core of one window, and whether it is one of the binned map, with the noise of whose bins."""
+) -> tuple[Detections, ...]:
+    """
+    What is found in the core of one window, and whether it is one of the binned map, with the noise of whose bins.
+
+    Once for each of the signs by which the map is multiplied; its pixels are read once.
+    """
     core, wide = window
     eye = eye_of(options, checksum)
-    read = partial(significance, image, noise)
-    if wide:
-        return wide_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips, quiet)
-    found = found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
-    return not_too_wide(found, eye.detector, beam)
+    once = cache(partial(significance, image, noise))
+    found = []
+    for sign in signs:
+        read = once if sign > 0 else partial(_turned, once)
+        if wide:
+            some = wide_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips, quiet)
+        else:
+            some = found_in(core, eye.detector, eye.run, read, image.shape, beam, least, flips)
+            some = not_too_wide(some, eye.detector, beam)
+        found.append(some)
+    return tuple(found)
+
+
+def _turned(read: Callable[[Box], Pixels], box: Box) -> Pixels:
+    """The pixels of a box of the map upside down."""
+    return -read(box)

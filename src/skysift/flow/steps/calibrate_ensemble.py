@@ -104,7 +104,8 @@ def calibrate_ensemble(
         for done, field in enumerate(looked, start=1):
             image = image_of(field)
             noise = measure_noise(image, finder.options)
-            joined, said, parts = finder.joined(image, noise, ALONE, law)
+            parts = finder.looks(image, noise, ALONE)
+            joined, said = finder.joined([part.detections for part in parts], law)
             mine = _inside(joined, field)
             lists.append(Answers(field, joined.select(mine)))
             told.append(said[mine])

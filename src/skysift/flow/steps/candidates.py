@@ -115,7 +115,7 @@ class CandidatesStep:
         calibration = Calibration.of(eye.weights.card.settings)
         least = calibration.raw_of(min(threshold, 0.5 * options.lost))
         flips = int(eye.weights.card.settings.get("flips", 1))  # as they were calibrated
-        found = seen_on(image, noise, options, eye, least, flips, crew)
+        (found,) = seen_on(image, noise, options, eye, least, flips, crew)
         found = Detections(found.boxes, calibration.scores(found.scores), found.footprints, found.raw)
         return Listed(
             compared(found, told, image, noise, options, threshold), told, noise, eye, threshold, notes
