@@ -14,7 +14,6 @@ from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.random import generator
 from skysift.find.neural.agreement import OF_SNR, fitted_agreement, read_agreement, usual_agreement
 from skysift.find.neural.ensemble import EnsembleFinder
-from skysift.find.neural.finder import Found
 from skysift.find.neural.found import RAW, as_detections
 from skysift.find.neural.members import image_of, score_of_snr
 from skysift.find.neural.orientations import joined_found
@@ -126,23 +125,19 @@ def wide_at(x, score):
     return as_detections({name: np.array([values[name]]) for name in RAW}, np.array([score]))
 
 
-def test_a_wide_source_that_two_members_see_is_one(finder, monkeypatch):
-    seen = iter([wide_at(100.0, 0.9), wide_at(118.0, 0.8), wide_at(100.0, 0.9), wide_at(190.0, 0.8)])
-    monkeypatch.setattr(finder, "_seen", lambda *_: Found(next(seen), (), {}))
+def test_a_wide_source_that_two_members_see_is_one(finder):
     law = finder.agreement()
-    joined, told, parts = finder.joined(None, None, None, law)
-    assert len(parts) == 2
+    joined, told = finder.joined([wide_at(100.0, 0.9), wide_at(118.0, 0.8)], law)
     assert told.tolist() == [[0.9, 0.8]]
     assert joined.scores == pytest.approx(law.scores(told))
     assert joined["x"] == pytest.approx([100.0])  # as the surer network tells it
-    assert len(finder.joined(None, None, None, law)[0]) == 2  # farther apart than half of its width
+    apart, _ = finder.joined([wide_at(100.0, 0.9), wide_at(190.0, 0.8)], law)
+    assert len(apart) == 2  # farther apart than half of its width
 
 
-def test_of_wide_sources_that_one_member_tells_twice_the_better_stays(finder, monkeypatch):
+def test_of_wide_sources_that_one_member_tells_twice_the_better_stays(finder):
     twice = Detections.concat([wide_at(100.0, 0.9), wide_at(110.0, 0.7)])
-    seen = iter([twice, twice.select(np.zeros(2, np.bool_))])
-    monkeypatch.setattr(finder, "_seen", lambda *_: Found(next(seen), (), {}))
-    joined, told, _ = finder.joined(None, None, None, finder.agreement())
+    joined, told = finder.joined([twice, twice.select(np.zeros(2, np.bool_))], finder.agreement())
     assert joined["x"] == pytest.approx([100.0])
     assert np.array_equal(told, [[0.9, np.nan]], equal_nan=True)
 
