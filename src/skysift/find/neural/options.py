@@ -160,7 +160,11 @@ class EnsembleOptions(NeuralOptions):
     """Several finders whose findings are joined; what is said here of networks holds for members that do not say it."""
 
     members: tuple[dict[str, Any], ...] = option(
-        ({"finder": "yolo"}, {"finder": "classic", "seed": 4.0, "grow": 2.5}),
+        (
+            {"finder": "yolo"},
+            {"finder": "yolo", "weights": "yolo-grid"},
+            {"finder": "classic", "seed": 4.0, "grow": 2.5},
+        ),
         doc="The finders, each with options of its own, such as [{finder: yolo, weights: A}, {finder: yolo, weights: B, "
         "flips: 8}, {finder: classic, seed: 4}].",
     )
