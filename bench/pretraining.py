@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("started"), help="start: where weights and logs stay"
     )
-    parser.add_argument("--steps", type=int, default=400, help="start: of each training")
+    parser.add_argument("--steps", type=int, default=600, help="start: of each training")
     parser.add_argument("--seeds", type=int, default=2, help="start: trainings of each kind")
     parser.add_argument("--crop", type=int, default=128, help="start: side of the crops (pixel)")
     given = parser.parse_args()

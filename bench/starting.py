@@ -28,7 +28,7 @@ REAL = (
 )  # fmt: skip
 MADE = ("meerkat", "askap", "ska-mid")  # arrays that made fields are seen with
 SIDE = 512
-TOLD = ("loss", "score", "ap50", "completeness_compact", "reliability_compact", "completeness_extended")
+TOLD = ("loss", "score", "ap50", "completeness_compact", "completeness_extended")
 
 
 def started(folder: Path, steps: int, seeds: Sequence[int], crop: int) -> str:
