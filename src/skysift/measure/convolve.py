@@ -126,11 +126,20 @@ def smoothed(
     filled = data if whole else np.where(known, data, 0.0)
     size = (next_fast_len(data.shape[0], real=True), next_fast_len(data.shape[1], real=True))
     ky, kx = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None, :]
-    transfer = np.exp(-2.0 * np.pi**2 * (xx * kx * kx + 2.0 * xy * kx * ky + yy * ky * ky))
-    core = slice(0, data.shape[0]), slice(0, data.shape[1])
-    smooth: Floats = irfft2(rfft2(filled, s=size) * transfer, s=size)[core]
+    transfer = xx * kx * kx + 2.0 * xy * kx * ky  # in place from here: new pages cost as much as the numbers
+    transfer += yy * ky * ky
+    transfer *= -2.0 * np.pi**2
+    np.exp(transfer, out=transfer)
+
+    def through(values: NDArray[np.floating[Any]]) -> Floats:
+        spectrum = rfft2(values, s=size)
+        spectrum *= transfer
+        made: Floats = irfft2(spectrum, s=size, overwrite_x=True)[: data.shape[0], : data.shape[1]]
+        return made
+
+    smooth = through(filled)
     if not whole:
-        weight = irfft2(rfft2(known.astype(np.float64), s=size) * transfer, s=size)[core]
+        weight = through(known.astype(np.float64))
         smooth = np.where(known, smooth / np.where(known, weight, 1.0), np.nan)
     return smooth
 

@@ -171,15 +171,16 @@ def prepare_band(
     outer = radius * options.annulus[1] if options.background == "annulus" else 0.0
     margin = max(margin, outer - 0.5 * min(ny * wanted.scale[0], nx * wanted.scale[1]))
     patch = image.read(wanted, margin)
-    data = np.asarray(patch.data, np.float64)
+    data = patch.data.astype(np.float64)
     factor, unit = _brightness(patch, own)
     flags |= quality("unit") if unit else 0
-    data, steps = data * factor, [] if unit else [f"from {patch.unit or 'Jy/beam'} to surface brightness"]
+    data *= factor
+    steps = [] if unit else [f"from {patch.unit or 'Jy/beam'} to surface brightness"]
     level, noise = math.nan, math.nan
     if options.background != "none":
         level, noise, told = _background(data, patch.frame, wanted, options, radius)
         if math.isfinite(level):
-            data = data - level
+            data -= level
             steps.append(told)
         else:
             flags |= quality("no_background")
@@ -199,7 +200,7 @@ def prepare_band(
     back, final = _back(unit or options.units, seen, frame, patch, own, kept=bool(unit))
     if not final:
         flags |= quality("unit")
-    out = (out * back).astype(np.float32)
+    out = (out * back).astype(np.float32, copy=False)
     flags |= quality("no_beam") if own is None else 0
     flags |= quality("blank") if np.isnan(out).any() else 0
     return Layer(

@@ -115,8 +115,8 @@ def _band(name: str, layer: Layer, number: str) -> list[str]:
 
 def _hdu(cards: list[str], data: NDArray[np.float32] | None = None) -> bytes:
     text = "".join((*cards, "END".ljust(80))).encode("ascii", "replace")
-    pixels = b"" if data is None else np.ascontiguousarray(data, ">f4").tobytes()
-    return text.ljust(padded(len(text))) + pixels.ljust(padded(len(pixels)), b"\0")
+    pixels = b"" if data is None else data.astype(">f4").tobytes()
+    return b"".join((text.ljust(padded(len(text))), pixels, bytes(padded(len(pixels)) - len(pixels))))
 
 
 @dataclass(frozen=True)
