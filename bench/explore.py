@@ -25,7 +25,7 @@ from skysift.base.random import generator
 from skysift.base.registry import Registry
 from skysift.classify.features.table import features_of
 from skysift.explore.active import reranked
-from skysift.explore.options import ActiveOptions, ExploreOptions
+from skysift.explore.options import USUAL, ActiveOptions, ExploreOptions
 from skysift.explore.outliers import combined, quantiles
 from skysift.explore.space import make_space
 from skysift.learn.embed import encoder_of, preparation_of, vectors
@@ -42,7 +42,8 @@ SHARE, FIRST, LABELS = 0.01, 0.05, 50
 RANDOM, LEARNED, APART = "random network", "embedding", "features and embedding apart"
 RESOLVED = 3.45  # pixels that a resolved source has within the radius of nine tenths of its flux
 FOUR = ("forest", "density", "distance", "reconstruction")
-OWN = ExploreOptions().outliers
+OWN = USUAL
+OF_TABLE = {"features": OWN, LEARNED: ("density",)}  # what `skysift explore` asks in each by default
 
 
 def measured(images, folder):
@@ -161,9 +162,10 @@ def of_seed(seed, images, base, nets, vectors_of, folder, rows, *, trying):
         spaces["one"] = lying(both)
         q["one"] = strangeness(spaces["one"])
         rows.add("features and embedding in one space", "forest, density", judged(combined(q["one"]), truth))
-        apart = {f"{name} {m}": q[name][m] for name in ("features", LEARNED) for m in OWN}
-        strange = combined(apart)
-        rows.add(APART, "**forest, density** (the default)", judged(strange, truth))
+        both = {f"{name} {m}": q[name][m] for name in OF_TABLE for m in OWN}
+        rows.add(APART, "forest, density of each", judged(combined(both), truth))
+        strange = combined({f"{name} {m}": q[name][m] for name, ways in OF_TABLE.items() for m in ways})
+        rows.add(APART, "**forest, density; density** (the default)", judged(strange, truth))
         views = [spaces["features"], spaces[LEARNED]]
     else:
         strange, views = combined({m: q["features"][m] for m in OWN}), [spaces["features"]]

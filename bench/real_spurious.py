@@ -87,7 +87,9 @@ def read(path: str | None) -> MadeDetections | None:
         return None
     with np.load(path) as held:
         real = held["label"] == "real"
-        return MadeDetections(held["images"][:, 0], real, held["field"], held["snr"], held["inverted"])
+        return MadeDetections(
+            held["images"][:, 0], real, held["field"], held["snr"], held["inverted"], held["beam_pixels"]
+        )
 
 
 def main() -> None:

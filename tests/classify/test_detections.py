@@ -7,6 +7,7 @@ from tests.classify.spots import pictures_of
 from skysift.base.errors import OptionError
 from skysift.classify.classifier import open_model
 from skysift.classify.detections import cut, made_detections
+from skysift.classify.likeness import Looks, unlike
 from skysift.classify.options import DetectionsOptions
 
 
@@ -33,8 +34,18 @@ def test_what_is_found_upside_down_is_spurious():
     assert not found.real[found.inverted].any()
     bright = (found.snr > 30) & ~found.inverted
     assert found.real[bright].all()
+    assert ((found.beam > 3.0) & (found.beam < 5.0)).all()
     again = made_detections(options)
     assert np.array_equal(found.pixels, again.pixels, equal_nan=True)
+
+
+def test_the_judge_that_ships_knows_the_beams_that_it_learnt_from():
+    looks = open_model("real-spurious").looks
+    assert looks is not None
+    assert not unlike(looks, Looks(48, 2.0, 8.0))
+    assert "they have beams of 12 pixels, those learnt from beams of 3.22 pixels" in unlike(
+        looks, Looks(48, 0.5, 6.0)
+    )
 
 
 def test_the_judge_that_ships_tells_a_point_from_a_stripe():

@@ -199,6 +199,17 @@ def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):
     assert "beams of 8 pixels, those learnt from beams of 3 pixels" in unlike(
         again.looks, Looks.of(spots_at(1.8, 14.4))
     )
+    many = pictures_of(spots(12)[0]).with_facts(
+        beam_pixels=np.full(12, 4.0)
+    )  # of maps with pixels of many sizes
+    cnn.looks = Looks.of(many)
+    cnn.save(tmp_path / "many.safetensors")
+    again = open_model(tmp_path / "many.safetensors")
+    assert again.looks.beam_pixels == 4.0
+    assert not unlike(again.looks, Looks.of(spots_at(9.0, 36.0)))
+    assert "beams of 8 pixels, those learnt from beams of 4 pixels" in unlike(
+        again.looks, Looks.of(spots_at(9.0, 72.0))
+    )
     cnn.looks = None
     small = ClassifyPredictStep().run(cnn, spots_at(1.8, 5.4), tmp_path / "b.csv")
     assert "of 12 pictures 12 have under 32 pixels along the side" in small.notes[0]

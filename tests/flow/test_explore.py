@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,6 +194,31 @@ def test_strange_ones_are_sought_in_each_table(tmp_path):
     assert "sought in features and embedding apart" in (tmp_path / "out" / "report.html").read_text()
     one = explore_sample(features, ExploreOptions(**QUICK, apart=False), parts=parts)
     assert set(one.quantiles) == {"density", "distance"}
+
+
+def test_an_embedding_is_searched_by_density_alone_unless_methods_are_named():
+    features, parts = apart()
+    group = dict.fromkeys(parts["embedding"], "embedding")
+    columns = tuple(replace(each, group=group.get(each.name, "shape")) for each in features.columns)
+    features = replace(features, columns=columns)
+    plain = {**QUICK, "outliers": ()}
+    found = explore_sample(features, ExploreOptions(**plain), parts=parts)
+    assert set(found.quantiles) == {"features_forest", "features_density", "embedding_density"}
+    new = explore_new(features.select(np.arange(9)), found.reference)
+    assert set(new.quantiles) == set(found.quantiles)
+    np.testing.assert_allclose(new.strange, found.strange[:9], atol=0.03)
+    one = explore_sample(features, ExploreOptions(**plain, apart=False), parts=parts)
+    assert set(one.quantiles) == {"forest", "density"}
+    alone = features.only(parts["embedding"])
+    assert set(explore_sample(alone, ExploreOptions(**plain)).quantiles) == {"density"}
+    named = ExploreOptions(**{**plain, "outliers": ("forest",)})
+    assert set(explore_sample(alone, named).quantiles) == {"forest"}
+    with pytest.raises(
+        UsageError, match=r"not used in embeddings unless it is named.*outliers=forest,density"
+    ):
+        explore_sample(
+            alone, ExploreOptions(**plain), menus_of(ExploreOptions(**plain), {"forest": {"trees": 9}})
+        )
 
 
 def test_new_sources_are_judged_in_each_table(tmp_path):

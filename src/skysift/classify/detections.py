@@ -48,6 +48,8 @@ class MadeDetections:
         Of its peak.
     inverted
         Whether it was found upside down.
+    beam
+        FWHM of the beam of its map (pixel).
     """
 
     pixels: Pixels
@@ -55,6 +57,7 @@ class MadeDetections:
     field: NDArray[np.int64]
     snr: NDArray[np.float64]
     inverted: NDArray[np.bool_]
+    beam: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.real)
@@ -184,6 +187,7 @@ def _found(
         np.full(len(y), number, np.int64),
         np.asarray(rows["snr"], np.float64),
         np.full(len(y), inverted),
+        np.full(len(y), image.frame.beam_width_pixels(image.beam)),
     )
 
 

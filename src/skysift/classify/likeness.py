@@ -11,8 +11,10 @@ import numpy as np
 
 from skysift.stamps.pictures import Pictures
 
-__all__ = ["Looks", "unlike"]
+__all__ = ["BEAM_PIXELS", "Looks", "unlike"]
 
+BEAM_PIXELS = "beam_pixels"
+"""What is known of pictures of many maps: the FWHM of each one's beam (pixel)."""
 _APART = 1.5  # times larger or smaller is another look
 
 
@@ -29,11 +31,19 @@ class Looks:
         Size of a pixel (arcsec); NaN where it is not known.
     beam
         FWHM of the beam, the median of the pictures (arcsec); NaN where it is not known.
+    across
+        The same in pixels, of pictures whose pixels have many sizes; 0 where scale and beam tell it.
     """
 
     side: int = 0
     scale: float = math.nan
     beam: float = math.nan
+    across: float = 0.0
+
+    @property
+    def beam_pixels(self) -> float:
+        """FWHM of the beam (pixel); NaN where it is not known."""
+        return self.across or self.beam / self.scale
 
     @classmethod
     def of(cls, pictures: Pictures, scale: float | None = None, beam: float | None = None) -> Looks:
@@ -45,6 +55,7 @@ class Looks:
             min(pictures.shape[2:]),
             float(pictures.scale) if scale is None else scale,
             math.nan if beam is None else beam,
+            float(np.nanmedian(pictures.facts[BEAM_PIXELS])) if BEAM_PIXELS in pictures.facts else 0.0,
         )
 
     def to_dict(self) -> dict[str, float | None]:
@@ -57,7 +68,7 @@ class Looks:
         scale, beam = (
             math.nan if values.get(name) is None else float(values[name]) for name in ("scale", "beam")
         )
-        return cls(int(values.get("side") or 0), scale, beam)
+        return cls(int(values.get("side") or 0), scale, beam, float(values.get("across") or 0.0))
 
 
 def unlike(learnt: Looks, given: Looks) -> str:
@@ -65,7 +76,7 @@ def unlike(learnt: Looks, given: Looks) -> str:
     told = []
     both = (
         ("pixels of {:.3g} arcsec", learnt.scale, given.scale),
-        ("beams of {:.3g} pixels", learnt.beam / learnt.scale, given.beam / given.scale),
+        ("beams of {:.3g} pixels", learnt.beam_pixels, given.beam_pixels),
     )
     for text, old, new in both:
         if math.isfinite(old) and math.isfinite(new) and not 1 / _APART <= new / old <= _APART:

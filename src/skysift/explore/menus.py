@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from skysift.base.errors import UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
-from skysift.explore.options import ExploreOptions
+from skysift.explore.options import USUAL, ExploreOptions
 
 __all__ = ["Menus", "menus_of"]
 
@@ -34,7 +34,7 @@ def menus_of(options: ExploreOptions, given: Mapping[str, Mapping[str, object]] 
         An option does not exist or is not allowed.
     """
     found: dict[tuple[str, str], Options] = {}
-    for kind, names in (("clusterer", options.clusterers), ("outlier", options.outliers)):
+    for kind, names in (("clusterer", options.clusterers), ("outlier", options.outliers or USUAL)):
         registry = Registry[Any](kind)
         for name in names:
             registry.path(name)

@@ -10,6 +10,7 @@ from skysift.base.options import Options, option
 
 __all__ = [
     "SHOWN",
+    "USUAL",
     "ActiveOptions",
     "DensityOptions",
     "DistanceOptions",
@@ -21,6 +22,8 @@ __all__ = [
     "ReconstructionOptions",
 ]
 
+USUAL = ("forest", "density")
+"""Names of the kind outlier that are asked where none is named."""
 SHOWN = ("thumbs", "thumb", "cut", "columns")
 """Options of exploring that say what the page shows, and nothing else."""
 
@@ -73,7 +76,9 @@ class ExploreOptions(Options):
         10, at_least=0, at_most=1000, doc="Samples drawn anew that groups are compared on."
     )
     outliers: tuple[str, ...] = option(
-        ("forest", "density"), doc="What says how strange a source is: names of the kind outlier."
+        (),
+        doc="What says how strange a source is, in every table: names of the kind outlier. By default forest and "
+        "density, and density alone in a table of an embedding, where a forest finds little.",
     )
     apart: bool = option(
         True,

@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from skysift.base.errors import UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.explore.options import ExploreOptions
 from skysift.explore.outliers import Outlier, combined, quantiles
 from skysift.explore.space import Space, make_space
-from skysift.sky.features import Features
+from skysift.sky.features import EMBEDDING, Features
 
 __all__ = ["View", "all_quantiles", "judged", "rows_with", "seen", "strange_of"]
 
@@ -75,14 +76,16 @@ def seen(
     parts
         Columns of each part, by its name; with fewer than two all columns are one view.
     options, methods
-        How; the methods with their options.
+        How; the methods with their options. Where the options name none, the forest is left out in an embedding: it cuts
+        one coordinate at a time, and no one of those says much by itself.
     tell
         Called as tell(done, total).
 
     Raises
     ------
     UsageError
-        A part tells no sources apart, or fewer than three sources have any of it.
+        A part tells no sources apart, or fewer than three sources have any of it; or the options of a method differ
+        from their defaults, and it is left out of all parts.
     """
     if len(parts) < 2:
         spaces = {"": space}
@@ -93,12 +96,22 @@ def seen(
         coordinates = own.of(features)
         rows = rows_with(coordinates)
         scores: dict[str, Floats] = {}
-        for method, menu in methods.items():
-            tell(len(views) * len(methods) + len(scores), len(spaces) * len(methods))
+        embedded = all(each.group == EMBEDDING for each in features.only(own.titles).columns)
+        for k, (method, menu) in enumerate(methods.items()):
+            tell(len(views) * len(methods) + k, len(spaces) * len(methods))
+            if method == "forest" and embedded and not options.outliers:
+                continue
             scores[method] = np.full(len(features), np.nan)
             scores[method][rows] = _outlier(method, menu).scores(coordinates[rows], None, options.random_seed)
         views.append(View(name, own, coordinates, scores))
     tell(len(spaces) * len(methods), len(spaces) * len(methods))
+    for method, menu in methods.items():
+        if menu != type(menu)() and not any(method in view.scores for view in views):
+            raise UsageError(
+                "options are given for a method that is not used in embeddings unless it is named",
+                got=method,
+                todo=f"name it: outliers={','.join(methods)}",
+            )
     return tuple(views)
 
 
@@ -121,10 +134,10 @@ def judged(
     coordinates = view.space.of(features)
     rows, usual = rows_with(coordinates), rows_with(view.coordinates)
     out = {}
-    for method, menu in methods.items():
+    for method in view.scores:
         found = np.full(len(features), np.nan)
         if rows.size:
-            found[rows] = _outlier(method, menu).scores(
+            found[rows] = _outlier(method, methods[method]).scores(
                 view.coordinates[usual], coordinates[rows], random_seed
             )
         found[known >= 0] = view.scores[method][known[known >= 0]]

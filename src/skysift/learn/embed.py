@@ -19,7 +19,7 @@ from skysift.learn.layers.encoder import Encoder, make_encoder
 from skysift.learn.options import EncoderOptions
 from skysift.learn.pictures import PictureSource
 from skysift.learn.scale import Preparation, prepare
-from skysift.sky.features import Feature, Features
+from skysift.sky.features import EMBEDDING, Feature, Features
 
 __all__ = [
     "ENCODER",
@@ -38,7 +38,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 ENCODER = "encoder"  # the model that stands in the card of such weights
-GROUP = "embedding"
+GROUP = EMBEDDING
 _TURNS = (1, 2, 4, 8)
 _ALLOWED = "weights of `skysift pretrain`, or shipped ones for embeddings (`skysift models`)"
 

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from skysift.base.errors import UnknownName, UsageError
 from skysift.base.provenance import Provenance
 
-__all__ = ["Feature", "Features"]
+__all__ = ["EMBEDDING", "Feature", "Features"]
+
+EMBEDDING = "embedding"
+"""The group of features that an encoder gives."""
 
 Floats: TypeAlias = NDArray[np.float64]
 

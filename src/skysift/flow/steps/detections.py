@@ -16,6 +16,7 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.classify.detections import MadeDetections, made_detections
+from skysift.classify.likeness import BEAM_PIXELS
 from skysift.classify.options import DetectionsOptions
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
@@ -50,7 +51,7 @@ class DetectionsStep:
         return f"DetectionsStep({self.options!r})"
 
     def run(self, out: str | Path, *, overwrite: bool = False, crew: Crew = ALONE) -> DetectionsMade:
-        """The products: ``stamps.npz`` (images, label, field, snr, inverted), the page and the manifest.
+        """The products: ``stamps.npz`` (images, label, field, snr, inverted, beam_pixels), the page and the manifest.
 
         Raises
         ------
@@ -95,6 +96,7 @@ class DetectionsStep:
                 "field": found.field,
                 "snr": found.snr,
                 "inverted": found.inverted,
+                BEAM_PIXELS: found.beam,
             }
             with writing(folder.directory):
                 with folder.path(STAMPS).open("wb") as file:
