@@ -56,7 +56,7 @@ class Knowing(YoloFinder):
         super().__init__(YoloOptions(reliability=None, free_snr=free_snr))
         self.told = told
 
-    def found(self, image: SkyImage, noise: Noise, crew: Crew) -> Seen:
+    def found(self, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool = False) -> Seen:
         """What it was told."""
         return Seen(self.told, (), {})
 
