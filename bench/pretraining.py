@@ -85,7 +85,7 @@ def main() -> None:
         print(judged(given.weights, given.natural))
     if given.only in (None, "costs"):
         print(costs())
-    if given.only in (None, "start"):
+    if given.only == "start":
         print(started(given.out, given.steps, range(1, given.seeds + 1), given.crop))
 
 

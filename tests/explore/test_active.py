@@ -146,3 +146,9 @@ def test_tables_of_labels_as_other_programs_write_them(tmp_path):
     (tmp_path / "a.csv").write_bytes("name,label\na,\xe9t\xe9\n".encode("latin-1"))
     with pytest.raises(FormatError, match="no CSV in UTF-8"):
         read_sayings(tmp_path / "a.csv", ["a"])
+
+
+@pytest.mark.parametrize("method", ["gaussian", "neighbour"])
+def test_options_can_be_given_back_as_they_were_told(method):
+    options = ActiveOptions(method=method)
+    assert ActiveOptions.parse(options.to_dict()) == options

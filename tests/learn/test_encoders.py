@@ -197,6 +197,16 @@ def test_views_follow_from_the_seed_alone():
     assert not torch.allclose(a, c)
 
 
+def test_pixels_without_data_stay_without_where_they_are_told_apart():
+    views, pixels = plain(noise=2.0, blur=1.0), torch.ones(1, 1, 48, 48)
+    pixels[..., :20] = 0.0
+    given = drawn(views, noise=2.0, blur=1.0), torch.ones(1, 1)
+    noisy, kept = (views.make(pixels, *given, blank=blank) for blank in (False, True))
+    assert (noisy[..., :19] != 0.0).all()
+    assert (kept[..., :19] == 0.0).all()
+    torch.testing.assert_close(kept[..., 21:], noisy[..., 21:])
+
+
 def test_rms_is_what_noise_becomes():
     rng = generator(1, "rms")
     pixels = (5.0 * rng.standard_normal((2, 1, 96, 96))).astype(np.float32)

@@ -49,13 +49,16 @@ class Looks:
     def of(cls, pictures: Pictures, scale: float | None = None, beam: float | None = None) -> Looks:
         """Those of pictures; scale and beam (arcsec) as they were told, where they were."""
         sizes = pictures.beams()
+        across = 0.0
+        if beam is None and BEAM_PIXELS in pictures.facts and np.isfinite(pictures.facts[BEAM_PIXELS]).any():
+            across = float(np.nanmedian(pictures.facts[BEAM_PIXELS]))
         if beam is None and np.isfinite(sizes).any():
             beam = float(np.nanmedian(sizes))
         return cls(
             min(pictures.shape[2:]),
             float(pictures.scale) if scale is None else scale,
             math.nan if beam is None else beam,
-            float(np.nanmedian(pictures.facts[BEAM_PIXELS])) if BEAM_PIXELS in pictures.facts else 0.0,
+            across,
         )
 
     def to_dict(self) -> dict[str, float | None]:

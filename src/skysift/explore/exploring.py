@@ -147,11 +147,16 @@ def explore_sample(
         kept.select(good), space, _kept_parts(parts or {}, kept) if options.apart else {}, options,
         _methods(menus), lambda done, total: tell("outliers", done, total),
     )  # fmt: skip
+    used = {method for view in views for method in view.scores}
     told = {
         "version": skysift.__version__,
         "map": maker,
         "options": options.to_dict(),
-        "methods": {f"{kind} {name}": menu.to_dict() for (kind, name), menu in menus.items()},
+        "methods": {
+            f"{kind} {name}": menu.to_dict()
+            for (kind, name), menu in menus.items()
+            if kind != "outlier" or name in used
+        },
         "clusterer": "" if best is None else best.name,
     }
     reference = Reference(space, mine, coordinates, positions, labels, views, told)

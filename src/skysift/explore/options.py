@@ -212,7 +212,7 @@ class ActiveOptions(Options):
     @model_validator(mode="after")
     def _nothing_idle(self) -> Self:
         for method, names in _OF_METHOD.items():
-            given = [name for name in names if name in self.model_fields_set]
+            given = [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
             if given and method != self.method:
                 raise ValueError(
                     f"{given[0]} does nothing with method={self.method}; give method={method}, or leave it out"

@@ -81,7 +81,13 @@ class Views:
 
     @torch.no_grad()
     def make(
-        self, pixels: Tensor, drawn: Mapping[str, Tensor], rms: Tensor | None = None, size: int | None = None
+        self,
+        pixels: Tensor,
+        drawn: Mapping[str, Tensor],
+        rms: Tensor | None = None,
+        size: int | None = None,
+        *,
+        blank: bool = False,
     ) -> Tensor:
         """
         The views, (picture, channel, y, x).
@@ -96,6 +102,8 @@ class Views:
             (picture, channel): what noise of one sigma is in these units; without it there is none.
         size
             Side of the views; by default that of the pictures.
+        blank
+            Whether pixels without data stay exactly 0 whatever is laid over a view, for networks that tell them apart.
         """
         told = self.options
         side = size or pixels.shape[-1]
@@ -113,6 +121,7 @@ class Views:
         shape = (len(pixels), pixels.shape[1], side, side)
         grid = functional.affine_grid(turn, list(shape), align_corners=False)
         views = functional.grid_sample(pixels, grid, mode="bilinear", align_corners=False)
+        seen = (views != 0.0) if blank else None
         if told.blur > 0.0:
             views = blurred(views, drawn["blur"])
         if told.noise > 0.0 and rms is not None:
@@ -123,6 +132,8 @@ class Views:
             gain = drawn["gain"][:, None, None, None]
             power = drawn["gamma"][:, None, None, None]
             views = views.sign() * (gain * views.abs().clamp_min(1e-6) ** power)
+        if seen is not None:
+            views = views * seen
         if told.mask > 0.0:
             views = views * self._seen(drawn, side, pixels.device)
         return views

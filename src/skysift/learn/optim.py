@@ -55,6 +55,5 @@ class Average:
                 values.append(value.detach())
             else:
                 mean.copy_(value)
-        torch._foreach_lerp_(
-            means, values, 1.0 - decay
-        )  # one call: a GPU waits longer for many than it works
+        if means:  # in one call: a GPU waits longer for many than it works
+            torch._foreach_lerp_(means, values, 1.0 - decay)

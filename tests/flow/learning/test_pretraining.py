@@ -126,6 +126,16 @@ def test_an_encoder_that_finders_can_begin_with_learns_from_maps(tmp_path):
             },
             "too small for 4 stages.*16 or more",
         ),
+        (
+            {
+                "prepare.preset": "noise",
+                "views.local": 2,
+                "views.local_size": 8,
+                "encoder.widths": (4,) * 4,
+                "encoder.depths": (1,) * 4,
+            },
+            "views of a part are too small for 4 stages.*16 or more",
+        ),
     ):
         with pytest.raises(OptionError, match=words):
             Plan.of("simclr", {**told, **unlike})

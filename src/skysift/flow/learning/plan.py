@@ -74,13 +74,14 @@ class Plan:
             EncoderOptions.parse(split["encoder"]),
             PreparationOptions.parse(split["prepare"]),
         )
-        _refuse_unlike(encoder, prepare)
+        views = ViewOptions.parse(split["views"])
+        _refuse_unlike(encoder, prepare, views)
         return cls(
             method,
             menu.parse(split[""]),
             PretrainOptions.parse(split["train"]),
             encoder,
-            ViewOptions.parse(split["views"]),
+            views,
             prepare,
             PoolOptions.parse(split["pool"]),
         )
@@ -96,7 +97,7 @@ class Plan:
         return load(self.options, self.encoder, self.views, channels)
 
 
-def _refuse_unlike(encoder: EncoderOptions, prepare: PreparationOptions) -> None:
+def _refuse_unlike(encoder: EncoderOptions, prepare: PreparationOptions, views: ViewOptions) -> None:
     """Refuse pictures that are not as the network of finders reads maps."""
     if encoder.backbone != "detector":
         return
@@ -112,5 +113,11 @@ def _refuse_unlike(encoder: EncoderOptions, prepare: PreparationOptions) -> None
         raise OptionError(
             f"pictures are too small for {len(encoder.widths)} stages",
             got=f"prepare.size={prepare.size}",
+            allowed=f"{least} or more",
+        )
+    if views.local and views.local_size < least:
+        raise OptionError(
+            f"views of a part are too small for {len(encoder.widths)} stages",
+            got=f"views.local_size={views.local_size}",
             allowed=f"{least} or more",
         )

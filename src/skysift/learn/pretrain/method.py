@@ -156,10 +156,11 @@ class Pretraining(Learner[O, PictureSet]):
         """The terms of the method for the views of a batch."""
         assert isinstance(net, Nets)
         made = []
+        blank = self.encoder.backbone == "detector"  # it tells apart where there are no data
         for k in range(self.n_views + self.views.options.local):
             drawn = {name.partition(":")[2]: each for name, each in batch.items() if name.startswith(f"{k}:")}
             size = None if k < self.n_views else self.views.options.local_size
-            made.append(self.views.make(batch["pixels"], drawn, batch.get("rms"), size))
+            made.append(self.views.make(batch["pixels"], drawn, batch.get("rms"), size, blank=blank))
         chance = torch.Generator(made[0].device).manual_seed(int(batch["0:seed"][0]))
         return self.terms(net, made, chance)
 
