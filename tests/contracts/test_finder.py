@@ -36,9 +36,11 @@ def _known_weights(name, request, monkeypatch):
 
         default = menu.model_fields["weights"].default
         path = request.getfixturevalue(WEIGHTS.get(default, "weights"))
-        monkeypatch.setattr(
-            hub, "shipped", lambda: {default: hub.Shipped(default, path, hub.read_checkpoint(path).checksum)}
-        )
+        known = {
+            name: hub.Shipped(name, path, hub.read_checkpoint(path).checksum)
+            for name in (default, "yolo-grid")
+        }
+        monkeypatch.setattr(hub, "shipped", lambda: known)  # members of an ensemble look through the same
 
 
 # -- the menu
