@@ -23,7 +23,6 @@ from skysift.sky.features import EMBEDDING, Feature, Features
 
 __all__ = [
     "ENCODER",
-    "GROUP",
     "embed",
     "encoder_card",
     "encoder_of",
@@ -38,7 +37,6 @@ Floats: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 ENCODER = "encoder"  # the model that stands in the card of such weights
-GROUP = EMBEDDING
 _TURNS = (1, 2, 4, 8)
 _ALLOWED = "weights of `skysift pretrain`, or shipped ones for embeddings (`skysift models`)"
 
@@ -154,7 +152,7 @@ def embed(
             progress("embed", min(start, len(pictures)), len(pictures))
     wide = len(str(n - 1))
     columns = tuple(
-        Feature(f"e{k:0{max(3, wide)}d}", "", f"feature {k} of the encoder {weights.card.name}", GROUP)
+        Feature(f"e{k:0{max(3, wide)}d}", "", f"feature {k} of the encoder {weights.card.name}", EMBEDDING)
         for k in range(n)
     )
     told = Provenance(

@@ -156,6 +156,13 @@ class PreparationOptions(Options):
         return self
 
 
+_OF_BACKBONE = {
+    "resnet": ("width", "blocks", "stem"),
+    "vit": ("dim", "depth", "heads", "patch"),
+    "detector": ("widths", "depths"),
+}  # the options of each
+
+
 class EncoderOptions(Options):
     """The network that turns small images into vectors."""
 
@@ -195,9 +202,10 @@ class EncoderOptions(Options):
         if min(self.widths) < 1 or min(self.depths) < 0:
             raise ValueError("widths are 1 or more, depths 0 or more")
         fields = type(self).model_fields
-        idle = [name for name in ("widths", "depths") if getattr(self, name) != fields[name].default]
-        if idle and self.backbone != "detector":
-            raise ValueError(f"{idle[0]} does nothing with backbone={self.backbone}: it is of detector")
+        for backbone, names in _OF_BACKBONE.items():
+            idle = [name for name in names if getattr(self, name) != fields[name].default]
+            if idle and self.backbone != backbone:
+                raise ValueError(f"{idle[0]} does nothing with backbone={self.backbone}: it is of {backbone}")
         return self
 
 

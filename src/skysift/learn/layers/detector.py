@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skysift.learn.layers.blocks import SLOPE, Down, begin
+from skysift.learn.layers.staged import Staged
 from skysift.learn.shown import CHANNELS, COMPRESSED, FLOOR, LEAST, LINEAR, MOST, REACH, TOLD
 
 __all__ = ["DetectorEncoder", "shown"]
@@ -37,7 +38,7 @@ def shown(z: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-class DetectorEncoder(nn.Module):
+class DetectorEncoder(Staged):
     """
     The way down of the finders with masks: residual stages without normalisation, told nothing of the beam.
 
@@ -82,15 +83,3 @@ class DetectorEncoder(nn.Module):
         seen = shown(x[:, :, :ny, :nx])
         told = torch.zeros((len(x), TOLD), dtype=seen.dtype, device=seen.device)
         return [functional.leaky_relu(each, SLOPE) for each in self.trunk.levels(seen, told)]
-
-    def maps(self, x: Tensor) -> Tensor:
-        """The last maps, (image, channel, y, x)."""
-        return self.levels(x)[-1]
-
-    def features(self, x: Tensor) -> Tensor:
-        """A vector an image: the means of the last maps, (image, feature)."""
-        return self.maps(x).mean(dim=(2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `features`."""
-        return self.features(x)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from skysift.learn.layers.staged import Staged
+
 __all__ = ["ResNet"]
 
 
@@ -29,7 +31,7 @@ class _Block(nn.Module):
         return torch.relu(self.second_norm(self.second(out)) + self.past(x))
 
 
-class ResNet(nn.Module):
+class ResNet(Staged):
     """
     Residual layers whose number of channels doubles while the image halves.
 
@@ -89,15 +91,3 @@ class ResNet(nn.Module):
             out = stage(out)
             maps.append(out)
         return maps
-
-    def maps(self, x: Tensor) -> Tensor:
-        """The last maps, (image, channel, y, x)."""
-        return self.levels(x)[-1]
-
-    def features(self, x: Tensor) -> Tensor:
-        """A vector an image: the means of the last maps, (image, feature)."""
-        return self.maps(x).mean(dim=(2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `features`."""
-        return self.features(x)
