@@ -53,7 +53,7 @@ class Knowing(YoloFinder):
     """A finder that is told what is there; it measures like those that look for it."""
 
     def __init__(self, told: Detections, free_snr: float) -> None:
-        super().__init__(YoloOptions(reliability=None, free_snr=free_snr))
+        super().__init__(YoloOptions(reliability=None, free_snr=free_snr, least_snr=0.0))
         self.told = told
 
     def found(self, image: SkyImage, noise: Noise, crew: Crew, *, turned: bool = False) -> Seen:

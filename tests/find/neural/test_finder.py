@@ -10,12 +10,16 @@ from tests.images import RMS, painted, source
 
 from skysift.base.errors import DataError, UsageError
 from skysift.find.neural.eye import eye_of
+from skysift.find.neural.finder import Found
+from skysift.find.neural.found import RAW, as_detections
 from skysift.find.neural.options import EyeOptions, YoloOptions
+from skysift.find.neural.yolo.finder import YoloFinder
 from skysift.find.run import find, make_finder, search
 from skysift.learn.checkpoint import Card, read_checkpoint, write_checkpoint
 from skysift.learn.hub import weights_of
 from skysift.sky.box import Box
 from skysift.sky.schema import TABLES
+from skysift.sky.truth import CLASSES
 
 BEAM = (4.0, 4.0, 0.0)
 
@@ -123,6 +127,51 @@ def test_a_region_gives_the_rows_of_the_whole_run(sky, finding, weights):
     assert set(part.catalogue.sources["flux"][part.catalogue.sources["x"] < 200]) == set(
         whole["flux"][inside]
     )
+
+
+class Told(YoloFinder):
+    """A finder whose network is sure of points at these places (pixel)."""
+
+    def __init__(self, x, y, least):
+        super().__init__(YoloOptions(reliability=None, least_snr=least))
+        known = {
+            "x": x,
+            "y": y,
+            "snr": 10.0,
+            "cos": 1.0,
+            "class": CLASSES.index("compact"),
+            "class_score": 1.0,
+            "reach": 4.0,
+        }
+        columns = {
+            name: np.zeros(len(x)) + known.get(name, 0.1 if name.endswith("_err") else 0.0) for name in RAW
+        }
+        self.told = as_detections(columns, np.ones(len(x)))
+
+    def found(self, image, noise, crew, *, turned=False):
+        return Found(self.told, (), {})
+
+
+def test_what_has_no_flux_of_its_own_is_left_out_and_its_neighbours_are_measured_without_it():
+    points = [source(40.0, 50.0, 40 * RMS), source(100.0, 90.0, 20 * RMS), source(120.0, 30.0, 3.5 * RMS)]
+    hole = source(70.0, 120.0, -12 * RMS)
+    image = painted((150, 160), *points, hole, centre=(80.0, 30.0))
+    true_x, true_y = np.array([40.0, 100.0, 120.0]), np.array([50.0, 90.0, 30.0])
+    x, y = (
+        np.append(true_x, [43.5, 70.0, 20.0]),
+        np.append(true_y, [50.0, 120.0, 130.0]),
+    )  # a wing, the hole, noise
+    alone = search(image, Told(true_x, true_y, 0.0)).catalogue
+    held = search(image, Told(x, y, 2.5))
+    assert held.facts["dropped_when_measured"] == 3
+    for kind in TABLES:
+        assert held.catalogue.table(kind) == alone.table(kind)
+    positive = search(image, Told(x, y, 0.0)).catalogue.sources
+    assert (positive["flux_peak"] > 0.0).all()
+    assert len(positive) > len(alone.sources)
+    none = search(image, Told(x, y, 1000.0))
+    assert len(none.catalogue.sources) == 0
+    assert none.facts["dropped_when_measured"] == 6
 
 
 def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):

@@ -20,7 +20,7 @@ from skysift.find.neural.detector import Detector
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import without_doubles
 from skysift.find.neural.labelled import rms_at, significance
-from skysift.find.neural.measuring import measure_found, with_footprints
+from skysift.find.neural.measuring import measure_found, standing_out, with_footprints
 from skysift.find.neural.options import EyeOptions, NeuralOptions
 from skysift.find.neural.shapes import beam_of, intrinsic
 from skysift.find.neural.upside_down import reliabilities_of
@@ -28,8 +28,8 @@ from skysift.find.neural.wide import FACTOR, not_too_wide, wide_in, wide_windows
 from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
 from skysift.learn.checkpoint import Checkpoint
-from skysift.measure import island as row
 from skysift.measure.ellipse import shape_transform
+from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
@@ -92,13 +92,22 @@ class NeuralFinder(MapFinder[N]):
             raw = {**found.raw, "reliability": reliabilities_of(found, negative, width)}
             found = Detections(found.boxes, found.scores, found.footprints, raw)
             facts["reliability"] = {"negative_sources": len(negative)}
-        objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
-        measured = measure_found(objects, sums, image, noise, self.options, crew)
-        usable = np.isfinite(measured.components[:, row.COV])  # noise and pixels enough for a fit
-        if not usable.all():
-            objects, measured = objects.select(usable), measured.select(usable)
-        facts["without_a_fit"] = len(found) - int(usable.sum())
+        objects, measured = self._measured(found, image, noise, crew)
+        facts["dropped_when_measured"] = len(found) - len(objects)
         return Searched(objects, measured, self._told(objects, image, noise), seen.inputs, facts)
+
+    def _measured(
+        self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
+    ) -> tuple[Detections, Measured]:
+        """Those that stand out when they are measured: once all together, then without those that do not."""
+        for _ in range(2):
+            objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
+            measured = measure_found(objects, sums, image, noise, self.options, crew)
+            good = standing_out(measured, self.options.least_snr)
+            if good.all():
+                break
+            found = objects.select(good)
+        return objects.select(good), measured.select(good)
 
     def _wanted(self, found: Detections) -> Detections:
         """Those of the classes that are asked for."""

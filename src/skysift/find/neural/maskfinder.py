@@ -29,7 +29,7 @@ from skysift.find.neural.finder import NeuralFinder
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.levels import Level, levels_of, nothing_seen, objects_in, windows_on
 from skysift.find.neural.masks import MaskDetector
-from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_found, summed
+from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_found, standing_out, summed
 from skysift.find.neural.options import MaskOptions
 from skysift.find.neural.overlaps import lying_on, mended, without_double_masks
 from skysift.find.neural.shapes import beam_of, beam_width
@@ -99,7 +99,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
             "threshold": least,
             "class_thresholds": dict(zip(CLASSES, limits.tolist(), strict=True)),
             "segments": len(good),
-            "without_a_fit": len(objects) - len(kept),
+            "dropped_when_measured": len(objects) - len(kept),
         }
         if "calibrated_on" in eye.weights.card.settings:
             facts["calibrated_on"] = eye.weights.card.settings["calibrated_on"]
@@ -141,7 +141,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
     def _compact(
         self, objects: Detections, sums: Floats, wide: Bools, image: SkyImage, noise: Noise, crew: Crew
     ) -> tuple[Ints, Measured]:
-        """Numbers of the compact objects that could be fitted, and their fits; on extended ones, above these."""
+        """Numbers of the compact objects that stand out, and their fits; on extended ones, above these."""
         chosen = np.flatnonzero(~wide)
         if not chosen.size:
             return chosen, nothing()
@@ -152,10 +152,14 @@ class MaskFinder(NeuralFinder[MaskOptions]):
             noise = RaisedNoise(
                 noise.mesh, noise.level_map, noise.rms_map, noise.response, hull, np.ascontiguousarray(ring)
             )
-        some = _as_points(objects.select(chosen), image)
-        measured = measure_found(some, sums[chosen], image, noise, self.options, crew)
-        usable = np.isfinite(measured.components[:, island_row.COV])
-        return chosen[usable], measured.select(usable)
+        for _ in range(2):  # once all together, then without those that do not stand out
+            some = _as_points(objects.select(chosen), image)
+            measured = measure_found(some, sums[chosen], image, noise, self.options, crew)
+            good = standing_out(measured, self.options.least_snr)
+            chosen = chosen[good]
+            if good.all():
+                break
+        return chosen, measured.select(good)
 
 
 def _look(

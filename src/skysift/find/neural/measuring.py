@@ -35,7 +35,15 @@ from skysift.sky.image import SkyImage
 from skysift.sky.shapes import determinants
 from skysift.sky.tiling import NoisyTile
 
-__all__ = ["FOOTPRINT_STEP", "alone_among", "in_map_order", "measure_found", "summed", "with_footprints"]
+__all__ = [
+    "FOOTPRINT_STEP",
+    "alone_among",
+    "in_map_order",
+    "measure_found",
+    "standing_out",
+    "summed",
+    "with_footprints",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -204,6 +212,13 @@ def measure_found(
         free = forced.shape_cov[:, 0, 0] > 0.0
     point = sharp | (point & ~free)
     return _measured(objects, sums, forced, point, beam, image)
+
+
+def standing_out(measured: Measured, least: float) -> NDArray[np.bool_]:
+    """Which measured sources have a fit, and a peak that is positive and not below so many times the noise."""
+    c = measured.components
+    peak = c[:, row.AMPLITUDE]
+    return np.asarray(np.isfinite(c[:, row.COV]) & (peak > 0.0) & (peak >= least * c[:, row.RMS]))
 
 
 def alone_among(x: Floats, y: Floats, shape: Floats, beam: Floats) -> NDArray[np.bool_]:

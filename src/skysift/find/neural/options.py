@@ -81,6 +81,14 @@ class NeuralOptions(EyeOptions, FinderOptions):
         doc="Position and shape are fitted to the map where the flux exceeds its error by this factor; fainter sources "
         "keep those that the network gave them.",
     )
+    least_snr: float = option(
+        2.5,
+        unit="sigma",
+        at_least=0.0,
+        doc="Sources whose peak, as it is fitted to the map, is below this are left out, and their neighbours are fitted "
+        "again without them: what a network takes for a source on the texture of an extended one, or where the noise is "
+        "wrong, has next to no flux of its own, or a negative one.",
+    )
 
     @field_validator("classes")
     @classmethod
