@@ -8,6 +8,7 @@ from astropy.io import fits
 from tests.images import finding, painted, source
 
 import skysift
+from skysift.find.beside import extended
 from skysift.find.bridges import Strips
 from skysift.find.joining import join_sources
 from skysift.find.run import make_finder, search
@@ -226,3 +227,23 @@ def test_a_part_is_significant(sky, apart):
         assert (whole.sources["n_parts"].max() == 3) == joined
         assert (sources["x"][one] in {*table["x_1"], *table["x_2"]}) == joined
         assert whole.sources["flux"].sum() == pytest.approx(sources["flux"].sum(), rel=1e-12)
+
+
+def test_the_whole_is_of_the_class_of_objects_in_parts_and_artefacts_are_no_parts(sky, apart):
+    options = make_finder("classic").options
+    rows = lobes(apart.catalogue)
+    n = len(apart.catalogue.sources)
+    kind, score = np.full(n, "compact", "<U20"), np.full(n, 0.6)
+    score[rows] = (0.7, 0.9, 0.8)
+    told = extended(apart.catalogue, {"sources": {"class": kind, "score": score, "class_score": score}})
+    whole = join_sources(told, sky, apart.noise, apart.mask, options)[0].sources
+    (joined,) = np.flatnonzero(whole["n_parts"] > 1)
+    assert whole["class"][joined] == "extended-multisland"
+    assert whole["score"][joined] == 0.9
+    assert np.isnan(whole["class_score"][joined])
+    assert (np.delete(whole["class"], joined) == "compact").all()
+    kind[rows[0]] = "spurious"
+    told = extended(apart.catalogue, {"sources": {"class": kind}})
+    whole, pairs = join_sources(told, sky, apart.noise, apart.mask, options)
+    assert apart.catalogue.sources["x"][rows[0]] not in {*pairs["x_1"], *pairs["x_2"]}
+    assert (whole.sources["class"] == "spurious").sum() == 1

@@ -44,7 +44,8 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
 
     Fluxes are summed, with their errors in quadrature, those of calibration linearly. The place is the mean weighted by
     flux, axes are those of the second moments, peak and noise those of the brightest part, the extent reaches from the
-    far end of one part to that of another. A column that tells of
+    far end of one part to that of another. The class of learned finders is that of an object in parts, reliability and
+    score are those of the surest part. A column that tells of
     the map at a place is taken from the brightest part too; any other has no value for the whole and is NaN.
 
     Parameters
@@ -72,6 +73,8 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
     if len(rows):
         whole = _whole(sources.select(rows), of, image, options)
         whole["n_islands"] = np.bincount(links[:, 0], minlength=n)[several]
+        if "class" in whole:
+            whole["class"] = np.where(whole["n_islands"] > 1, "extended-multisland", "extended")
         for name, values in whole.items():
             if values.dtype.kind == "U":
                 columns[name] = columns[name].astype(np.result_type(columns[name], values))
@@ -136,10 +139,11 @@ def _whole(parts: Table, of: Ints, image: SkyImage, options: FitOptions) -> Colu
             out[each.name] = np.full(n, np.nan)
     flags, extended = np.zeros(n, np.int64), np.zeros(n, np.bool_)
     np.bitwise_or.at(flags, of, parts["flags"])
-    if "reliability" in out:  # of the most reliable part
-        best = np.full(n, -np.inf)
-        np.fmax.at(best, of, parts["reliability"])
-        out["reliability"] = np.where(np.isfinite(best), best, np.nan)
+    for name in ("reliability", "score"):  # of the surest part
+        if name in out:
+            best = np.full(n, -np.inf)
+            np.fmax.at(best, of, parts[name])
+            out[name] = np.where(np.isfinite(best), best, np.nan)
     np.logical_or.at(extended, of, parts["structure"] == EXTENDED)
     out["flags"], out["resolved"] = flags, np.ones(n, np.bool_)
     out["structure"] = np.where(extended, EXTENDED, "M")

@@ -23,6 +23,7 @@ from skysift.sky.catalogue import Catalogue
 from skysift.sky.column import Column, arcsec, brightness, integer
 from skysift.sky.image import SkyImage
 from skysift.sky.mask import Mask
+from skysift.sky.truth import SPURIOUS
 
 __all__ = ["TABLE", "join_finding", "join_sources"]
 
@@ -101,11 +102,13 @@ def _joined(
 
 
 def _eligible(catalogue: Catalogue) -> Ints:
-    """Rows of the sources that may be parts of an object: with a place, and a flux of three times its error, if known."""
+    """Rows of what may be part of an object: no artefact, with a place, and a flux of three times its error, if known."""
     sources = catalogue.sources
     flux, error = sources["flux"], sources["flux_err"]
     good = (flux > 0.0) & np.isfinite(sources["x"]) & np.isfinite(sources["y"])
     good &= np.isfinite(flux) & (sources["flux_int"] > 0.0)
+    if "class" in sources:
+        good &= sources["class"] != SPURIOUS
     return np.flatnonzero(good & ~(flux < SURE * error))
 
 
