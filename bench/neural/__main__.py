@@ -25,7 +25,8 @@ from bench.peers.machine import machine
 HERE = Path(__file__).resolve().parents[1]
 TITLES = (
     "Fields of SKA Data Challenge 1", "The ensemble above its members", "Longer training, wider networks",
-    "Ways to join, tried", "What a perfect finder could have", "Five classes on made scenes", "Real maps", "Reliability", "Cost", "On a GPU",
+    "Ways to join, tried", "What a perfect finder could have", "Five classes on made scenes",
+    "Real maps", "Reliability", "Cost", "On a GPU",
 )  # fmt: skip
 ORDER = ("challenge", "ceiling", "classes", "real", "reliability", "cost", "gpu")
 
