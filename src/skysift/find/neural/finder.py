@@ -100,13 +100,14 @@ class NeuralFinder(MapFinder[N]):
         self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
     ) -> tuple[Detections, Measured]:
         """Those that stand out when they are measured: once all together, then without those that do not."""
-        for _ in range(2):
+        for last in (False, True):
             objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
             measured = measure_found(objects, sums, image, noise, self.options, crew)
             good = standing_out(measured, self.options.least_snr)
-            if good.all():
+            if last or good.all():
                 break
             found = objects.select(good)
+            del objects, sums, measured  # of a large map they are large
         return objects.select(good), measured.select(good)
 
     def _wanted(self, found: Detections) -> Detections:
