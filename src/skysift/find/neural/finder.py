@@ -100,14 +100,20 @@ class NeuralFinder(MapFinder[N]):
         self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
     ) -> tuple[Detections, Measured]:
         """Those that stand out when they are measured: once all together, then without those that do not."""
-        for last in (False, True):
-            objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
-            measured = measure_found(objects, sums, image, noise, self.options, crew)
-            good = standing_out(measured, self.options.least_snr)
-            if last or good.all():
-                break
-            found = objects.select(good)
-            del objects, sums, measured  # of a large map they are large
+        once = self._fitted(found, image, noise, crew)
+        if len(once[0]) == len(found):
+            return once
+        found = once[0]
+        del once  # of a large map it is large
+        return self._fitted(found, image, noise, crew)
+
+    def _fitted(
+        self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
+    ) -> tuple[Detections, Measured]:
+        """Those that stand out when all are measured together."""
+        objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
+        measured = measure_found(objects, sums, image, noise, self.options, crew)
+        good = standing_out(measured, self.options.least_snr)
         return objects.select(good), measured.select(good)
 
     def _wanted(self, found: Detections) -> Detections:
