@@ -90,6 +90,14 @@ def test_thresholds_reach_what_they_are_for(made, other):
     assert numbers_at(other, scores, chosen.thresholds["purity=0.97"])["purity"] > 0.94
 
 
+def test_finds_of_which_none_is_true_earn_nothing(other):
+    found = other[0].found
+    far = replace(found, raw={**found.raw, "x": found["x"] + 1e4}).select(np.arange(2))
+    numbers = numbers_at([Answers(other[0].field, far)], [far.scores], 0.0)
+    assert numbers["n_found"] == 2.0
+    assert numbers["mean"] == numbers["purity"] == 0.0
+
+
 def test_only_the_settings_of_the_card_change(made, weights):
     old, new = read_checkpoint(weights), read_checkpoint(made[1])
     assert {**old.card.to_dict(), "settings": 0} == {**new.card.to_dict(), "settings": 0}

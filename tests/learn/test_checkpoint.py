@@ -99,6 +99,24 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path, other, match):
         load_into(other, read_checkpoint(path))
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    broken = net()
+    with torch.no_grad():
+        broken[0].bias[1] = torch.nan
+    write_checkpoint(tmp_path / "broken.safetensors", broken.state_dict(), CARD)
+    with pytest.raises(
+        DataError, match=r"weights of broken.safetensors are not numbers: got '1 of 4 parts .* 0.bias'"
+    ):
+        load_into(net(), read_checkpoint(tmp_path / "broken.safetensors"))
+
+
+def test_a_threshold_that_is_no_number_is_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    write_checkpoint(path, net().state_dict(), Card("yolo-dense", "odd", settings={"threshold": "high"}))
+    with pytest.raises(DataError, match=r"the card of odd.* has settings that cannot be read"):
+        read_card(path)
+
+
 def test_weights_are_found_by_name_or_path(tmp_path, monkeypatch):
     path = tmp_path / "try.safetensors"
     checksum = write_checkpoint(path, net().state_dict(), CARD)

@@ -81,7 +81,7 @@ class Card:
         Raises
         ------
         DataError
-            A field is not known, or one is missing.
+            A field is not known, one is missing, or the threshold is no number.
         """
         known = {each.name for each in fields(cls)}
         unknown = sorted(set(values) - known)
@@ -94,6 +94,13 @@ class Card:
             )
         if "model" not in values or "name" not in values:
             raise DataError(f"the card of {where} does not tell its model and name", got=sorted(values))
+        settings = values.get("settings", {})
+        if not isinstance(settings, Mapping) or not isinstance(settings.get("threshold", 0.5), (int, float)):
+            raise DataError(
+                f"the card of {where} has settings that cannot be read",
+                got=settings,
+                allowed="a mapping, with a number as threshold",
+            )
         return cls(**values)
 
 
@@ -222,12 +229,12 @@ def read_checkpoint(path: Path, checksum: str | None = None) -> Checkpoint:
 
 
 def load_into(net: nn.Module, checkpoint: Checkpoint) -> None:
-    """Give a network the weights of a checkpoint.
+    """Give a network the weights of a checkpoint, all of them.
 
     Raises
     ------
     DataError
-        They are of another network.
+        They are of another network, or not numbers.
     """
     own = net.state_dict()
     missing = sorted(set(own) - set(checkpoint.tensors))
@@ -248,6 +255,13 @@ def load_into(net: nn.Module, checkpoint: Checkpoint) -> None:
                 got=f"model {checkpoint.card.model}",
                 todo="give weights of this model (`skysift models`)",
             )
+    broken = [name for name, value in checkpoint.tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise DataError(
+            f"weights of {checkpoint.path.name} are not numbers",
+            got=f"{len(broken)} of {len(own)} parts with NaN or infinity, such as {broken[0]}",
+            todo="take a copy that is whole, or train them again",
+        )
     net.load_state_dict({name: value.to(own[name].dtype) for name, value in checkpoint.tensors.items()})
 
 

@@ -67,7 +67,8 @@ def begun_with(
             allowed=own,
             todo="pretrain one with encoder.widths and encoder.depths of the model, or change its options",
         )
-    down.load_state_dict(encoder.trunk.state_dict(), strict=False)  # what leads up again stays fresh
+    for each in ("stem", "down", "blocks"):  # all of a way down, each whole; what leads up again stays fresh
+        getattr(down, each).load_state_dict(getattr(encoder.trunk, each).state_dict())
     return net.state_dict(), name
 
 

@@ -261,11 +261,21 @@ def test_members_that_cannot_be_are_told_in_a_line(weights):
             "noise, beam and reliability are the same for all members: got 'mesh of classic'",
         ),
         ({"finder": "classic", "sede": 4}, "no such option.*did you mean 'seed'"),
+        (
+            {"finder": "yolo", "classes": ["extended"]},
+            "does nothing in a member.*got 'classes of yolo'; allowed: device, .*, or set classes of the ensemble",
+        ),
+        ({"finder": "classic", "errors": "condon"}, "does nothing in a member.*got 'errors of classic'"),
     ):
         with pytest.raises(OptionError, match=match):
             _ = make_finder("ensemble", members=[{"finder": "yolo"}, entry]).members
     with pytest.raises(OptionError, match="setting is of a network"):
         make_finder("ensemble", setting="f1")
+    sure = make_finder(
+        "ensemble", members=[{"finder": "yolo", "setting": "purity=0.99"}, {"finder": "classic"}]
+    )
+    assert sure.members[0].threshold(sure.members[0].eye().weights) > 0.6
+    assert sure.names()[0].endswith(" setting=purity=0.99")
 
 
 def test_a_command_calibrates_an_ensemble(weights, tmp_path):

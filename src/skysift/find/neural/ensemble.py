@@ -22,9 +22,10 @@ from skysift.find.neural.eye import eye_of
 from skysift.find.neural.finder import Found, NeuralFinder
 from skysift.find.neural.found import RAW, best_of_each
 from skysift.find.neural.members import told_by_islands
-from skysift.find.neural.options import EnsembleOptions, EyeOptions, MaskOptions
+from skysift.find.neural.options import EnsembleOptions, EyeOptions, MaskOptions, NeuralOptions
 from skysift.find.neural.orientations import joined_found
 from skysift.find.noise import Noise
+from skysift.find.options import FinderOptions
 from skysift.measure.options import BeamOptions, NoiseOptions
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
@@ -38,11 +39,9 @@ Member = NeuralFinder[Any] | IslandFinder[Any]
 _LEAST = 0.1  # probability that a member tells of at least
 _MEASURED = {*NoiseOptions.model_fields, *BeamOptions.model_fields}
 _COMMON = {*_MEASURED, "reliability"}  # the same for all
-_SHARED = {
-    *_MEASURED,
-    *EyeOptions.model_fields,
-    "classes",
-}  # the ensemble's, where a member has none of its own
+_SHARED = {*_MEASURED, *EyeOptions.model_fields}  # the ensemble's, where a member has none of its own
+_OF_NETWORKS = {*EyeOptions.model_fields, "threshold", "setting"}  # of all their options, what decides finds
+_OF_ISLANDS = {"grow", "prominence", "reseed", "window", "max_components"}  # likewise
 
 
 class EnsembleFinder(NeuralFinder[EnsembleOptions]):
@@ -93,8 +92,19 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
                     got=f"{common[0]} of {name}",
                     todo=f"set {common[0]} of the ensemble",
                 )
+            deciding = _deciding(menu, learned=learned)
+            idle = sorted(set(menu.model_fields) & own.keys() - deciding)
+            if idle:
+                raise OptionError(
+                    "this option does nothing in a member: sources are joined and measured by the ensemble",
+                    got=f"{idle[0]} of {name}",
+                    allowed=sorted(deciding),
+                    todo=f"leave it out, or set {idle[0]} of the ensemble",
+                )
             shared = {each: getattr(self.options, each) for each in _SHARED if each in menu.model_fields}
-            made.append(kind(menu.parse({**shared, **({"threshold": _LEAST} if learned else {}), **own})))
+            if learned and "setting" not in own:
+                shared["threshold"] = _LEAST
+            made.append(kind(menu.parse({**shared, **own})))
         return made
 
     @property
@@ -193,6 +203,13 @@ def _can_join(kind: type[Any], menu: type[Any]) -> bool:
     return alone and issubclass(kind, NeuralFinder | IslandFinder)
 
 
+def _deciding(menu: type[Any], *, learned: bool) -> set[str]:
+    """The options of a member that decide what it finds."""
+    if learned:
+        return set(menu.model_fields) - set(NeuralOptions.model_fields) | _OF_NETWORKS
+    return set(menu.model_fields) - set(FinderOptions.model_fields) | _OF_ISLANDS
+
+
 def _name(member: Member, entry: Mapping[str, Any]) -> str:
     """What a member is: its finder, with the name and checksum of its weights or what decides its islands."""
     name = str(entry["finder"])
@@ -200,6 +217,7 @@ def _name(member: Member, entry: Mapping[str, Any]) -> str:
         weights = eye_of(member.options).weights
         ways = member.flips(weights)
         name += f" {weights.card.name} {weights.checksum.removeprefix('sha256:')[:12]}"
-        return name + ("" if ways == 1 else f" flips={ways}")
+        name += "" if ways == 1 else f" flips={ways}"
+        return name + "".join(f" {key}={entry[key]}" for key in ("setting", "threshold") if key in entry)
     told = {key: value for key, value in entry.items() if key != "finder"}
     return name + "".join(f" {key}={told[key]}" for key in sorted(told))

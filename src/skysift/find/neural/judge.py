@@ -98,9 +98,9 @@ def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: fl
 
     ``points`` is the score of the first SKA data challenge, ``score`` this over the number of true objects whose peak is
     above 3 sigma; ``completeness`` is the part of these that are matched, ``purity`` that of the detections; ``f1`` their
-    harmonic mean; ``mean`` is what a match earns.
+    harmonic mean; ``mean`` is what a match earns, 0 where there is none.
     """
-    points = n_match = n_bright = n_found = 0.0
+    points = earned = n_match = n_bright = n_found = 0.0
     n_true = max(sum(int(each.bright.sum()) for each in lists), 1)
     for each, score in zip(lists, scores, strict=True):
         chosen = score >= threshold
@@ -110,6 +110,7 @@ def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: fl
             points -= int(chosen.sum())
             continue
         points, n_match = points + told.value, n_match + told.n_match
+        earned += float(np.sum(told.points))
         n_bright += int(each.bright[told.matches.right].sum())
     purity, completeness = n_match / max(n_found, 1.0), n_bright / n_true
     return {
@@ -118,7 +119,7 @@ def numbers_at(lists: Sequence[Answers], scores: Sequence[Floats], threshold: fl
         "purity": purity,
         "completeness": completeness,
         "f1": 2.0 * purity * completeness / max(purity + completeness, 1e-12),
-        "mean": (points + n_found - n_match) / max(n_match, 1.0),
+        "mean": earned / max(n_match, 1.0),
         "n_found": n_found,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from skysift.base.errors import DataError, UsageError
+from skysift.base.errors import DataError, OptionError, UsageError
 from skysift.base.registry import Registry
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.masks import MaskDetector
@@ -21,12 +21,20 @@ def detector_of(weights: Checkpoint) -> Detector:
     Raises
     ------
     DataError
-        No learned finder looks through this model.
+        No learned finder looks through this model, or it has options that are not known.
     """
     known: list[str] = []
     for models in _models(NeuralOptions):
         if weights.card.model in models:
-            made: Detector = models[weights.card.model](weights.card.options)
+            try:
+                made: Detector = models[weights.card.model](weights.card.options)
+            except OptionError as error:
+                raise DataError(
+                    f"the card of {weights.path.name} has options that this version does not know: {error.wrong}",
+                    got=error.got,
+                    allowed=error.allowed,
+                    todo="update skysift, or take weights made for this version",
+                ) from None
             return made
         known += models
     raise DataError(

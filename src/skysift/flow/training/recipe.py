@@ -218,7 +218,7 @@ def recipe_of(
             raise OptionError(
                 "no such part of a recipe can be set",
                 got=name,
-                allowed="name, task, options.KEY, train.KEY, noise.KEY, selection.KEY",
+                allowed="name, task, model, options.KEY, train.KEY, noise.KEY, selection.KEY",
             )
     told = RecipeOptions.parse({key: {} if value is None else value for key, value in written.items()})
     registry = Registry[Any]("model")
