@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 
 import pytest
 import torch
@@ -64,6 +65,17 @@ def test_models_tells_how_weights_went_on(tmp_path):
         "  measured    score 0.400 (before 0.500)",
     ]
     assert told[-1] == "  warning     not better than the weights that they began with"
+
+
+def test_models_tells_what_thresholds_were_chosen_on():
+    told = called("models", "yolo").stdout.splitlines()
+    at = next(k for k, line in enumerate(told) if line.startswith("  calibrated  on 10 fields, "))
+    assert told[at - 1].startswith("  measured    ")
+    assert told[at - 1].endswith(
+        ", at the best threshold"
+    )  # that of the card is of scores that were calibrated since
+    assert re.match(r" {14}sdc1 at 0\.54: .*points 12,639, purity 0\.944", told[at + 1])
+    assert re.match(r" {14}purity=0.99 at 0\.93: .*purity 0\.991", told[at + 2])
 
 
 def test_models_tells_which_part_began_with_an_encoder(tmp_path):

@@ -91,7 +91,7 @@ def _text(one: Checkpoint) -> str:
         lines.append(f"  begun with  {training['started_from'][:23]}{of}")
     if "selection" in training:
         lines.append(f"  selection   {_selection(training)}")
-    lines += [f"  measured    {_numbers(card)}", f"  checksum    {one.checksum}"]
+    lines += [f"  measured    {_numbers(card)}", *_calibrated(card), f"  checksum    {one.checksum}"]
     if training.get("improved") is False:
         lines.append("  warning     not better than the weights that they began with")
     return "\n".join(lines)
@@ -139,15 +139,35 @@ def _skies(fields: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _numbers(card: Card) -> str:
-    """What was measured, with what it was before where the weights began with others, and the threshold."""
+    """What the validation of the training gave, with what it was before where it began with others, and the threshold."""
     before = card.training.get("before", {})
     told = [
         f"{name} {value:.3f}" + (f" (before {before[name]:.3f})" if name in before else "")
         for name, value in card.numbers.items()
     ]
-    if told and "threshold" in card.settings:
+    if told and "calibrated_on" in card.settings:
+        told.append("at the best threshold")  # of the scores of that time, which are no probabilities yet
+    elif told and "threshold" in card.settings:
         told.append(f"at a threshold of {card.threshold:.2f}")
     return ", ".join(told) or "not told"
+
+
+def _calibrated(card: Card) -> list[str]:
+    """What scores and thresholds were chosen on, and what each threshold gave there; nothing where they were not."""
+    chosen = card.settings.get("calibrated_on")
+    if not chosen:
+        return []
+    n = len(chosen["fields"])
+    lines = [f"on {n} field{'' if n == 1 else 's'}, {chosen['detections']:,} finds, {chosen['true']:,} true"]
+    for goal in sorted(
+        chosen["numbers"], key=lambda each: (each != chosen["goal"], each)
+    ):  # the usual one first
+        told = (
+            f"{name} {value:,.0f}" if name in ("points", "n_found") else f"{name} {value:.3f}"
+            for name, value in chosen["numbers"][goal].items()
+        )
+        lines.append(f"{goal} at {card.settings['thresholds'][goal]:.2f}: {', '.join(told)}")
+    return [f"  {'' if k else 'calibrated':<12}{line}" for k, line in enumerate(lines)]
 
 
 def _selection(training: Mapping[str, Any]) -> str:
