@@ -189,6 +189,12 @@ def test_components_and_peaks_make_the_classes_of_radio_galaxy_zoo():
     data, notes = labelled_by(measured, TASKS["rgz"])
     assert [data.classes[k] for k in data.targets] == ["1C-1P", "1C-3P", "2C-2P", "3C-3P"]
     assert notes[0].startswith("no source of 1C-2P, 2C-3P")
+    labels = {"label": np.array(["FRI"] * 6)}  # of another question
+    other = type(features)(features.names, features.columns, features.values, {**facts, **labels})
+    assert labelled_by(other, TASKS["rgz"])[0].classes == data.classes
+    labels = {"label": np.array(["1C-1P", "2C-2P"] * 3)}
+    own = type(features)(features.names, features.columns, features.values, {**facts, **labels})
+    assert labelled_by(own, TASKS["rgz"])[0].classes == ("1C-1P", "2C-2P")
 
 
 # -- calibration

@@ -1,5 +1,7 @@
 """Classifiers of tables: they learn, keep, judge alike again, and tell in one line what cannot be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.classify.tables import labelled, tagged
@@ -41,6 +43,17 @@ def test_a_saved_classifier_judges_as_before(name, data, tmp_path):
 def test_one_class_cannot_be_learnt():
     with pytest.raises(UsageError, match="all of one class: got '240 of FRI'; allowed: two classes or more"):
         made("lightgbm").fit(labelled(classes=("FRI",)))
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "forest", "boosting", "logistic"])
+def test_a_feature_that_a_fold_does_not_know_breaks_nothing(name):
+    data = labelled(n=60)
+    values = data.features.values.copy()
+    values[1:, 0] = np.nan  # in the fold that leaves the first source out nobody has it
+    features = dataclasses.replace(data.features, values=values)
+    classifier = made(name)
+    classifier.fit(dataclasses.replace(data, features=features))
+    assert np.isfinite(classifier.predict(features).probabilities).all()
 
 
 def test_too_few_of_a_class_cannot_be_calibrated():

@@ -191,6 +191,21 @@ def test_neighbours_of_the_catalogue_are_masked(maps, tmp_path):
     StampsStep(options).run(places(), of_maps(maps[:1]), tmp_path / "out")
     (first, *_) = [stamp for k, stamp in enumerate(open_stamps(tmp_path / "out")) if k == 4]
     assert np.nansum(first) == pytest.approx(1.0, abs=0.1)
+    StampsStep(options).run(places().first(5), of_maps(maps[:1]), tmp_path / "some")
+    (same, *_) = [stamp for k, stamp in enumerate(open_stamps(tmp_path / "some")) if k == 4]
+    np.testing.assert_array_equal(first, same)  # rows that have no stamp of their own are neighbours too
+
+
+@pytest.mark.parametrize("unit", ["Jy/beam", "Jy/pixel", "keep"])
+def test_stamps_say_their_unit_so_that_fluxes_of_them_have_one(unit, maps, tmp_path):
+    StampsStep(StampsOptions(radius=60.0, units=unit)).run(places(AT[:2]), of_maps(maps), tmp_path / "out")
+    assert open_pictures(tmp_path / "out").unit == ("" if unit == "keep" else unit)
+
+
+def test_bins_of_a_column_of_words_are_refused(maps, tmp_path):
+    named = places(kind=np.array(["star"] * len(AT)))
+    with pytest.raises(OptionError, match="bins are of a column of numbers: got \"kind, such as 'star'\""):
+        StackStep(StackOptions(bins="kind")).run(named, of_maps(maps), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

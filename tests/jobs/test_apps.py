@@ -159,7 +159,12 @@ def test_a_sample_is_explored_with_pictures_and_ranked_by_scores(manager, tmp_pa
     assert len(set(explored.facts["cluster"].tolist())) == 3
     told = explored.provenance
     assert told.options["active"]["strangeness"] == 2.0
-    assert [each.name for each in told.inputs] == ["shape.parquet", "upload-2", "pictures.npz", "scores.csv"]
+    assert [each.name for each in told.inputs] == [
+        "shape.parquet",
+        "seen.parquet",
+        "pictures.npz",
+        "scores.csv",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +174,10 @@ def test_a_sample_is_explored_with_pictures_and_ranked_by_scores(manager, tmp_pa
         ({"methods": {"distance": {"neighbours": 3}}}, "options are given for a method that is not used"),
         ({"scores": {"trust": 3}}, "trust does nothing with method=gaussian"),
         ({"outliers": ["nobody"]}, "nobody"),
+        ({"scores": {"strangeness": 2}}, "scores does nothing without an input of the role labels"),
+        ({"thumb": 64}, "thumb does nothing without pictures"),
+        ({"apart": False}, "apart does nothing with one table"),
+        ({"map": "pca", "min_dist": 0.3}, "min_dist does nothing with map=pca"),
     ],
 )
 def test_options_of_exploring_are_checked_at_submission(manager, tmp_path, options, told):

@@ -15,6 +15,8 @@ def test_each_fault_is_told_by_row_and_counted_in_one_line():
         "of 6 stamps 2 have under 32 pixels along the side, 1 have under 2 pixels across the beam, 1 have over 12"
     )
     assert "\n" not in note
+    assert note.endswith("; make stamps larger (radius=) and choose the size of pixels (scale=)")
+    assert sampling_note(words[2:3]).endswith("; choose the size of pixels (scale=)")
     assert sampling_note(sampling_words(side[:1], across[:1])) == ""
 
 

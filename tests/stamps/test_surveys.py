@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from astropy.io import fits
+from tests.commands import called
 from tests.stamps.surveys import survey
 
 from skysift.base.errors import OptionError, TransientError, UsageError
@@ -21,7 +22,7 @@ from skysift.stamps.known import KNOWN
 from skysift.stamps.making import Place, make_stamp
 from skysift.stamps.options import StampsOptions
 from skysift.stamps.quality import names_of
-from skysift.stamps.surveys import EXAMPLE, read_surveys
+from skysift.stamps.surveys import EXAMPLE, of_maps, read_surveys
 
 RA, DEC = 180.0, -30.0
 HERE = Place("one", RA, DEC)
@@ -181,6 +182,27 @@ def service(path, calls, *, fail=False):
                     b"<TR><TD>/map.fits</TD><TD>image/fits</TD></TR><TR><TD>/x.png</TD><TD>image/png</TD></TR>"
                     b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
                 )
+            elif place.path == "/linked":  # what DataLink services answer to
+                body = (
+                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+                    b'<RESOURCE type="results"><TABLE>'
+                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="access_format" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                    b"<TR><TD>/links</TD><TD>application/x-votable+xml;content=datalink</TD></TR>"
+                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                )
+            elif place.path == "/links":
+                body = (
+                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+                    b'<RESOURCE type="results"><TABLE>'
+                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="semantics" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="content_type" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                    b"<TR><TD>/x.png</TD><TD>#preview</TD><TD>image/png</TD></TR>"
+                    b"<TR><TD>/map.fits</TD><TD>#this</TD><TD>image/fits</TD></TR>"
+                    b"<TR><TD></TD><TD>#cutout</TD><TD>image/fits</TD></TR>"
+                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                )
             elif place.path == "/map.fits":
                 body = path.read_bytes()
             elif place.path == "/soda":
@@ -230,6 +252,50 @@ def test_services_are_asked_once_for_what_they_have(tmp_path):
     assert len(calls) == 4  # the far place was asked for
     assert names_of(far.layers[0].flags) == "none"
     assert all("private addresses" in error for error in refused.errors)
+
+
+def test_images_behind_links_are_found(tmp_path):
+    survey(tmp_path / "m.fits", [(RA, DEC, 1.0)])
+    calls = []
+    with service(tmp_path / "m.fits", calls) as url:
+        bands = read_surveys(config(tmp_path, {"name": "sia", "sia": f"{url}/linked"}))
+        (layer,) = make_stamp(HERE, bands, StampsOptions(radius=60.0), 1.8).layers
+    assert flux(layer) == pytest.approx(1.0, abs=2e-4)
+    assert [where for where, _ in calls] == ["/linked", "/links", "/map.fits"]
+
+
+def test_a_run_asks_services_and_reads_no_address_as_a_file(tmp_path):
+    survey(tmp_path / "m.fits", [(RA, DEC, 1.0)])
+    calls = []
+    with service(tmp_path / "m.fits", calls) as url:
+        path = config(
+            tmp_path,
+            {"name": "sia", "sia": f"{url}/sia"},
+            {"name": "soda", "soda": f"{url}/soda", "id": "ivo://x?y"},
+        )
+        at = ("--at", f"{RA},{DEC},60arcsec", "--set", "scale=1.8", "--quiet")
+        said = called("stamps", *at, "--surveys", path, "--out", tmp_path / "out")
+    assert said.returncode == 0, said.stderr
+    row = fits.getdata(tmp_path / "out" / "coverage.fits")[0]
+    assert (row["sia_coverage"], row["soda_coverage"]) == (1.0, 1.0)
+    assert {where for where, _ in calls} == {"/sia", "/map.fits", "/soda"}
+
+
+def test_units_that_are_missing_or_wrong_are_told(tmp_path):
+    for name, unit in (("none", ""), ("wrong", "erg/s"), ("good", "Jy/beam")):
+        survey(tmp_path / f"{name}.fits", [(RA, DEC, 1.0)])
+        fits.setval(tmp_path / f"{name}.fits", "BUNIT", value=unit)
+    (band,) = read_surveys(config(tmp_path, {"name": "a", "files": ["*.fits"]}))
+    assert [note.partition(";")[0] for note in band.notes] == [
+        "survey a: none.fits has no unit: taken as Jy/beam",
+        "survey a: wrong.fits has unit 'erg/s', which does not lead to Jy: its numbers stay as they are",
+    ]
+    (band,) = of_maps([str(tmp_path / "none.fits")])
+    (layer,) = make_stamp(HERE, (band,), StampsOptions(radius=60.0), 1.8).layers
+    assert "no unit is told" in layer.steps[0]
+    (scaled,) = read_surveys(config(tmp_path, {"name": "a", "files": "good.fits", "scale": 2.0}))
+    (layer,) = make_stamp(HERE, (scaled,), StampsOptions(radius=60.0), 1.8).layers
+    assert layer.steps[0] == "multiplied by 2"
 
 
 def test_a_service_that_fails_spoils_its_own_band(tmp_path):

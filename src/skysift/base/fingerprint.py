@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from skysift.base.options import Options
+from skysift.base.options import Options, service_options
 from skysift.base.store import checksum, is_url, name_of
 
 __all__ = ["by_content", "code_hash", "fingerprint"]
@@ -101,7 +101,8 @@ def by_content(value: object) -> Any:
     ----------
     value
         Texts that name files, at paths or behind URLs, become ``[name, "sha256:...", HDU]``. Options, dataclasses,
-        mappings and sequences are gone through; numbers and other texts stay; the rest becomes its fingerprint.
+        mappings and sequences are gone through; numbers, addresses of services and other texts stay; the rest becomes
+        its fingerprint.
 
     Raises
     ------
@@ -114,7 +115,9 @@ def by_content(value: object) -> Any:
         text = os.fspath(value)
         return _content(text) or text
     if isinstance(value, Options):
-        return {name: by_content(each) for name, each in value.to_dict().items()}
+        asked = service_options(type(value))
+        told = value.to_dict().items()
+        return {name: each if name in asked else by_content(each) for name, each in told}
     if isinstance(value, Mapping):
         return {str(name): by_content(each) for name, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):

@@ -24,7 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from skysift.base.errors import OptionError
 
-__all__ = ["OptionRow", "Options", "file_options", "option"]
+__all__ = ["OptionRow", "Options", "file_options", "option", "service_options"]
 
 
 def option(
@@ -36,13 +36,19 @@ def option(
     below: float | None = None,
     at_most: float | None = None,
     file: bool = False,
+    service: bool = False,
     doc: str,
 ) -> Any:
     """The declaration of one option: its default, unit, bounds and a sentence that says what it does.
 
-    A `file` option holds the path of a file or, where the sentence says so, the name of something shipped.
+    A `file` option holds the path of a file or, where the sentence says so, the name of something shipped. A `service`
+    option holds the address of a service, or of what it is asked for, and is never read as a file.
     """
-    extra: dict[str, Any] = {**({} if unit is None else {"unit": unit}), **({"file": True} if file else {})}
+    extra: dict[str, Any] = {
+        **({} if unit is None else {"unit": unit}),
+        **({"file": True} if file else {}),
+        **({"service": True} if service else {}),
+    }
     return Field(
         default,
         description=doc,
@@ -61,6 +67,15 @@ def file_options(menu: type[Options]) -> tuple[str, ...]:
         for name, field in menu.model_fields.items()
         if (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("file"))
         or _takes(field.annotation, Path)
+    )
+
+
+def service_options(menu: type[Options]) -> tuple[str, ...]:
+    """The options of a menu that name services."""
+    return tuple(
+        name
+        for name, field in menu.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("service")
     )
 
 

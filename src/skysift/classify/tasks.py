@@ -78,6 +78,13 @@ class Task:
             todo="write one of these, leave it empty to leave the row out, or leave --task out",
         )
 
+    def knows_some(self, labels: Iterable[str]) -> bool:
+        """Whether any of the labels is of one of the classes."""
+        patterns = list(self.means.values())
+        return any(
+            re.fullmatch(each, label.strip(), re.IGNORECASE) for label in set(labels) for each in patterns
+        )
+
 
 _STARS = {
     "PN": r"PN|planetary nebula|3",
@@ -208,12 +215,18 @@ def texts_of(given: Given, column: str | None, task: Task | None = None) -> tupl
     """
     names = (column,) if column else _COLUMNS
     found = next((each for each in names if each in given.facts), None)
-    if found is not None:
-        return tuple(_text(each) for each in given.facts[found])
-    if task is not None and task.made_of is not None and column is None:
+    told = None if found is None else tuple(_text(each) for each in given.facts[found])
+    if (
+        task is not None
+        and task.made_of is not None
+        and column is None
+        and not (told and task.knows_some(told))
+    ):
         components, peaks = (_numbers(given, each) for each in task.made_of)
         if components is not None and peaks is not None:
             return tuple(str(each) for each in components_peaks(components, peaks))
+    if told is not None:
+        return told
     wanted = list(names)
     if task is not None and task.made_of is not None:
         wanted += [" or ".join(each) for each in task.made_of]

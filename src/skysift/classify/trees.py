@@ -217,7 +217,8 @@ class BoostingModel(Model[BoostingOptions]):
             early_stopping=False,
             random_state=options.random_seed,
         )
-        found.fit(values, targets, sample_weight=weights)
+        blank = ~np.isfinite(values).any(axis=0)  # it fails on them; a column of one value is not split on
+        found.fit(np.where(blank, 0.0, values), targets, sample_weight=weights)
         trees = []
         for round_of in found._predictors:
             for each in round_of:

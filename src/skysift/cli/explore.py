@@ -22,7 +22,7 @@ from skysift.cli.flags import (
     with_short,
 )
 from skysift.cli.progress import Watch
-from skysift.explore.menus import menus_of
+from skysift.explore.menus import menus_of, refuse_idle
 from skysift.explore.options import SHOWN, ActiveOptions, ExploreOptions
 
 if TYPE_CHECKING:
@@ -164,15 +164,7 @@ def _explore(
         raise OptionError(
             f"{idle[0]} does nothing with --reference: its options count", allowed=SHOWN, todo="leave it out"
         )
-    without = {
-        "without pictures: give --pictures, or leave it out": pictures is None and ("thumbs", "thumb", "cut"),
-        "with map=pca": options.map == "pca" and ("min_dist",),
-        "with one table": len(tables) == 1 and ("apart",),
-    }
-    for why, names in without.items():
-        given = [name for name in names or () if name in options.model_fields_set]
-        if given:
-            raise OptionError(f"{given[0]} does nothing {why}")
+    refuse_idle(options, tables=len(tables), pictures=pictures is not None)
 
     from skysift.flow.explored import joined  # late: help and wrong options are told without heavy parts
     from skysift.flow.steps.explore import ExploreStep

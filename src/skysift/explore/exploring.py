@@ -22,7 +22,7 @@ from skysift.explore.reference import Reference
 from skysift.explore.similar import NearDuplicate, near_duplicates
 from skysift.explore.space import make_space
 from skysift.explore.stability import Grouping, best_of, grouped, matched
-from skysift.explore.views import all_quantiles, judged, seen, strange_of
+from skysift.explore.views import all_quantiles, judged, refuse_unasked, seen, strange_of
 from skysift.sky.features import Features
 
 __all__ = ["Explored", "by_name", "explore_new", "explore_sample"]
@@ -112,7 +112,8 @@ def explore_sample(
     UnknownName
         No feature is of a group that is asked for.
     UsageError
-        There are fewer than three sources with features, or nothing tells them apart.
+        There are fewer than three sources with features, nothing tells them apart, or a method has options and is not
+        asked.
     """
     menus = menus_of(options) if menus is None else menus
     tell = progress or _silent
@@ -121,6 +122,8 @@ def explore_sample(
         if group not in there:
             raise UnknownName("the table has no features of this group", got=group, allowed=there)
     kept = features.group(*options.groups) if options.groups else features
+    apart = _kept_parts(parts or {}, kept) if options.apart else {}
+    refuse_unasked(kept, apart, options, _methods(menus))
     order = by_name(features.names)  # nothing may depend on the order of the rows
     space, notes = make_space(kept.select(order), options)
     all_coordinates = space.of(kept)
@@ -144,7 +147,7 @@ def explore_sample(
     if before is not None and best is not None:
         labels = _as_before(labels, mine, before)
     views = seen(
-        kept.select(good), space, _kept_parts(parts or {}, kept) if options.apart else {}, options,
+        kept.select(good), space, apart, options,
         _methods(menus), lambda done, total: tell("outliers", done, total),
     )  # fmt: skip
     used = {method for view in views for method in view.scores}

@@ -1,16 +1,16 @@
-"""`menus_of`: the options of the clusterers and outliers that an exploration uses, checked; light."""
+"""The options of the clusterers and outliers that an exploration uses, and those that do nothing in it; light."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
 from skysift.explore.options import USUAL, ExploreOptions
 
-__all__ = ["Menus", "menus_of"]
+__all__ = ["Menus", "menus_of", "refuse_idle"]
 
 Menus: TypeAlias = Mapping[tuple[str, str], Options]
 """(kind, name) -> options of a clusterer or an outlier."""
@@ -32,6 +32,8 @@ def menus_of(options: ExploreOptions, given: Mapping[str, Mapping[str, object]] 
         There is no such clusterer or outlier.
     OptionError
         An option does not exist or is not allowed.
+    UsageError
+        Options are given for a method that is not asked for.
     """
     found: dict[tuple[str, str], Options] = {}
     for kind, names in (("clusterer", options.clusterers), ("outlier", options.outliers or USUAL)):
@@ -50,3 +52,31 @@ def menus_of(options: ExploreOptions, given: Mapping[str, Mapping[str, object]] 
             allowed=[name for _, name in found],
         )
     return found
+
+
+def refuse_idle(options: ExploreOptions, *, tables: int, pictures: bool) -> None:
+    """Refuse options that differ from their defaults and do nothing.
+
+    Parameters
+    ----------
+    options
+        How a sample is explored.
+    tables
+        How many tables of features there are.
+    pictures
+        Whether there are pictures of the sources.
+
+    Raises
+    ------
+    OptionError
+        An option does nothing; it says why.
+    """
+    without = {
+        "without pictures: give them, or leave it out": not pictures and ("thumbs", "thumb", "cut"),
+        "with map=pca": options.map == "pca" and ("min_dist",),
+        "with one table": tables == 1 and ("apart",),
+    }
+    for why, names in without.items():
+        for name in names or ():
+            if getattr(options, name) != ExploreOptions.model_fields[name].default:
+                raise OptionError(f"{name} does nothing {why}")

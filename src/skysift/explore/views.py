@@ -17,7 +17,7 @@ from skysift.explore.outliers import Outlier, combined, quantiles
 from skysift.explore.space import Space, make_space
 from skysift.sky.features import EMBEDDING, Features
 
-__all__ = ["View", "all_quantiles", "judged", "rows_with", "seen", "strange_of"]
+__all__ = ["View", "all_quantiles", "judged", "refuse_unasked", "rows_with", "seen", "strange_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -84,8 +84,7 @@ def seen(
     Raises
     ------
     UsageError
-        A part tells no sources apart, or fewer than three sources have any of it; or the options of a method differ
-        from their defaults, and it is left out of all parts.
+        A part tells no sources apart, or fewer than three sources have any of it.
     """
     if len(parts) < 2:
         spaces = {"": space}
@@ -96,23 +95,47 @@ def seen(
         coordinates = own.of(features)
         rows = rows_with(coordinates)
         scores: dict[str, Floats] = {}
-        embedded = all(each.group == EMBEDDING for each in features.only(own.titles).columns)
+        own_features = features.only(own.titles)
         for k, (method, menu) in enumerate(methods.items()):
             tell(len(views) * len(methods) + k, len(spaces) * len(methods))
-            if method == "forest" and embedded and not options.outliers:
+            if not _asks(method, own_features, options):
                 continue
             scores[method] = np.full(len(features), np.nan)
             scores[method][rows] = _outlier(method, menu).scores(coordinates[rows], None, options.random_seed)
         views.append(View(name, own, coordinates, scores))
     tell(len(spaces) * len(methods), len(spaces) * len(methods))
+    return tuple(views)
+
+
+def refuse_unasked(
+    features: Features, parts: Mapping[str, Sequence[str]], options: ExploreOptions, methods: Methods
+) -> None:
+    """Refuse options of the forest where all parts are embeddings, in which it is asked only when it is named.
+
+    Parameters
+    ----------
+    features, parts, options, methods
+        As for `seen`.
+
+    Raises
+    ------
+    UsageError
+        The options of a method differ from their defaults, and it is left out of all parts.
+    """
+    asked = [features.only(titles) for titles in parts.values()] if len(parts) > 1 else [features]
     for method, menu in methods.items():
-        if menu != type(menu)() and not any(method in view.scores for view in views):
+        if menu != type(menu)() and not any(_asks(method, each, options) for each in asked):
             raise UsageError(
                 "options are given for a method that is not used in embeddings unless it is named",
                 got=method,
                 todo=f"name it: outliers={','.join(methods)}",
             )
-    return tuple(views)
+
+
+def _asks(method: str, features: Features, options: ExploreOptions) -> bool:
+    """Whether a method is asked of these features: a forest finds little in an embedding."""
+    embedded = all(each.group == EMBEDDING for each in features.columns)
+    return method != "forest" or not embedded or bool(options.outliers)
 
 
 def judged(

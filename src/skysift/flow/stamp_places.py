@@ -44,6 +44,8 @@ class Places:
         FWHM of the source (arcsec), 0 for points and where it is not known.
     columns
         Other columns of the catalogue that were asked for.
+    whole
+        The catalogue that these are the first of: neighbours come from all of it.
     """
 
     names: tuple[str, ...]
@@ -52,6 +54,7 @@ class Places:
     radius: Floats
     size: Floats
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    whole: Places | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,7 +64,7 @@ class Places:
         if n is None or n >= len(self):
             return self
         kept = {name: values[:n] for name, values in self.columns.items()}
-        return Places(self.names[:n], self.ra[:n], self.dec[:n], self.radius[:n], self.size[:n], kept)
+        return Places(self.names[:n], self.ra[:n], self.dec[:n], self.radius[:n], self.size[:n], kept, self)
 
 
 def typed_places(texts: Sequence[str]) -> Places:

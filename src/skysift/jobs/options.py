@@ -7,9 +7,9 @@ from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import model_validator
 
-from skysift.base.errors import SkysiftError
+from skysift.base.errors import OptionError, SkysiftError
 from skysift.base.options import Options, option
-from skysift.explore.menus import menus_of
+from skysift.explore.menus import menus_of, refuse_idle
 from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.measure.options import MeasureOptions
 from skysift.stamps.options import StackOptions, StampsOptions
@@ -187,7 +187,8 @@ class ExploreAppOptions(ExploreOptions):
         {}, doc="Options of clusterers and outliers, by their names: kmeans: {number: 6}."
     )
     scores: dict[str, float | str] = option(
-        {}, doc="How an input of the role labels changes the ranking: method, strangeness, tradeoff, trust."
+        {},
+        doc="How an input of the role labels changes the ranking: method, strangeness, tradeoff, trust, random_seed.",
     )
 
     @model_validator(mode="after")
@@ -198,6 +199,18 @@ class ExploreAppOptions(ExploreOptions):
         except SkysiftError as error:
             raise ValueError(str(error)) from None
         return self
+
+    def goes_with(self, roles: Mapping[str, int]) -> None:
+        """Refuse what does nothing with inputs of these roles, so many of each.
+
+        Raises
+        ------
+        OptionError
+            An option does nothing.
+        """
+        if self.scores and not roles.get("labels"):
+            raise OptionError("scores does nothing without an input of the role labels", todo="leave it out")
+        refuse_idle(self, tables=roles.get("features", 0), pictures=bool(roles.get("pictures")))
 
 
 class ProgramOptions(Options):

@@ -92,7 +92,9 @@ class HipsImage:
         frame = north_up(float(ra), float(dec), size, self.pixel)
         x, y = np.meshgrid(np.arange(size), np.arange(size))
         data = self._sampled(*frame.to_sky(x, y)) * self.scale
-        return Patch(data.astype(np.float32), frame, self.beam, self.unit, self.frequency, self.name)
+        return Patch(
+            data.astype(np.float32), frame, self.beam, self.unit, self.frequency, self.name, self.scale
+        )
 
     def _native(self, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
         return self.system.from_icrs(ra.ravel(), dec.ravel())
@@ -166,7 +168,7 @@ def _properties(root: str) -> dict[str, str]:
     place = f"{root}/properties"
     try:
         text = Path(local_copy(place) if is_url(place) else place).read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UsageError) as error:
         raise UsageError("there is no HiPS", got=root, todo="a HiPS has a file named properties") from error
     pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#"))
     return {key.strip(): value.strip() for key, mark, value in pairs if mark}

@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import tarfile
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -195,7 +196,10 @@ def _image(content: bytes) -> Pixels | str:
     try:
         if content[:2] == _GZIP:
             content = gzip.decompress(content)
-        with fits.open(BytesIO(content), memmap=False) as hdus:
+        with (
+            warnings.catch_warnings(action="ignore"),  # what is wrong with a file is told of its row
+            fits.open(BytesIO(content), memmap=False) as hdus,
+        ):
             if any(
                 str(hdu.header.get("CREATOR")).startswith("skysift") and "FINDER" in hdu.header
                 for hdu in hdus

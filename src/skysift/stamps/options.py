@@ -27,11 +27,15 @@ class BandOptions(Options):
     pattern: str = option("*.fits", doc="Which files of the folder.")
     files: tuple[str, ...] = option((), doc="Its images: paths, URLs or patterns.")
     list: str = option("", doc="A text file that names its images, one a line.")
-    hips: str = option("", doc="Folder or URL of its HiPS with FITS tiles.")
-    sia: str = option("", doc="URL of its Simple Image Access service (version 2).")
+    hips: str = option("", service=True, doc="Folder or URL of its HiPS with FITS tiles.")
+    sia: str = option(
+        "",
+        service=True,
+        doc="URL at which its Simple Image Access service (version 2) is asked; it often ends with /query.",
+    )
     collection: str = option("", doc="Collection that the SIA service is asked for.")
-    soda: str = option("", doc="URL of its SODA service (sync).")
-    id: str = option("", doc="Identifier of the image that the SODA service is asked for.")
+    soda: str = option("", service=True, doc="URL of its SODA service (sync).")
+    id: str = option("", service=True, doc="Identifier of the image that the SODA service is asked for.")
     like: str = option(
         "",
         doc="A known survey (nvss, wise_3_4 ...) whose beam and unit it has where nothing tells them.",

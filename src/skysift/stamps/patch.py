@@ -53,6 +53,8 @@ class Patch:
         Hz; NaN where it is not known.
     name
         Of the image.
+    scale
+        What the stored numbers were multiplied by to be in the unit.
     """
 
     data: NDArray[np.float32]
@@ -61,6 +63,7 @@ class Patch:
     unit: str
     frequency: float
     name: str
+    scale: float = 1.0
 
 
 class Image(Protocol):
@@ -145,7 +148,7 @@ class StoredImage:
         data = read_box(self.source, box, turn_of(self.frame))
         if self.scale != 1.0:
             data = data * np.float32(self.scale)
-        return Patch(data, self.frame.crop(box), self.beam, self.unit, self.frequency, self.name)
+        return Patch(data, self.frame.crop(box), self.beam, self.unit, self.frequency, self.name, self.scale)
 
 
 @lru_cache(maxsize=4096)

@@ -24,10 +24,10 @@ from skysift.sky.frame import Frame
 from skysift.sky.units import jansky_per_beam
 from skysift.stamps.grid import reach_of, regrid
 from skysift.stamps.options import MakingOptions
-from skysift.stamps.patch import Image, Patch
+from skysift.stamps.patch import Image, Patch, StoredImage
 from skysift.stamps.quality import quality
 
-__all__ = ["Layer", "Neighbours", "common_of", "mask_neighbours", "prepare_band", "sky_beam"]
+__all__ = ["Layer", "Neighbours", "common_of", "mask_neighbours", "prepare_band", "sky_beam", "unit_note"]
 
 Floats = NDArray[np.float64]
 
@@ -175,7 +175,9 @@ def prepare_band(
     factor, unit = _brightness(patch, own)
     flags |= quality("unit") if unit else 0
     data *= factor
-    steps = [] if unit else [f"from {patch.unit or 'Jy/beam'} to surface brightness"]
+    steps = [] if patch.scale == 1.0 else [f"multiplied by {patch.scale:g}"]
+    if not unit:
+        steps.append(f"from {patch.unit or 'Jy/beam (no unit is told)'} to surface brightness")
     level, noise = math.nan, math.nan
     if options.background != "none":
         level, noise, told = _background(data, patch.frame, wanted, options, radius)
@@ -207,6 +209,18 @@ def prepare_band(
         out, frame, final or patch.unit, seen, patch.frequency, patch.name,
         level * back, noise * back, flags, tuple(steps),
     )  # fmt: skip
+
+
+def unit_note(image: StoredImage) -> str:
+    """What is wrong with the unit of an image; empty where nothing is."""
+    if not image.unit.strip():
+        return "no unit: taken as Jy/beam" if image.beam is not None else "neither unit nor beam"
+    kept = _brightness(image, image.beam)[1]
+    if not kept:
+        return ""
+    if "beam" in kept.lower() and image.beam is None:
+        return f"unit {kept} but no beam: its numbers stay as they are"
+    return f"unit {kept!r}, which does not lead to Jy: its numbers stay as they are"
 
 
 def mask_neighbours(
@@ -269,7 +283,7 @@ def _in_pixels(covariance: Floats, frame: Frame, ra: float, dec: float) -> tuple
     return float(inside[0, 0]), float(inside[0, 1]), float(inside[1, 1])
 
 
-def _brightness(patch: Patch, own: Beam | None) -> tuple[float, str]:
+def _brightness(patch: Patch | StoredImage, own: Beam | None) -> tuple[float, str]:
     """The factor from the unit of an image to Jy/arcsec^2; where there is none 1, and the unit that is kept."""
     unit = patch.unit.strip()
     needs_beam = "beam" in unit.lower() or not unit

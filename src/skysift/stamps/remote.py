@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
+import numpy as np
+
 from skysift.base.errors import FormatError, SkysiftError, UsageError
 from skysift.base.settings import settings
 from skysift.io.fetch import Fetcher
@@ -15,6 +17,7 @@ from skysift.io.fetch import Fetcher
 __all__ = ["sia_images", "soda_image"]
 
 _LARGEST = 1 << 30  # bytes of one image
+_IMAGE = "image/fits"  # where nothing says what a link leads to
 _MOST = 20  # images of one answer that are fetched
 _DIGITS = 7  # of a degree: requests for one place are one request
 
@@ -49,26 +52,53 @@ def sia_images(
     }
     if collection:
         asked["COLLECTION"] = collection
-    place = _fetched(_with(url, asked), ".xml", trusted=trusted)
+    rows = _rows(_with(url, asked), trusted=trusted)
+    found: list[str] = []
+    for row in rows:
+        place = row.get("access.reference") or row.get("access_url")
+        form = row.get("access_format") or _IMAGE
+        if not place:
+            raise FormatError(
+                "the SIA service gives no table of images", got=url, todo="there is no access_url"
+            )
+        if "datalink" in form.lower():
+            found += _linked(urljoin(url, place), trusted=trusted)
+        elif "fits" in form.lower():
+            found.append(urljoin(url, place))
+    return tuple(_fetched(each, ".fits", trusted=trusted) for each in dict.fromkeys(found[:_MOST]))
+
+
+def _linked(url: str, *, trusted: bool) -> list[str]:
+    """The URLs of the images themselves among the links of a DataLink service."""
+    return [
+        urljoin(url, row["access_url"])
+        for row in _rows(url, trusted=trusted)
+        if row.get("semantics", "").rpartition("#")[2] == "this"
+        and row.get("access_url")
+        and "fits" in (row.get("content_type") or _IMAGE).lower()
+    ]
+
+
+def _rows(url: str, *, trusted: bool) -> list[dict[str, str]]:
+    """The rows of the first table of a VOTable behind a URL, as texts by the names of columns and their utypes."""
+    place = _fetched(url, ".xml", trusted=trusted)
     from astropy.io.votable import parse  # late: heavy
 
     try:
         table = parse(place, verify="ignore").get_first_table()
-        names = {
+        names = {(field.name or "").lower(): field.ID or field.name for field in table.fields}
+        names |= {
             (field.utype or "").lower().removeprefix("obscore:"): field.ID or field.name
             for field in table.fields
+            if field.utype
         }
-        names |= {(field.name or "").lower(): field.ID or field.name for field in table.fields}
-        found, form = names.get("access.reference") or names["access_url"], names.get("access_format")
-        urls = [str(each) for each in table.array[found]]
-        forms = [str(each).lower() for each in table.array[form]] if form else ["image/fits"] * len(urls)
+        return [
+            {name: "" if np.ma.is_masked(row[column]) else str(row[column]) for name, column in names.items()}
+            for row in table.array
+        ]
     except (KeyError, ValueError, IndexError, TypeError, SyntaxError) as error:
         Path(place).unlink(missing_ok=True)
-        raise FormatError("the SIA service gives no table of images", got=url, todo=f"{error}") from error
-    fits = [each for each, kind in zip(urls, forms, strict=True) if "fits" in kind]
-    return tuple(
-        _fetched(urljoin(url, each), ".fits", trusted=trusted) for each in dict.fromkeys(fits[:_MOST])
-    )
+        raise FormatError("the service gives no table of images", got=url, todo=f"{error}") from error
 
 
 @lru_cache(maxsize=4096)

@@ -80,5 +80,9 @@ def sampling_note(words: Texts, what: str = "pictures") -> str:
     if not told:
         return ""
     which = ", ".join(f"{count} have {_MEANT[word]}" for word, count in told)
-    mend = "make stamps larger (radius=), or choose scale="
+    small = any(word == "small" for word, _ in told)
+    other = any(word != "small" for word, _ in told)
+    mend = " and ".join(
+        ["make stamps larger (radius=)"] * small + ["choose the size of pixels (scale=)"] * other
+    )
     return f"of {len(words)} {what} {which}: their features and classes mean little; {mend}"

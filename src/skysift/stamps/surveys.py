@@ -23,6 +23,7 @@ from skysift.stamps.hips_images import open_hips
 from skysift.stamps.known import KNOWN, KnownSurvey
 from skysift.stamps.options import BandOptions
 from skysift.stamps.patch import Image, StoredImage, open_stored
+from skysift.stamps.prepare import unit_note
 from skysift.stamps.remote import sia_images, soda_image
 
 __all__ = ["EXAMPLE", "Band", "Survey", "of_maps", "read_surveys"]
@@ -229,7 +230,8 @@ def of_maps(paths: Sequence[str], options: Mapping[str, object] | None = None) -
             number += 1
             name = f"{stem}-{number}"
         menu = BandOptions.parse({"name": name, "files": (path,), **(options or {})})
-        bands.append(Band(name, (Survey(menu, (open_stored(path, menu, known_survey(menu)),)),)))
+        image = open_stored(path, menu, known_survey(menu))
+        bands.append(Band(name, (Survey(menu, (image,), _unit_notes(name, [image])),)))
     return tuple(bands)
 
 
@@ -261,7 +263,21 @@ def _survey(entry: Any, number: int, folder: Path, trusted: bool) -> Survey:
             notes[0] if notes else f"no file at {options.folder or options.list or ', '.join(options.files)}"
         )
         raise UsageError(f"survey {name} has no image", got=why)
-    return Survey(options, tuple(images), tuple(notes), trusted)
+    return Survey(options, tuple(images), (*notes, *_unit_notes(name, images)), trusted)
+
+
+def _unit_notes(name: str, images: Sequence[StoredImage]) -> tuple[str, ...]:
+    """A line for each thing that is wrong with units."""
+    told: dict[str, list[str]] = {}
+    for image in images:
+        if note := unit_note(image):
+            told.setdefault(note, []).append(image.name)
+    mend = "`unit:` and `beam:` of a survey (--surveys CONFIG) tell them"
+    return tuple(
+        f"survey {name}: {', '.join(found[:2])}{f' and {len(found) - 2} more' if len(found) > 2 else ''} "
+        f"{'has' if len(found) == 1 else 'have'} {note}; {mend}"
+        for note, found in told.items()
+    )
 
 
 def _paths(options: BandOptions, folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import skysift
-from skysift.base.errors import UsageError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.base.random import generator
@@ -130,7 +130,7 @@ class StackStep:
         UsageError
             There is no source, the stamps would be too large, or no survey covers any source.
         OptionError
-            The bins hold no row.
+            The bins hold no row, or are of a column without numbers.
         BusyError
             Another run is writing into the folder.
         OutputError
@@ -139,7 +139,7 @@ class StackStep:
         begun, clock = datetime.now(UTC), time.perf_counter()
         options = self._checked(places, bands)
         bands = tuple(bands)
-        values = None if not options.bins else np.asarray(places.columns[options.bins], np.float64)
+        values = _numbers(places.columns[options.bins], options.bins) if options.bins else None
         bins = bins_of(values, len(places), options.edges)
         scale = grid_scale(bands, options)
         options = options.model_copy(update={"radius": usual_radius(bands, options, scale)})
@@ -204,6 +204,17 @@ class StackStep:
         if self.options.grid != "north":
             raise UsageError("stamps are stacked on one grid", got="grid=native", allowed="grid=north")
         return self.options
+
+
+def _numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except ValueError as error:
+        raise OptionError(
+            "bins are of a column of numbers",
+            got=f"{name}, such as {str(values[0])!r}",
+            todo="choose another --bins",
+        ) from error
 
 
 def _gathered(folder: Path, names: Sequence[str], n: int) -> tuple[Any, NDArray[np.float64]]:

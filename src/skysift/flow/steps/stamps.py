@@ -124,7 +124,12 @@ class StampsStep:
         options = options.model_copy(update={"radius": usual_radius(bands, options, scale)})
         listed = places_of(places)
         refuse_too_large([options.side(place.radius) for place in listed], scale, options)
-        tasks = tasks_of(listed, places.size, options)
+        whole = places.whole
+        tasks = (
+            tasks_of(listed, places.size, options)
+            if whole is None
+            else tasks_of(listed, whole.size, options, others=places_of(whole))
+        )
         shown = options.sheets * PER_SHEET
         main = ARCHIVE if options.format == "fits" else ARRAYS[options.format]
         names = (main, COVERAGE, REPORT, *([SHEETS] * (shown > 0)), MANIFEST)
@@ -270,6 +275,13 @@ def _one_scale(options: MakingOptions) -> bool:
     return not (options.radius_column and options.pixels is not None)
 
 
+def _one_unit(rows: Sequence[StampRow], bands: Sequence[Band], options: StampsOptions) -> bool:
+    """Whether one unit holds for all pixels, and where that is per beam one beam for all bands of a stamp."""
+    if options.units == "keep" or any(row.flags & quality("unit") for row in rows):
+        return False
+    return options.units == "Jy/pixel" or options.beam != "native" or len(bands) == 1
+
+
 def _sampled(rows: Sequence[StampRow], options: MakingOptions, scale: float) -> list[str]:
     """A line where stamps are too small, or have too few or too many pixels across the beam."""
     made = [row for row in rows if row.pixels]
@@ -369,6 +381,8 @@ def _write_coverage(
     for k, band in enumerate(bands, start=1):
         table.header[f"BAND{k}"] = band.name
     table.header["GRID"] = options.grid
+    if _one_unit(rows, bands, options):
+        table.header["UNIT"] = (options.units, "of the pixels of all stamps")
     if _one_scale(options):
         table.header["PIXSIZE"] = (scale, "[arcsec] size of a pixel")
     for key, value, comment in told.cards():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from skysift.base.errors import DataError, OtherRunError, SkysiftError, UsageError
 from skysift.base.options import Options
+from skysift.base.provenance import InputRecord
 from skysift.flow.products import folder_names
 from skysift.jobs.job import Input
 
-__all__ = ["App", "Errand", "each_input", "each_map", "going_on", "needed_of"]
+__all__ = ["App", "Errand", "each_input", "each_map", "going_on", "needed_of", "recorded"]
 
 Made = TypeVar("Made")
 Menu = TypeVar("Menu", bound=Options, covariant=True)
@@ -81,6 +82,17 @@ def needed_of(inputs: Sequence[Input], role: str, at_least: int, at_most: int | 
             allowed = str(at_least)
         raise UsageError(f"inputs of the role {role!r}", got=len(found), allowed=allowed)
     return found
+
+
+def recorded(*inputs: Input) -> tuple[InputRecord, ...]:
+    """The inputs with their checksums, for the provenance: files as the job calls them, of a folder its tables."""
+    from skysift.flow.steps.match import records  # late: heavy
+
+    return tuple(
+        record if Path(each.path).is_dir() else replace(record, name=each.name)
+        for each in inputs
+        for record in records([Path(each.path)])
+    )
 
 
 class App(Protocol[Menu]):

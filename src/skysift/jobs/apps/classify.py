@@ -9,8 +9,7 @@ from skysift.base.errors import UsageError
 from skysift.classify.classifier import open_model
 from skysift.classify.opening import open_given
 from skysift.flow.steps.classify_predict import ClassifyPredictStep
-from skysift.flow.steps.match import records
-from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.app import Errand, recorded
 from skysift.jobs.apps.packed import unpacked
 from skysift.jobs.options import ClassifyAppOptions
 from skysift.learn.hub import shipped
@@ -64,7 +63,7 @@ class ClassifyApp:
             given,
             errand.out / "classes.csv",
             model=name,
-            inputs=records([Path(sources.path)]),
+            inputs=recorded(sources),
             overwrite=True,
         )
         shutil.rmtree(errand.out / "unpacked", ignore_errors=True)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from skysift.base.errors import OptionError
 from skysift.explore.menus import menus_of
 from skysift.explore.options import ActiveOptions, ExploreOptions
 from skysift.flow.explored import joined
 from skysift.flow.labelling import label
 from skysift.flow.steps.explore import ExploreStep
-from skysift.flow.steps.match import records
 from skysift.io.features import read_features
-from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.app import Errand, recorded
 from skysift.jobs.apps.packed import unpacked
 from skysift.jobs.options import ExploreAppOptions
 from skysift.stamps.opening import open_pictures
@@ -47,8 +45,6 @@ class ExploreApp:
         tables = errand.needed("features")
         pictures = errand.needed("pictures", at_least=0, at_most=1)
         labels = errand.needed("labels", at_least=0, at_most=1)
-        if self.options.scores and not labels:
-            raise OptionError("scores does nothing without an input of the role labels", todo="leave it out")
         values = self.options.to_dict()
         options = ExploreOptions(**{name: values[name] for name in ExploreOptions.model_fields})
         held = errand.out / "unpacked"
@@ -60,14 +56,14 @@ class ExploreApp:
             shown = open_pictures(unpacked(pictures[0], held / "pictures")) if pictures else None
             made = ExploreStep(options, menus_of(options, self.options.methods)).run(
                 features, errand.out, parts=parts, pictures=shown,
-                inputs=records([Path(each.path) for each in (*tables, *pictures)]),
+                inputs=recorded(*tables, *pictures),
                 overwrite=True, progress=errand.progress,
             )  # fmt: skip
         finally:
             shutil.rmtree(held, ignore_errors=True)
         if labels:
             path = Path(labels[0].path)
-            made = label(errand.out, path, ActiveOptions.parse(self.options.scores), inputs=records([path]))
+            made = label(errand.out, path, ActiveOptions.parse(self.options.scores), inputs=recorded(*labels))
         for note in made.manifest.warnings:
             errand.say(note)
         errand.say(f"{len(features)} sources, {made.manifest.counts['groups']} groups")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from skysift.base.parallel import Crew
-from skysift.flow.steps.match import records
 from skysift.flow.steps.measure import MeasureStep, read_known
 from skysift.io.open import open_image
-from skysift.jobs.apps.app import Errand
+from skysift.jobs.apps.app import Errand, recorded
 from skysift.jobs.options import MeasureAppOptions
 from skysift.measure.options import MeasureOptions
 
@@ -46,7 +45,7 @@ class MeasureApp:
             maps,
             known,
             errand.out,
-            inputs=records([path]),
+            inputs=recorded(catalogue),
             labels=labels[0].path if labels else None,
             formats=options.formats,
             report=options.report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
@@ -154,10 +155,14 @@ def chosen(app: str, values: Mapping[str, Any], inputs: Sequence[Input]) -> dict
     UnknownName
         There is no such app.
     OptionError
-        An option does not exist or is not allowed, or names a file that is none of the inputs.
+        An option does not exist or is not allowed, names a file that is none of the inputs, or does nothing with them.
     """
     menu = app_options(app)
-    options = menu.parse(values).to_dict()
+    given = menu.parse(values)
+    goes_with = getattr(given, "goes_with", None)
+    if goes_with is not None:
+        goes_with(Counter(each.role for each in inputs))
+    options = given.to_dict()
     _resolved(menu, options, inputs)
     return options
 

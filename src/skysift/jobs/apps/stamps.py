@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from skysift.base.parallel import Crew
 from skysift.flow.stamp_places import read_places
-from skysift.flow.steps.match import records
 from skysift.flow.steps.stack import StackStep
 from skysift.flow.steps.stamps import StampsStep
-from skysift.jobs.apps.app import Errand, going_on
+from skysift.jobs.apps.app import Errand, going_on, recorded
 from skysift.stamps.options import MakingOptions, StackOptions, StampsOptions
 from skysift.stamps.surveys import of_maps
 
@@ -76,7 +73,7 @@ def _run(
             places,
             bands,
             errand.out,
-            inputs=records([Path(catalogue.path)]),
+            inputs=recorded(catalogue),
             overwrite=True,
             fresh=fresh,
             crew=Crew(workers=errand.cores, progress=errand.progress),
