@@ -12,7 +12,7 @@ from skysift.base.parallel import Crew
 from skysift.classify.classifier import Labelled, open_model
 from skysift.classify.evaluation import contenders_of, evaluate, random_probe
 from skysift.classify.features.table import features_of
-from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands
+from skysift.classify.images import CnnClassifier, EmbeddingClassifier, chosen_bands, prepared
 from skysift.classify.likeness import Looks, unlike
 from skysift.classify.networks import PictureLearner, PictureNet, looked
 from skysift.classify.options import CnnOptions, EmbeddingOptions, LightGBMOptions
@@ -53,7 +53,9 @@ def encoder(tmp_path_factory):
     net = make_encoder(options, 1)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     preparation = Preparation("asinh", 24, 1)
-    write_checkpoint(path, net.state_dict(), encoder_card("small", "a test", options, 1, preparation, {}, {}))
+    card = encoder_card("small", "a test", options, 1, preparation, {}, {})
+    card = replace(card, settings={**card.settings, "stages": 2})  # as that of the encoder that ships
+    write_checkpoint(path, net.state_dict(), card)
     return path
 
 
@@ -156,6 +158,8 @@ def test_a_frozen_encoder_needs_no_file_afterwards(encoder, tmp_path):
         again = open_model(tmp_path / f"{head}.safetensors")
         again.options = again.options.replace(weights="gone.safetensors")
         assert np.allclose(again.probabilities(others.pictures), told.probabilities, atol=1e-6)
+        seen, _ = prepared(others.pictures, again.preparation, again.bands)
+        assert np.allclose(again.of_prepared(seen), told.probabilities, atol=1e-6)
 
 
 def test_a_random_network_never_sees_what_it_is_tested_on():

@@ -23,7 +23,7 @@ from skysift.classify.options import CnnOptions, EmbeddingOptions, PictureOption
 from skysift.classify.strange import Strangeness
 from skysift.learn.checkpoint import Card, Checkpoint
 from skysift.learn.device import device_named
-from skysift.learn.embed import embed, encoder_of, preparation_of, vectors
+from skysift.learn.embed import embed, encoder_of, preparation_of, stages_of, vectors
 from skysift.learn.hub import weights_of
 from skysift.learn.layers.encoder import Encoder, make_encoder
 from skysift.learn.loop import train
@@ -362,7 +362,8 @@ class EmbeddingClassifier(PictureClassifier[EmbeddingOptions]):
         """Probabilities of pictures that are prepared: (row, class)."""
         if self.table is None:
             return super().of_prepared(pixels)
-        values = vectors(encoder_of(self.weights), pixels, turns=self.options.turns)
+        stages = stages_of(self.weights)
+        values = vectors(encoder_of(self.weights), pixels, turns=self.options.turns, stages=stages)
         names = tuple(str(k) for k in range(len(values)))
         wide = max(3, len(str(values.shape[1] - 1)))
         columns = tuple(Feature(f"e{k:0{wide}d}") for k in range(values.shape[1]))

@@ -29,6 +29,7 @@ __all__ = [
     "pooled",
     "preparation_of",
     "refuse_others",
+    "stages_of",
     "vectors",
 ]
 
@@ -87,6 +88,11 @@ def encoder_of(weights: Checkpoint) -> Encoder:
     return net.eval()
 
 
+def stages_of(weights: Checkpoint) -> int:
+    """Of how many of its last stages the features of an encoder are, as its card says."""
+    return int(weights.card.settings.get("stages", 1))
+
+
 def embed(
     pictures: PictureSource,
     weights: Checkpoint,
@@ -136,7 +142,7 @@ def embed(
             todo="choose the bands that they were trained on, or train weights of your own",
         )
     place = device or torch.device("cpu")
-    stages = int(weights.card.settings.get("stages", 1)) if stages is None else stages
+    stages = stages_of(weights) if stages is None else stages
     n = n_pooled(net, stages)
     values = np.full((len(pictures), n), np.nan)
     good, start = pictures.good, 0

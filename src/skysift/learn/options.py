@@ -225,7 +225,10 @@ class ViewOptions(Options):
         at_most=8.0,
         doc="Largest sigma of a round beam that is laid over it.",
     )
-    gamma: tuple[float, float] = option((0.6, 1.6), doc="Smallest and largest power of the brightness.")
+    gamma: tuple[float, float] = option(
+        (0.6, 1.6),
+        doc="Smallest and largest power of the brightness; by default 1,1 with encoder.backbone=detector.",
+    )
     gain: float = option(0.0, at_least=0.0, below=1.0, doc="Largest change of the brightness, relative.")
     noise: float = option(
         2.0, unit="sigma", at_least=0.0, at_most=20.0, doc="Largest added noise, over that of the picture."

@@ -99,10 +99,17 @@ DETECTOR = (
 )
 
 
+def test_brightness_in_units_of_the_noise_is_raised_to_no_power_unless_asked():
+    values = read_pairs([*DETECTOR, "prepare.preset=noise"])
+    assert Plan.of("simclr", values).views.gamma == (1.0, 1.0)
+    assert Plan.of("simclr", {**values, **read_pairs(["views.gamma=0.8,1.2"])}).views.gamma == (0.8, 1.2)
+    assert Plan.of("simclr", {}).views.gamma == (0.6, 1.6)
+
+
 def test_an_encoder_that_finders_can_begin_with_learns_from_maps(tmp_path):
     write_map(tmp_path / "m.fits")
     chosen = sets(*DETECTOR, "prepare.preset=noise", "hidden=16", "out=8", "train.epochs=1", "train.batch=4")
-    more = sets("pool.cuts=20", "views.gamma=1,1")
+    more = sets("pool.cuts=20")
     words = ("--map", tmp_path / "m.fits", "--cut", "random", "--out", tmp_path / "e", "--threads", 1)
     said = called("pretrain", "simclr", *words, *chosen, *more)
     assert said.returncode == 0, said.stderr

@@ -74,6 +74,10 @@ class Plan:
             EncoderOptions.parse(split["encoder"]),
             PreparationOptions.parse(split["prepare"]),
         )
+        if (
+            encoder.backbone == "detector"
+        ):  # a power of pixels in units of the noise is not what happens to maps
+            split["views"].setdefault("gamma", (1.0, 1.0))
         views = ViewOptions.parse(split["views"])
         _refuse_unlike(encoder, prepare, views)
         return cls(

@@ -23,7 +23,7 @@ from skysift.classify.tasks import texts_of
 from skysift.classify.trees import LightGBMModel
 from skysift.flow.learning.options import ProbeOptions
 from skysift.learn.checkpoint import Checkpoint
-from skysift.learn.embed import embed, encoder_of, preparation_of, vectors
+from skysift.learn.embed import embed, encoder_of, preparation_of, stages_of, vectors
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.options import EncoderOptions
 from skysift.learn.probe import Probe
@@ -372,7 +372,7 @@ def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) ->
 
 
 def _stages(weights: Checkpoint, options: ProbeOptions) -> int:
-    return options.stages or int(weights.card.settings.get("stages", 1))
+    return options.stages or stages_of(weights)
 
 
 def rows_of(
