@@ -65,7 +65,9 @@ def run(one: Network, path: Path, engine: str, precision: str) -> dict:
     """The cost of one search, and how many sources it gave."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        flags = [word for k, v in one.options.items() for word in ("--set", f"{k}={v}")]
+        flags = [
+            word for k, v in one.options.items() for word in ("--set", f"{k}={'null' if v is None else v}")
+        ]
         flags += ["--finder", one.finder, "--set", f"engine={engine}", "--set", f"precision={precision}"]
         cost = measure(
             command_of_ours(path, out, *LEAN, *flags), Path(folder) / "cost.json", env=environment()

@@ -49,7 +49,8 @@ def network(text: str) -> Network:
     finder, _, pairs = rest.partition(":")
     registry = Registry[Any]("finder")
     if finder in registry.names():
-        options = dict(pair.split("=", 1) for pair in pairs.split(",") if pair)
+        told = dict(pair.split("=", 1) for pair in pairs.split(",") if pair)
+        options = {name: None if value == "null" else value for name, value in told.items()}
         return Network(label or finder, finder, options)
     weights = weights_of(rest)
     for name in registry.names():
