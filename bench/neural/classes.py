@@ -164,7 +164,7 @@ def _table_of(made: list[Scene], networks: list[Network]) -> str:
     for one in networks:
         counts, ap = judge(made, one)
         cells = [counts[name] for name in AIMS]
-        rows.append([one.name, f"{one.threshold:.2f}", *(
+        rows.append([one.name, one.threshold_told, *(
             f"{n.complete / max(n.true, 1):.2f} ({n.true}) / {n.right / max(n.found, 1):.2f} ({n.found})" for n in cells
         )])  # fmt: skip
         rows.append([f"{one.name}, AP50", "", *(f"{ap[name]:.2f}" for name in AIMS)])

@@ -27,6 +27,15 @@ class Network:
             return float(self.options["threshold"])
         return weights_of(str(weights)).card.threshold if weights else 0.5
 
+    @property
+    def threshold_told(self) -> str:
+        """The threshold as tables have it: "by class" where the weights have one for each."""
+        weights = self.options.get("weights") or self.default("weights")
+        chosen = "threshold" not in self.options and weights
+        if chosen and weights_of(str(weights)).card.settings.get("class_thresholds"):
+            return "by class"
+        return f"{self.threshold:.2f}"
+
     def default(self, option: str) -> Any:
         """What the finder takes where nothing is said; None where it has no such option."""
         known = Registry[Any]("finder").options(self.finder).model_fields

@@ -13,7 +13,7 @@ from astropy.io import fits
 from tests.commands import called
 from tests.stamps.surveys import survey
 
-from skysift.base.errors import OptionError, TransientError, UsageError
+from skysift.base.errors import FormatError, OptionError, TransientError, UsageError
 from skysift.base.settings import settings
 from skysift.stamps import patch, remote
 from skysift.stamps.cutout import cut
@@ -180,7 +180,13 @@ def service(path, calls, *, fail=False):
                     b'<FIELD name="access_url" datatype="char" arraysize="*" utype="obscore:Access.Reference"/>'
                     b'<FIELD name="access_format" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
                     b"<TR><TD>/map.fits</TD><TD>image/fits</TD></TR><TR><TD>/x.png</TD><TD>image/png</TD></TR>"
-                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                    b"<TR><TD></TD><TD>image/fits</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                )
+            elif place.path == "/empty":  # a table of something else
+                body = (
+                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+                    b'<RESOURCE type="results"><TABLE><FIELD name="name" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                    b"<TR><TD>x</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
                 )
             elif place.path == "/linked":  # what DataLink services answer to
                 body = (
@@ -262,6 +268,16 @@ def test_images_behind_links_are_found(tmp_path):
         (layer,) = make_stamp(HERE, bands, StampsOptions(radius=60.0), 1.8).layers
     assert flux(layer) == pytest.approx(1.0, abs=2e-4)
     assert [where for where, _ in calls] == ["/linked", "/links", "/map.fits"]
+
+
+def test_an_answer_without_images_is_told_and_asked_for_again(tmp_path):
+    calls = []
+    with service(tmp_path / "m.fits", calls) as url:
+        for _ in range(2):
+            remote.sia_images.cache_clear()
+            with pytest.raises(FormatError, match=r"no table of images.*check its URL .*no column access_url"):
+                remote.sia_images(f"{url}/empty", RA, DEC, 0.1)
+    assert len(calls) == 2
 
 
 def test_a_run_asks_services_and_reads_no_address_as_a_file(tmp_path):

@@ -166,7 +166,10 @@ def _calibrated(card: Card) -> list[str]:
             f"{name} {value:,.0f}" if name in ("points", "n_found") else f"{name} {value:.3f}"
             for name, value in chosen["numbers"][goal].items()
         )
-        lines.append(f"{goal} at {card.settings['thresholds'][goal]:.2f}: {', '.join(told)}")
+        by_class = card.settings.get("class_thresholds", {}).get(goal)
+        limits = by_class or {"": card.settings["thresholds"][goal]}
+        at = ", ".join(f"{kind} {limit:.2f}".strip() for kind, limit in limits.items())
+        lines.append(f"{goal} at {at}: {', '.join(told)}")
     return [f"  {'' if k else 'calibrated':<12}{line}" for k, line in enumerate(lines)]
 
 

@@ -72,11 +72,14 @@ def refuse_idle(options: ExploreOptions, *, tables: int, pictures: bool) -> None
         An option does nothing; it says why.
     """
     without = {
-        "without pictures: give them, or leave it out": not pictures and ("thumbs", "thumb", "cut"),
-        "with map=pca": options.map == "pca" and ("min_dist",),
-        "with one table": tables == 1 and ("apart",),
+        ("without pictures", "give pictures"): not pictures and ("thumbs", "thumb", "cut"),
+        ("with map=pca", "take map=umap"): options.map == "pca" and ("min_dist",),
+        ("with one table", "give another table"): tables == 1 and ("apart",),
     }
-    for why, names in without.items():
+    for (why, todo), names in without.items():
         for name in names or ():
-            if getattr(options, name) != ExploreOptions.model_fields[name].default:
-                raise OptionError(f"{name} does nothing {why}")
+            value = getattr(options, name)
+            if value != ExploreOptions.model_fields[name].default:
+                raise OptionError(
+                    f"{name} does nothing {why}", got=f"{name}={value}", todo=f"{todo}, or leave it out"
+                )

@@ -44,9 +44,9 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
 
     Fluxes are summed, with their errors in quadrature, those of calibration linearly. The place is the mean weighted by
     flux, axes are those of the second moments, peak and noise those of the brightest part, the extent reaches from the
-    far end of one part to that of another. The class of learned finders is that of an object in parts, reliability and
-    score are those of the surest part. A column that tells of
-    the map at a place is taken from the brightest part too; any other has no value for the whole and is NaN.
+    far end of one part to that of another. A class is that of an extended object, of several islands where it has
+    them; reliability and score are those of the surest part. A column that tells of the map at a place is taken from the
+    brightest part too; any other has no value for the whole and is NaN.
 
     Parameters
     ----------

@@ -95,11 +95,12 @@ class Card:
         if "model" not in values or "name" not in values:
             raise DataError(f"the card of {where} does not tell its model and name", got=sorted(values))
         settings = values.get("settings", {})
-        if not isinstance(settings, Mapping) or not isinstance(settings.get("threshold", 0.5), (int, float)):
+        told = settings.get("threshold", 0.5) if isinstance(settings, Mapping) else settings
+        if isinstance(told, bool) or not isinstance(told, int | float) or not told >= 0.0:
             raise DataError(
                 f"the card of {where} has settings that cannot be read",
-                got=settings,
-                allowed="a mapping, with a number as threshold",
+                got=told,
+                allowed="a mapping, with a threshold of 0 or more",
             )
         return cls(**values)
 

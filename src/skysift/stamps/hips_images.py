@@ -169,7 +169,9 @@ def _properties(root: str) -> dict[str, str]:
     try:
         text = Path(local_copy(place) if is_url(place) else place).read_text(encoding="utf-8")
     except (OSError, UsageError) as error:
-        raise UsageError("there is no HiPS", got=root, todo="a HiPS has a file named properties") from error
+        raise UsageError(
+            "there is no HiPS", got=root, todo=f"a HiPS has a file named properties ({error})"
+        ) from error
     pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#"))
     return {key.strip(): value.strip() for key, mark, value in pairs if mark}
 

@@ -115,7 +115,7 @@ def tasks_of(
     per_task
         Sources in a task.
     others
-        The sources that are masked, where these are none of them.
+        The sources that are masked, where these are not all of them, or none.
     """
     around: list[Neighbours | None] = [None] * len(places)
     if options.mask:
@@ -254,7 +254,8 @@ def _neighbours(
     near = tree.query_ball_point(np.where(np.isfinite(at), at, 0.0), reach)
     out = []
     for k, found in enumerate(near):
-        rows = np.array([j for j in found if good[j] and (others is not None or j != k)], dtype=np.int64)
+        own = (places[k].ra, places[k].dec)
+        rows = np.array([j for j in found if good[j] and (ra[j], dec[j]) != own], dtype=np.int64)
         out.append(Neighbours(ra[rows], dec[rows], size[rows]))
     return out
 

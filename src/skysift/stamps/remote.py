@@ -18,6 +18,7 @@ __all__ = ["sia_images", "soda_image"]
 
 _LARGEST = 1 << 30  # bytes of one image
 _IMAGE = "image/fits"  # where nothing says what a link leads to
+_PLACES = ("access.reference", "access_url")  # utype of SIA, name of ObsCore: where an image lies
 _MOST = 20  # images of one answer that are fetched
 _DIGITS = 7  # of a degree: requests for one place are one request
 
@@ -52,15 +53,13 @@ def sia_images(
     }
     if collection:
         asked["COLLECTION"] = collection
-    rows = _rows(_with(url, asked), trusted=trusted)
+    rows = _rows(_with(url, asked), _PLACES, trusted=trusted)
     found: list[str] = []
     for row in rows:
-        place = row.get("access.reference") or row.get("access_url")
+        place = next((row[name] for name in _PLACES if row.get(name)), "")
         form = row.get("access_format") or _IMAGE
-        if not place:
-            raise FormatError(
-                "the SIA service gives no table of images", got=url, todo="there is no access_url"
-            )
+        if not place or len(found) >= _MOST:
+            continue
         if "datalink" in form.lower():
             found += _linked(urljoin(url, place), trusted=trusted)
         elif "fits" in form.lower():
@@ -72,15 +71,19 @@ def _linked(url: str, *, trusted: bool) -> list[str]:
     """The URLs of the images themselves among the links of a DataLink service."""
     return [
         urljoin(url, row["access_url"])
-        for row in _rows(url, trusted=trusted)
+        for row in _rows(url, ("access_url",), trusted=trusted)
         if row.get("semantics", "").rpartition("#")[2] == "this"
         and row.get("access_url")
         and "fits" in (row.get("content_type") or _IMAGE).lower()
     ]
 
 
-def _rows(url: str, *, trusted: bool) -> list[dict[str, str]]:
-    """The rows of the first table of a VOTable behind a URL, as texts by the names of columns and their utypes."""
+def _rows(url: str, wanted: tuple[str, ...], *, trusted: bool) -> list[dict[str, str]]:
+    """
+    The rows of the first table of a VOTable behind a URL, as texts by the names of columns and their utypes.
+
+    Of the columns `wanted` there has to be one.
+    """
     place = _fetched(url, ".xml", trusted=trusted)
     from astropy.io.votable import parse  # late: heavy
 
@@ -92,13 +95,17 @@ def _rows(url: str, *, trusted: bool) -> list[dict[str, str]]:
             for field in table.fields
             if field.utype
         }
+        if not any(name in names for name in wanted):
+            raise ValueError(f"its table has no column {wanted[-1]}")
         return [
             {name: "" if np.ma.is_masked(row[column]) else str(row[column]) for name, column in names.items()}
             for row in table.array
         ]
     except (KeyError, ValueError, IndexError, TypeError, SyntaxError) as error:
         Path(place).unlink(missing_ok=True)
-        raise FormatError("the service gives no table of images", got=url, todo=f"{error}") from error
+        raise FormatError(
+            "the service gives no table of images", got=url, todo=f"check its URL ({error})"
+        ) from error
 
 
 @lru_cache(maxsize=4096)

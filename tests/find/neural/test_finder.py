@@ -130,16 +130,18 @@ def test_a_region_gives_the_rows_of_the_whole_run(sky, finding, weights):
 
 
 class Told(YoloFinder):
-    """A finder whose network is sure of points at these places (pixel)."""
+    """A finder whose network is sure of round sources at these places, so wide (pixel)."""
 
-    def __init__(self, x, y, least):
-        super().__init__(YoloOptions(reliability=None, least_snr=least))
+    def __init__(self, x, y, least, major=0.0, kind="compact"):
+        super().__init__(YoloOptions(reliability=None, least_snr=least, classes=CLASSES))
         known = {
             "x": x,
             "y": y,
             "snr": 10.0,
             "cos": 1.0,
-            "class": CLASSES.index("compact"),
+            "class": CLASSES.index(kind),
+            "major": major,
+            "minor": major,
             "class_score": 1.0,
             "reach": 4.0,
         }
@@ -172,6 +174,23 @@ def test_what_has_no_flux_of_its_own_is_left_out_and_its_neighbours_are_measured
     none = search(image, Told(x, y, 1000.0))
     assert len(none.catalogue.sources) == 0
     assert none.facts["dropped_when_measured"] == 6
+
+
+def test_wide_sources_are_faint_a_beam_and_artefacts_are_no_sources():
+    image = painted(
+        (260, 260),
+        source(130.0, 130.0, 2.4 * RMS * 37.0, 24),
+        source(40.0, 60.0, -9 * RMS),
+        centre=(80.0, 30.0),
+    )
+    x, y, width = np.array([130.0, 215.0]), np.array([130.0, 50.0]), np.sqrt(24.0**2 - 4.0**2)
+    wide = search(image, Told(x, y, 2.5, major=width)).catalogue.sources
+    assert wide["x"] == pytest.approx([130.0])  # not where nothing is
+    assert wide["flux_peak"][0] < 2.5 * wide["rms"][0]
+    assert wide["flux_int"][0] > 5.0 * wide["flux_int_err"][0]
+    hole = np.array([40.0]), np.array([60.0])
+    assert len(search(image, Told(*hole, 2.5)).catalogue.sources) == 0
+    assert len(search(image, Told(*hole, 2.5, kind="spurious")).catalogue.sources) == 1
 
 
 def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):

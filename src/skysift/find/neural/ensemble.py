@@ -207,7 +207,7 @@ def _deciding(menu: type[Any], *, learned: bool) -> set[str]:
     """The options of a member that decide what it finds."""
     if learned:
         return set(menu.model_fields) - set(NeuralOptions.model_fields) | _OF_NETWORKS
-    return set(menu.model_fields) - set(FinderOptions.model_fields) | _OF_ISLANDS
+    return set(menu.model_fields) - set(FinderOptions.model_fields) - {"negative"} | _OF_ISLANDS
 
 
 def _name(member: Member, entry: Mapping[str, Any]) -> str:

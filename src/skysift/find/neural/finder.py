@@ -113,7 +113,7 @@ class NeuralFinder(MapFinder[N]):
         """Those that stand out when all are measured together."""
         objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
         measured = measure_found(objects, sums, image, noise, self.options, crew)
-        good = standing_out(measured, self.options.least_snr)
+        good = standing_out(measured, objects["class"], self.options.least_snr)
         return objects.select(good), measured.select(good)
 
     def _wanted(self, found: Detections) -> Detections:

@@ -155,7 +155,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
         for _ in range(2):  # once all together, then without those that do not stand out
             some = _as_points(objects.select(chosen), image)
             measured = measure_found(some, sums[chosen], image, noise, self.options, crew)
-            good = standing_out(measured, self.options.least_snr)
+            good = standing_out(measured, some["class"], self.options.least_snr)
             chosen = chosen[good]
             if good.all():
                 break

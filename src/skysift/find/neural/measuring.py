@@ -34,6 +34,7 @@ from skysift.sky.flags import flag
 from skysift.sky.image import SkyImage
 from skysift.sky.shapes import determinants
 from skysift.sky.tiling import NoisyTile
+from skysift.sky.truth import CLASSES, SPURIOUS
 
 __all__ = [
     "FOOTPRINT_STEP",
@@ -54,6 +55,7 @@ FOOTPRINT_STEP = (
 _WIDE = 5.0  # beams: wider sources, seldom Gaussians, keep the place and shape that the network told
 _CROWD = 8  # others within its own FWHM: such sources do, too, for all of them would be fitted together
 _POINT = 0.4  # beams: what the network takes for sharper than this is fitted as a point while it is faint
+_SPURIOUS = CLASSES.index(SPURIOUS)
 _SUMS = 7  # of a part: pixels, sum, moments, brightest pixel with its place
 
 
@@ -214,11 +216,24 @@ def measure_found(
     return _measured(objects, sums, forced, point, beam, image)
 
 
-def standing_out(measured: Measured, least: float) -> NDArray[np.bool_]:
-    """Which measured sources have a fit, and a peak that is positive and not below so many times the noise."""
+def standing_out(measured: Measured, kinds: Floats, least: float) -> NDArray[np.bool_]:
+    """
+    Which measured sources have a fit and a flux of their own; artefacts need none.
+
+    Parameters
+    ----------
+    measured
+        One component a source.
+    kinds
+        Numbers of their classes ``(n,)``.
+    least
+        A peak below this many times the noise is nothing, unless the flux of a wide one is twice as many times its error.
+    """
     c = measured.components
-    peak = c[:, row.AMPLITUDE]
-    return np.asarray(np.isfinite(c[:, row.COV]) & (peak > 0.0) & (peak >= least * c[:, row.RMS]))
+    peak, flux = c[:, row.AMPLITUDE], c[:, row.FLUX]
+    bright = (peak >= least * c[:, row.RMS]) | (flux >= 2.0 * least * np.sqrt(c[:, row.FLUX_VAR]))
+    own = ((peak > 0.0) & bright) | (kinds == _SPURIOUS)
+    return np.asarray(np.isfinite(c[:, row.COV]) & own)
 
 
 def alone_among(x: Floats, y: Floats, shape: Floats, beam: Floats) -> NDArray[np.bool_]:

@@ -86,8 +86,9 @@ class NeuralOptions(EyeOptions, FinderOptions):
         unit="sigma",
         at_least=0.0,
         doc="Sources whose peak, as it is fitted to the map, is below this are left out, and their neighbours are fitted "
-        "again without them: what a network takes for a source on the texture of an extended one, or where the noise is "
-        "wrong, has next to no flux of its own, or a negative one.",
+        "once more without them: what a network takes for a source on the texture of an extended one, or where noise is "
+        "told wrongly, has next to no flux of its own, or a negative one. Wide ones stay whose flux is twice as many "
+        "times its error; 0 leaves out what is negative alone.",
     )
 
     @field_validator("classes")

@@ -207,14 +207,17 @@ class StackStep:
 
 
 def _numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
-    try:
-        return np.asarray(values, np.float64)
-    except ValueError as error:
-        raise OptionError(
-            "bins are of a column of numbers",
-            got=f"{name}, such as {str(values[0])!r}",
-            todo="choose another --bins",
-        ) from error
+    numbers = np.full(len(values), np.nan)
+    for k, value in enumerate(values.tolist()):
+        try:
+            numbers[k] = np.nan if value is None else value
+        except ValueError as error:
+            raise OptionError(
+                "bins are of a column of numbers",
+                got=f"{name}, such as {str(value)!r}",
+                todo="choose another --bins",
+            ) from error
+    return numbers
 
 
 def _gathered(folder: Path, names: Sequence[str], n: int) -> tuple[Any, NDArray[np.float64]]:

@@ -279,7 +279,10 @@ def _one_unit(rows: Sequence[StampRow], bands: Sequence[Band], options: StampsOp
     """Whether one unit holds for all pixels, and where that is per beam one beam for all bands of a stamp."""
     if options.units == "keep" or any(row.flags & quality("unit") for row in rows):
         return False
-    return options.units == "Jy/pixel" or options.beam != "native" or len(bands) == 1
+    if options.units == "Jy/pixel":
+        return True
+    own = any(row.flags & quality("wide_beam") for row in rows)  # a layer that keeps a beam of its own
+    return not own and (options.beam != "native" or len(bands) == 1)
 
 
 def _sampled(rows: Sequence[StampRow], options: MakingOptions, scale: float) -> list[str]:
