@@ -275,7 +275,9 @@ def test_an_answer_without_images_is_told_and_asked_for_again(tmp_path):
     with service(tmp_path / "m.fits", calls) as url:
         for _ in range(2):
             remote.sia_images.cache_clear()
-            with pytest.raises(FormatError, match=r"no table of images.*check its URL .*no column access_url"):
+            with pytest.raises(
+                FormatError, match=r"no table of images.*check its URL .*no column access_url"
+            ):
                 remote.sia_images(f"{url}/empty", RA, DEC, 0.1)
     assert len(calls) == 2
 
