@@ -159,9 +159,8 @@ def _calibrated(card: Card) -> list[str]:
         return []
     n = len(chosen["fields"])
     lines = [f"on {n} field{'' if n == 1 else 's'}, {chosen['detections']:,} finds, {chosen['true']:,} true"]
-    for goal in sorted(
-        chosen["numbers"], key=lambda each: (each != chosen["goal"], each)
-    ):  # the usual one first
+    usual_first = sorted(chosen["numbers"], key=lambda each: (each != chosen["goal"], each))
+    for goal in usual_first:
         told = (
             f"{name} {value:,.0f}" if name in ("points", "n_found") else f"{name} {value:.3f}"
             for name, value in chosen["numbers"][goal].items()

@@ -227,7 +227,8 @@ def standing_out(measured: Measured, kinds: Floats, least: float) -> NDArray[np.
     kinds
         Numbers of their classes ``(n,)``.
     least
-        A peak below this many times the noise is nothing, unless the flux of a wide one is twice as many times its error.
+        A peak below this many times the noise is nothing, unless the flux is twice as many times its error, as that of
+        wide sources is which are faint a beam.
     """
     c = measured.components
     peak, flux = c[:, row.AMPLITUDE], c[:, row.FLUX]
