@@ -11,6 +11,7 @@ from skysift.find.correlation import lags_at
 from skysift.find.noise import Noise
 from skysift.find.pieces import SHARED, unit_beams_at
 from skysift.find.places import Groups, Places, boxes_of, group_places
+from skysift.find.remembered import Remembered, marks_of
 from skysift.measure import forced as row
 from skysift.measure.ellipse import FWHM
 from skysift.measure.forced import Forced, measure_groups
@@ -50,6 +51,7 @@ def measure_at(
     *,
     owner: Ints | None = None,
     free: Ints | None = None,
+    remembered: Remembered | None = None,
 ) -> Forced:
     """
     Fluxes, with their signs, at known places of a map; the same for any tile size and number of workers.
@@ -73,6 +75,9 @@ def measure_at(
     free
         ``(n,)``: parameters that are fitted at each place, 1 its flux, 3 its position too, 6 its shape too; by default
         those that the options name.
+    remembered
+        Of a call before, with the same map and options and no `owner`: what is solved with the same others as then is
+        not solved again. It holds this call afterwards.
     """
     rows = np.full((len(places), row.N_FORCED), np.nan)
     rows[:, row.X], rows[:, row.Y] = places.x, places.y
@@ -85,6 +90,9 @@ def measure_at(
     groups = group_places(places, chosen, options.group)
     owners = np.full(len(places), -1) if owner is None else owner
     frees = np.full(len(places), PARAMETERS[options.fit]) if free is None else free
+    if remembered is not None:
+        marks = marks_of(places, groups, frees)
+        groups = remembered.fill(rows, marks, groups)
     reads = _share_reads(places, groups, options.window, image.shape, owners, frees)
     pairs = [np.empty((0, 3))]
     for read, (found, joint) in zip(
@@ -94,6 +102,8 @@ def measure_at(
         rows[read.members[read.core]] = np.where(np.isnan(known), rows[read.members[read.core]], known)
         joint[:, :2] = read.members[joint[:, :2].astype(np.int64)]
         pairs.append(joint)
+    if remembered is not None:
+        remembered.keep(rows, marks)
     together = np.concatenate(pairs)
     if not image.even:  # the area of what a point looks like is not that of the beam
         gains = _gains(image, places)
@@ -138,6 +148,8 @@ def _share_reads(
     x, y, wide = places.x[groups.members], places.y[groups.members], places.shape[groups.members]
     ry, rx = window * FWHM * np.sqrt(wide[:, 2]) + 2.0, window * FWHM * np.sqrt(wide[:, 0]) + 2.0
     start = groups.first[:-1]
+    if not start.size:
+        return []
     low_y, low_x = np.minimum.reduceat(y - ry, start), np.minimum.reduceat(x - rx, start)
     high_y, high_x = np.maximum.reduceat(y + ry, start), np.maximum.reduceat(x + rx, start)
     cell = np.stack([np.maximum(low_y, 0.0) // SHARED[0], np.maximum(low_x, 0.0) // SHARED[1]], axis=1)

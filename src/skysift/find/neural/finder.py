@@ -20,7 +20,7 @@ from skysift.find.neural.detector import Detector
 from skysift.find.neural.eye import Eye, eye_of
 from skysift.find.neural.found import without_doubles
 from skysift.find.neural.labelled import rms_at, significance
-from skysift.find.neural.measuring import measure_found, standing_out, with_footprints
+from skysift.find.neural.measuring import measure_standing_out, with_footprints
 from skysift.find.neural.options import EyeOptions, NeuralOptions
 from skysift.find.neural.shapes import beam_of, intrinsic
 from skysift.find.neural.upside_down import reliabilities_of
@@ -29,7 +29,6 @@ from skysift.find.neural.windows import WINDOW, found_in, windows_of
 from skysift.find.noise import Noise
 from skysift.learn.checkpoint import Checkpoint
 from skysift.measure.ellipse import shape_transform
-from skysift.measure.measured import Measured
 from skysift.sky.box import Box
 from skysift.sky.detections import Detections
 from skysift.sky.image import SkyImage
@@ -92,29 +91,10 @@ class NeuralFinder(MapFinder[N]):
             raw = {**found.raw, "reliability": reliabilities_of(found, negative, width)}
             found = Detections(found.boxes, found.scores, found.footprints, raw)
             facts["reliability"] = {"negative_sources": len(negative)}
-        objects, measured = self._measured(found, image, noise, crew)
+        pixels = partial(with_footprints, image=image, noise=noise, grow=self.options.grow, crew=crew)
+        objects, measured = measure_standing_out(found, pixels, image, noise, self.options, crew)
         facts["dropped_when_measured"] = len(found) - len(objects)
         return Searched(objects, measured, self._told(objects, image, noise), seen.inputs, facts)
-
-    def _measured(
-        self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
-    ) -> tuple[Detections, Measured]:
-        """Those that stand out when they are measured: once all together, then without those that do not."""
-        once = self._fitted(found, image, noise, crew)
-        if len(once[0]) == len(found):
-            return once
-        found = once[0]
-        del once  # of a large map it is large
-        return self._fitted(found, image, noise, crew)
-
-    def _fitted(
-        self, found: Detections, image: SkyImage, noise: Noise, crew: Crew
-    ) -> tuple[Detections, Measured]:
-        """Those that stand out when all are measured together."""
-        objects, sums = with_footprints(found, image, noise, self.options.grow, crew)
-        measured = measure_found(objects, sums, image, noise, self.options, crew)
-        good = standing_out(measured, objects["class"], self.options.least_snr)
-        return objects.select(good), measured.select(good)
 
     def _wanted(self, found: Detections) -> Detections:
         """Those of the classes that are asked for."""

@@ -29,7 +29,7 @@ from skysift.find.neural.finder import NeuralFinder
 from skysift.find.neural.labelled import significance
 from skysift.find.neural.levels import Level, levels_of, nothing_seen, objects_in, windows_on
 from skysift.find.neural.masks import MaskDetector
-from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_found, standing_out, summed
+from skysift.find.neural.measuring import FOOTPRINT_STEP, in_map_order, measure_standing_out, summed
 from skysift.find.neural.options import MaskOptions
 from skysift.find.neural.overlaps import lying_on, mended, without_double_masks
 from skysift.find.neural.shapes import beam_of, beam_width
@@ -152,14 +152,11 @@ class MaskFinder(NeuralFinder[MaskOptions]):
             noise = RaisedNoise(
                 noise.mesh, noise.level_map, noise.rms_map, noise.response, hull, np.ascontiguousarray(ring)
             )
-        for _ in range(2):  # once all together, then without those that do not stand out
-            some = _as_points(objects.select(chosen), image)
-            measured = measure_found(some, sums[chosen], image, noise, self.options, crew)
-            good = standing_out(measured, some["class"], self.options.least_snr)
-            chosen = chosen[good]
-            if good.all():
-                break
-        return chosen, measured.select(good)
+        points = _as_points(objects.select(chosen), chosen, image)
+        lasting, measured = measure_standing_out(
+            points, lambda those: (those, sums[those["number"]]), image, noise, self.options, crew
+        )
+        return lasting["number"], measured
 
 
 def _look(
@@ -223,14 +220,14 @@ def _paint(
     return summed(owner, value, box, rows)
 
 
-def _as_points(objects: Detections, image: SkyImage) -> Detections:
-    """The objects with what a fit begins from: points, their centres known as well as their peaks stand out."""
+def _as_points(objects: Detections, number: Ints, image: SkyImage) -> Detections:
+    """The objects with their numbers and what a fit begins from: points, known as well as their peaks stand out."""
     n = len(objects)
     none = np.zeros(n)
     width = beam_width(beam_of(image)) / FWHM
     raw = {
         **objects.raw, "major": none, "minor": none, "cos": np.ones(n), "sin": none, "major_err": none,
-        "minor_err": none, "x_err": width / np.maximum(objects["snr"], 1.0),
+        "minor_err": none, "x_err": width / np.maximum(objects["snr"], 1.0), "number": number,
     }  # fmt: skip
     return Detections(objects.boxes, objects.scores, objects.footprints, raw)
 

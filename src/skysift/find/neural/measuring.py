@@ -6,7 +6,7 @@ them is better than what a fit makes of noise. Fluxes are those of weighted leas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,6 +23,7 @@ from skysift.find.neural.windows import windows_near
 from skysift.find.noise import Noise
 from skysift.find.pieces import beams_at, unit_beams_at
 from skysift.find.places import Places, boxes_of
+from skysift.find.remembered import Remembered
 from skysift.measure import island as row
 from skysift.measure.ellipse import FWHM
 from skysift.measure.forced import Forced
@@ -41,6 +42,7 @@ __all__ = [
     "alone_among",
     "in_map_order",
     "measure_found",
+    "measure_standing_out",
     "standing_out",
     "summed",
     "with_footprints",
@@ -177,8 +179,51 @@ def summed(owner: NDArray[np.int32], value: Floats, box: Box, rows: Ints) -> tup
     return local, rows[some], sums[some]
 
 
+def measure_standing_out(
+    found: Detections,
+    pixels: Callable[[Detections], tuple[Detections, Floats]],
+    image: SkyImage,
+    noise: Noise,
+    options: NeuralOptions,
+    crew: Crew,
+) -> tuple[Detections, Measured]:
+    """
+    The sources that stand out when they are measured, and that: once all together, then without those that do not.
+
+    What was near one that is left out is fitted again; all else stays as it was.
+
+    Parameters
+    ----------
+    found
+        What the network found.
+    pixels
+        Gives sources their pixels: those that have any in map order, and the sums over them.
+    image, noise
+        The map.
+    options
+        Those of `measure_found`, and what stands out.
+    crew
+        Who does it.
+    """
+    fits = (Remembered(), Remembered())
+    for _ in range(2):
+        objects, sums = pixels(found)
+        measured = measure_found(objects, sums, image, noise, options, crew, fits)
+        good = standing_out(measured, objects["class"], options.least_snr)
+        if good.all():
+            return objects, measured
+        found, measured = objects.select(good), measured.select(good)
+    return found, measured
+
+
 def measure_found(
-    objects: Detections, sums: Floats, image: SkyImage, noise: Noise, options: NeuralOptions, crew: Crew
+    objects: Detections,
+    sums: Floats,
+    image: SkyImage,
+    noise: Noise,
+    options: NeuralOptions,
+    crew: Crew,
+    fits: tuple[Remembered, Remembered] | None = None,
 ) -> Measured:
     """
     One component a source: fluxes by a joint fit; position and shape too where the source is bright.
@@ -193,16 +238,19 @@ def measure_found(
         From which signal to noise on position and shape are fitted, and from which a shape is resolved.
     crew
         Who does it.
+    fits
+        Of a call before, with other sources of the same map: what is fitted with the same others as then stays.
     """
     n = len(objects)
     if not n:
         return nothing()
+    first, again = fits or (None, None)
     beam = _beams(image, objects)
     shape, point = shapes_of(objects, beam)
     x, y = objects["x"], objects["y"]
     menu = ForcedOptions(fit="shape", free_snr=options.free_snr)
     asked = np.where(alone_among(x, y, shape, beam), 6, 1)
-    forced = measure_at(image, noise, Places(x, y, shape, beam), menu, crew, free=asked)
+    forced = measure_at(image, noise, Places(x, y, shape, beam), menu, crew, free=asked, remembered=first)
     free = forced.shape_cov[:, 0, 0] > 0.0
     sharp = free & ~(_resolution(forced, beam) > options.resolved_sigma)
     if sharp.any():  # once more, as points
@@ -210,7 +258,7 @@ def measure_found(
         at = np.where(free, forced.x, x), np.where(free, forced.y, y)
         n_free = np.where(sharp, 3, np.where(free, asked, 1))
         places = Places(*at, np.ascontiguousarray(shape), beam)
-        forced = measure_at(image, noise, places, menu, crew, free=n_free)
+        forced = measure_at(image, noise, places, menu, crew, free=n_free, remembered=again)
         free = forced.shape_cov[:, 0, 0] > 0.0
     point = sharp | (point & ~free)
     return _measured(objects, sums, forced, point, beam, image)
