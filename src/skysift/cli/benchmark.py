@@ -9,7 +9,7 @@ import typer
 
 from skysift.base.errors import OptionError
 from skysift.cli.flags import FreshFlag, OverwriteFlag, QuietFlag, at_least, folder_of, read_pairs
-from skysift.cli.learning import ThreadsFlag, needs_learn
+from skysift.cli.learning import ThreadsFlag, needs_learn, warn
 from skysift.cli.progress import Watch
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def benchmark(
     \b
     DIR gets benchmark.csv (one row a task, method, network, preparation, set, classifier and part of the labels, with
     mean and scatter over folds), report.html and manifest.json. In every table stand the majority class, networks with
-    random weights, and plain features with LightGBM. A run that is broken off goes on when it is repeated.
+    random weights, and plain features with LightGBM. A run that is broken off goes on when it is repeated. A training
+    that breaks is told and has no row; with --overwrite it is tried again, while the others keep their encoders.
     """
     if out is None:
         raise OptionError("--out is missing", allowed="a folder")
@@ -73,6 +74,7 @@ def benchmark(
             fresh=fresh,
             progress=watch,
         )
+    warn(made.manifest.warnings)
     if not quiet:
         print(_summary(made, folder))
 

@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 from tests.commands import called
 from tests.conftest import CHECKOUT
 from tests.flow.learning.sets import N, doubles
 
-from skysift.base.errors import UnknownName, UsageError
+from skysift.base.errors import DataError, UnknownName
 from skysift.flow.learning.comparing import read_comparison
 from skysift.flow.learning.probing import Row
 from skysift.flow.steps.benchmark import _lines
@@ -57,19 +58,19 @@ def _stop():
 
 
 def test_one_table_with_what_stands_beside_and_a_broken_run_goes_on(recipe, tmp_path, monkeypatch):
-    from skysift.flow.steps import benchmark
+    from skysift.flow.learning import cells
 
-    done, whole = [], benchmark.run_cell
+    done, whole = [], cells.run_cell
 
     def broken(comparison, due, *more):
         if len(done) == 1:
-            raise UsageError("broken off")
+            raise KeyboardInterrupt
         done.append(due)
         whole(comparison, due, *more)
 
-    monkeypatch.setattr(benchmark, "run_cell", broken)
-    assert called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1).returncode == 2
-    monkeypatch.setattr(benchmark, "run_cell", whole)
+    monkeypatch.setattr(cells, "run_cell", broken)
+    assert called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1).returncode == 130
+    monkeypatch.setattr(cells, "run_cell", whole)
     before = (tmp_path / "b" / ".cells").glob("*.json")
     assert len(list(before)) == 1
     said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
@@ -82,6 +83,51 @@ def test_one_table_with_what_stands_beside_and_a_broken_run_goes_on(recipe, tmp_
     assert float(own["vic"]["spread"]) > 0.0
     assert not (tmp_path / "b" / ".cells").exists()
     assert "plain features" in said.stdout
+
+
+@pytest.mark.parametrize("protocol", ["apart", "folds"])
+def test_a_cell_that_breaks_spoils_its_own_row_alone_and_is_tried_again(
+    recipe, tmp_path, monkeypatch, protocol
+):
+    from skysift.flow.learning import cells
+
+    recipe.write_text(RECIPE.format(protocol=protocol))
+    whole = cells.learn
+
+    def broken(plan, pool, work, **more):
+        if plan.method == "vicreg" and (protocol == "apart" or not hasattr(broken, "done")):
+            broken.done = True  # one part of two is enough
+            raise DataError("the loss is not a number at step 2")
+        return whole(plan, pool, work, **more)
+
+    monkeypatch.setattr(cells, "learn", broken)
+    words = ("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
+    said = called(*words)
+    assert said.returncode == 0, said.stderr
+    assert "vic-tiny-asinh-all" in said.stderr
+    assert "the loss is not a number at step 2" in said.stderr
+    assert "not a number at step 2" in (tmp_path / "b" / "report.html").read_text()
+    assert {row["method"] for row in table(tmp_path / "b")} == {
+        "simclr", "none", "random network", "plain features",
+    }  # fmt: skip
+    first = {row["method"]: row for row in table(tmp_path / "b")}
+    monkeypatch.setattr(cells, "learn", whole)
+    assert called(*words, "--overwrite").returncode == 0
+    rows = {row["method"]: row for row in table(tmp_path / "b")}
+    assert "vic" in rows
+    assert rows["simclr"] == first["simclr"]  # its encoder was kept
+
+
+def test_a_comparison_all_of_whose_cells_break_says_why(recipe, tmp_path, monkeypatch):
+    from skysift.flow.learning import cells
+
+    def broken(*args, **more):
+        raise torch.OutOfMemoryError("1 GiB")
+
+    monkeypatch.setattr(cells, "learn", broken)
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
+    assert said.returncode == 2
+    assert "memory of the device does not suffice" in said.stderr
 
 
 def test_each_fold_is_left_out_of_what_is_learnt_from(recipe, tmp_path, monkeypatch):

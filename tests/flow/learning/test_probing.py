@@ -10,12 +10,18 @@ from tests.flow.learning.sets import SMALL, N, doubles, sets
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.flow.learning.options import ProbeOptions
-from skysift.flow.learning.probing import asked_of, beside, judge, labels_of
+from skysift.flow.learning.probing import asked_of, beside, by_plain, by_probe, joined, judge, labels_of
 from skysift.stamps.opening import open_pictures
 
 
 def test_probes_beside_the_majority_random_weights_and_plain_features(trained, pictures, tmp_path):
-    chosen = sets("folds=3", "repeats=1", "fractions=20,100", "kinds=linear,knn,finetune", "epochs=2")
+    chosen = sets(
+        "folds=3",
+        "repeats=1",
+        "fractions=20,100",
+        "kinds=linear,discriminant,joined,knn,finetune",
+        "epochs=2",
+    )
     said = called(
         "probe", trained[0] / "tiny.safetensors", "--pictures", pictures, "--out", tmp_path / "p", *chosen
     )
@@ -24,12 +30,16 @@ def test_probes_beside_the_majority_random_weights_and_plain_features(trained, p
         rows = list(csv.DictReader(lines))
     assert {(row["features"], row["kind"]) for row in rows} == {
         ("tiny", "linear"),
+        ("tiny", "discriminant"),
+        ("tiny", "joined"),
         ("tiny", "knn"),
         ("tiny", "finetune"),
         ("fresh network", "finetune"),
         ("none", "majority"),
         ("random network", "linear"),
+        ("random network", "discriminant"),
         ("plain features", "lightgbm"),
+        ("plain features", "discriminant"),
     }
     by = {(row["features"], row["kind"], row["share"]): row for row in rows}
     assert float(by["tiny", "linear", "100"]["accuracy"]) > 0.9
@@ -38,6 +48,32 @@ def test_probes_beside_the_majority_random_weights_and_plain_features(trained, p
     page = (tmp_path / "p" / "report.html").read_text()
     assert "random network" in page
     assert "plain features" in page
+
+
+def test_joined_is_the_mean_of_what_two_discriminants_say(pictures):
+    options = ProbeOptions(folds=3, repeats=1)
+    read = open_pictures(pictures)
+    asked = asked_of(read, labels_of(read, "label", {}), options)
+    test, learnt = np.flatnonzero(asked.folds[0] == 0), np.flatnonzero(asked.folds[0] != 0)
+    values = np.random.default_rng(1).normal(size=(len(asked), 6)) + asked.targets[:, None]
+    one, other = by_probe(values, asked, "discriminant", options), by_plain(asked, options)
+    told = joined(one, other)(learnt, test)
+    assert np.allclose(told, (one(learnt, test) + other(learnt, test)) / 2.0)
+    assert np.allclose(told.sum(axis=1), 1.0)
+    assert (told.argmax(axis=1) == asked.targets[test]).mean() > 0.9
+
+
+def test_plain_features_that_are_far_out_or_missing_do_not_carry_the_others_away(pictures):
+    options = ProbeOptions(folds=3, repeats=1)
+    read = open_pictures(pictures)
+    asked = asked_of(read, labels_of(read, "label", {}), options)
+    test, learnt = np.flatnonzero(asked.folds[0] == 0), np.flatnonzero(asked.folds[0] != 0)
+    before = by_plain(asked, options)(learnt, test)
+    asked.plain[test[0]] = 1e30
+    asked.plain[test[1]] = np.nan
+    after = by_plain(asked, options)(learnt, test)
+    assert np.isfinite(after).all()
+    assert np.array_equal(after[2:], before[2:])
 
 
 def test_other_labels_and_their_meaning(trained, pictures, tmp_path):

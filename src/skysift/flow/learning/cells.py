@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 import skysift
-from skysift.base.errors import UsageError
+from skysift.base.errors import SizeError, SkysiftError, UsageError
 from skysift.base.fingerprint import by_content, fingerprint
 from skysift.base.provenance import InputRecord
 from skysift.base.random import generator
@@ -27,6 +27,7 @@ from skysift.flow.learning.reading import pool_from
 from skysift.flow.steps.match import records
 from skysift.flow.steps.pretrain import learn
 from skysift.learn.checkpoint import read_card, read_checkpoint, write_checkpoint
+from skysift.learn.device import out_of_memory
 from skysift.learn.embed import encoder_card
 from skysift.learn.hub import SUFFIX
 from skysift.learn.pretrain.method import encoder_weights
@@ -41,8 +42,8 @@ __all__ = [
     "dues_of",
     "inputs_of",
     "run_cell",
-    "run_cells",
     "taken_up",
+    "tried_cells",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -154,13 +155,39 @@ def dues_of(comparison: Comparison, asked: Mapping[str, Asked], inputs: Inputs) 
     return made
 
 
-def run_cells(
-    comparison: Comparison, dues: Sequence[Due], work: Path, device: str, threads: int | None
-) -> None:
-    """Run some cells on one device."""
+def tried_cells(
+    comparison: Comparison,
+    dues: Sequence[Due],
+    work: Path,
+    device: str,
+    threads: int | None,
+    tell: Callable[[], None] | None = None,
+) -> dict[str, SkysiftError]:
+    """Run some cells on one device; what broke, by the name of the cell. One that breaks does not end the others.
+
+    Parameters
+    ----------
+    comparison, dues, work, device, threads
+        As for `run_cell`.
+    tell
+        Called after each cell.
+    """
     asked = asked_in(comparison)
+    broken: dict[str, SkysiftError] = {}
     for due in dues:
-        run_cell(comparison, due, asked, work, device, threads)
+        try:
+            run_cell(comparison, due, asked, work, device, threads)
+        except SkysiftError as error:
+            broken[due.cell.name] = error
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            broken[due.cell.name] = SizeError(
+                "the memory of the device does not suffice", got=device, todo="give a smaller train.batch"
+            )
+        if tell is not None:
+            tell()
+    return broken
 
 
 def run_cell(

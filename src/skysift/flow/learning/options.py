@@ -49,15 +49,17 @@ class ProbeOptions(Options):
         at_most=6,
         doc="Of how many of the last stages of the network features are taken; 0: as the card of the weights says.",
     )
-    strength: float = option(0.3, above=0.0, doc="Linear probe: the inverse of the penalty of large weights.")
+    strength: float = option(0.3, above=0.0, doc="Probe linear: the inverse of the penalty of large weights.")
     neighbours: int = option(15, at_least=1, doc="Votes of the probe of nearest neighbours.")
-    balanced: bool = option(False, doc="Linear probe: rare classes count as much as frequent ones.")
+    balanced: bool = option(False, doc="Probe linear: rare classes count as much as frequent ones.")
     fractions: tuple[float, ...] = option(
         (100.0,), unit="%", doc="Parts of the labels that are learnt, such as 1,5,10,25,50,100."
     )
-    kinds: tuple[Literal["linear", "knn", "finetune"], ...] = option(
-        ("linear", "knn"),
-        doc="What is tried: linear, knn, finetune (all weights learn, which takes minutes).",
+    kinds: tuple[Literal["linear", "discriminant", "joined", "knn", "finetune"], ...] = option(
+        ("linear", "discriminant", "joined", "knn"),
+        doc="What is tried: linear (logistic regression), discriminant (linear, its covariance shrunk; nothing to "
+        "choose, and good with few labels), joined (the mean of what discriminants of the features and of plain features say), "
+        "knn, finetune (all weights learn, which takes minutes).",
     )
     epochs: int = option(30, at_least=1, doc="Fine-tuning: how often each picture is seen.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,7 +28,7 @@ from skysift.learn.checkpoint import Checkpoint
 from skysift.learn.embed import embed, encoder_of, preparation_of, stages_of, vectors
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.options import EncoderOptions
-from skysift.learn.probe import Probe
+from skysift.learn.probe import Probe, ProbeKind
 from skysift.learn.scale import prepare
 from skysift.learn.tuning import Tuning, tuned
 from skysift.stamps.pictures import Pictures
@@ -39,7 +41,6 @@ __all__ = [
     "beside",
     "judge",
     "labels_of",
-    "plain_of",
     "random_of",
     "rows_of",
 ]
@@ -78,6 +79,11 @@ class Asked:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @cached_property
+    def plain(self) -> Floats:
+        """Numbers measured on the pictures: shape and peaks of the sources (row, feature)."""
+        return features_of(self.pictures).values
 
 
 @dataclass(frozen=True)
@@ -256,12 +262,12 @@ def _f1(told: Ints, true: Ints, n: int) -> float:
     return float(np.mean(each)) if each else 0.0
 
 
-def by_probe(values: Floats, asked: Asked, kind: str, options: ProbeOptions) -> Predict:
+def by_probe(values: Floats, asked: Asked, kind: ProbeKind, options: ProbeOptions) -> Predict:
     """A probe of vectors of features."""
 
     def predict(learnt: Ints, test: Ints) -> Floats:
         probe = Probe(
-            "knn" if kind == "knn" else "linear",
+            kind,
             strength=options.strength,
             neighbours=min(options.neighbours, len(learnt)),
             balanced=options.balanced,
@@ -269,6 +275,34 @@ def by_probe(values: Floats, asked: Asked, kind: str, options: ProbeOptions) -> 
         out = np.zeros((len(test), len(asked.classes)))
         out[:, probe.classes.astype(np.int64)] = np.nan_to_num(probe.probabilities(values[test]))
         return out
+
+    return predict
+
+
+def by_plain(asked: Asked, options: ProbeOptions) -> Predict:
+    """The discriminant of plain features: gaps get the median, and what is far out is drawn in."""
+
+    def predict(learnt: Ints, test: Ints) -> Floats:
+        return by_probe(_drawn_in(asked.plain, learnt), asked, "discriminant", options)(learnt, test)
+
+    return predict
+
+
+def _drawn_in(values: Floats, learnt: Ints) -> Floats:
+    """Without gaps, and at most five sigma from the median, both by the quartiles of the rows that are learnt."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps alone
+        low, middle, high = np.nan_to_num(np.nanpercentile(values[learnt], [25.0, 50.0, 75.0], axis=0))
+    sigma = (high - low) / 1.349
+    reach = np.where(sigma > 0.0, 5.0 * sigma, np.inf)  # a column that seldom differs keeps what it holds
+    return np.clip(np.where(np.isfinite(values), values, middle), middle - reach, middle + reach)
+
+
+def joined(one: Predict, other: Predict) -> Predict:
+    """The mean of what two say."""
+
+    def predict(learnt: Ints, test: Ints) -> Floats:
+        return (one(learnt, test) + other(learnt, test)) / 2.0
 
     return predict
 
@@ -334,13 +368,25 @@ def beside(
     for each in kinds.values():
         name = "random network" if len(kinds) == 1 else f"random network of {each.card.name}"
         values = random_of(each, asked.pictures, options)
-        rows += judge(
-            name, "linear", asked, by_probe(values, asked, "linear", options), options, progress, only
-        )
+        rows += [
+            row
+            for kind in _linear_kinds(options)
+            for row in judge(
+                name, kind, asked, by_probe(values, asked, kind, options), options, progress, only
+            )
+        ]
     if plain:
-        name, trees = "plain features", _by_trees(plain_of(asked.pictures), asked)
-        rows += judge(name, "lightgbm", asked, trees, options, progress, only)
+        name = "plain features"
+        rows += judge(name, "lightgbm", asked, _by_trees(asked.plain, asked), options, progress, only)
+        if "discriminant" in _linear_kinds(options):
+            rows += judge(name, "discriminant", asked, by_plain(asked, options), options, progress, only)
     return rows
+
+
+def _linear_kinds(options: ProbeOptions) -> tuple[ProbeKind, ...]:
+    """Which linear probes other features are judged by: those that the encoder is, logistic regression always."""
+    discriminant = {"discriminant", "joined"} & set(options.kinds)
+    return ("linear", "discriminant") if discriminant else ("linear",)
 
 
 def _by_trees(values: Floats, asked: Asked) -> Predict:
@@ -353,11 +399,6 @@ def _by_trees(values: Floats, asked: Asked) -> Predict:
         return out
 
     return predict
-
-
-def plain_of(pictures: Pictures) -> Floats:
-    """Numbers measured on pictures: shape and peaks of the sources."""
-    return features_of(pictures).values
 
 
 def random_of(weights: Checkpoint, pictures: Pictures, options: ProbeOptions) -> Floats:
@@ -393,6 +434,9 @@ def rows_of(
             rows += judge(name, kind, asked, tuning, options, progress, only)
             tuning = by_tuning(weights, asked, options, fresh=True)
             rows += judge("fresh network", kind, asked, tuning, options, progress, only)
+        elif kind == "joined":
+            both = joined(by_probe(values, asked, "discriminant", options), by_plain(asked, options))
+            rows += judge(name, kind, asked, both, options, progress, only)
         else:
             rows += judge(name, kind, asked, by_probe(values, asked, kind, options), options, progress, only)
     return rows

@@ -50,7 +50,7 @@ def excluded_places(paths: Sequence[Path]) -> tuple[Floats, Floats]:
 def _places_of(path: Path) -> tuple[Floats, Floats]:
     try:
         pictures = open_pictures(path)
-    except DataError:
+    except (DataError, UsageError):
         listed = read_places(path)
         return listed.ra, listed.dec
     return positions(pictures.facts, len(pictures))

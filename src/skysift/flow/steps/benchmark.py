@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import multiprocessing
 import shutil
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 import skysift
+from skysift.base.errors import SkysiftError
 from skysift.base.provenance import Manifest, Provenance, library_versions
 from skysift.flow.learning.cells import (
     ENCODERS,
@@ -25,9 +27,8 @@ from skysift.flow.learning.cells import (
     asked_in,
     dues_of,
     inputs_of,
-    run_cell,
-    run_cells,
     taken_up,
+    tried_cells,
 )
 from skysift.flow.learning.comparing import Cell, Comparison
 from skysift.flow.learning.page import Section, counted, learning_page
@@ -99,6 +100,8 @@ def benchmark_products(
     """
     A comparison as ``benchmark.csv``, the encoders, a page and a manifest.
 
+    A cell that breaks, such as one whose loss is not a number, is told and has no row; the others have theirs.
+
     Parameters
     ----------
     comparison
@@ -120,7 +123,7 @@ def benchmark_products(
     OptionError
         A method does not go with a network, or with the size of a batch.
     UsageError
-        A task has too few pictures or no positions, or a set has no picture that is left.
+        A task has too few pictures or no positions, or no cell could be run.
     OutputError
         The folder holds earlier products and `overwrite` is off.
     """
@@ -146,29 +149,30 @@ def benchmark_products(
         waiting = [each for each in dues if not each.result(work).exists()]
         told = progress or _silent
         told("cells", len(dues) - len(waiting), len(dues))
-        if len(places) == 1:
-            for number, due in enumerate(waiting):
-                run_cell(comparison, due, asked, work, places[0], threads)
-                told("cells", len(dues) - len(waiting) + number + 1, len(dues))
-        else:
-            _shared_out(comparison, waiting, work, places, threads, told, len(dues))
-        found = {each.cell: json.loads(each.result(work).read_text()) for each in dues}
+        broken = _tried(comparison, waiting, work, places, threads, told, len(dues))
+        whole = [each for each in dues if each.result(work).exists()]
+        if not whole:
+            raise next(iter(broken.values()))
+        found = {each.cell: json.loads(each.result(work).read_text()) for each in whole}
         told("plain features", 0, 1)
-        lines = [*_lines(comparison, found), *_plain(comparison, asked)]
+        lines = [*_lines(comparison, _all_parts(dues, found)), *_plain(comparison, asked)]
         lines.sort(key=lambda line: (line.task, line.share, line.kind, -line.accuracy))
-        notes = tuple(f"{name}: {note}" for name, each in asked.items() for note in each.notes)
+        notes = (
+            *(f"{name} is broken, and has no row in the table: {error}" for name, error in broken.items()),
+            *(f"{name}: {note}" for name, each in asked.items() for note in each.notes),
+        )
         manifest = Manifest(
             Provenance(skysift.__version__, "benchmark", comparison.to_dict(), inputs.all, notes, "step"),
             outputs=names[:-1],
             workers=len(places),
             started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds={"all": time.perf_counter() - clock},
-            counts={"cells": len(dues), "rows": len(lines)},
+            counts={"cells": len(dues), "broken": len(broken), "rows": len(lines)},
             versions={**library_versions(), "torch": torch.__version__},
             warnings=notes,
         )
         folder.path(ENCODERS).mkdir()
-        for due in dues:
+        for due in whole:
             shutil.copyfile(due.weights(work), folder.path(ENCODERS) / f"{due.cell.name}{SUFFIX}")
         with folder.path(TABLE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [*Line.__dataclass_fields__])
@@ -189,7 +193,7 @@ def _plainly(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: f"{each:.5g}" if isinstance(each, float) else each for name, each in values.items()}
 
 
-def _shared_out(
+def _tried(
     comparison: Comparison,
     waiting: Sequence[Due],
     work: Path,
@@ -197,26 +201,43 @@ def _shared_out(
     threads: int | None,
     told: Progress,
     total: int,
-) -> None:
-    """Run cells on several devices, each of which has a process that takes its own in turn."""
+) -> dict[str, SkysiftError]:
+    """Run cells, on several devices in a process of each that takes its own in turn; what broke, by name."""
+    first = total - len(waiting)
+    if len(places) == 1:
+        done = itertools.count(first + 1)
+        return tried_cells(
+            comparison, waiting, work, places[0], threads, lambda: told("cells", next(done), total)
+        )
+    broken: dict[str, SkysiftError] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(places), mp_context=context) as pool:
         doing = [
-            pool.submit(run_cells, comparison, list(waiting[k :: len(places)]), work, place, threads)
+            pool.submit(tried_cells, comparison, list(waiting[k :: len(places)]), work, place, threads)
             for k, place in enumerate(places)
         ]
         for each in as_completed(doing):
-            each.result()
-            done = sum(due.result(work).exists() for due in waiting)
-            told("cells", total - len(waiting) + done, total)
+            broken |= each.result()
+            made = sum(due.result(work).exists() for due in waiting)
+            told("cells", first + made + len(broken), total)
+    return broken
+
+
+def _all_parts(dues: Sequence[Due], found: Mapping[Cell, Mapping[str, Any]]) -> dict[Cell, Mapping[str, Any]]:
+    """What was found of combinations all of whose parts are there: a mean over fewer parts is not the same number."""
+    lost = {_combination(each.cell) for each in dues if each.cell not in found}
+    return {cell: result for cell, result in found.items() if _combination(cell) not in lost}
+
+
+def _combination(cell: Cell) -> tuple[str, str, str, str]:
+    return cell.method, cell.network, cell.preparation, cell.set
 
 
 def _lines(comparison: Comparison, found: Mapping[Cell, Mapping[str, Any]]) -> list[Line]:
     """Rows of the table from the cells; those of folds are joined."""
     groups: dict[tuple[str, str, str, str], dict[str, Mapping[str, Any]]] = {}
     for cell, result in found.items():
-        of_all = (cell.method, cell.network, cell.preparation, cell.set)
-        groups.setdefault(of_all, {})[cell.name] = result
+        groups.setdefault(_combination(cell), {})[cell.name] = result
     made: dict[tuple[Any, ...], Line] = {}
     for names, by_cell in groups.items():
         results = [*by_cell.values()]

@@ -38,6 +38,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 REPORT = "report.html"
 _WORK = ".training"  # the state of a training that is not finished
 _COLLAPSED = 0.01  # of the spread of features
+_NUMBERS = {"spread": "spread of the features", "rank": "directions that they take"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +161,8 @@ def pretrain_products(
         )
         notes: tuple[str, ...] = ()
         if numbers["spread"] < _COLLAPSED:
-            notes += (f"the features hardly differ (spread {numbers['spread']:.3g}): this is a collapse",)
+            few = f"a collapse, or too few steps ({trained.steps})"
+            notes += (f"the features hardly differ (spread {numbers['spread']:.3g}): {few}",)
         if pool.counts.get("unplaced"):
             notes += (
                 f"{pool.counts['unplaced']} pictures tell no position: they may be of places that are excluded",
@@ -198,16 +200,18 @@ def _page(plan: Plan, card: Card, pool: Pool, log: Path, manifest: Manifest) -> 
         pool.pixels[rows, 0], made, "Pictures as the network reads them, and three views of each."
     )
     losses = curves(log, ["loss_"], "Terms of the loss, mean since the row before.")
-    spread = curves(
-        log, ["spread", "rank"], "Spread of the features (0 is a collapse), and directions that they take."
-    )
-    numbers = [(f"{len(pool)}", "pictures"), *((f"{value:.3g}", key) for key, value in card.numbers.items())]
+    spread = curves(log, ["spread"], "Spread of the features: 0 is a collapse.")
+    rank = curves(log, ["rank"], "Directions that the features take (their effective rank).")
+    numbers = [
+        (f"{len(pool)}", "pictures"),
+        *((f"{card.numbers[key]:.3g}", told) for key, told in _NUMBERS.items()),
+    ]
     return learning_page(
         f"Learnt without labels: {card.name}",
         card.task,
         numbers,
         [
-            Section("curves", "Curves", pictures=(losses, spread)),
+            Section("curves", "Curves", pictures=(losses, spread, rank)),
             Section("views", "Views", pictures=(looks,)),
         ],
         {
