@@ -131,7 +131,7 @@ def test_new_sources_are_put_on_the_frozen_map(run):
     np.testing.assert_array_equal(one.positions[0], whole.positions[60])
     assert one.strange[0] == whole.strange[60]
     assert (whole.labels[:150] == known.facts["cluster"][:150]).mean() > 0.95
-    with pytest.raises(UnknownName, match="no such feature"):
+    with pytest.raises(UnknownName, match=r"features that the table lacks: got 'f2 and \d+ others'"):
         explore_new(features.only(["f0", "f1"]), reference)
 
 

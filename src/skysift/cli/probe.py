@@ -50,8 +50,8 @@ def probe(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="fractions=1,10,100 (% of labels), kinds=linear,discriminant,joined,knn,finetune, fixed=mirabest (committed "
-            "folds), folds, repeats, turns, strength ...",
+            help="fractions=1,10,100 (% of labels), kinds=linear,discriminant,joined,knn,finetune, fixed=mirabest "
+            "(committed folds), folds, repeats, turns, strength ...",
         ),
     ] = None,
     options_file: OptionsFlag = None,

@@ -189,6 +189,14 @@ def explore_new(features: Features, reference: Reference, *, progress: Progress 
     options = ExploreOptions.parse(reference.told["options"])
     given = {name.partition(" ")[2]: values for name, values in reference.told["methods"].items()}
     menus = menus_of(options, given)
+    there = set(features.titles)
+    lost = [name for name in reference.space.titles if name not in there]
+    if lost:
+        raise UnknownName(
+            "the reference is made of features that the table lacks",
+            got=f"{lost[0]}" + (f" and {len(lost) - 1} others" if len(lost) > 1 else ""),
+            todo="give tables with all features that it was made of",
+        )
     all_coordinates = reference.space.of(features)
     good = np.flatnonzero(np.isfinite(all_coordinates).all(axis=1))
     if not good.size:

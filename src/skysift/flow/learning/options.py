@@ -58,8 +58,8 @@ class ProbeOptions(Options):
     kinds: tuple[Literal["linear", "discriminant", "joined", "knn", "finetune"], ...] = option(
         ("linear", "discriminant", "joined", "knn"),
         doc="What is tried: linear (logistic regression), discriminant (linear, its covariance shrunk; nothing to "
-        "choose, and good with few labels), joined (the mean of what discriminants of the features and of plain features say), "
-        "knn, finetune (all weights learn, which takes minutes).",
+        "choose, and good with few labels), joined (the mean of what discriminants of the features and of plain "
+        "features say), knn, finetune (all weights learn, which takes minutes).",
     )
     epochs: int = option(30, at_least=1, doc="Fine-tuning: how often each picture is seen.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")
