@@ -242,7 +242,17 @@ def test_the_whole_is_of_the_class_of_objects_in_parts_and_artefacts_are_no_part
     assert whole["score"][joined] == 0.9
     assert np.isnan(whole["class_score"][joined])
     assert (np.delete(whole["class"], joined) == "compact").all()
-    kind[rows[0]] = "spurious"
+    flags = apart.catalogue.sources["flags"].copy()
+    kind[rows[1]], flags[rows[1]] = "flagged", flags[rows[1]] | flag("edge")
+    cut = replace(apart.catalogue, sources=apart.catalogue.sources.with_columns({"flags": flags}))
+    whole = join_sources(extended(cut, {"sources": {"class": kind}}), sky, apart.noise, apart.mask, options)[
+        0
+    ].sources
+    assert whole["class"][joined] == "flagged"  # a part that is cut or spoilt is so in the whole
+    assert whole["flags"][joined] & flag("edge")
+    assert whole["n_parts"][joined] == whole["n_islands"][joined] == 3
+    assert (np.delete(whole["class"], joined) == "compact").all()
+    kind[rows[0]], kind[rows[1]] = "spurious", "compact"
     told = extended(apart.catalogue, {"sources": {"class": kind}})
     whole, pairs = join_sources(told, sky, apart.noise, apart.mask, options)
     assert apart.catalogue.sources["x"][rows[0]] not in {*pairs["x_1"], *pairs["x_2"]}

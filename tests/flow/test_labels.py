@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests import catalogues, skies
 
-from skysift.base.errors import DataError, SkysiftWarning
+from skysift.base.errors import DataError, FormatError, OptionError, SkysiftWarning
 from skysift.base.parallel import Crew
 from skysift.find.noise import measure_noise
 from skysift.flow.training import labels
@@ -52,8 +52,8 @@ def regions(sky, *more):
     return "\n".join(["# Region file format: DS9", "image", *lines, *more]) + "\n"
 
 
-def opened(path, image):
-    return labels.open_labels(path, image, measure_noise(image, NoiseOptions()))
+def opened(path, image, classes=None):
+    return labels.open_labels(path, image, measure_noise(image, NoiseOptions()), classes)
 
 
 def written(path, text):
@@ -204,6 +204,43 @@ def test_fields_are_made_from_any_labels(sky, tmp_path):
     with pytest.warns(SkysiftWarning, match="1 of 3"):  # other labels of the same name are read
         (other,) = make_fields((plan,), NoiseOptions(), tmp_path / "fields", Crew())
     assert [CLASSES[int(k)] for k in other.labels["class"]] == ["flagged", "compact"]
+
+
+def test_names_of_classes_that_no_label_has_are_told(sky, tmp_path):
+    image, _, truth = sky
+    drawn = written(tmp_path / "field.reg", regions(sky))
+    _, notes = opened(drawn, image, {"foo": "extended"})
+    told = "field.reg: no label is called foo: its meaning is not used; labels are called compact, extended"
+    assert told in notes
+    assert not [
+        each
+        for each in opened(drawn, image, {"compact": "flagged"})[1]
+        if "foo" in each or "not used" in each
+    ]
+    ra, dec = image.frame.to_sky(truth["x"], truth["y"])
+    rows = [f"{a},{d}" for a, d in zip(ra, dec, strict=True)]
+    bare = written(tmp_path / "bare.csv", "\n".join(["ra,dec", *rows]) + "\n")
+    assert (
+        "bare.csv: no label is called foo: its meaning is not used; labels are called nothing"
+        in (opened(bare, image, {"foo": "extended"})[1])
+    )
+    with pytest.raises(OptionError, match="foo means no class: got 'bar'; allowed: spurious, compact"):
+        opened(bare, image, {"foo": "bar"})
+
+
+def test_a_catalogue_has_classes_of_its_own_too(sky, tmp_path):
+    image, _, truth = sky
+    ra, dec = image.frame.to_sky(truth["x"], truth["y"])
+    rows = [f"{a},{d},{kind}" for a, d, kind in zip(ra, dec, ("blob", ""), strict=True)]
+    listed = written(tmp_path / "list.csv", "\n".join(["ra,dec,class", *rows]) + "\n")
+    made, notes = opened(listed, image, {"blob": "extended", "foo": "flagged"})
+    assert made.sources["class"].tolist() == ["extended", "compact"]
+    assert "list.csv: 1 of 2 rows name no class: they are compact" in notes
+    assert "list.csv: no label is called foo: its meaning is not used; labels are called blob" in notes
+    with pytest.raises(
+        FormatError, match=r"list.csv has classes that are not known: got 'blob'; .*classes: {blob: comp"
+    ):
+        opened(listed, image)
 
 
 def test_a_recipe_tells_what_classes_mean(sky, tmp_path):

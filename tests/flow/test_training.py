@@ -225,5 +225,10 @@ def test_training_begins_with_weights_of_its_model_alone(made, tmp_path, weights
     start = weights_of(str(done.folder / "mini.safetensors"))
     tuned = train_products(recipe, tmp_path / "tuned", device="cpu", threads=1, start=start)
     assert tuned.card.training["started_from"] == start.checksum
-    with pytest.raises(DataError, match="checkpoint of another network"):
+    told = (
+        r"the weights .* do not fit the options of the model yolo-dense: "
+        r"got 'widths=\[8, 12\], depths=\[1, 1\]'; allowed: widths=\[20, 32\], depths=\[2, 2\]; "
+        r"give options.widths, options.depths as the weights have it"
+    )
+    with pytest.raises(OptionError, match=told):
         train_products(recipe, tmp_path / "other", device="cpu", threads=1, start=weights_of(str(weights)))

@@ -1,14 +1,24 @@
 """Weights and their card in one file: they come back, and what is not what it should be is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from skysift.base.errors import DataError, UnknownName, UsageError
+from skysift.find.neural.yolo.options import DenseOptions
 from skysift.learn import hub
-from skysift.learn.checkpoint import Card, halved, load_into, read_card, read_checkpoint, write_checkpoint
+from skysift.learn.checkpoint import (
+    Card,
+    halved,
+    load_into,
+    made_by_card,
+    read_card,
+    read_checkpoint,
+    write_checkpoint,
+)
 from skysift.learn.device import device_named, out_of_memory, precision_on
 
 CARD = Card(
@@ -149,3 +159,12 @@ def test_devices_by_name():
     assert precision_on(torch.device("cpu"), "bfloat16") is torch.bfloat16
     assert out_of_memory(torch.OutOfMemoryError("x"))
     assert not out_of_memory(RuntimeError("something else"))
+
+
+def test_an_option_that_is_not_known_is_told_as_it_is(tmp_path):
+    write_checkpoint(tmp_path / "odd.safetensors", net().state_dict(), replace(CARD, options={"novel": 1}))
+    odd = read_checkpoint(tmp_path / "odd.safetensors")
+    with pytest.raises(
+        DataError, match=r"odd.safetensors has options .*: no such option: got 'novel'; allowed: .*widths"
+    ):
+        made_by_card(DenseOptions.parse, odd)

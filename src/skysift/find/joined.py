@@ -15,6 +15,7 @@ from skysift.sky.image import SkyImage
 from skysift.sky.naming import names
 from skysift.sky.shapes import covariances
 from skysift.sky.table import Table
+from skysift.sky.truth import FLAGGED
 
 __all__ = ["islands_of", "joined_catalogue", "shapes_of"]
 
@@ -44,8 +45,9 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
 
     Fluxes are summed, with their errors in quadrature, those of calibration linearly. The place is the mean weighted by
     flux, axes are those of the second moments, peak and noise those of the brightest part, the extent reaches from the
-    far end of one part to that of another. A class is that of an extended object, of several islands where it has
-    them; reliability and score are those of the surest part. A column that tells of the map at a place is taken from the
+    far end of one part to that of another. The class is ``flagged`` where that of a part is: what cuts or spoils a part
+    does so to the whole; else that of an extended object, of several islands where it has them. Flags are those of all
+    parts, reliability and score those of the surest. A column that tells of the map at a place is taken from the
     brightest part too; any other has no value for the whole and is NaN.
 
     Parameters
@@ -74,7 +76,9 @@ def joined_catalogue(catalogue: Catalogue, object_: Ints, image: SkyImage, optio
         whole = _whole(sources.select(rows), of, image, options)
         whole["n_islands"] = np.bincount(links[:, 0], minlength=n)[several]
         if "class" in whole:
-            whole["class"] = np.where(whole["n_islands"] > 1, "extended-multisland", "extended")
+            spoilt = np.bincount(of, sources["class"][rows] == FLAGGED) > 0
+            kind = np.where(whole["n_islands"] > 1, "extended-multisland", "extended")
+            whole["class"] = np.where(spoilt, FLAGGED, kind)
         for name, values in whole.items():
             if values.dtype.kind == "U":
                 columns[name] = columns[name].astype(np.result_type(columns[name], values))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from skysift.base.errors import DataError, UsageError
+from skysift.base.errors import DataError, OptionError, UsageError
 
 __all__ = [
     "FORMAT",
@@ -22,10 +22,13 @@ __all__ = [
     "Checkpoint",
     "halved",
     "load_into",
+    "made_by_card",
     "read_card",
     "read_checkpoint",
     "write_checkpoint",
 ]
+
+T = TypeVar("T")
 
 FORMAT = 1  # of the card; a file with a higher number is of a newer skysift
 
@@ -227,6 +230,26 @@ def read_checkpoint(path: Path, checksum: str | None = None) -> Checkpoint:
     with safe_open(path, "pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     return Checkpoint(card, tensors, found, path)
+
+
+def made_by_card(make: Callable[[Mapping[str, Any]], T], checkpoint: Checkpoint) -> T:
+    """What `make` makes of the options of a checkpoint's card.
+
+    Raises
+    ------
+    DataError
+        There are options that are not known, or have values that are not allowed.
+    """
+    try:
+        return make(checkpoint.card.options)
+    except OptionError as error:
+        told = DataError(
+            f"the card of {checkpoint.path.name} has options that this version does not know: {error.wrong}",
+            allowed=error.allowed,
+            todo="update skysift, or take weights made for this version",
+        )
+        told.got = error.got
+        raise told from None
 
 
 def load_into(net: nn.Module, checkpoint: Checkpoint) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from skysift.base.errors import OptionError
-from skysift.learn.checkpoint import Checkpoint, load_into
+from skysift.base.options import Options
+from skysift.learn.checkpoint import Checkpoint, load_into, made_by_card
 from skysift.learn.embed import ENCODER, encoder_of
 from skysift.learn.layers.blocks import Down
 from skysift.learn.layers.detector import DetectorEncoder
@@ -41,13 +42,15 @@ def begun_with(
     Raises
     ------
     OptionError
-        The encoder is of another kind or shape, or no encoder can start the model.
+        The model has other options of its network than the weights, the encoder is of another kind or shape, or no
+        encoder can start the model.
     DataError
-        The weights are of another network.
+        The weights are of another network, or their card has options that are not known.
     """
     torch.manual_seed(random_seed)
     net = learner.net()
     if not is_encoder(start):
+        _refuse_unlike(learner, start)
         load_into(net, start)
         return net.state_dict(), ""
     name, down = _way_down(net, learner.name)
@@ -70,6 +73,45 @@ def begun_with(
     for each in ("stem", "down", "blocks"):  # all of a way down, each whole; what leads up again stays fresh
         getattr(down, each).load_state_dict(getattr(encoder.trunk, each).state_dict())
     return net.state_dict(), name
+
+
+def _refuse_unlike(learner: Learner[Any, Any], start: Checkpoint) -> None:
+    """Say which options make the network of the model another than that of the weights."""
+    own = learner.options
+    theirs = made_by_card(type(own).parse, start)
+    shapes = _shapes_of(learner)
+    if _shapes_of(type(learner)(theirs)) == shapes:
+        return
+    unlike = [name for name in type(own).model_fields if getattr(own, name) != getattr(theirs, name)]
+    shaping = [name for name in unlike if _decides(learner, name, getattr(theirs, name), shapes)] or unlike
+    if not shaping:  # weights that are not what their card says
+        return
+
+    def told(options: Options) -> str:
+        values = {name: getattr(options, name) for name in shaping}
+        return ", ".join(f"{name}={list(v) if isinstance(v, tuple) else v}" for name, v in values.items())
+
+    raise OptionError(
+        f"the weights {start.card.name} do not fit the options of the model {learner.name}",
+        got=told(own),
+        allowed=told(theirs),
+        todo=f"give {', '.join(f'options.{name}' for name in shaping)} as the weights have it, or begin without them",
+    )
+
+
+def _decides(learner: Learner[Any, Any], name: str, value: object, shapes: Mapping[str, object]) -> bool:
+    """Whether another value of one option makes another network; also where it cannot be without others."""
+    try:
+        other = learner.options.replace(**{name: value})
+    except OptionError:
+        return True
+    return _shapes_of(type(learner)(other)) != shapes
+
+
+def _shapes_of(learner: Learner[Any, Any]) -> dict[str, torch.Size]:
+    """The shapes of all parts of a network, by name; no weights are made."""
+    with torch.device("meta"):
+        return {name: value.shape for name, value in learner.net().state_dict().items()}
 
 
 def _way_down(net: nn.Module, model: str) -> tuple[str, Down]:

@@ -23,7 +23,7 @@ from skysift.sky.frame import Frame
 from skysift.sky.naming import names
 from skysift.sky.schema import TableName
 from skysift.sky.table import Table
-from skysift.sky.truth import Truth
+from skysift.sky.truth import FLAGGED, Truth
 
 __all__ = ["Scene", "make_truth"]
 
@@ -208,7 +208,7 @@ def _objects(scene: Scene, order: Ints, regions: _Regions) -> dict[str, NDArray[
         "n_islands": regions.islands_of[: order.size],
         "n_components": np.ones(order.size, dtype=np.int64),
         "flags": np.where(outside, flag("edge"), 0) + np.where(scene.cut[order], flag("blank"), 0),
-        "class": np.where(cut | spoilt, "flagged", kind),
+        "class": np.where(cut | spoilt, FLAGGED, kind),
         "morphology": objects.morphology[order],
         "object_type": objects.object_type[order],
         "flux_true": apparent.flux_true[order],

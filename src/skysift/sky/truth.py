@@ -16,16 +16,16 @@ from skysift.sky.frame import Frame
 from skysift.sky.mask import Mask
 from skysift.sky.table import Rows, Table
 
-__all__ = ["CLASSES", "CLASS_COLOURS", "SPURIOUS", "Truth"]
+__all__ = ["CLASSES", "CLASS_COLOURS", "FLAGGED", "SPURIOUS", "Truth"]
 
-SPURIOUS = "spurious"
-CLASSES: tuple[str, ...] = (SPURIOUS, "compact", "extended", "extended-multisland", "flagged")
+SPURIOUS, FLAGGED = "spurious", "flagged"
+CLASSES: tuple[str, ...] = (SPURIOUS, "compact", "extended", "extended-multisland", FLAGGED)
 CLASS_COLOURS = {
     "compact": "#56b4e9",
     "extended": "#f0e442",
     "extended-multisland": "#009e73",
     SPURIOUS: "#d55e00",
-    "flagged": "#cc79a7",
+    FLAGGED: "#cc79a7",
 }
 """Over a map, in regions and pictures; told apart by those who see few colours too (Okabe & Ito 2008)."""
 

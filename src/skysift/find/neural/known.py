@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from skysift.base.errors import DataError, OptionError, UsageError
+from skysift.base.errors import DataError, UsageError
 from skysift.base.registry import Registry
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.masks import MaskDetector
 from skysift.find.neural.options import MaskOptions, NeuralOptions
-from skysift.learn.checkpoint import Checkpoint
+from skysift.learn.checkpoint import Checkpoint, made_by_card
 
 __all__ = ["detector_of", "point_detector_of"]
 
@@ -26,16 +26,8 @@ def detector_of(weights: Checkpoint) -> Detector:
     known: list[str] = []
     for models in _models(NeuralOptions):
         if weights.card.model in models:
-            try:
-                made: Detector = models[weights.card.model](weights.card.options)
-            except OptionError as error:
-                raise DataError(
-                    f"the card of {weights.path.name} has options that this version does not know: {error.wrong}",
-                    got=error.got,
-                    allowed=error.allowed,
-                    todo="update skysift, or take weights made for this version",
-                ) from None
-            return made
+            make: Callable[[Mapping[str, Any]], Detector] = models[weights.card.model]
+            return made_by_card(make, weights)
         known += models
     raise DataError(
         f"{weights.path.name} is of a model that no finder looks through",

@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import DataError
+from skysift.find.beside import extended
 from skysift.find.noise import Noise
 from skysift.find.places import places_at
+from skysift.io.layouts.containers import load, sight
 from skysift.io.layouts.declared import table_of
+from skysift.io.layouts.reading import layout_of
 from skysift.io.marks.drawing import ellipse_prints
-from skysift.io.marks.marks import Marks
+from skysift.io.marks.marks import Marks, checked, classes_of, idle_meanings
 from skysift.io.marks.opening import open_marks
+from skysift.io.truth import is_truth
 from skysift.measure.ellipse import shape_transform
-from skysift.score.opening import open_truth
+from skysift.score.opening import open_catalogue, open_truth, truth_place
 from skysift.sky.box import Box
 from skysift.sky.catalogue import Catalogue
 from skysift.sky.detections import Detections, Footprints
@@ -62,22 +66,65 @@ def open_labels(
         There is no label on the map.
     UsageError, FormatError
         The file is of another map, broken, or has classes that are not known.
+    OptionError
+        What a name was said to mean is no class.
     """
-    found = open_marks(path, image, classes)
+    given = classes or {}
+    found = open_marks(path, image, given)
     if found is not None:
         if not len(found[1]):
             raise _empty(path, "no object")
         truth, notes = truth_of_marks(found[1], image, noise, path)
+        notes = (*notes, *idle_meanings(found[1].names, given))
     else:
-        truth = open_truth(path)
+        truth, notes = _listed(path, given)
         if not len(truth):
             raise _empty(path, "no object")
-        if len(truth.detections) and truth.frame is not None:  # of a made sky: it is what it is
-            return truth, ()
-        truth, notes = truth_of_catalogue(truth, image, noise)
+        if not len(truth.detections) or truth.frame is None:  # else of a made sky: it is what it is
+            truth, more = truth_of_catalogue(truth, image, noise)
+            notes = (*more, *notes)
     if not len(truth):
         raise _empty(path, notes[0] if notes else "no object")
     return truth, tuple(f"{path.name}: {note}" for note in notes)
+
+
+def _listed(path: Path, given: Mapping[str, str]) -> tuple[Truth, tuple[str, ...]]:
+    """The truth of a made sky, or that of a catalogue with the classes that the names in it mean; and notes."""
+    place = truth_place(path)
+    if is_truth(place):
+        checked(given)
+        truth = open_truth(place)
+        return truth, idle_meanings(_called(truth.sources), given)
+    catalogue = open_catalogue(path)
+    table = catalogue.sources
+    called = _called(table) or _called_elsewhere(path, len(table))
+    notes = idle_meanings(filter(None, called), given)
+    if called:
+        untold = sum(not each for each in called)
+        kinds = classes_of([each or "compact" for each in called], given, path.name)
+        catalogue = extended(catalogue, {"sources": {"class": np.array(kinds, np.str_)}})
+        notes = (
+            *((f"{untold} of {len(called)} rows name no class: they are compact",) if untold else ()),
+            *notes,
+        )
+    else:
+        checked(given)
+    return Truth(catalogue), notes
+
+
+def _called(table: Table) -> list[str]:
+    """The name of the class of each row; nothing where the table has none."""
+    return [str(each) for each in table["class"].tolist()] if "class" in table else []
+
+
+def _called_elsewhere(path: Path, n: int) -> list[str]:
+    """The same of a table with named columns of any program, by its column of texts ``class``."""
+    if path.is_dir() or layout_of(path) != "named":
+        return []
+    column = load(path).columns.get(next((each for each in sight(path).names if each.lower() == "class"), ""))
+    if column is None or column.values.dtype.kind != "U" or len(column.values) != n:
+        return []
+    return [str(each).strip() for each in column.values.tolist()]
 
 
 def _empty(path: Path, got: str) -> DataError:

@@ -47,7 +47,7 @@ def read_caesar(told: object, path: Path, image: SkyImage, classes: Mapping[str,
         raise FormatError(
             f"{path.name}: an object cannot be read", got=repr(error), allowed="objects with class and mask"
         ) from error
-    return Marks(kinds, joined(parts), np.full((len(objects), 2), np.nan))
+    return Marks(kinds, joined(parts), np.full((len(objects), 2), np.nan), tuple(dict.fromkeys(names)))
 
 
 def _entries(told: object) -> list[dict[str, Any]]:

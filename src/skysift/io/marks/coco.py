@@ -44,6 +44,7 @@ def read_coco(told: dict[str, Any], path: Path, image: SkyImage, classes: Mappin
         names = {each["id"]: str(each["name"]) for each in told["categories"]}
         mine = [each for each in told["annotations"] if each.get("image_id") == entry["id"]]
         kinds = classes_of([names[each["category_id"]] for each in mine], classes, path.name)
+        called = tuple(dict.fromkeys(names.values()))
         boxes = np.array([each["bbox"] for each in mine], np.float64).reshape(-1, 4)
         parts = [_mask(k, each.get("segmentation"), image.shape) for k, each in enumerate(mine)]
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -54,7 +55,7 @@ def read_coco(told: dict[str, Any], path: Path, image: SkyImage, classes: Mappin
     shape = np.stack([0.25 * boxes[bare, 2] ** 2, 0.0 * bare, 0.25 * boxes[bare, 3] ** 2], axis=1)
     drawn = ellipse_prints(centre[bare, 0], centre[bare, 1], shape, image.shape)
     drawn = Footprints(drawn.row, drawn.start, drawn.stop, bare[drawn.index])
-    return Marks(kinds, joined([drawn, *(each for each in parts if each is not None)]), centre)
+    return Marks(kinds, joined([drawn, *(each for each in parts if each is not None)]), centre, called)
 
 
 def _entry(images: list[dict[str, Any]], path: Path, image: SkyImage) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from skysift.base.errors import FormatError, OptionError
+from skysift.base.errors import FormatError
 from skysift.io.marks.drawing import Floats, ellipse_prints, joined, polygon_prints
-from skysift.io.marks.marks import Marks, known_class
+from skysift.io.marks.marks import Marks, checked, known_class
 from skysift.sky.detections import Footprints
 from skysift.sky.image import SkyImage
 from skysift.sky.systems import System
-from skysift.sky.truth import CLASSES
 
 __all__ = ["is_ds9", "read_ds9"]
 
@@ -48,9 +47,8 @@ def read_ds9(lines: list[str], path: Path, image: SkyImage, classes: Mapping[str
     OptionError
         A meaning that was given is no class.
     """
-    for name, meaning in classes.items():
-        if meaning not in CLASSES:
-            raise OptionError(f"classes: {name} means no class", got=meaning, allowed=CLASSES)
+    checked(classes)
+    named: dict[str, None] = {}
     system, prints, kinds, centres = "image", list[Footprints](), list[str](), list[tuple[float, float]]()
     excluded = untold = 0
     for number, line in enumerate(lines, start=1):
@@ -82,6 +80,7 @@ def read_ds9(lines: list[str], path: Path, image: SkyImage, classes: Mapping[str
                 raise FormatError(
                     f"{path.name}, line {number}: a region that cannot be read", got=part[:60]
                 ) from error
+            named |= dict.fromkeys(told)
             meant = [m for m in (known_class(each, classes) for each in told) if m is not None]
             untold += not meant
             kinds.append(meant[0] if meant else "compact")
@@ -90,7 +89,8 @@ def read_ds9(lines: list[str], path: Path, image: SkyImage, classes: Mapping[str
     notes = [f"{excluded} regions with a minus sign are left out"] if excluded else []
     if untold:
         notes.append(f"{untold} regions name no class in a tag or text: they are compact")
-    return Marks(tuple(kinds), joined(prints), np.array(centres, np.float64).reshape(-1, 2), tuple(notes))
+    middle = np.array(centres, np.float64).reshape(-1, 2)
+    return Marks(tuple(kinds), joined(prints), middle, tuple(named), tuple(notes))
 
 
 def _parts(line: str) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -16,7 +16,7 @@ from skysift.sky.detections import Footprints
 from skysift.sky.image import SkyImage
 from skysift.sky.truth import CLASSES
 
-__all__ = ["ALIASES", "Marks", "classes_of", "entry_of", "known_class"]
+__all__ = ["ALIASES", "Marks", "checked", "classes_of", "entry_of", "idle_meanings", "known_class"]
 
 Floats: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
@@ -54,6 +54,8 @@ class Marks:
         Pixels of each that are on the map; none where it was drawn off it.
     centre
         ``(n, 2)`` x and y (0-based pixels), where the drawing says it; NaN where it is the middle of the pixels.
+    names
+        What classes are called in the file, each once.
     notes
         What was odd, one line each.
     """
@@ -61,6 +63,7 @@ class Marks:
     kind: tuple[str, ...]
     footprints: Footprints
     centre: Floats
+    names: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
@@ -83,6 +86,31 @@ def known_class(name: str, given: Mapping[str, str]) -> str | None:
     return plain if plain in CLASSES else ALIASES.get(plain)
 
 
+def checked(given: Mapping[str, str]) -> None:
+    """Nothing, where each meaning of a name that a user told is a class.
+
+    Raises
+    ------
+    OptionError
+        One is none.
+    """
+    for name, meaning in given.items():
+        if meaning not in CLASSES:
+            raise OptionError(f"classes: {name} means no class", got=meaning, allowed=CLASSES)
+
+
+def idle_meanings(names: Iterable[str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """A note on the names that a user told the meaning of and that nothing is called by; none where there are none."""
+    called = sorted(set(names))
+    idle = sorted(set(given) - set(called))
+    if not idle:
+        return ()
+    shown = ", ".join(called[:8]) + (", ..." if len(called) > 8 else "")
+    return (
+        f"no label is called {', '.join(idle)}: its meaning is not used; labels are called {shown or 'nothing'}",
+    )
+
+
 def classes_of(names: Sequence[str], given: Mapping[str, str], where: str) -> tuple[str, ...]:
     """The classes that names mean.
 
@@ -93,9 +121,7 @@ def classes_of(names: Sequence[str], given: Mapping[str, str], where: str) -> tu
     OptionError
         What was given as a meaning is no class.
     """
-    for name, meaning in given.items():
-        if meaning not in CLASSES:
-            raise OptionError(f"classes: {name} means no class", got=meaning, allowed=CLASSES)
+    checked(given)
     meant = {name: known_class(name, given) for name in dict.fromkeys(names)}
     unknown = [name for name, meaning in meant.items() if meaning is None]
     if unknown:

@@ -73,7 +73,12 @@ def read_yolo(lines: list[str], path: Path, image: SkyImage, classes: Mapping[st
     drawn = ellipse_prints(centre[boxes, 0], centre[boxes, 1], shape, image.shape)
     drawn = Footprints(drawn.row, drawn.start, drawn.stop, boxes[drawn.index])
     outlines = [(k, each - 0.5) for k, each in enumerate(values) if len(each) > 2]
-    return Marks(kinds, joined([drawn, polygon_prints(outlines, image.shape)]), centre)
+    return Marks(kinds, joined([drawn, polygon_prints(outlines, image.shape)]), centre, _called(told, names))
+
+
+def _called(told: list[str], names: list[str]) -> tuple[str, ...]:
+    """What classes are called: those of the list of names, and what labels have that is in none."""
+    return tuple(dict.fromkeys([*names, *told]))
 
 
 def _names(path: Path) -> list[str]:
