@@ -1,7 +1,7 @@
 """`DiffuseLayer`: emission without edges, a random field with a power-law spectrum between two scales.
 
 Power spectra of the Galactic plane in radio continuum fall as ``k^-2.5`` to ``k^-3.5`` (Haverkorn, Katgert and
-de Bruyn 2003, A&A 403, 1031; Baccigalupi et al. 2001, A&A 372, 8). An interferometer sees none of what is larger
+de Bruyn 2003, A&A 403, 1045; Baccigalupi et al. 2001, A&A 372, 8). An interferometer sees none of what is larger
 than its shortest spacing, so that the field has no mean and nothing beyond its outer scale.
 
 Numbers are drawn on nodes of a lattice that is anchored at pixel (0, 0), brought to the spectrum by a kernel of
