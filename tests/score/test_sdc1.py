@@ -291,6 +291,17 @@ def a_world(n=40):
     return Catalogue(parts[0], found, parts[1]), Truth(Catalogue(parts[0], true, parts[1]), frequency=1.4e9)
 
 
+def test_artefacts_of_a_list_are_no_objects():
+    rows = {name: np.repeat(value, 3) for name, value in one().items()}
+    rows |= {"id": np.arange(3), **dict.fromkeys(("ra_core", "ra_cent"), 150.0 + 0.01 * np.arange(3))}
+    catalogue = as_catalogue(rows)
+    kind = {"class": np.array(["compact", "spurious", "extended"])}
+    true = catalogue.sources.with_columns(kind, schema.further("sources", "class"))
+    truth = Truth(Catalogue(Table.empty("islands"), true, Table.empty("components")), frequency=1.4e9)
+    report = Sdc1Scorer(Sdc1Options(whole=True)).score(catalogue, truth)
+    assert [report.numbers[name] for name in ("N_truth", "N_match", "N_false")] == [2, 2, 1]
+
+
 def test_a_perfect_finder_of_a_made_sky_earns_all():
     catalogue, truth = a_world()
     report = Sdc1Scorer(Sdc1Options()).score(catalogue, truth)

@@ -177,7 +177,7 @@ def calibrate(
         else:
             begun = weights_of(weights)
             made = CalibrateStep(options).calibrate(begun, known(), out, overwrite=overwrite, progress=watch)
-            said, notes = _summary(made, begun.card.threshold, out), made.notes
+            said, notes = _summary(made, begun.card, out), made.notes
     warn(notes)
     if not quiet:
         print(said)
@@ -200,9 +200,10 @@ def _together(made: CalibratedEnsemble, out: Path) -> str:
     return "\n".join(lines)
 
 
-def _summary(made: Calibrated, threshold: float, out: Path) -> str:
+def _summary(made: Calibrated, begun: Card, out: Path) -> str:
     """What was chosen, and what it gives."""
-    rows = {"as it was": (threshold, made.before)}
+    own = {"as it was": _by_class(begun, None)} | {goal: _by_class(made.card, goal) for goal in made.after}
+    rows = {"as it was": (begun.threshold, made.before)}
     rows |= {goal: (made.thresholds[goal], numbers) for goal, numbers in made.after.items()}
     heads = ["M_s" if name == "points" else name for name in made.shown]
     wide = [max(8, len(head)) for head in heads]
@@ -211,14 +212,26 @@ def _summary(made: Calibrated, threshold: float, out: Path) -> str:
         "  goal          threshold  "
         + "  ".join(f"{head:>{w}}" for head, w in zip(heads, wide, strict=True)),
         *(
-            f"  {name:12}  {at:9.4f}  "
+            f"  {name:12}  {'by class' if own[name] else f'{at:.4f}':>9}  "
             + "  ".join(
                 f"{told[each]:{w}.{1 if each == 'points' else 3}f}"
                 for each, w in zip(made.shown, wide, strict=True)
             )
             for name, (at, told) in rows.items()
         ),
+        *(f"  {name:12}  {told}" for name, told in own.items() if told),
         f"  scores miss the part of true detections by {made.errors[0]:.3f} before, {made.errors[1]:.3f} after",
         f"  look at     {out}",
     ]
     return "\n".join(lines)
+
+
+def _by_class(card: Card, goal: str | None) -> str:
+    """The thresholds of a goal, or of the usual one, class by class; empty where all classes have the same."""
+    from skysift.find.neural.calibration import limits_of  # late: it brings torch
+    from skysift.sky.truth import CLASSES
+
+    limits = limits_of(card, goal).tolist()
+    if len(set(limits)) == 1:
+        return ""
+    return ", ".join(f"{name} {limit:.4f}" for name, limit in zip(CLASSES, limits, strict=True))

@@ -197,11 +197,11 @@ def sdc1_truth_rows(truth: Truth, *, apparent: bool = False) -> Columns:
     apparent
         Take the fluxes that the map holds in place of the intrinsic ones.
     """
-    table = truth.sources
+    table, real = truth.sources, truth.real
     if is_listed(table):
-        rows = {name: table[there] for name, there in _SDC1_IN_TABLE.items()}
-        return {**rows, "flux": table["flux"]} if apparent else rows
-    table = table.select(truth.real & np.isfinite(table["ra"]) & np.isfinite(table["dec"]))
+        rows = {name: table[there][real] for name, there in _SDC1_IN_TABLE.items()}
+        return {**rows, "flux": table["flux"][real]} if apparent else rows
+    table = table.select(real & np.isfinite(table["ra"]) & np.isfinite(table["dec"]))
     ra, dec = _to_fk5(table["ra"], table["dec"])
     kind = _class_ids(table)
     las = table["angular_size"] if "angular_size" in table else np.full(len(table), np.nan)

@@ -457,3 +457,20 @@ def test_the_flux_of_an_extended_source_goes_on_below_what_lies_on_it(bright_fin
 def test_one_level_alone_takes_all(bright_finder, sky):
     finding = search(sky[0], bright_finder(MaskOptions(threshold=0.5, levels=(1,))), name="masks")
     assert (finding.catalogue.sources["structure"] == "E").sum() == 2  # windows cut it; it is mended
+
+
+def test_what_has_no_pixel_of_its_own_counts_as_dropped(bright_finder, monkeypatch):
+    places = skies.population((200, 220), BEAM, n_points=6, rms=RMS, snr=(40, 90), lattice=60, margin=25, seed=3)
+    image = images.image(skies.paint((200, 220), BEAM, rms=RMS, sources=places, seed=3)[0], BEAM, centre=(80.0, 30.0))
+    finder = bright_finder(MaskOptions(threshold=0.5, levels=(1,)))
+    every = search(image, finder, name="masks")
+    taken = maskfinder.owned
+
+    def without_the_first(*given):
+        objects, sums = taken(*given)
+        return objects.select(np.arange(1, len(objects))), sums[1:]
+
+    monkeypatch.setattr(maskfinder, "owned", without_the_first)
+    fewer = search(image, finder, name="masks")
+    assert len(fewer.catalogue.sources) == len(every.catalogue.sources) - 1 > 3
+    assert fewer.facts["dropped_when_measured"] == every.facts["dropped_when_measured"] + 1

@@ -99,7 +99,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
             "threshold": least,
             "class_thresholds": dict(zip(CLASSES, limits.tolist(), strict=True)),
             "segments": len(good),
-            "dropped_when_measured": len(objects) - len(kept),
+            "dropped_when_measured": len(found) - len(kept),
         }
         if "calibrated_on" in eye.weights.card.settings:
             facts["calibrated_on"] = eye.weights.card.settings["calibrated_on"]
