@@ -13,6 +13,7 @@ from tests.flow.test_training import RECIPE
 
 from skysift import judge
 from skysift.base.errors import OptionError, OutputError, UsageError
+from skysift.cli.calibrate import summary
 from skysift.find.neural.calibration import Calibration, calibration_error
 from skysift.find.neural.judge import LEAST, Answers, find_in_field, numbers_at
 from skysift.find.neural.known import detector_of
@@ -254,6 +255,11 @@ def test_weights_that_tell_pixels_are_calibrated(kind, request, tmp_path):
     assert made.errors[1] < 0.2
     assert made.errors[1] < max(made.errors[0], 0.1)
     card = read_checkpoint(out).card
+    several = {**card.settings, "class_thresholds": {"f1": {"compact": 0.25, "flagged": 0.75}}}
+    text = summary(replace(made, card=replace(card, settings=several)), read.card, out)
+    assert "detections in 6 fields" in text
+    assert [line.split()[:3] for line in text.splitlines() if "by class" in line] == [["f1", "by", "class"]]
+    assert ", compact 0.2500, extended " in text
     assert card.threshold == made.thresholds["f1"]
     assert card.settings["flips"] == 1
     told = search(

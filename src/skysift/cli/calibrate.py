@@ -39,9 +39,10 @@ from skysift.flow.training.options import CalibrateOptions
 if TYPE_CHECKING:
     from skysift.flow.steps.calibrate import Calibrated
     from skysift.flow.steps.calibrate_ensemble import CalibratedEnsemble
+    from skysift.learn.checkpoint import Card
     from skysift.learn.fields import Field
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "summary"]
 
 _SUFFIX = ".safetensors"
 _ENSEMBLE = "ensemble"
@@ -177,7 +178,7 @@ def calibrate(
         else:
             begun = weights_of(weights)
             made = CalibrateStep(options).calibrate(begun, known(), out, overwrite=overwrite, progress=watch)
-            said, notes = _summary(made, begun.card, out), made.notes
+            said, notes = summary(made, begun.card, out), made.notes
     warn(notes)
     if not quiet:
         print(said)
@@ -188,7 +189,8 @@ def _together(made: CalibratedEnsemble, out: Path) -> str:
     rows = {**made.alone, f"together, {made.agreement.threshold:.4f}": made.together}
     width, goal = max(len(name) for name in rows), made.agreement.facts["goal"]
     lines = [
-        f"{made.n_found} sources in {made.n_fields} fields; each at its best threshold for {goal}",
+        f"{made.n_found} sources in {made.n_fields} field{'s' * (made.n_fields != 1)}; "
+        f"each at its best threshold for {goal}",
         f"  {'':{width}}       M_s  purity  completeness  mean",
         *(
             f"  {name:{width}}  {told['points']:8.1f}  {told['purity']:6.3f}  {told['completeness']:12.3f}  "
@@ -200,7 +202,7 @@ def _together(made: CalibratedEnsemble, out: Path) -> str:
     return "\n".join(lines)
 
 
-def _summary(made: Calibrated, begun: Card, out: Path) -> str:
+def summary(made: Calibrated, begun: Card, out: Path) -> str:
     """What was chosen, and what it gives."""
     own = {"as it was": _by_class(begun, None)} | {goal: _by_class(made.card, goal) for goal in made.after}
     rows = {"as it was": (begun.threshold, made.before)}
@@ -208,7 +210,7 @@ def _summary(made: Calibrated, begun: Card, out: Path) -> str:
     heads = ["M_s" if name == "points" else name for name in made.shown]
     wide = [max(8, len(head)) for head in heads]
     lines = [
-        f"{made.card.name}: {made.n_found} detections in {made.n_fields} fields",
+        f"{made.card.name}: {made.n_found} detections in {made.n_fields} field{'s' * (made.n_fields != 1)}",
         "  goal          threshold  "
         + "  ".join(f"{head:>{w}}" for head, w in zip(heads, wide, strict=True)),
         *(

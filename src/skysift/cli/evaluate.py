@@ -137,4 +137,5 @@ def evaluate(
 
 def _summary(made: Evaluated, out: Path) -> str:
     """What was looked at, and where to look."""
-    return f"{made.n_fields} fields, scores of {made.threshold:g} or more\nlook at  {out / 'report.html'}"
+    n = made.n_fields
+    return f"{n} field{'s' * (n != 1)}, scores of {made.least} or more\nlook at  {out / 'report.html'}"

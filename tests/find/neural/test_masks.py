@@ -460,8 +460,12 @@ def test_one_level_alone_takes_all(bright_finder, sky):
 
 
 def test_what_has_no_pixel_of_its_own_counts_as_dropped(bright_finder, monkeypatch):
-    places = skies.population((200, 220), BEAM, n_points=6, rms=RMS, snr=(40, 90), lattice=60, margin=25, seed=3)
-    image = images.image(skies.paint((200, 220), BEAM, rms=RMS, sources=places, seed=3)[0], BEAM, centre=(80.0, 30.0))
+    places = skies.population(
+        (200, 220), BEAM, n_points=6, rms=RMS, snr=(40, 90), lattice=60, margin=25, seed=3
+    )
+    image = images.image(
+        skies.paint((200, 220), BEAM, rms=RMS, sources=places, seed=3)[0], BEAM, centre=(80.0, 30.0)
+    )
     finder = bright_finder(MaskOptions(threshold=0.5, levels=(1,)))
     every = search(image, finder, name="masks")
     taken = maskfinder.owned

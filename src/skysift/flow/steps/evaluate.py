@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from skysift.base.errors import DataError
@@ -48,7 +49,9 @@ class Evaluated:
     reports
         One of each scorer: of what scores the threshold or more; the calibration is of all scores.
     threshold
-        The score below which sources were left out.
+        The score below which sources were left out, where classes have none of their own.
+    least
+        The same in words, of each class where they differ.
     n_fields
         Fields that were looked at.
     notes
@@ -57,6 +60,7 @@ class Evaluated:
 
     reports: tuple[Report, ...]
     threshold: float
+    least: str
     n_fields: int
     notes: tuple[str, ...]
 
@@ -111,19 +115,28 @@ class EvaluateStep:
         net = net.to(place).eval()
         looked = list(fields)
         notes = learnt_from(card, looked)
+        limits = np.full(len(CLASSES), least)
         if isinstance(detector, MaskDetector):
             law = Calibration.of(card.settings)
-            limits = limits_of(card) if self.options.threshold is None else np.full(len(CLASSES), least)
+            limits = limits_of(card) if self.options.threshold is None else limits
             made = [mask_report(detector, net, looked, place, law, limits)]
         else:
             made = _point_reports(detector, net, looked, place, card, least)
-        told = f"Finds of {card.name} with a score of {least:g} or more in {len(looked)} fields. "
+        said = _least_told(limits)
+        told = f"Finds of {card.name} with a score of {said} or more in {len(looked)} field{'s' * (len(looked) != 1)}. "
         reports = [replace(each, rule=told + each.rule, notes=(*each.notes, *notes)) for each in made]
         facts = {
             "weights": card.name, "fields": [told_of(each) for each in looked], "device": str(place), "threshold": least,
         }  # fmt: skip
         write_scores(reports, out, sides, facts=facts, overwrite=overwrite)
-        return Evaluated(tuple(reports), least, len(looked), notes)
+        return Evaluated(tuple(reports), least, said, len(looked), notes)
+
+
+def _least_told(limits: NDArray[np.float64]) -> str:
+    """The score below which finds were left out, in words: one, or that of each class."""
+    if len(set(limits.tolist())) == 1:
+        return f"{limits[0]:g}"
+    return ", ".join(f"{limit:g} ({name})" for name, limit in zip(CLASSES, limits.tolist(), strict=True))
 
 
 def _point_reports(
