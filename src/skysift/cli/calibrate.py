@@ -187,10 +187,9 @@ def calibrate(
 def _together(made: CalibratedEnsemble, out: Path) -> str:
     """What was chosen for an ensemble, and what it gives."""
     rows = {**made.alone, f"together, {made.agreement.threshold:.4f}": made.together}
-    width, goal = max(len(name) for name in rows), made.agreement.facts["goal"]
+    width, goal, n = max(len(name) for name in rows), made.agreement.facts["goal"], made.n_fields
     lines = [
-        f"{made.n_found} sources in {made.n_fields} field{'s' * (made.n_fields != 1)}; "
-        f"each at its best threshold for {goal}",
+        f"{made.n_found} sources in {n} field{'s' * (n != 1)}; each at its best threshold for {goal}",
         f"  {'':{width}}       M_s  purity  completeness  mean",
         *(
             f"  {name:{width}}  {told['points']:8.1f}  {told['purity']:6.3f}  {told['completeness']:12.3f}  "
