@@ -81,11 +81,14 @@ def benchmark(
 
 def _summary(made: Compared, folder: Path) -> str:
     lines = []
+    method, network, of = (
+        max(len(getattr(line, name)) for line in made.lines) for name in ("method", "network", "set")
+    )
     for task in dict.fromkeys(line.task for line in made.lines):
         lines.append(f"{task}")
         lines += [
-            f"  {line.method:<15} {line.network:<10} {line.set:<12} {line.kind:<9} {line.labels:>6} labels  "
-            f"{line.accuracy:.3f} ± {line.accuracy_sd:.3f}"
+            f"  {line.method:<{method}} {line.network:<{network}} {line.set:<{of}} {line.kind:<12} "
+            f"{line.labels:>6} labels  {line.accuracy:.3f} ± {line.accuracy_sd:.3f}"
             for line in made.lines
             if line.task == task
         ]

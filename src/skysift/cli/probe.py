@@ -11,7 +11,7 @@ from skysift.base.errors import OptionError
 from skysift.cli.flags import OptionsFlag, OverwriteFlag, QuietFlag, at_least, folder_of, gather, read_pairs
 from skysift.cli.learning import MeaningFlag, ThreadsFlag, needs_learn, warn
 from skysift.cli.progress import Watch
-from skysift.flow.learning.options import ProbeOptions
+from skysift.flow.learning.options import ProbeOptions, refuse_idle
 
 if TYPE_CHECKING:
     from skysift.flow.steps.probe import ProbeMade
@@ -78,6 +78,7 @@ def probe(
     if pictures is None:
         raise OptionError("--pictures is missing", allowed="a folder of stamps or FITS files, or an npz")
     options = gather(ProbeOptions, chosen, options_file)
+    refuse_idle(options)
     needs_learn("skysift probe")
     import torch
 
@@ -115,9 +116,10 @@ def probe(
 
 
 def _summary(made: ProbeMade, folder: Path) -> str:
-    lines = [f"{'features':<18} {'classifier':<10} {'labels':>7}  accuracy         F1"]
+    wide = max(len(row.features) for row in made.rows)
+    lines = [f"{'features':<{wide}} {'classifier':<12} {'labels':>7}  accuracy         F1"]
     lines += [
-        f"{row.features:<18} {row.kind:<10} {row.labels:>7}  {row.accuracy:.3f} ± {row.accuracy_sd:.3f}"
+        f"{row.features:<{wide}} {row.kind:<12} {row.labels:>7}  {row.accuracy:.3f} ± {row.accuracy_sd:.3f}"
         f"    {row.f1:.3f} ± {row.f1_sd:.3f}"
         for row in made.rows
     ]

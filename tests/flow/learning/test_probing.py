@@ -122,6 +122,16 @@ def test_probes_that_are_not_possible_are_told_at_once(key):
         ProbeOptions.parse({name: value})
 
 
+@pytest.mark.parametrize(("key", "kind"), [("epochs=3", "finetune"), ("neighbours=4", "knn")])
+def test_options_of_a_probe_that_is_not_asked_for_are_refused(trained, pictures, tmp_path, key, kind):
+    said = called(
+        "probe", trained[0] / "tiny.safetensors", "--pictures", pictures, "--out", tmp_path / "p",
+        *sets("kinds=linear", key),
+    )  # fmt: skip
+    assert said.returncode == 2
+    assert f"does nothing without the probe {kind}" in said.stderr
+
+
 def test_probes_by_committed_folds(trained, pictures, folds, tmp_path):
     read = open_pictures(pictures)
     asked = asked_of(read, labels_of(read, None, {}), ProbeOptions(folds=3, fixed=str(folds)))

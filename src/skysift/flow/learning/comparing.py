@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from skysift.base.errors import FormatError, OptionError, UnknownName, UsageError
-from skysift.flow.learning.options import BenchmarkOptions, ProbeOptions, SetOptions, TaskOptions
+from skysift.flow.learning.options import BenchmarkOptions, ProbeOptions, SetOptions, TaskOptions, refuse_idle
 from skysift.flow.learning.plan import Plan
 from skysift.learn.options import file_name
 
@@ -217,6 +217,7 @@ def read_comparison(path: Path, changes: Mapping[str, str] | None = None) -> Com
         ProbeOptions.parse(named["probe"]),
         path.parent,
     )
+    refuse_idle(made.probe)
     for name, each in made.sets.items():
         if not each.pictures and not each.maps:
             raise UsageError("a set of the recipe has neither pictures nor maps", got=name)

@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from skysift.base.errors import OptionError
 from skysift.base.options import Options, option
 
-__all__ = ["BenchmarkOptions", "PoolOptions", "ProbeOptions", "SetOptions", "TaskOptions"]
+__all__ = ["BenchmarkOptions", "PoolOptions", "ProbeOptions", "SetOptions", "TaskOptions", "refuse_idle"]
 
 
 class PoolOptions(Options):
@@ -71,6 +72,23 @@ class ProbeOptions(Options):
         if not all(0.0 < each <= 100.0 for each in self.fractions):
             raise ValueError("fractions are above 0 and at most 100 (%)")
         return self
+
+
+def refuse_idle(options: ProbeOptions) -> None:
+    """Refuse what is told of a kind of probe that is not asked for.
+
+    Raises
+    ------
+    OptionError
+        Such an option is given.
+    """
+    for name, kind in (("epochs", "finetune"), ("neighbours", "knn")):
+        if name in options.model_fields_set and kind not in options.kinds:
+            raise OptionError(
+                f"{name} does nothing without the probe {kind}",
+                got=f"kinds={','.join(options.kinds)}",
+                todo=f"add {kind} to kinds, or leave {name} out",
+            )
 
 
 class SetOptions(Options):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skysift.base.provenance import Manifest
 from skysift.flow.figures import Picture
 from skysift.flow.page import render
-from skysift.flow.style import BLUE, INK, ORANGE, PAPER, png, quiet, sheet
+from skysift.flow.style import BLUE, INK, ORANGE, png, quiet, sheet
 
 __all__ = ["Section", "counted", "curves", "learning_page", "on_a_plane", "said", "views_of"]
 
@@ -81,6 +81,7 @@ def learning_page(
         tuple(
             (name, tuple((key, said(value)) for key, value in block.items()))
             for name, block in {**facts, "Run": run}.items()
+            if block
         ),
         f"Made by skysift {told.version}, {manifest.started}.",
     )
@@ -148,7 +149,6 @@ def on_a_plane(values: NDArray[np.float64], labels: Sequence[str], caption: str)
     figure = sheet(6.0, 4.6)
     axes = figure.add_subplot()
     quiet(axes)
-    axes.set_facecolor(PAPER)
     centred = values - values.mean(axis=0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     place = centred @ directions[:2].T

@@ -156,7 +156,7 @@ def benchmark_products(
         found = {each.cell: json.loads(each.result(work).read_text()) for each in whole}
         told("plain features", 0, 1)
         lines = [*_lines(comparison, _all_parts(dues, found)), *_plain(comparison, asked)]
-        lines.sort(key=lambda line: (line.task, line.share, line.kind, -line.accuracy))
+        lines.sort(key=lambda line: (line.task, -line.share, line.kind, -line.accuracy))
         notes = (
             *(f"{name} is broken, and has no row in the table: {error}" for name, error in broken.items()),
             *(f"{name}: {note}" for name, each in asked.items() for note in each.notes),
