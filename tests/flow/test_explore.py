@@ -72,7 +72,7 @@ def test_a_run_writes_table_ranking_page_and_reference(run):
     assert table["q_distance"].min() == pytest.approx(0.5 / 154)
     assert (table.facts["cluster"][-4:] == -1).all()
     rows = (run / "ranking.csv").read_text().splitlines()
-    assert rows[0] == "place,by,name,rank,cluster,interest,next,score,label,strange,q_density,q_distance"
+    assert rows[0] == "place,by,name,rank,cluster,interest,next,score,said,label,strange,q_density,q_distance"
     assert rows[1].startswith("1,strangeness,")
     assert [float(row.split(",")[3]) for row in rows[1:]] == sorted(table.facts["rank"])
     assert len(rows) == 155
@@ -279,6 +279,7 @@ def test_labels_are_stored_and_turn_the_ranking(run, tmp_path):
     assert interest == sorted(interest, reverse=True)
     rank = {row["name"]: row["rank"] for row in before}
     assert all(row["rank"] == rank[row["name"]] for row in after)  # strangeness alone is as it was
+    assert {row["name"]: row["said"] for row in after if row["said"]} == {"s151": "ring"}
     assert {row["name"] for row in after if not row["next"]} == {"s000", "s150", "s151"}
     assert "It is ranked by a person&#39;s scores" in (folder / "report.html").read_text()
     given.write_text("name,label,score\ns150,dull,\n")

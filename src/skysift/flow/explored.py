@@ -140,7 +140,7 @@ def write_explored(
 ) -> None:
     """Write what depends on a person's scores: the table, the ranking, the page, and the manifest."""
     write_features(table, folder.path(TABLE))
-    folder.path(RANKING).write_text(csv_of(_ranking(table)), encoding="utf-8")
+    folder.path(RANKING).write_text(csv_of(_ranking(table, sayings)), encoding="utf-8")
     counts, facts = manifest.counts, manifest.facts
     parts = f"{amount(facts['features'], 'feature')} in {amount(facts['components'], 'component')}"
     lead = f"{amount(counts['sources'], 'source')}, {parts}; the map is made by {facts['map']}."
@@ -209,8 +209,11 @@ def ranked(table: Features) -> tuple[NDArray[np.int64], str]:
     return np.lexsort((names, table.facts[RANK])), "strangeness"
 
 
-def _ranking(table: Features) -> Rows:
-    """One row a source, in the order of the ranking; the columns are the same before and after a person's scores."""
+def _ranking(table: Features, sayings: Sayings) -> Rows:
+    """One row a source, in the order of the ranking; the columns are the same before and after a person's scores.
+
+    ``said`` is the label that the person gave, ``label`` the one that came with the sample.
+    """
     order, by = ranked(table)
     shown = [
         each.name
@@ -230,6 +233,7 @@ def _ranking(table: Features) -> Rows:
             CLUSTER: int(table.facts[CLUSTER][k]),
             "interest": float(interest[k]),
             **{name: float(values[k]) for name, values in told.items()},
+            "said": sayings[table.names[k]].label if table.names[k] in sayings else "",
             **{name: values[k] for name, values in label.items()},
             **{name: float(table[name][k]) for name in shown},
         }
