@@ -15,7 +15,7 @@ from skysift.find.neural.coarser import coarser, on_some_level
 from skysift.find.neural.maskjudge import judged_masks
 from skysift.find.neural.pairing import mask_ap50, matched_in, true_in
 from skysift.find.neural.unet.bodies import N_ANSWERS, N_KINDS, UnetNet
-from skysift.find.neural.unet.decode import objects_of, pieces_of, together
+from skysift.find.neural.unet.decode import DEPTH, SEED, objects_of, pieces_of, together
 from skysift.find.neural.unet.options import UnetModelOptions
 from skysift.find.neural.unet.targets import IGNORED, UNIT, insides, targets_of
 from skysift.find.neural.unet.unet import UnetDetector, UnetLearner
@@ -135,10 +135,59 @@ def test_touching_objects_are_parted_and_parts_without_a_seed_kept():
     core[4, 4], core[4, 13] = 0.9, 0.8
     core[4, 5:13] = np.abs(np.arange(5, 13) - 8.5) / 12.0
     some[8, 18] = True
-    pieces = pieces_of(core, some)
+    pieces = pieces_of(core, some, np.zeros(some.shape, bool))
     assert pieces[4, 4] != pieces[4, 13] != 0
     assert len(np.unique(pieces)) == 4
     assert ((pieces > 0) == some).all()
+
+
+def slow_pieces(core, some, compact):
+    """The pieces as sets of pixels: basins from the top, one where the ridge that parts two is not deep enough."""
+    pixels = sorted(zip(*np.nonzero(some), strict=True), key=lambda at: (-core[at], at))
+    rank = {at: number for number, at in enumerate(pixels)}
+    basins = {}  # of each pixel its basin, a list whose first pixel is its top
+    for y, x in pixels:
+        near = [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+        near = [at for at in near if at in basins]
+        basins[y, x] = basins[min(near, key=rank.get)] if near else []
+        basins[y, x].append((y, x))
+        for at in near:
+            high, low = sorted((basins[y, x], basins[at]), key=lambda each: rank[each[0]])
+            shallow = core[low[0]] - core[y, x] < DEPTH and compact[low[0]] == compact[high[0]]
+            if high is not low and (core[low[0]] < SEED or shallow):
+                high.extend(low)
+                basins.update(dict.fromkeys(low, high))
+    return {frozenset(each) for each in basins.values()}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pieces_are_those_of_a_slow_twin(seed):
+    rng = np.random.default_rng(seed)
+    core = ndimage.gaussian_filter(rng.random((30, 40)), 1.0 + 0.2 * seed)
+    core = (core - core.min()) / np.ptp(core)
+    if seed % 2:
+        core = np.round(core, 1)  # plateaus
+    some = ndimage.gaussian_filter(rng.random(core.shape), 1.5) > 0.48
+    compact = ndimage.gaussian_filter(rng.random(core.shape), 2.0) > 0.52
+    pieces = pieces_of(core, some, compact)
+    mine = {frozenset(zip(*np.nonzero(pieces == k), strict=True)) for k in range(1, pieces.max() + 1)}
+    assert mine == slow_pieces(core, some, compact)
+    assert len(mine) > 3
+
+
+def test_a_large_object_whose_inside_is_told_with_noise_is_one_piece():
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:120, :160]
+    some = np.hypot(y - 60, x - 45) < 40
+    some |= np.hypot(y - 60, x - 122) < 35
+    core = np.where(some, 0.45 + 0.05 * rng.standard_normal(some.shape), 0.0)
+    core[60, 82:92] = 0.05  # a bridge
+    core[58:63, 30:60] = core[58:63, 110:135] = 0.9
+    some[60, 80:92] = True
+    pieces = pieces_of(core, some, np.zeros(some.shape, bool))
+    assert pieces.max() == 2
+    assert (pieces[60, 45], pieces[60, 122]) == (pieces[90, 45], pieces[85, 122])
+    assert pieces[60, 45] != pieces[60, 122]
 
 
 def test_pieces_that_point_at_one_centre_are_one_object():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 from skysift.base.compiled import kernel
 from skysift.find.neural.masks import as_masks, no_masks
@@ -22,6 +20,7 @@ Labels = NDArray[np.int32]
 Pixels = NDArray[np.float32]
 
 SEED = 0.5  # how far inside a pixel must be to begin a piece
+DEPTH = 0.3  # of that, the least depth of the ridge between two pieces
 OBJECT = 0.5  # probability of being no background from which on a pixel is part of an object
 AGREE = 0.35  # of the distance between two pieces: nearer centres are one
 FAINT = 5.0  # sigma: objects whose peak is not well above this are less sure to be what they seem
@@ -52,7 +51,7 @@ def objects_of(answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detecti
         return no_masks()
     core = np.zeros(z.shape)
     core[some] = 1.0 / (1.0 + np.exp(-np.clip(answer[N_KINDS][some].astype(np.float64), -100.0, 100.0)))
-    pieces = pieces_of(core, some)
+    pieces = pieces_of(core, some, share[1:].argmax(axis=0) == _COMPACT)
     y, x = np.nonzero(pieces)
     who = pieces[y, x] - 1
     n = int(who.max()) + 1
@@ -71,22 +70,75 @@ def objects_of(answer: Pixels, z: Pixels, beam: Floats, least: float) -> Detecti
     return _objects(owner, share, core, z, centre, group, beam, least)
 
 
-def pieces_of(core: Floats, some: NDArray[np.bool_]) -> Labels:
+def pieces_of(core: Floats, some: NDArray[np.bool_], compact: NDArray[np.bool_]) -> Labels:
     """
-    The pieces ``(y, x)``, from 1, that seeds grow to by a watershed on how far inside pixels are (Vincent & Soille 1991).
+    The pieces ``(y, x)``, from 1: a watershed on how far inside pixels are, without shallow basins.
 
-    Parts of objects without a seed are pieces too.
+    Basins are flooded from the top (Vincent & Soille 1991). Two that meet are one unless both are seeded and the ridge
+    between them lies far enough below the lower top (its dynamics, Grimaud 1992) or one top of the two alone is compact.
+
+    Parameters
+    ----------
+    core
+        How far inside its object each pixel is ``(y, x)``, from 0 to 1.
+    some
+        Pixels that belong to an object.
+    compact
+        Pixels that are rather of a compact object than of another.
     """
-    seeds, n = ndimage.label((core >= SEED) & some)
-    parts, n_parts = ndimage.label(some, structure=_WIDE)
-    seeded = np.zeros(n_parts + 1, np.bool_)
-    seeded[parts[seeds > 0]] = True
-    seeded[0] = True
-    lone = ~seeded[parts]
-    number = np.cumsum(~seeded)
-    markers = np.where(lone, n + number[parts], seeds).astype(np.int32)
-    grown = watershed(-core, markers, connectivity=2, mask=some)  # type: ignore[no-untyped-call]
-    return np.asarray(grown, np.int32)
+    wide = np.zeros((some.shape[0] + 2, some.shape[1] + 2), np.int64)  # a rim of nothing
+    at = np.flatnonzero(np.pad(some, 1))
+    height = np.pad(core, 1).ravel()
+    order = at[np.argsort(-height[at], kind="stable")]
+    flooded(order, height, np.pad(compact, 1).ravel(), wide.shape[1], SEED, DEPTH, wide.ravel())
+    _, number = np.unique(wide, return_inverse=True)
+    return np.ascontiguousarray(number.reshape(wide.shape)[1:-1, 1:-1], dtype=np.int32)
+
+
+@kernel
+def flooded(
+    order: NDArray[np.int64], height: Floats, kind: NDArray[np.bool_], width: int, seed: float, depth: float,
+    owner: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """
+    Fill in the basin, 1 + its first pixel, of each pixel in `order`, the highest first; rows are `width` long.
+
+    A pixel goes to the basin of the highest pixel around it.
+    """
+    for p in order:
+        up = -1
+        for dy in (-width, 0, width):
+            for dx in (-1, 0, 1):
+                q = p + dy + dx
+                if owner[q] > 0 and (up < 0 or _above(height, q, up)):
+                    up = q
+        owner[p] = p + 1 if up < 0 else _top(owner, up) + 1
+        for dy in (-width, 0, width):
+            for dx in (-1, 0, 1):
+                q = p + dy + dx
+                if owner[q] == 0:
+                    continue
+                mine, other = _top(owner, p), _top(owner, q)
+                high, low = (mine, other) if _above(height, mine, other) else (other, mine)
+                shallow = height[low] - height[p] < depth and kind[low] == kind[high]
+                if high != low and (height[low] < seed or shallow):
+                    owner[low] = high + 1
+    for p in order:
+        owner[p] = _top(owner, p) + 1
+
+
+@kernel
+def _above(height: Floats, a: int, b: int) -> bool:
+    return bool(height[a] > height[b] or (height[a] == height[b] and a < b))
+
+
+@kernel
+def _top(owner: NDArray[np.int64], p: int) -> int:
+    """The first pixel of the basin that a pixel is in."""
+    while owner[p] != p + 1:
+        owner[p] = owner[owner[p] - 1]
+        p = owner[p] - 1
+    return p
 
 
 def together(middle: Floats, centre: Floats, may: NDArray[np.bool_]) -> NDArray[np.int32]:
