@@ -206,14 +206,15 @@ def measure_standing_out(
         Who does it.
     """
     fits = (Remembered(), Remembered())
-    for _ in range(2):
+    for again in (True, False):
         objects, sums = pixels(found)
         measured = measure_found(objects, sums, image, noise, options, crew, fits)
         good = standing_out(measured, objects["class"], options.least_snr)
-        if good.all():
-            return objects, measured
-        found, measured = objects.select(good), measured.select(good)
-    return found, measured
+        found = objects.select(good)
+        if good.all() or not again:
+            break
+        del objects, sums, measured  # of a large map they are large
+    return found, measured.select(good)
 
 
 def measure_found(
