@@ -220,12 +220,17 @@ def test_the_noise_of_bins_is_the_same_in_training_as_on_a_map(beam, kind):
 
 
 def test_levels_share_what_they_are_trusted_with():
-    fine, middle, last = levels_of((1, 2, 4), 64, np.ones((1, 1)))
+    fine, middle, last = levels_of((1, 2, 4), 64, np.ones((1, 1)), (3000, 500))
     assert fine.widest == 96.0
     assert (middle.narrowest, middle.widest, middle.large) == (48.0, 192.0, 96.0)
     assert last.last
     assert np.isinf(last.widest)
     assert len(windows_on(last, (3000, 500), 64)) == 2
+    for side, many in ((384, 1), (385, 2), (768, 2), (769, 3)):
+        levels = levels_of((1, 2, 4), 64, np.ones((1, 1)), (100, side))
+        assert len(levels) == many
+        assert levels[-1].last  # one window sees the whole map
+        assert len(windows_on(levels[-1], (100, side), 64)) == 1
     with pytest.raises(OptionError, match="levels ascend from 1"):
         MaskOptions(levels=(2, 4))
     with pytest.raises(OptionError, match="levels ascend from 1"):
@@ -256,7 +261,7 @@ def test_a_window_of_a_level_tells_objects_in_pixels_of_the_map(factor):
     z[400:420, 600:640], z[100:104, 700:704] = 8.0, 9.0
     z[500:540, 100:180] = 7.0
     z[520, 140], z[610, 110] = 7.5, 4.9
-    fine, coarse = levels_of((1, 2), 64, np.ones((1, 1)))
+    fine, coarse = levels_of((1, 2), 64, np.ones((1, 1)), (700, 900))
     level = fine if factor == 1 else coarse
     found = without_double_masks(seen_on(z, level, Bright()))
     told = sorted(zip(map(tuple, found.boxes.tolist()), found["snr"].tolist(), strict=True))
@@ -305,7 +310,7 @@ SEAM = 384  # where the cores of two windows meet
 
 @pytest.mark.parametrize("first", [SEAM - 30, SEAM - 60, SEAM - 100, 150])
 def test_an_object_on_a_seam_is_the_one_that_a_single_window_sees(first):
-    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    (level,) = levels_of((1,), 64, np.ones((1, 1)), (700, 900))
     z = np.zeros((500, 900), np.float32)
     z[200:206, first : first + 180] = 8.0
     z[203, first + 10] = 30.0  # a head, which the centre is told at
@@ -318,7 +323,7 @@ def test_an_object_on_a_seam_is_the_one_that_a_single_window_sees(first):
 
 @pytest.mark.parametrize("moved", [10.0, -10.0])
 def test_windows_that_tell_the_centre_differently_tell_one_object(moved):
-    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    (level,) = levels_of((1,), 64, np.ones((1, 1)), (700, 900))
     z = np.zeros((500, 900), np.float32)
     z[200:240, SEAM - 20 : SEAM + 20] = 8.0
     z[220, SEAM - 1 : SEAM + 1] = 9.0
@@ -327,7 +332,7 @@ def test_windows_that_tell_the_centre_differently_tell_one_object(moved):
 
 
 def test_an_object_whose_centre_is_beyond_the_map_is_told():
-    (level,) = levels_of((1,), 64, np.ones((1, 1)))
+    (level,) = levels_of((1,), 64, np.ones((1, 1)), (700, 900))
     z = np.zeros((500, 600), np.float32)
     z[200:230, :20], z[480:, 560:] = 8.0, 8.0
     for off in ((0.0, -15.0), (40.0, 60.0)):

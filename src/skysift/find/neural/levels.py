@@ -56,9 +56,11 @@ class Level:
     large: float
 
 
-def levels_of(factors: Sequence[int], margin: int, correlation: Floats) -> list[Level]:
+def levels_of(
+    factors: Sequence[int], margin: int, correlation: Floats, shape: tuple[int, int]
+) -> list[Level]:
     """
-    The levels with these binnings, the finest first.
+    The levels with these binnings, the finest first; that on which one window sees the whole map is the last.
 
     Parameters
     ----------
@@ -68,7 +70,11 @@ def levels_of(factors: Sequence[int], margin: int, correlation: Floats) -> list[
         Of the windows, in their own pixels.
     correlation
         Autocorrelation of the noise ``(dy, dx)``, 1 at its centre.
+    shape
+        Of the map.
     """
+    whole = [max(_binned_shape(shape, factor)) <= WINDOW - 2 * margin for factor in factors]
+    factors = factors[: whole.index(True) + 1] if True in whole else factors
     made = []
     for k, factor in enumerate(factors):
         before = SEEN * margin * factors[k - 1] if k else 0.0

@@ -128,7 +128,7 @@ class MaskFinder(NeuralFinder[MaskOptions]):
         self, image: SkyImage, noise: Noise, detector: MaskDetector, eye: Eye, least: float, crew: Crew
     ) -> Detections:
         """Objects of all levels of the classes that are asked for, each once, the best first."""
-        levels = levels_of(self.options.levels, detector.margin, noise.mesh.correlation)
+        levels = levels_of(self.options.levels, detector.margin, noise.mesh.correlation, image.shape)
         tasks = [
             (level, core) for level in levels for core in windows_on(level, image.shape, detector.margin)
         ]

@@ -88,7 +88,7 @@ def _levels(detector: MaskDetector, field: Field) -> list[Level]:
     pixels = np.array(field.pixels, np.float32)
     return [
         replace(each, quiet=quiet_of(binned(pixels, each.factor), each.factor))
-        for each in levels_of(LEVELS, detector.margin, np.ones((1, 1)))
+        for each in levels_of(LEVELS, detector.margin, np.ones((1, 1)), field.shape)
     ]
 
 
