@@ -206,15 +206,18 @@ def measure_standing_out(
         Who does it.
     """
     fits = (Remembered(), Remembered())
-    for again in (True, False):
+
+    def once(found: Detections) -> tuple[Detections, Measured, bool]:
         objects, sums = pixels(found)
         measured = measure_found(objects, sums, image, noise, options, crew, fits)
         good = standing_out(measured, objects["class"], options.least_snr)
-        found = objects.select(good)
-        if good.all() or not again:
-            break
-        del objects, sums, measured  # of a large map they are large
-    return found, measured.select(good)
+        return objects.select(good), measured.select(good), bool(good.all())
+
+    found, measured, every = once(found)
+    if not every:
+        del measured  # of a large map it is large
+        found, measured, _ = once(found)
+    return found, measured
 
 
 def measure_found(
