@@ -136,7 +136,8 @@ class MaskOptions(NeuralOptions):
     levels: tuple[int, ...] = option(
         (1, 2, 4),
         doc="The map is looked at binned by these factors, ascending from 1, each twice the one before or more: objects "
-        "that are too wide for the windows of one are taken from the next.",
+        "that are too wide for the windows of one are taken from the next; the last is that on which one window sees the "
+        "map.",
     )
 
     @field_validator("levels")
