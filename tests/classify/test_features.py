@@ -175,6 +175,51 @@ def test_rings_tell_one_side_from_two_whichever_way_they_lie():
         assert turned[f"ring_{k}_{m}"] == pytest.approx(first[f"ring_{k}_{m}"], rel=0.05)
 
 
+def test_rings_beyond_the_picture_or_over_blank_pixels_have_no_numbers():
+    whole = one(blob(101))
+    assert whole["rings_missing"] == 1  # 64 pixels
+    assert whole["ring_12_0"] == 0.0
+    assert np.isnan([whole[f"ring_13_{m}"] for m in range(7)]).all()
+    narrow = one(blob(41))
+    assert narrow["rings_missing"] == 4
+    assert np.isfinite(narrow["ring_9_6"])
+    assert np.isnan([narrow[f"ring_{k}_0"] for k in range(10, 14)]).all()
+    for k in range(6):
+        assert narrow[f"ring_{k}_0"] == pytest.approx(whole[f"ring_{k}_0"], abs=0.02)
+    holed = blob(101)
+    holed[50, 50 + 27] = np.nan  # on a place of ring 10
+    row = one(holed)
+    assert row["rings_missing"] == 2
+    assert np.isnan(row["ring_10_0"])
+    assert np.isfinite(row["ring_9_0"])
+    assert np.isfinite(row["ring_11_0"])
+
+
+def test_what_a_turn_brings_out_of_the_picture_does_not_count_as_asymmetry():
+    row = one(blob(41, x=19.0, rms=4.0), radius=1.0)  # only a part of it is in the picture
+    assert row["rotation_asymmetry"] < 0.25
+    holed = blob(41, rms=4.0)
+    holed[23:, 18:23] = np.nan
+    assert one(holed)["rotation_asymmetry"] < 0.25
+    lopsided = one(blob(61, x=10.0, rms=4.0) + 4.0 * blob(61, x=-8.0, rms=2.0))
+    assert lopsided["rotation_asymmetry"] > 0.3
+
+
+def test_a_flux_tells_of_how_much_of_the_source_it_is():
+    source = np.stack([blob(64, rms=4.0)] * 3)
+    source[1, :29] = np.nan
+    source[2, :36] = np.nan
+    pictures = pictures_of(source[None], 0.01)
+    features = features_of(pictures, FeaturesOptions(groups=("flux",)))
+    row = dict(zip(features.titles, features.values[0], strict=True))
+    assert row["covered_b0"] == 1.0
+    assert 0.5 < row["covered_b1"] < 0.9
+    assert row["flux_b1"] < 0.9 * row["flux_b0"]
+    assert 0.0 < row["covered_b2"] < 0.5
+    assert row["missing_b2"] == 1.0
+    assert np.isnan(row["flux_b2"])
+
+
 def test_neighbours_are_left_out_when_asked():
     field = blob(101) + blob(101, y=35.0)
     assert one(field)["components"] == 2

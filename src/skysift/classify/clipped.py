@@ -53,7 +53,8 @@ def clipped(pixels: Pixels) -> Pixels:
     """Pictures (row, band, y, x) with 0 below 3 sigma of the sky and whole numbers up to 255 at the brightest pixel.
 
     Level and sigma of the sky are the median and 1.4826 times the median distance from it (Aniyan & Thorat 2017, ApJS
-    230, 20, clip so). Where more than half of the pixels have one value a picture is clipped already, and stays.
+    230, 20, clip so). Where more than half of the pixels have one value a picture is clipped already, and stays. Blank
+    pixels stay blank.
     """
     out = pixels.copy()
     for row in range(pixels.shape[0]):
@@ -68,5 +69,5 @@ def clipped(pixels: Pixels) -> Pixels:
             if sigma <= 0.0 or top <= 0.0:
                 continue
             above = np.where(seen - level > _SIGMA * sigma, seen - level, 0.0)
-            out[row, band] = np.where(good, np.round(above / top * _LEVELS), 0.0)
+            out[row, band] = np.where(good, np.round(above / top * _LEVELS), np.nan)
     return out

@@ -30,7 +30,8 @@ class FluxFeatures(Extractor):
         rows = []
         for name in view.bands:
             rows += [
-                (f"missing_{name}", "", f"1 where {name} has no data at the source"),
+                (f"missing_{name}", "", f"1 where {name} has no data at the source, or at less than half of it"),
+                (f"covered_{name}", "", f"share of the source's pixels where {name} has data; fluxes are of these"),
                 (f"detected_{name}", "", f"1 where the flux in {name} is at least {options.limit:g} sigma"),
                 (f"flux_{name}", unit, f"flux in {name} over the source's pixels"),
                 (f"flux_err_{name}", unit, f"1 sigma of the flux in {name}, correlated noise and all"),
@@ -72,6 +73,7 @@ class FluxFeatures(Extractor):
         out = {}
         for k, name in enumerate(view.bands):
             out[f"missing_{name}"] = found.missing[:, k].astype(np.float64)
+            out[f"covered_{name}"] = found.covered[:, k]
             out[f"detected_{name}"] = np.where(known[:, k], detected[:, k], np.nan)
             out[f"flux_{name}"], out[f"flux_err_{name}"] = found.flux[:, k], found.error[:, k]
             out[f"limit_{name}"] = limits[:, k]

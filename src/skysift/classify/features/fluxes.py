@@ -34,13 +34,16 @@ class Fluxes:
         Sum above the level over the source's pixels, and 1 sigma of it.
     peak
         Brightest of these pixels.
+    covered
+        Share of these pixels where the band has data; the flux is that of these. NaN where there are none.
     missing
-        Whether the band has no data there.
+        Whether the band has no data there, or at less than half of the pixels.
     """
 
     flux: Floats
     error: Floats
     peak: Floats
+    covered: Floats
     missing: Bools
 
 
@@ -102,7 +105,7 @@ def fluxes_of(
         Whether each band has its own aperture, which may be empty where it shows no source.
     """
     n, bands = level.shape
-    flux, error, peak = (np.full((n, bands), np.nan) for _ in range(3))
+    flux, error, peak, covered = (np.full((n, bands), np.nan) for _ in range(4))
     missing = np.ones((n, bands), np.bool_)
     each = np.broadcast_to(np.asarray(factor, np.float64), (n,))
     for band in range(bands):
@@ -110,6 +113,8 @@ def fluxes_of(
         finite = np.isfinite(values)
         there = apertures[:, band] & finite
         asked, held = apertures[:, band].sum(axis=(1, 2)), there.sum(axis=(1, 2))
+        some = asked > 0
+        covered[some, band] = held[some] / asked[some]
         good = np.isfinite(noise[:, band])
         if own:
             missing[:, band] = ~(good & finite.any(axis=(1, 2)))
@@ -121,4 +126,4 @@ def fluxes_of(
         squares = np.zeros(n)
         correlated_squares(there.astype(np.float64), widths[:, band], squares)
         error[use, band] = (np.sqrt(squares) * noise[:, band] * each)[use]
-    return Fluxes(flux, error, peak, missing)
+    return Fluxes(flux, error, peak, covered, missing)

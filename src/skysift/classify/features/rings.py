@@ -51,7 +51,9 @@ def _third(view: View) -> float:
 
 def on_rings(images: Floats, radii: Floats, angles: int) -> Floats:
     """
-    Images on rings about their middle, (picture, radius, angle), linear between pixels and 0 outside.
+    Images on rings about their middle, (picture, radius, angle), linear between pixels.
+
+    NaN where a place lies outside of the image, or between pixels of which one is NaN.
 
     Parameters
     ----------
@@ -72,10 +74,16 @@ def on_rings(images: Floats, radii: Floats, angles: int) -> Floats:
     v, u = y - j, x - i
     flat = images.reshape(n, ny * nx)
     at = j * nx + i
-    low = flat[:, at] * (1.0 - u) + flat[:, at + 1] * u
-    high = flat[:, at + nx] * (1.0 - u) + flat[:, at + nx + 1] * u
-    values = (low * (1.0 - v) + high * v) * inside
-    return np.asarray(values.reshape(n, len(radii), angles))
+    values = np.where(inside, 0.0, np.nan)[None] + np.zeros((n, 1))
+    for step, weight in (
+        (0, (1.0 - v) * (1.0 - u)),
+        (1, (1.0 - v) * u),
+        (nx, v * (1.0 - u)),
+        (nx + 1, v * u),
+    ):
+        held = np.flatnonzero(weight)  # a pixel that does not count may be NaN
+        values[:, held] += flat[:, at[held] + step] * weight[held]
+    return values.reshape(n, len(radii), angles)
 
 
 class RingsFeatures(Extractor):
@@ -83,7 +91,8 @@ class RingsFeatures(Extractor):
     Brightness on rings about the middle, and its spread over the angles, whichever way the picture is turned.
 
     Order 0 of a ring is its mean. Higher orders are sizes of the terms of the Fourier series over the angle: a jet to
-    one side makes all of them, two opposite lobes the even ones, a bent source odd ones too.
+    one side makes all of them, two opposite lobes the even ones, a bent source odd ones too. A ring that leaves the
+    picture or meets pixels without data has no numbers.
     """
 
     title = "brightness on rings about the middle and its spread over the angles"
@@ -101,20 +110,28 @@ class RingsFeatures(Extractor):
                     (f"ring_{k}_{m}", "", f"order {m} of its spread over the angles")
                     for m in range(1, ORDERS)
                 ]
+        rows.append(
+            ("rings_missing", "", f"of the {len(RADII)} rings, those that leave the picture or meet blank pixels")
+        )
         return tuple(Feature(*row) for row in rows)
 
     def measure(self, seen: Seen) -> Columns:
         """The numbers."""
-        spread = np.abs(np.fft.rfft(on_rings(softened(seen), ring_radii(seen.view), ANGLES), axis=2)) / ANGLES
+        shown = on_rings(softened(seen), ring_radii(seen.view), ANGLES)
+        lost = ~np.isfinite(shown).all(axis=2)
+        spread = np.abs(np.fft.rfft(np.where(lost[..., None], 0.0, shown), axis=2)) / ANGLES
+        spread[lost] = np.nan
         none = seen.islands[:, seen.view.reference] == 0
         spread[none] = np.nan
-        return {
-            f"ring_{k}_{m}": spread[:, k, m] for k in range(len(RADII)) for m in range(ORDERS if k else 1)
-        }
+        out = {f"ring_{k}_{m}": spread[:, k, m] for k in range(len(RADII)) for m in range(ORDERS if k else 1)}
+        return {**out, "rings_missing": np.where(none, np.nan, lost.sum(axis=1))}
 
 
 def softened(seen: Seen) -> Floats:
-    """The source in the reference band (picture, y, x): arcsinh of its brightness over its peak, 1 at the peak."""
+    """The source in the reference band (picture, y, x): arcsinh of its brightness over its peak, 1 at the peak.
+
+    0 outside of its islands, NaN where there are no data.
+    """
     band = seen.view.reference
     ny, nx = seen.pixels.shape[2:]
     values = np.nan_to_num(seen.pixels[:, band] - seen.level[:, band, None, None])
@@ -124,4 +141,5 @@ def softened(seen: Seen) -> Floats:
     peak = np.where(near, source, 0.0).max(axis=(1, 2))
     peak = np.where(peak > 0, peak, source.max(axis=(1, 2)))
     share = source / np.where(peak > 0, peak, 1.0)[:, None, None]
-    return np.asarray(np.arcsinh(SOFT * np.minimum(share, 1.0)) / np.arcsinh(SOFT))
+    soft = np.arcsinh(SOFT * np.minimum(share, 1.0)) / np.arcsinh(SOFT)
+    return np.where(np.isfinite(seen.pixels[:, band]), soft, np.nan)

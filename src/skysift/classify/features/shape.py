@@ -83,7 +83,7 @@ class ShapeFeatures(Extractor):
             (
                 "rotation_asymmetry",
                 "",
-                "flux that a turn by 180 degrees about the centroid does not find again, share",
+                "flux that a turn by 180 degrees about the centroid does not find again, share; of what it turns to data",
             ),
             ("peak_median", "", "log10 of the brightest over the median pixel"),
             ("gini", "", "Gini coefficient of the pixels"),
@@ -145,7 +145,9 @@ def _numbers(seen: Seen, source: Picked, value: Floats, pixel: float) -> Columns
     out["peak_centroid"] = np.hypot(at[0] - axes.y, at[1] - axes.x) / half
     out |= _profile(source, value, u, v, flux, peak, axes, half)
     out |= _opening(source, value, axes)
-    out["rotation_asymmetry"] = _rotation(source, value, axes, seen.pixels.shape[2:], flux)
+    out["rotation_asymmetry"] = _rotation(
+        source, value, axes, np.isfinite(seen.pixels[:, seen.view.reference]), flux
+    )
     out |= _concentration(source, value, axes, flux, peak, pixel)
     for k, each in enumerate(hu(source, value, axes, flux).T, start=1):
         out[f"hu_{k}"] = each
@@ -232,21 +234,28 @@ def _opening(source: Picked, value: Floats, axes: Axes) -> dict[str, Floats]:
     return out
 
 
-def _rotation(source: Picked, value: Floats, axes: Axes, shape: tuple[int, ...], flux: Floats) -> Floats:
-    """Sum of |I - I turned by 180 degrees about the centroid| over twice the flux; to the nearest half pixel."""
-    ny, nx = shape
+def _rotation(source: Picked, value: Floats, axes: Axes, data: NDArray[np.bool_], flux: Floats) -> Floats:
+    """Sum of |I - I turned by 180 degrees about the centroid| over twice the flux; to the nearest half pixel.
+
+    Pixels that are turned out of the picture or onto pixels without data are left out; NaN where they are the half.
+    """
+    ny, nx = data.shape[1:]
     turned_y = np.round(2.0 * axes.y)[source.row] - source.y + 0.5 * (ny - 1)
     turned_x = np.round(2.0 * axes.x)[source.row] - source.x + 0.5 * (nx - 1)
     inside = (turned_y >= 0) & (turned_y < ny) & (turned_x >= 0) & (turned_x < nx)
+    j = np.where(inside, turned_y, 0).astype(np.int64)
+    i = np.where(inside, turned_x, 0).astype(np.int64)
+    known = inside & data[source.row, j, i]
     place = source.row * (ny * nx) + (source.y + 0.5 * (ny - 1)).astype(np.int64) * nx
     place += (source.x + 0.5 * (nx - 1)).astype(np.int64)  # sorted: by picture, row, column
-    wanted = source.row * (ny * nx) + turned_y.astype(np.int64) * nx + turned_x.astype(np.int64)
+    wanted = source.row * (ny * nx) + j * nx + i
     at = np.minimum(np.searchsorted(place, wanted), max(len(place) - 1, 0))
-    there = inside & (place[at] == wanted) if len(place) else inside
+    there = known & (place[at] == wanted) if len(place) else known
     other = np.where(there, value[at], 0.0) if len(place) else value
     # a pixel whose partner is no pixel of the source counts twice: here and there
-    lost = source.total(np.abs(value - other) * np.where(there, 1.0, 2.0))
-    return np.asarray(lost / (2.0 * flux))
+    lost = source.total(np.abs(value - other) * np.where(there, 1.0, 2.0) * known)
+    held = source.total(value * known)
+    return np.asarray(np.where(held > 0.5 * flux, lost / (2.0 * held), np.nan))
 
 
 def _concentration(
