@@ -14,6 +14,8 @@ from tests.stamps.surveys import survey
 
 from skysift.base.errors import FormatError, OptionError, RegionError, UnknownName, UsageError
 from skysift.base.parallel import Crew
+from skysift.classify.features.options import FeaturesOptions
+from skysift.classify.features.table import features_of
 from skysift.flow.products import PART
 from skysift.flow.stamp_places import Places, read_places, typed_places
 from skysift.flow.steps.stack import StackStep
@@ -21,7 +23,7 @@ from skysift.flow.steps.stamps import StampsStep
 from skysift.stamps import many
 from skysift.stamps.opening import open_pictures
 from skysift.stamps.options import BandOptions, StackOptions, StampsOptions
-from skysift.stamps.surveys import of_maps
+from skysift.stamps.surveys import of_maps, read_surveys
 from skysift.stamps.written import open_stamps
 
 RA, DEC = 180.0, -30.0
@@ -200,6 +202,85 @@ def test_neighbours_of_the_catalogue_are_masked(maps, tmp_path):
 def test_stamps_say_their_unit_so_that_fluxes_of_them_have_one(unit, maps, tmp_path):
     StampsStep(StampsOptions(radius=60.0, units=unit)).run(places(AT[:2]), of_maps(maps), tmp_path / "out")
     assert open_pictures(tmp_path / "out").unit == ("" if unit == "keep" else unit)
+
+
+@pytest.fixture
+def halves(tmp_path):
+    """Surveys of two bands; the eastern half of the second has a unit that leads nowhere, its north a beam too wide."""
+    sources = [(ra, dec, 1.0) for ra, dec in AT]
+    survey(tmp_path / "low.fits", sources, beam=(15.0, 12.0, 30.0), noise=1e-3)
+    for name, place, beam in (
+        ("west", (RA - 2.0 / 60, DEC), 5.4),
+        ("east", (RA + 2.0 / 60, DEC), 5.4),
+        ("wide", (RA, DEC + 2.0 / 60), 30.0),
+    ):
+        one = [each for each in sources if np.hypot(each[0] - place[0], each[1] - place[1]) < 0.02]
+        survey(
+            tmp_path / f"{name}.fits", one, beam=(beam, beam, 0.0), noise=1e-3, centre=place, shape=(60, 60)
+        )
+    fits.setval(tmp_path / "east.fits", "BUNIT", value="erg/s")
+    surveys = [
+        {"name": "low", "files": ["low.fits"]},
+        {"name": "high", "files": ["west.fits", "east.fits", "wide.fits"]},
+    ]
+    (tmp_path / "surveys.yaml").write_text(json.dumps({"surveys": surveys}))
+    return read_surveys(tmp_path / "surveys.yaml")
+
+
+WEST, EAST, NORTH = 1, 7, 5  # numbers of the sources in the middle of these maps
+
+
+def test_a_wrong_unit_or_a_wide_beam_spoils_one_band_of_one_row_only(halves, tmp_path):
+    options = StampsOptions(radius=45.0, beam=(15.0, 12.0, 30.0))
+    sources = places([AT[k] for k in (WEST, WEST, EAST, NORTH)])
+    StampsStep(options).run(sources, halves, tmp_path / "out")
+    rows = fits.getdata(tmp_path / "out" / "coverage.fits")
+    assert rows["high_unit"].tolist() == ["Jy/beam", "Jy/beam", "erg/s", "Jy/beam"]
+    assert rows["high_quality"].tolist() == ["", "", "unit", "wide_beam"]
+    assert rows["high_beam_major"] == pytest.approx([15.0, 15.0, 15.0, 30.0], rel=1e-3)
+    features = features_of(open_pictures(tmp_path / "out"), FeaturesOptions(groups=("flux",), widen=6))
+    units = {each.name: each.unit for each in features.columns}
+    assert (units["flux_low"], units["flux_high"]) == ("Jy", "Jy")
+    assert features["flux_low"] == pytest.approx(np.ones(4), abs=0.05)
+    assert features["flux_high"][[0, 1]] == pytest.approx([1.0, 1.0], abs=0.05)
+    assert features["flux_high"][3] == pytest.approx(1.0, abs=0.15)  # in its own beam
+    assert np.isnan(features["flux_high"][2])
+    assert features["missing_high"].tolist() == [0.0, 0.0, 1.0, 0.0]
+
+
+def test_pixels_of_unlike_beams_or_units_have_no_common_slope(halves, tmp_path):
+    options = StampsOptions(radius=45.0, beam=(15.0, 12.0, 30.0))
+    StampsStep(options).run(places([AT[k] for k in (WEST, EAST, NORTH)]), halves, tmp_path / "out")
+    pictures = open_pictures(tmp_path / "out")
+    features = features_of(pictures, FeaturesOptions(groups=("spectral",), frequencies=(1e9, 2e9)))
+    assert features["tt_alpha_low_high"][0] == pytest.approx(0.0, abs=0.03)
+    assert features["alpha"][[0, 2]] == pytest.approx([0.0, 0.0], abs=0.2)
+    assert np.isnan(features["tt_alpha_low_high"][1:]).all()
+    assert np.isnan(features["alpha"][1])
+
+
+def test_a_spectral_index_of_bands_of_two_units_is_refused(maps, tmp_path):
+    fits.setval(maps[1], "BUNIT", value="mJy/beam")
+    StampsStep(StampsOptions(radius=60.0, units="keep")).run(places(AT[:2]), of_maps(maps), tmp_path / "out")
+    pictures = open_pictures(tmp_path / "out")
+    features = features_of(pictures, FeaturesOptions(groups=("flux",)))
+    units = {each.name: each.unit for each in features.columns}
+    assert (units["flux_low"], units["flux_high"]) == ("Jy", "mJy/beam pixel")
+    with pytest.raises(UsageError, match="bands of different units: got 'low: Jy, high: mJy/beam pixel'"):
+        features_of(pictures, FeaturesOptions(frequencies=(1e9, 2e9)))
+
+
+def test_a_stack_leaves_out_what_has_another_unit_or_too_wide_a_beam(halves, tmp_path):
+    options = StackOptions(radius=20.0, beam=(15.0, 12.0, 30.0), control=0, bootstrap=10)
+    made = StackStep(options).run(
+        places([AT[k] for k in (WEST, WEST, WEST, EAST, NORTH)]), halves, tmp_path / "out"
+    )
+    low, high = made.facts
+    assert (low.sources, high.sources) == (5, 3)
+    assert high.peak == pytest.approx(1.0, abs=0.02)
+    assert made.manifest.warnings[-1] == (
+        "high: 2 of 5 stamps left out, for their unit is not Jy/beam or their own beam is too wide for that of the others"
+    )
 
 
 def test_bins_of_a_column_of_words_are_refused(maps, tmp_path):

@@ -162,8 +162,8 @@ def test_a_hips_is_sampled(tmp_path):
 
 
 @contextmanager
-def service(path, calls, *, fail=False):
-    """A SIA and SODA service of one map."""
+def service(path, calls, *, fail=False, links=()):
+    """A SIA and SODA service of one map; its many DataLinks lead to these content types, one after the other."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -196,6 +196,28 @@ def service(path, calls, *, fail=False):
                     b'<FIELD name="access_format" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
                     b"<TR><TD>/links</TD><TD>application/x-votable+xml;content=datalink</TD></TR>"
                     b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                )
+            elif place.path == "/many":
+                body = (
+                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+                    b'<RESOURCE type="results"><TABLE>'
+                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="access_format" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                    + b"".join(
+                        b"<TR><TD>/link%d</TD><TD>application/x-votable+xml;content=datalink</TD></TR>" % k
+                        for k in range(len(links))
+                    )
+                    + b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+                )
+            elif place.path.startswith("/link") and place.path[5:].isdigit():
+                body = (
+                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+                    b'<RESOURCE type="results"><TABLE>'
+                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="semantics" datatype="char" arraysize="*"/>'
+                    b'<FIELD name="content_type" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                    b"<TR><TD>/map.fits</TD><TD>#this</TD><TD>%b</TD></TR>"
+                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>" % links[int(place.path[5:])].encode()
                 )
             elif place.path == "/links":
                 body = (
@@ -268,6 +290,23 @@ def test_images_behind_links_are_found(tmp_path):
         (layer,) = make_stamp(HERE, bands, StampsOptions(radius=60.0), 1.8).layers
     assert flux(layer) == pytest.approx(1.0, abs=2e-4)
     assert [where for where, _ in calls] == ["/linked", "/links", "/map.fits"]
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_no_more_than_some_links_of_one_answer_are_followed(some, tmp_path, caplog):
+    survey(tmp_path / "m.fits", [(RA, DEC, 1.0)])
+    calls = []
+    deeper = "application/x-votable+xml;content=datalink"  # not followed
+    links = ["image/png", "image/fits" if some else deeper, *["text/html"] * 40]
+    with service(tmp_path / "m.fits", calls, links=links) as url:
+        if some:
+            assert len(remote.sia_images(f"{url}/many", RA, DEC, 0.1)) == 1
+            assert f"42 DataLinks around {RA:.5f}, {DEC:.5f}: the first 20 were followed" in caplog.text
+        else:
+            with pytest.raises(FormatError, match=r"42 rows around .* the first 20 lead to no FITS file"):
+                remote.sia_images(f"{url}/many", RA, DEC, 0.1)
+    followed = [place for place, _ in calls if place.startswith("/link")]
+    assert followed == [f"/link{k}" for k in range(20)]
 
 
 def test_an_answer_without_images_is_told_and_asked_for_again(tmp_path):

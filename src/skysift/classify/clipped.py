@@ -46,7 +46,8 @@ def shown_in(pictures: Pictures, side: int | None = None, clip: bool = False) ->
     if side is None and not clip:
         return pictures
     store = _Shown(pictures.store, side or pictures.shape[2], clip)
-    return replace(pictures, store=store, unit="" if clip else pictures.unit)
+    shown = replace(pictures, store=store)
+    return replace(shown, unit="", band_units=None) if clip else shown
 
 
 def clipped(pixels: Pixels) -> Pixels:

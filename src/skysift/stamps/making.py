@@ -239,7 +239,13 @@ def _layer(
                 break
     if not made:
         return _blank(wanted, "failed" if failed else "none")
-    alike = [layer for layer in made if layer.unit == made[0].unit and layer.data.shape == made[0].data.shape]
+    first, wide = made[0], quality("wide_beam")
+    alike = [
+        layer
+        for layer in made
+        if layer.unit == first.unit and layer.data.shape == first.data.shape
+        if layer.flags & wide == first.flags & wide
+    ]
     return made[0] if len(alike) == 1 else _mean(alike)
 
 

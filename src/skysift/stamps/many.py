@@ -35,7 +35,7 @@ _THUMB = 112  # pixels along the side of a picture on a contact sheet
 
 @dataclass(frozen=True)
 class BandFacts:
-    """What a row of the table says of one band."""
+    """What a row of the table says of one band; its unit and the axes of its beam (arcsec) are those of its pixels."""
 
     image: str
     coverage: float
@@ -43,6 +43,8 @@ class BandFacts:
     background: float
     noise: float
     peak: float
+    unit: str
+    beam: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +226,8 @@ def _row(name: str, stamp: Stamp | None, error: str, *, pictured: bool) -> Stamp
             layer.background,
             layer.noise,
             float(np.nanmax(layer.data)) if np.isfinite(layer.data).any() else math.nan,
+            layer.unit,
+            (math.nan,) * 2 if layer.beam is None else (layer.beam.major, layer.beam.minor),
         )
         for layer in stamp.layers
     )

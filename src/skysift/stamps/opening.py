@@ -9,7 +9,7 @@ import tarfile
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -307,8 +307,22 @@ def _run(folder: Path, size: int | None) -> Pictures:
     names, notes = _told_apart(stored.names)
     return Pictures(
         names, stored.bands, store, np.arange(len(stored)), facts, errors,
-        float(header.get("PIXSIZE", np.nan)), str(header.get("UNIT", "")), origin, notes,
+        float(header.get("PIXSIZE", np.nan)), str(header.get("UNIT", "")), *_of_bands(facts, stored.bands), origin, notes,
     )  # fmt: skip
+
+
+def _of_bands(
+    facts: Mapping[str, NDArray[Any]], bands: Sequence[str]
+) -> tuple[NDArray[np.str_] | None, NDArray[np.float64] | None]:
+    """Unit and beam of each band of each stamp (row, band); None where an older run did not tell them."""
+    if not all(f"{name}_unit" in facts for name in bands):
+        return None, None
+    units = np.stack([facts[f"{name}_unit"].astype(np.str_) for name in bands], axis=1)
+    axes = [
+        np.stack([np.asarray(facts[f"{name}_beam_{axis}"], np.float64) for name in bands], axis=1)
+        for axis in ("major", "minor")
+    ]
+    return np.char.strip(units), np.sqrt(axes[0] * axes[1])
 
 
 def _folder(folder: Path, size: int | None) -> Pictures:

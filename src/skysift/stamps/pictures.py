@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
@@ -52,6 +53,10 @@ class Pictures:
         Size of a pixel (arcsec); NaN where it is not known.
     unit
         Of the pixels; empty where it is not known.
+    band_units
+        (picture, band) where each says its own: a band keeps one that cannot be converted. Empty where it has none.
+    band_beams
+        (picture, band) FWHM (arcsec) where each says its own; NaN where it is not known.
     origin
         What they were read from.
     notes
@@ -66,6 +71,8 @@ class Pictures:
     errors: tuple[str, ...] = ()
     scale: float = float("nan")
     unit: str = ""
+    band_units: NDArray[np.str_] | None = None
+    band_beams: NDArray[np.float64] | None = None
     origin: InputRecord | None = None
     notes: tuple[str, ...] = ()
 
@@ -108,26 +115,45 @@ class Pictures:
             rows=self.rows[at],
             facts={name: values[at] for name, values in self.facts.items()},
             errors=tuple(self.errors[k] for k in at),
+            band_units=None if self.band_units is None else self.band_units[at],
+            band_beams=None if self.band_beams is None else self.band_beams[at],
         )
 
     def with_facts(self, **facts: NDArray[Any]) -> Pictures:
         """The same with further columns, or others in their place."""
         return replace(self, facts={**self.facts, **facts})
 
-    def beams(self, usual: float | None = None) -> NDArray[np.float64]:
+    def beams(self, usual: float | None = None, band: int = 0) -> NDArray[np.float64]:
         """FWHM of the beam of each (arcsec), the mean of both axes by area; NaN where it is not known.
 
         Parameters
         ----------
         usual
             That of pictures which do not say it.
+        band
+            Whose beam it is where the bands of a picture have no common one.
         """
         beams = np.full(len(self), np.nan)
         if "beam_major" in self.facts:
             major, minor = (np.asarray(self.facts[f"beam_{axis}"], np.float64) for axis in ("major", "minor"))
             with np.errstate(invalid="ignore"):
                 beams = np.sqrt(major * minor)
+        if self.band_beams is not None:
+            beams = np.where(beams > 0, beams, self.band_beams[:, band])
         return beams if usual is None else np.where(beams > 0, beams, usual)
+
+    def beams_of_bands(self, usual: float | None = None) -> NDArray[np.float64]:
+        """FWHM of the beam of each band of each (picture, band), arcsec; NaN where it is not known; `usual` as above."""
+        if self.band_beams is None:
+            return np.repeat(self.beams(usual)[:, None], len(self.bands), axis=1)
+        return self.band_beams if usual is None else np.where(self.band_beams > 0, self.band_beams, usual)
+
+    def unit_of_band(self, band: int) -> str:
+        """The unit that most of the pictures have in a band; empty where it is not known."""
+        if self.band_units is None:
+            return self.unit
+        told = Counter(str(each) for each in self.band_units[:, band] if each)
+        return max(sorted(told), key=lambda unit: told[unit], default=self.unit)
 
     def labels(self, column: str = "label") -> tuple[str, ...]:
         """A column as texts, one a picture; empty where nothing is said.

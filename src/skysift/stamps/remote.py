@@ -11,15 +11,19 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import numpy as np
 
 from skysift.base.errors import FormatError, SkysiftError, UsageError
+from skysift.base.log import get_logger
 from skysift.base.settings import settings
 from skysift.io.fetch import Fetcher
 
 __all__ = ["sia_images", "soda_image"]
 
+_log = get_logger(__name__)
+
 _LARGEST = 1 << 30  # bytes of one image
 _IMAGE = "image/fits"  # where nothing says what a link leads to
 _PLACES = ("access.reference", "access_url")  # utype of SIA, name of ObsCore: where an image lies
 _MOST = 20  # images of one answer that are fetched
+_LINKS = 20  # DataLinks of one answer that are followed, each one step deep
 _DIGITS = 7  # of a degree: requests for one place are one request
 
 
@@ -45,7 +49,7 @@ def sia_images(
     TransientError
         It does not answer.
     FormatError
-        It answers something else than a table of images.
+        It answers something else than a table of images, or with DataLinks of which none of the first leads to one.
     """
     asked = {
         "POS": f"CIRCLE {ra:.{_DIGITS}f} {dec:.{_DIGITS}f} {radius:.{_DIGITS}f}",
@@ -55,20 +59,34 @@ def sia_images(
         asked["COLLECTION"] = collection
     rows = _rows(_with(url, asked), _PLACES, trusted=trusted)
     found: list[str] = []
+    links = 0
     for row in rows:
         place = next((row[name] for name in _PLACES if row.get(name)), "")
         form = row.get("access_format") or _IMAGE
         if not place or len(found) >= _MOST:
             continue
         if "datalink" in form.lower():
-            found += _linked(urljoin(url, place), trusted=trusted)
+            links += 1
+            found += _linked(urljoin(url, place), trusted=trusted) if links <= _LINKS else []
         elif "fits" in form.lower():
             found.append(urljoin(url, place))
+    if links > _LINKS and not found:
+        raise FormatError(
+            "no image was found behind the DataLinks of the service",
+            got=f"{links} rows around {ra:.5f}, {dec:.5f}, of which the first {_LINKS} lead to no FITS file",
+            allowed="DataLinks whose row #this is FITS",
+            todo="name a `collection` of images, or another service",
+        )
+    if links > _LINKS:
+        _log.warning(
+            "%s has %d DataLinks around %.5f, %.5f: the first %d were followed; a `collection` makes them fewer",
+            url, links, ra, dec, _LINKS,
+        )  # fmt: skip
     return tuple(_fetched(each, ".fits", trusted=trusted) for each in dict.fromkeys(found[:_MOST]))
 
 
 def _linked(url: str, *, trusted: bool) -> list[str]:
-    """The URLs of the images themselves among the links of a DataLink service."""
+    """The URLs of the images themselves among the links of a DataLink service; further links are not followed."""
     return [
         urljoin(url, row["access_url"])
         for row in _rows(url, ("access_url",), trusted=trusted)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from skysift.classify.features.extractor import Columns, Extractor
-from skysift.classify.features.fluxes import flux_unit
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.seen import Seen
 from skysift.classify.features.view import View
@@ -26,12 +25,19 @@ class FluxFeatures(Extractor):
 
     def columns(self, view: View, options: FeaturesOptions) -> tuple[Feature, ...]:
         """What is measured."""
-        unit, _ = flux_unit(view)
         rows = []
-        for name in view.bands:
+        for name, unit in zip(view.bands, view.sums, strict=True):
             rows += [
-                (f"missing_{name}", "", f"1 where {name} has no data at the source, or at less than half of it"),
-                (f"covered_{name}", "", f"share of the source's pixels where {name} has data; fluxes are of these"),
+                (
+                    f"missing_{name}",
+                    "",
+                    f"1 where {name} has no data at half of the source, or is of another unit than in most pictures",
+                ),
+                (
+                    f"covered_{name}",
+                    "",
+                    f"share of the source's pixels where {name} has data; fluxes are of these",
+                ),
                 (f"detected_{name}", "", f"1 where the flux in {name} is at least {options.limit:g} sigma"),
                 (f"flux_{name}", unit, f"flux in {name} over the source's pixels"),
                 (f"flux_err_{name}", unit, f"1 sigma of the flux in {name}, correlated noise and all"),

@@ -13,12 +13,13 @@ from scipy.ndimage import binary_dilation
 from skysift.classify.features.pixels import correlated_squares, correlation_widths
 from skysift.classify.features.view import View
 
-__all__ = ["Fluxes", "aperture_of", "flux_unit", "fluxes_of", "widths_of"]
+__all__ = ["Fluxes", "aperture_of", "factors_of", "fluxes_of", "per_beam", "sum_unit", "widths_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Pixels: TypeAlias = NDArray[np.float32]
 Labels: TypeAlias = NDArray[np.int32]
+Texts: TypeAlias = NDArray[np.str_]
 
 _COVERED = 0.5  # share of the source's pixels that a band must have
 
@@ -37,7 +38,7 @@ class Fluxes:
     covered
         Share of these pixels where the band has data; the flux is that of these. NaN where there are none.
     missing
-        Whether the band has no data there, or at less than half of the pixels.
+        Whether the band has no data there, or at less than half of the pixels, or those of another unit.
     """
 
     flux: Floats
@@ -47,14 +48,49 @@ class Fluxes:
     missing: Bools
 
 
-def flux_unit(view: View) -> tuple[str, float]:
-    """The unit of fluxes, and what the sum of pixels is multiplied by."""
-    unit = view.unit.strip().lower().replace(" ", "")
-    if unit in ("jy/beam", "jybeam-1", "jybeam**-1") and np.isfinite(view.beam_pixels):
-        return "Jy", 4.0 * math.log(2.0) / (math.pi * view.beam_pixels**2)
-    if unit in ("jy/pixel", "jy/pix", "jypixel-1"):
-        return "Jy", 1.0
-    return (f"{view.unit.strip()} pixel" if view.unit.strip() else ""), 1.0
+def per_beam(unit: str) -> bool:
+    """Whether pixels are in Jy per beam."""
+    return _written(unit) in ("jy/beam", "jybeam-1", "jybeam**-1")
+
+
+def sum_unit(unit: str, *, beam: bool) -> str:
+    """The unit of sums of pixels over what they hold.
+
+    Parameters
+    ----------
+    unit
+        Of the pixels.
+    beam
+        Whether their beam is known.
+    """
+    if _written(unit) in ("jy/pixel", "jy/pix", "jypixel-1") or (per_beam(unit) and beam):
+        return "Jy"
+    return f"{unit.strip()} pixel" if unit.strip() else ""
+
+
+def factors_of(view: View, units: Texts | None, beams: Floats) -> Floats:
+    """What sums of pixels (picture, band) are multiplied by; NaN where a picture's unit or beam is not its band's.
+
+    Parameters
+    ----------
+    view
+        Of all pictures.
+    units
+        Of the pixels (picture, band), empty where there are none; None where all are as the view says.
+    beams
+        FWHM (picture, band), arcsec; NaN where it is not known.
+    """
+    factors = np.ones(beams.shape)
+    for band, (unit, summed) in enumerate(zip(view.units, view.sums, strict=True)):
+        if per_beam(unit) and summed == "Jy":
+            factors[:, band] = 4.0 * math.log(2.0) / math.pi * (view.scale / beams[:, band]) ** 2
+        if units is not None:
+            factors[(units[:, band] != "") & (units[:, band] != unit), band] = np.nan
+    return factors
+
+
+def _written(unit: str) -> str:
+    return unit.strip().lower().replace(" ", "")
 
 
 def aperture_of(labels: Labels, reference: int, choice: str, widen: int) -> Bools:
@@ -86,7 +122,7 @@ def fluxes_of(
     level: Floats,
     noise: Floats,
     widths: Floats,
-    factor: float | Floats,
+    factors: Floats,
     *,
     own: bool,
 ) -> Fluxes:
@@ -99,15 +135,14 @@ def fluxes_of(
         (picture, band, y, x).
     level, noise, widths
         (picture, band).
-    factor
-        What the sum of pixels is multiplied by, or one number a picture.
+    factors
+        (picture, band) what sums of pixels are multiplied by; NaN where there is no flux in the unit of the others.
     own
         Whether each band has its own aperture, which may be empty where it shows no source.
     """
     n, bands = level.shape
     flux, error, peak, covered = (np.full((n, bands), np.nan) for _ in range(4))
     missing = np.ones((n, bands), np.bool_)
-    each = np.broadcast_to(np.asarray(factor, np.float64), (n,))
     for band in range(bands):
         values = pixels[:, band].astype(np.float64) - level[:, band, None, None]
         finite = np.isfinite(values)
@@ -115,7 +150,8 @@ def fluxes_of(
         asked, held = apertures[:, band].sum(axis=(1, 2)), there.sum(axis=(1, 2))
         some = asked > 0
         covered[some, band] = held[some] / asked[some]
-        good = np.isfinite(noise[:, band])
+        each = factors[:, band]
+        good = np.isfinite(noise[:, band]) & np.isfinite(each)
         if own:
             missing[:, band] = ~(good & finite.any(axis=(1, 2)))
         else:

@@ -111,14 +111,18 @@ class RingsFeatures(Extractor):
                     for m in range(1, ORDERS)
                 ]
         rows.append(
-            ("rings_missing", "", f"of the {len(RADII)} rings, those that leave the picture or meet blank pixels")
+            (
+                "rings_missing",
+                "",
+                f"of the {len(RADII)} rings, those that leave the picture or meet blank pixels",
+            )
         )
         return tuple(Feature(*row) for row in rows)
 
     def measure(self, seen: Seen) -> Columns:
         """The numbers."""
         shown = on_rings(softened(seen), ring_radii(seen.view), ANGLES)
-        lost = ~np.isfinite(shown).all(axis=2)
+        lost: NDArray[np.bool_] = np.asarray(~np.isfinite(shown).all(axis=2))
         spread = np.abs(np.fft.rfft(np.where(lost[..., None], 0.0, shown), axis=2)) / ANGLES
         spread[lost] = np.nan
         none = seen.islands[:, seen.view.reference] == 0

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.classify.features.fluxes import Fluxes, aperture_of, flux_unit, fluxes_of, widths_of
+from skysift.classify.features.fluxes import Fluxes, aperture_of, factors_of, fluxes_of, widths_of
 from skysift.classify.features.islands import (
     ALL,
     CONNECTED,
@@ -54,8 +54,10 @@ class Seen:
         (picture, band, y, x): islands of the source.
     islands
         (picture, band): how many.
+    factors
+        (picture, band) what sums of pixels are multiplied by; NaN where there is no flux.
     beams
-        FWHM of the beam of each picture (arcsec), NaN where it is that of the view; None where all are.
+        (picture, band) FWHM (arcsec); NaN where it is not known.
     """
 
     view: View
@@ -65,7 +67,8 @@ class Seen:
     noise: Floats
     labels: Labels
     islands: Ints
-    beams: Floats | None = None
+    factors: Floats
+    beams: Floats
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -95,17 +98,7 @@ class Seen:
         """Fluxes of the source in all bands."""
         apertures = aperture_of(self.labels, self.view.reference, self.options.aperture, self.options.widen)
         own = self.options.aperture == "own"
-        return fluxes_of(self.pixels, apertures, self.level, self.noise, self.widths, self._factor(), own=own)
-
-    def _factor(self) -> float | Floats:
-        """What sums of pixels are multiplied by: per beam by the beam of each picture."""
-        unit, factor = flux_unit(self.view)
-        if self.beams is None or unit != "Jy" or not np.isfinite(self.view.beam):
-            return factor
-        if "beam" not in self.view.unit.lower():
-            return factor
-        known = np.where(self.beams > 0, self.beams, self.view.beam)
-        return np.asarray(factor * (self.view.beam / known) ** 2)
+        return fluxes_of(self.pixels, apertures, self.level, self.noise, self.widths, self.factors, own=own)
 
     def picked(self, band: int) -> Picked:
         """The pixels of the source in a band."""
@@ -136,9 +129,27 @@ class Seen:
         return peaks, counts
 
 
-def see(pixels: Pixels, view: View, options: FeaturesOptions, beams: Floats | None = None) -> Seen:
-    """Pictures with their level, noise and islands; `beams` as in `Seen`."""
+def see(
+    pixels: Pixels,
+    view: View,
+    options: FeaturesOptions,
+    beams: Floats | None = None,
+    units: NDArray[np.str_] | None = None,
+) -> Seen:
+    """Pictures with their level, noise and islands.
+
+    Parameters
+    ----------
+    pixels
+        (picture, band, y, x).
+    view, options
+        Of all of them.
+    beams, units
+        (picture, band), arcsec; as the view says where they are left out.
+    """
     n, bands, ny, nx = pixels.shape
+    if beams is None:
+        beams = np.full((n, bands), view.beam)
     flat = np.ascontiguousarray(pixels.reshape(n * bands, ny, nx))
     level, noise = level_and_noise(flat, options.clip)
     ground, sigma = level[:, None, None].astype(np.float32), noise[:, None, None].astype(np.float32)
@@ -164,5 +175,6 @@ def see(pixels: Pixels, view: View, options: FeaturesOptions, beams: Floats | No
         noise.reshape(n, bands),
         labels.reshape(pixels.shape),
         islands.reshape(n, bands),
+        factors_of(view, units, beams),
         beams,
     )

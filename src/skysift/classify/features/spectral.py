@@ -23,6 +23,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 
 _AROUND = 3  # pixels about the islands that a T-T plot takes in
+_ALIKE = 0.02  # by which beams of two bands may differ: pixels of unlike beams have no common slope
 
 
 def radio_bands(options: FeaturesOptions) -> list[int]:
@@ -65,7 +66,7 @@ class SpectralFeatures(Extractor):
                 (
                     f"tt_alpha_{names}",
                     "",
-                    f"spectral index of the T-T plot of {names}: blind to the levels of both",
+                    f"spectral index of the T-T plot of {names}, of one beam: blind to the levels of both",
                 ),
                 (f"tt_alpha_err_{names}", "", "1 sigma of it, correlated noise and all"),
                 (f"tt_r_{names}", "", "correlation of the pixels of both bands"),
@@ -153,9 +154,10 @@ def _against(seen: Seen, a: int, b: int, lever: float) -> dict[str, Floats]:
         # sxy / slope is the mean square of the true deviations: noise of two bands does not go together
         err = np.sqrt(lost * squares) / (count * sxy / slope)
         rest = np.sqrt(((y - slope[:, None, None] * x) ** 2).sum(axis=(1, 2)) / count / lost)
-        alpha = np.log(slope) / lever
+        alpha = np.log(slope * seen.factors[:, b] / seen.factors[:, a]) / lever
         err = err / slope / abs(lever)
-    known = np.isfinite(alpha) & (count > 5)
+        apart = np.abs(np.log(seen.beams[:, b] / seen.beams[:, a]))
+    known = np.isfinite(alpha) & (count > 5) & ~(apart > _ALIKE)
     return {
         f"tt_alpha_{names}": np.where(known, alpha, np.nan),
         f"tt_alpha_err_{names}": np.where(known, err, np.nan),

@@ -16,6 +16,7 @@ from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import Provenance
 from skysift.base.registry import Registry
 from skysift.classify.features.extractor import Extractor
+from skysift.classify.features.fluxes import sum_unit
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.seen import see
 from skysift.classify.features.view import View
@@ -81,6 +82,8 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
         The reference is none of the bands.
     OptionError
         There is not one frequency a band, or all are nearly one.
+    UsageError
+        Bands with a frequency have different units.
     """
     reference = pictures.bands[0] if options.reference is None else options.reference
     if reference not in pictures.bands:
@@ -98,15 +101,28 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
             got=", ".join(f"{each:g}" for each in options.frequencies),
             allowed=f"two that differ by {100 * (_LEVER - 1):.0f} % or more (Hz); 0 for a band that is no radio band",
         )
-    beams = pictures.beams(options.beam)
+    at = pictures.bands.index(reference)
+    beams = pictures.beams(options.beam, at)
     known = beams[beams > 0]
+    scale = float(pictures.scale if np.isfinite(pictures.scale) else options.scale or np.nan)
+    units = tuple(pictures.unit_of_band(band) for band in range(len(pictures.bands)))
+    sizes = np.isfinite(pictures.beams_of_bands(options.beam)).any(axis=0) & np.isfinite(scale)
+    sums = tuple(sum_unit(unit, beam=bool(size)) for unit, size in zip(units, sizes, strict=True))
+    _refuse_units(sums, pictures.bands, options.frequencies)
     return View(
-        pictures.bands,
-        pictures.bands.index(reference),
-        float(pictures.scale if np.isfinite(pictures.scale) else options.scale or np.nan),
-        float(np.median(known)) if known.size else float("nan"),
-        pictures.unit,
+        pictures.bands, at, scale, float(np.median(known)) if known.size else float("nan"), units, sums
     )
+
+
+def _refuse_units(sums: Sequence[str], bands: Sequence[str], frequencies: Sequence[float]) -> None:
+    """Refuse a spectral index over bands whose fluxes have different units."""
+    radio = [k for k, frequency in enumerate(frequencies) if frequency > 0]
+    if len({sums[k] for k in radio}) > 1:
+        raise UsageError(
+            "there is no spectral index between bands of different units",
+            got=", ".join(f"{bands[k]}: {sums[k] or 'unknown'}" for k in radio),
+            todo="make stamps with --set units=Jy/pixel; or give the frequency 0 to a band that has no such unit",
+        )
 
 
 def left_aside(pictures: Pictures, options: FeaturesOptions) -> tuple[str, ...]:
@@ -166,8 +182,9 @@ def _measured(
     """Values (picture, column) of some pictures and what is wrong with each."""
     start, end = task
     errors = list(pictures.errors[start:end])
-    beams = pictures.beams(options.beam)[start:end]
-    seen = see(pictures.read(slice(start, end)), view, options, beams)
+    beams = pictures.beams_of_bands(options.beam)[start:end]
+    units = None if pictures.band_units is None else pictures.band_units[start:end]
+    seen = see(pictures.read(slice(start, end)), view, options, beams, units)
     parts = []
     for _, group in chosen:
         made = group.measure(seen)

@@ -24,15 +24,23 @@ class View:
         Size of a pixel (arcsec); NaN where it is not known, and then sizes are in pixels.
     beam
         FWHM of the beam (arcsec); NaN where it is not known.
-    unit
-        Of the pixels.
+    units
+        Of the pixels of each band; empty where they are not known.
+    sums
+        Of sums of the pixels of each band: Jy where the pixels are of it, per beam of a beam that is known.
     """
 
     bands: tuple[str, ...]
     reference: int = 0
     scale: float = float("nan")
     beam: float = float("nan")
-    unit: str = ""
+    units: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("units", "sums"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, ("",) * len(self.bands))
 
     @property
     def length(self) -> str:

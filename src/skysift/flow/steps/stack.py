@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from skysift.stamps.grid import north_up
 from skysift.stamps.making import grid_scale, refuse_too_large, usual_radius
 from skysift.stamps.many import StampRow, make_all, tasks_of
 from skysift.stamps.options import StackOptions
+from skysift.stamps.quality import quality
 from skysift.stamps.stack import Bin, Stacked, bins_of, in_beams, noise_of, random_places, stack
 from skysift.stamps.surveys import Band
 
@@ -163,9 +165,13 @@ class StackStep:
             with writing(folder.directory):
                 rows = make_all(tasks, bands, options, scale, part / "pieces", crew, **how)
                 refuse_nothing(rows, bands)
-                make_all(others, bands, options, scale, part / "control", crew, **how)
-                stamps, noise = _gathered(part / "pieces", [task.name for task in tasks], len(listed))
-                control, quiet = _gathered(part / "control", [task.name for task in others], len(apart))
+                aside = make_all(others, bands, options, scale, part / "control", crew, **how)
+                usual = [_usual(rows, k) for k in range(len(bands))]
+                left = _unlike(rows, usual)
+                stamps, noise = _gathered(part / "pieces", [task.name for task in tasks], left)
+                control, quiet = _gathered(
+                    part / "control", [task.name for task in others], _unlike(aside, usual)
+                )
                 stacks, controls = [], []
                 for number, each in enumerate(bins, start=1):
                     rng = generator(options.seed, "stack", "bootstrap", str(number))
@@ -174,7 +180,7 @@ class StackStep:
                     controls.append(_stacked(control, around, quiet, options, rng) if around else None)
                 frame = north_up(0.0, 0.0, stamps.shape[2], scale)
                 beam = _beam(rows)
-                facts = _facts(bins, bands, stacks, controls, frame, beam, options)
+                facts = _facts(bins, bands, stacks, controls, frame, beam, options, usual)
                 told = Provenance(skysift.__version__, "stack", options.to_dict(), tuple(inputs), (), "step")
                 manifest = Manifest(
                     told,
@@ -185,9 +191,12 @@ class StackStep:
                     counts={"sources": len(rows), "bins": len(bins), "control": len(apart)},
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=(*notes_of(bands), *_without_error(facts)),
+                    warnings=(*notes_of(bands), *_left_out(left, usual, bands), *_without_error(facts)),
                 )
-                _write(folder.path(STACK), bins, bands, stacks, controls, frame, beam, options, told)
+                unit = _unit(usual)
+                _write(
+                    folder.path(STACK), bins, bands, stacks, controls, frame, beam, unit, options.bins, told
+                )
                 folder.path(BINS).write_text(_csv(facts), encoding="utf-8")
                 folder.path(REPORT).write_text(
                     _page(rows, bands, bins, stacks, controls, facts, manifest), "utf-8"
@@ -220,8 +229,46 @@ def _numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     return numbers
 
 
-def _gathered(folder: Path, names: Sequence[str], n: int) -> tuple[Any, NDArray[np.float64]]:
-    """All stamps (n, band, y, x) in one array on disk, and the noise of each (n, band)."""
+def _usual(rows: Sequence[StampRow], band: int) -> tuple[str, bool]:
+    """The unit that most stamps have in a band, and whether they keep a beam of their own."""
+    facts = [row.bands[band] for row in rows if row.bands and row.bands[band].unit]
+    told = Counter((each.unit, bool(each.flags & quality("wide_beam"))) for each in facts)
+    return max(sorted(told), key=lambda each: told[each], default=("", False))
+
+
+def _unit(usual: Sequence[tuple[str, bool]]) -> str:
+    """The one unit of all bands; empty where there are several."""
+    units = {unit for unit, _ in usual if unit}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _unlike(rows: Sequence[StampRow], usual: Sequence[tuple[str, bool]]) -> NDArray[np.bool_]:
+    """Which bands of which stamps (row, band) are of another unit or beam than most, and cannot be added to them."""
+    out = np.zeros((len(rows), len(usual)), np.bool_)
+    for k, row in enumerate(rows):
+        for band, facts in enumerate(row.bands):
+            own = (facts.unit, bool(facts.flags & quality("wide_beam")))
+            out[k, band] = bool(facts.unit) and own != usual[band]
+    return out
+
+
+def _left_out(
+    unlike: NDArray[np.bool_], usual: Sequence[tuple[str, bool]], bands: Sequence[Band]
+) -> list[str]:
+    """A line for each band of which stamps are left out."""
+    return [
+        f"{band.name}: {count} of {len(unlike)} stamps left out, for their unit is not {unit} or their own beam is "
+        "too wide for that of the others"
+        for band, (unit, _), count in zip(bands, usual, unlike.sum(axis=0), strict=True)
+        if count
+    ]
+
+
+def _gathered(
+    folder: Path, names: Sequence[str], unlike: NDArray[np.bool_]
+) -> tuple[Any, NDArray[np.float64]]:
+    """All stamps (n, band, y, x) in one array on disk, and the noise of each (n, band); blank where unlike."""
+    n = len(unlike)
     if not n:
         return np.empty((0, 0, 0, 0), np.float32), np.empty((0, 0))
     whole: Any = None
@@ -229,6 +276,7 @@ def _gathered(folder: Path, names: Sequence[str], n: int) -> tuple[Any, NDArray[
     row = 0
     for name in names:
         data = np.load(folder / name)
+        data[unlike[row : row + len(data)]] = np.nan
         if whole is None:
             whole = np.lib.format.open_memmap(
                 folder / "all.npy", mode="w+", dtype=np.float32, shape=(n, *data.shape[1:])
@@ -274,6 +322,7 @@ def _facts(
     frame: Frame,
     beam: Beam | None,
     options: StackOptions,
+    usual: Sequence[tuple[str, bool]],
 ) -> tuple[BinFacts, ...]:
     out = []
     for number, (each, made, control) in enumerate(zip(bins, stacks, controls, strict=True), start=1):
@@ -287,9 +336,10 @@ def _facts(
             excess = peak - (level if math.isfinite(level) else 0.0)
             error = math.hypot(peak_err, level_err if math.isfinite(level) else 0.0)
             flux = math.nan
-            if options.units == "Jy/pixel" and beam is not None:
+            unit, wide = usual[k]
+            if unit == "Jy/pixel" and beam is not None and not wide:
                 flux = in_beams(image, frame, beam.major)
-            elif options.units == "Jy/beam" and beam is not None:
+            elif unit == "Jy/beam" and beam is not None and not wide:
                 flux = in_beams(image, frame, beam.major) * frame.pixel_area / beam.area
             snr = excess / error if error > 0 else math.nan
             noise = float(noise_of(made.image[k : k + 1])[0])
@@ -320,7 +370,8 @@ def _write(
     controls: Sequence[Stacked | None],
     frame: Frame,
     beam: Beam | None,
-    options: StackOptions,
+    unit: str,
+    column: str | None,
     told: Provenance,
 ) -> None:
     from astropy.io import fits  # late: heavy
@@ -340,8 +391,8 @@ def _write(
         for name, data in parts:
             hdu = fits.ImageHDU(data, name=name, ver=number)
             header = hdu.header
-            if name != "COUNT" and options.units != "keep":
-                header["BUNIT"] = options.units
+            if name != "COUNT" and unit:
+                header["BUNIT"] = unit
             for axis, sign in ((1, -1), (2, 1)):  # offsets from the source, east to the left
                 header[f"CTYPE{axis}"] = "OFFSET"
                 header[f"CUNIT{axis}"], header[f"CDELT{axis}"] = "arcsec", sign * frame.scale[0]
@@ -350,7 +401,7 @@ def _write(
                 header["BMAJ"], header["BMIN"], header["BPA"] = beam.major / 3600, beam.minor / 3600, beam.pa
             header["NSOURCES"] = len(each.rows)
             if math.isfinite(each.low):
-                header["BINCOL"], header["BINLOW"], header["BINHIGH"] = options.bins, each.low, each.high
+                header["BINCOL"], header["BINLOW"], header["BINHIGH"] = column, each.low, each.high
             hdus.append(hdu)
     fits.HDUList(hdus).writeto(path, overwrite=True)
 

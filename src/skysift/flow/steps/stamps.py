@@ -275,16 +275,6 @@ def _one_scale(options: MakingOptions) -> bool:
     return not (options.radius_column and options.pixels is not None)
 
 
-def _one_unit(rows: Sequence[StampRow], bands: Sequence[Band], options: StampsOptions) -> bool:
-    """Whether one unit holds for all pixels, and where that is per beam one beam for all bands of a stamp."""
-    if options.units == "keep" or any(row.flags & quality("unit") for row in rows):
-        return False
-    if options.units == "Jy/pixel":
-        return True
-    own = any(row.flags & quality("wide_beam") for row in rows)  # a layer that keeps a beam of its own
-    return not own and (options.beam != "native" or len(bands) == 1)
-
-
 def _sampled(rows: Sequence[StampRow], options: MakingOptions, scale: float) -> list[str]:
     """A line where stamps are too small, or have too few or too many pixels across the beam."""
     made = [row for row in rows if row.pixels]
@@ -375,6 +365,10 @@ def _write_coverage(
                 getattr(each, name) if each else (0.0 if name == "coverage" else math.nan) for each in of
             ]
             columns.append((f"{band.name}_{name}", np.array(values, np.float64), ""))
+        columns.append((f"{band.name}_unit", np.array([each.unit if each else "" for each in of]), ""))
+        for axis, name in enumerate(("major", "minor")):
+            axes = [each.beam[axis] if each else math.nan for each in of]
+            columns.append((f"{band.name}_beam_{name}", np.array(axes, np.float64), "arcsec"))
         flags = [each.flags if each else quality("failed") for each in of]
         columns.append((f"{band.name}_flags", np.array(flags, np.int32), ""))
         columns.append((f"{band.name}_quality", np.array([names_of(each) for each in flags]), ""))
@@ -384,8 +378,8 @@ def _write_coverage(
     for k, band in enumerate(bands, start=1):
         table.header[f"BAND{k}"] = band.name
     table.header["GRID"] = options.grid
-    if _one_unit(rows, bands, options):
-        table.header["UNIT"] = (options.units, "of the pixels of all stamps")
+    if options.units != "keep":
+        table.header["UNIT"] = (options.units, "of all pixels whose band says no other")
     if _one_scale(options):
         table.header["PIXSIZE"] = (scale, "[arcsec] size of a pixel")
     for key, value, comment in told.cards():
