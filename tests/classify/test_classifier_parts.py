@@ -191,10 +191,17 @@ def test_components_and_peaks_make_the_classes_of_radio_galaxy_zoo():
     assert notes[0].startswith("no source of 1C-2P, 2C-3P")
     labels = {"label": np.array(["FRI"] * 6)}  # of another question
     other = type(features)(features.names, features.columns, features.values, {**facts, **labels})
-    assert labelled_by(other, TASKS["rgz"])[0].classes == data.classes
+    again, notes = labelled_by(other, TASKS["rgz"])
+    assert again.classes == data.classes
+    assert notes[0] == (
+        "the column label (FRI) holds no class of the task rgz: classes are made of components and peaks; "
+        "--column label takes that column"
+    )
     labels = {"label": np.array(["1C-1P", "2C-2P"] * 3)}
     own = type(features)(features.names, features.columns, features.values, {**facts, **labels})
-    assert labelled_by(own, TASKS["rgz"])[0].classes == ("1C-1P", "2C-2P")
+    data, notes = labelled_by(own, TASKS["rgz"])
+    assert data.classes == ("1C-1P", "2C-2P")
+    assert not any("holds no class" in each for each in notes)
 
 
 # -- calibration

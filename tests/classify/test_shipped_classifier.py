@@ -54,6 +54,9 @@ def test_it_is_small_and_its_card_tells_what_it_was_trained_on():
     said = called("models", NAME)
     assert said.returncode == 0
     assert "classes     FRI, FRII, Compact, Bent" in said.stdout
+    assert "874 FRII (FIRST_radio_galaxies_train_valid.npz)" in said.stdout
+    said = called("models", "real-spurious")
+    assert "trained on  846 real, 164 spurious (skysift simulate detections --set fields=48" in said.stdout
 
 
 def test_it_tells_drawn_sources_whatever_their_unit(tmp_path):

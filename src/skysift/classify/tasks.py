@@ -216,15 +216,10 @@ def texts_of(given: Given, column: str | None, task: Task | None = None) -> tupl
     names = (column,) if column else _COLUMNS
     found = next((each for each in names if each in given.facts), None)
     told = None if found is None else tuple(_text(each) for each in given.facts[found])
-    if (
-        task is not None
-        and task.made_of is not None
-        and column is None
-        and not (told and task.knows_some(told))
-    ):
-        components, peaks = (_numbers(given, each) for each in task.made_of)
-        if components is not None and peaks is not None:
-            return tuple(str(each) for each in components_peaks(components, peaks))
+    if task is not None and column is None and not (told and task.knows_some(told)):
+        made = _made(given, task)
+        if made is not None:
+            return made
     if told is not None:
         return told
     wanted = list(names)
@@ -236,6 +231,32 @@ def texts_of(given: Given, column: str | None, task: Task | None = None) -> tupl
         allowed=sorted(given.facts),
         todo="name the column by --column, or give --labels FILE (name,label)",
     )
+
+
+def _made(given: Given, task: Task) -> tuple[str, ...] | None:
+    """The label of each row out of two numbers; None where the task or the rows have none."""
+    if task.made_of is None:
+        return None
+    components, peaks = (_numbers(given, each) for each in task.made_of)
+    if components is None or peaks is None:
+        return None
+    return tuple(str(each) for each in components_peaks(components, peaks))
+
+
+def _replaced(given: Given, texts: Sequence[str], task: Task) -> list[str]:
+    """A line where a column of labels is of another question than the task, and its classes were made of numbers."""
+    found = next((each for each in _COLUMNS if each in given.facts), None)
+    if found is None or task.made_of is None:
+        return []
+    own = [_text(each) for each in given.facts[found]]
+    some = sorted({each for each in own if each})
+    if not some or tuple(own) == tuple(texts):
+        return []
+    shown = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
+    return [
+        f"the column {found} ({shown}) holds no class of the task {task.name}: classes are made of components and peaks; "
+        f"--column {found} takes that column"
+    ]
 
 
 def _text(value: object) -> str:
@@ -289,6 +310,7 @@ def labelled_by(
     texts = texts_of(given, column, task)
     notes: list[str] = []
     if task is not None:
+        notes += _replaced(given, texts, task) if column is None else []
         known = {text: task.class_of(text) or "" for text in dict.fromkeys(texts)}
         told = [known[text] for text in texts]
         order: tuple[str, ...] = task.classes

@@ -104,11 +104,13 @@ def _classifier_text(one: Checkpoint) -> str:
     number = len(card.settings.get("features", ()))
     looks = f", {number} feature{'' if number == 1 else 's'}" if number else ""
     counted = ", ".join(f"{n} {name}" for name, n in counts.items()) or "not told"
+    inputs = training.get("provenance", {}).get("inputs", ())
+    of = training.get("data") or ", ".join(str(each["name"]) for each in inputs)
     lines = [
         f"{card.name}: {card.task or 'no task told'}",
         f"  model       {card.model}{looks}, {one.path.stat().st_size / 1e6:.1f} MB",
         f"  classes     {', '.join(card.settings['classes'])}",
-        f"  trained on  {counted}",
+        f"  trained on  {counted}{f' ({of})' if of else ''}",
         f"  measured    {_numbers(card)}" + (", on sources left out" if card.numbers else ""),
         f"  checksum    {one.checksum}",
     ]
