@@ -88,6 +88,18 @@ def test_one_aligned_cube_a_source_and_a_table(maps, tmp_path):
     }
 
 
+def test_one_round_beam_of_all_bands_stands_in_the_header_whatever_its_angle(tmp_path):
+    for name, beam in (("a", (15.0, 15.0, 0.0)), ("b", (15.0, 15.0, 40.0))):
+        survey(tmp_path / f"{name}.fits", [(*AT[4], 1.0)], beam=beam)
+    maps = [str(tmp_path / f"{name}.fits") for name in "ab"]
+    StampsStep(StampsOptions(radius=50.0, beam="native")).run(
+        places([AT[4]]), of_maps(maps), tmp_path / "out"
+    )
+    (content,) = stored(tmp_path / "out").values()
+    with fits.open(io.BytesIO(content)) as hdus:
+        assert hdus[0].header["BMAJ"] * 3600 == pytest.approx(15.0)
+
+
 @pytest.mark.parametrize("form", ["zarr", "hdf5"])
 def test_one_array_for_all(maps, tmp_path, form):
     options = StampsOptions(radius=50.0, format=form, pixels=32, sheets=0)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skysift.base.errors import FormatError, UsageError
+from skysift.measure.convolve import same_beam
+from skysift.sky.beam import Beam
 from skysift.sky.frame import Frame
 from skysift.stamps.array import StoredArray, array_in
 from skysift.stamps.header import card, history, padded
@@ -39,12 +41,10 @@ def stamp_bytes(stamp: Stamp, told: Sequence[tuple[str, str | float, str]], *, a
         data = np.stack([layer.data for layer in stamp.layers])
         cards = [card("SIMPLE", True), *_sizes(data.shape), *_common(stamp, told), *_frame(stamp.frame)]
         cards += [card("CTYPE3", "BAND"), card("CRPIX3", 1.0), card("CRVAL3", 1.0), card("CDELT3", 1.0)]
-        units, beams = (
-            {layer.unit for layer in stamp.layers if layer.unit},
-            {layer.beam for layer in stamp.layers if layer.image},
-        )
+        units = {layer.unit for layer in stamp.layers if layer.unit}
+        beams = [layer.beam for layer in stamp.layers if layer.image]
         cards += [card("BUNIT", units.pop())] if len(units) == 1 else []
-        cards += _beam(beams.pop(), "") if len(beams) == 1 else []
+        cards += _beam(beams[0], "") if beams and all(_same(each, beams[0]) for each in beams) else []
         for k, (name, layer) in enumerate(zip(stamp.bands, stamp.layers, strict=True), start=1):
             cards += _band(name, layer, str(k))
             cards += history(f"skysift: {name}: {', '.join(layer.steps)}") if layer.steps else []
@@ -88,6 +88,11 @@ def _common(stamp: Stamp, told: Sequence[tuple[str, str | float, str]]) -> list[
 
 def _frame(frame: Frame) -> list[str]:
     return [card(key, value) for key, value in frame.cards if key != "WCSAXES"]
+
+
+def _same(beam: Beam | None, other: Beam | None) -> bool:
+    """Whether two beams are one; the angle of a round one says nothing."""
+    return beam is not None and other is not None and same_beam(beam, other)
 
 
 def _beam(beam: object, number: str) -> list[str]:

@@ -65,7 +65,7 @@ def sum_unit(unit: str, *, beam: bool) -> str:
     """
     if _written(unit) in ("jy/pixel", "jy/pix", "jypixel-1") or (per_beam(unit) and beam):
         return "Jy"
-    return f"{unit.strip()} pixel" if unit.strip() else ""
+    return "" if unit.strip() in ("", "unknown") else f"{unit.strip()} pixel"
 
 
 def factors_of(view: View, units: Texts | None, beams: Floats) -> Floats:
