@@ -196,10 +196,14 @@ def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):
     assert again.looks == Looks(24, 1.8, pytest.approx(5.4))
     assert not unlike(again.looks, Looks.of(known))
     assert not unlike(again.looks, Looks.of(pictures_of(spots(4)[0])))  # nothing is known of it
-    told = ClassifyPredictStep().run(again, spots_at(4.0, 12.0), tmp_path / "a.csv")
+    assert not unlike(again.looks, Looks.of(spots_at(4.0, 12.0)))  # in beams they look alike
+    told = ClassifyPredictStep().run(again, spots_at(4.0, 24.0), tmp_path / "a.csv")
     (note,) = told.notes
     assert note.startswith("pictures are unlike those learnt from, and may be told wrong: ")
-    assert note.endswith("they have pixels of 4 arcsec, those learnt from pixels of 1.8 arcsec")
+    assert note.endswith("they have beams of 6 pixels, those learnt from beams of 3 pixels")
+    assert unlike(Looks(24, 1.8), Looks(24, 4.0)).endswith(
+        "they have pixels of 4 arcsec, those learnt from pixels of 1.8 arcsec"
+    )
     assert "beams of 8 pixels, those learnt from beams of 3 pixels" in unlike(
         again.looks, Looks.of(spots_at(1.8, 14.4))
     )

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.commands import called
 from skysift.base.errors import UsageError
 from skysift.classify.classifier import open_model
 from skysift.classify.clipped import clipped, shown_in
+from skysift.flow.steps.classify_predict import ClassifyPredictStep
 from skysift.learn.hub import shipped, weights_of
 from skysift.stamps.opening import open_pictures
 
@@ -77,6 +79,24 @@ def test_it_tells_drawn_sources_whatever_their_unit(tmp_path):
     right = [row["label"] == kind for row, kind in zip(rows, kinds, strict=True)]
     assert sum(right) >= 13  # of 15 that can be told
     assert [row["label"] for row in rows] == [row["label"] for row in others]
+
+
+def test_another_beam_stands_for_that_of_first(tmp_path):
+    rng = np.random.default_rng(7)
+    kinds = ["Compact", "FRII"] * 4
+    np.savez(tmp_path / "some.npz", images=np.array([drawn(kind, rng) for kind in kinds], np.float32))
+    bare = open_pictures(tmp_path / "some.npz")
+    told = []
+    for beam in (5.4, 14.0):
+        size = np.full(8, beam)
+        pictures = replace(bare.with_facts(beam_major=size, beam_minor=size), scale=beam / 3.0)
+        told.append(ClassifyPredictStep().run(open_model(NAME), pictures, tmp_path / f"{beam}.csv"))
+    np.testing.assert_allclose(told[0].probabilities, told[1].probabilities, atol=1e-9)
+    assert told[0].labels == tuple(kinds)
+    assert told[0].notes == ()
+    assert told[1].notes == (
+        "sizes count in beams: the beam of 14 arcsec stands for that of 5.4 arcsec which was learnt",
+    )
 
 
 def test_clipped_pictures_stay_as_they_are_and_others_become_like_them():

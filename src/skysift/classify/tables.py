@@ -17,7 +17,7 @@ from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.clipped import shown_in
 from skysift.classify.folds import at_one_place, drawn, refuse_few, refuse_untold
-from skysift.classify.likeness import Looks
+from skysift.classify.likeness import Looks, in_beams
 from skysift.classify.model import Columns, Floats, Ints, Model
 from skysift.classify.options import (
     BoostingOptions,
@@ -158,6 +158,8 @@ class TableClassifier(Classifier[T], Generic[T]):
                 todo="give a table with the same features",
             )
         options = FeaturesOptions(**(self.measured or {}))
+        if self.columns and self.looks is not None:
+            pictures = in_beams(self.looks, pictures)
         if np.isfinite(pictures.scale):
             options = options.replace(scale=None)  # the pictures know it
         if "beam_major" in pictures.facts:

@@ -253,10 +253,8 @@ def _replaced(given: Given, texts: Sequence[str], task: Task) -> list[str]:
     if not some or tuple(own) == tuple(texts):
         return []
     shown = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
-    return [
-        f"the column {found} ({shown}) holds no class of the task {task.name}: classes are made of components and peaks; "
-        f"--column {found} takes that column"
-    ]
+    told = f"the column {found} ({shown}) holds no class of the task {task.name}"
+    return [f"{told}: classes are made of components and peaks; --column {found} takes that column"]
 
 
 def _text(value: object) -> str:

@@ -18,7 +18,7 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.classify.classifier import UNTOLD, Classifier, Given, Prediction
-from skysift.classify.likeness import Looks, unlike
+from skysift.classify.likeness import Looks, in_beams_note, unlike
 from skysift.io.output import whole_file
 from skysift.stamps.pictures import Pictures
 from skysift.stamps.sampling import LEAST_SIDE, sampling_note, sampling_of
@@ -110,15 +110,18 @@ def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
         np.concatenate([each.ood for each in parts]),
         classifier.many,
         tuple(error for each in parts for error in each.errors),
-        _notes(classifier.looks or Looks(), given),
+        _notes(classifier, given),
     )
 
 
-def _notes(learnt: Looks, given: Given) -> tuple[str, ...]:
+def _notes(classifier: Classifier[Any], given: Given) -> tuple[str, ...]:
     """What one should know of pictures: of the set, which are too small, in what they are unlike those learnt from."""
     if not isinstance(given, Pictures):
         return ()
+    learnt = classifier.looks or Looks()
     told = [*given.notes, unlike(learnt, Looks.of(given))]
+    if classifier.reads == "features":
+        told.append(in_beams_note(learnt, given))
     if not 0 < learnt.side < LEAST_SIDE:
         told.append(sampling_note(sampling_of(given, scale=learnt.scale, beam=learnt.beam)))
     return tuple(each for each in told if each)
