@@ -1,11 +1,13 @@
 """Classifiers of pictures: they learn, keep what they learnt, and say what they cannot tell."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from tests.classify.spots import labelled, pictures_of, spots
+from tests.commands import called
 
 from skysift.base.errors import OptionError, UsageError
 from skysift.base.parallel import Crew
@@ -186,6 +188,28 @@ def test_an_evaluation_of_pictures_shows_a_random_network_beside(encoder):
     found = evaluate(make, data, folds, beside=contenders_of(data, make))
     assert [each.name for each in found.contenders] == ["embedding", "majority class", "random network"]
     assert np.isfinite(found.contenders[2].told).all()
+
+
+def test_the_command_shows_plain_features_beside_a_network_and_how_many_they_tell(encoder, tmp_path):
+    pixels, kinds = spots(40)
+    pixels[[4, 9]] = np.random.default_rng(2).normal(0.0, 0.03, (2, *pixels.shape[1:]))  # they show no source
+    np.savez(tmp_path / "some.npz", images=pixels, label=np.array(["one", "two"])[kinds])
+    how = ("--model", "embedding", "--set", f"weights={encoder}", "--set", "turns=1", "--set", "device=cpu")
+    done = called(
+        "classify", "evaluate", tmp_path / "some.npz", *how, "--folds", "2", "--repeats", "1",
+        "--features", "radius=1", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "of 38 that it tells" in done.stdout
+    with (tmp_path / "out" / "contenders.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["model"], row["sources"]) for row in rows] == [
+        ("embedding", "40"),
+        ("majority class", "40"),
+        ("random network", "40"),
+        ("features, lightgbm", "38"),
+    ]
+    assert all(0.0 < float(row["accuracy"]) <= 1.0 for row in rows)
 
 
 def test_pictures_unlike_those_learnt_from_are_told_of(cnn, tmp_path):

@@ -71,6 +71,11 @@ class Contender:
         """Mean and standard deviation of a number over all folds of all repeats."""
         return _mean(self.parts[name])
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Rows of which something was told, in one repeat or more."""
+        return np.asarray(np.isfinite(self.told).all(axis=2).any(axis=0))
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -102,7 +107,7 @@ class Evaluation:
         return self.contenders[0]
 
     def side_by_side(self) -> dict[str, list[Any]]:
-        """One row a contender: means and standard deviations over all folds, and what a fold costs."""
+        """One row a contender: means and deviations over all folds, how many sources it tells, what a fold costs."""
         names = ("accuracy", "macro_f1", "top2", "exact", "ece", "log_loss")
         shown = [name for name in names if name in self.judged.parts]
         columns: dict[str, list[Any]] = {"model": [each.name for each in self.contenders]}
@@ -110,6 +115,7 @@ class Evaluation:
             pairs = [each.mean(name) for each in self.contenders]
             columns[name] = [mean for mean, _ in pairs]
             columns[f"{name}_sd"] = [sd for _, sd in pairs]
+        columns["sources"] = [int(each.known.sum()) for each in self.contenders]
         columns["cpu_seconds"] = [each.seconds for each in self.contenders]
         return columns
 
@@ -120,7 +126,7 @@ class Evaluation:
         """
         one = contender or self.judged
         data, told = self.data, one.told.reshape(-1, one.told.shape[-1])
-        some = np.flatnonzero(np.isfinite(one.told).all(axis=2).any(axis=0))
+        some = np.flatnonzero(one.known)
         numbers: dict[str, Number] = {"n": len(some)}
         for name in one.parts:
             if name != "n":

@@ -81,5 +81,8 @@ def _text(judged: Judged, out: Path) -> str:
     for each in found.contenders:
         told = [each.mean(name) for name in ("accuracy", "macro_f1", "ece")]
         numbers = "  ".join(f"{mean:.3f} +- {sd:.3f}" for mean, sd in told)
-        lines.append(f"{each.name:{wide}}  {numbers}")
+        some, all_of = int(each.known.sum()), int(found.judged.known.sum())
+        lines.append(
+            f"{each.name:{wide}}  {numbers}" + (f"  of {some} that it tells" if some < all_of else "")
+        )
     return "\n".join([*lines, f"look at  {out / 'report.html'}"])
