@@ -183,6 +183,8 @@ def _measured(
     start, end = task
     errors = list(pictures.errors[start:end])
     beams = pictures.beams_of_bands(options.beam)[start:end]
+    if pictures.band_beams is None:  # one that does not say its beam has that of the others
+        beams = np.where(beams > 0, beams, view.beam)
     units = None if pictures.band_units is None else pictures.band_units[start:end]
     seen = see(pictures.read(slice(start, end)), view, options, beams, units)
     parts = []
