@@ -288,7 +288,7 @@ def test_a_stack_leaves_out_what_has_another_unit_or_too_wide_a_beam(halves, tmp
         places([AT[k] for k in (WEST, WEST, WEST, EAST, NORTH)]), halves, tmp_path / "out"
     )
     low, high = made.facts
-    assert (low.sources, high.sources) == (5, 3)
+    assert (low.sources, high.sources, high.unit) == (5, 3, "Jy/beam")
     assert high.peak == pytest.approx(1.0, abs=0.02)
     assert made.manifest.warnings[-1] == (
         "high: 2 of 5 stamps left out, for their unit is not Jy/beam or their own beam is too wide for that of the others"

@@ -112,6 +112,7 @@ def _summary(made: StacksMade, folder: Path) -> str:
         counted = f"{each.sources} source{'s' * (each.sources != 1)}"
         lines.append(
             f"{which}{each.band}: {counted}, middle {each.peak:.4g} +- {each.peak_err:.2g}, "
-            f"control {each.control:.4g} +- {each.control_err:.2g}, S/N {each.snr:.1f}"
+            f"control {each.control:.4g} +- {each.control_err:.2g}"
+            f"{f' {each.unit}' if each.unit else ''}, S/N {each.snr:.1f}"
         )
     return "\n".join([*lines, f"look at  {folder / 'report.html'}"])

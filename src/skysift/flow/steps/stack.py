@@ -60,6 +60,8 @@ class BinFacts:
         Scatter of the pixels of the stack far from the middle.
     flux
         Sum within one FWHM of the middle over the beam (Jy), of stamps in Jy/beam; of the pixels where in Jy/pixel.
+    unit
+        Of peak, control, excess, their errors and the noise; empty where it is not known.
     """
 
     bin: int
@@ -76,6 +78,7 @@ class BinFacts:
     snr: float
     noise: float
     flux: float
+    unit: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,7 +350,7 @@ def _facts(
             out.append(
                 BinFacts(
                     number, each.low, each.high, band.name, counted, peak, peak_err, level, level_err,
-                    excess, error, snr, noise, flux,
+                    excess, error, snr, noise, flux, unit,
                 )
             )  # fmt: skip
     return tuple(out)
@@ -432,11 +435,12 @@ def _page(
                 names.append(f"bin {number} ({told}): {word}")
                 pictures.append(one.image)
     band_names = [band.name for band in bands]
-    heads = ("bin", "from", "to", "band", "sources", "middle", "error", "control", "excess", "S/N")
+    heads = ("bin", "from", "to", "band", "sources", "middle", "error", "control", "excess", "unit", "S/N")
     table = [
         (
             str(each.bin), f"{each.low:.4g}", f"{each.high:.4g}", each.band, str(each.sources), f"{each.peak:.4g}",
-            f"{each.peak_err:.2g}", f"{each.control:.4g}", f"{each.excess:.4g}", f"{each.snr:.1f}",
+            f"{each.peak_err:.2g}", f"{each.control:.4g}", f"{each.excess:.4g}", each.unit,
+            f"{each.snr:.1f}",
         )
         for each in facts
     ]  # fmt: skip
