@@ -1,6 +1,7 @@
 """Encoders: shapes, features and maps; views; what is embedded, averaged over turns, and what is NaN; probes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from skysift.learn.hub import weights_of
 from skysift.learn.layers.encoder import make_encoder
 from skysift.learn.options import EncoderOptions, ViewOptions
 from skysift.learn.probe import Probe
-from skysift.learn.scale import Preparation, rms_of
+from skysift.learn.scale import Preparation, prepare, rms_of
 from skysift.sky.features import Features
 
 Y, X = np.mgrid[:48, :48]
@@ -327,6 +328,17 @@ def test_what_cannot_be_probed_is_told():
         Probe("tree")
     with pytest.raises(DataError, match="not whole"):
         Probe.of_state("linear", {"classes": np.arange(2)})
+
+
+def test_another_bin_shows_the_middle_in_finer_detail(weights):
+    pixels = generator(3, "bin").random((3, 2, 96, 96)).astype(np.float32)
+    preparation = preparation_of(weights)
+    finer = replace(preparation, bin=preparation.bin + 1)
+    made = embed(Source(pixels), weights, bin=finer.bin)
+    assert np.array_equal(made.values, vectors(encoder_of(weights), prepare(pixels, finer), turns=4))
+    assert not np.allclose(made.values, embed(Source(pixels), weights).values)
+    with pytest.raises(OptionError, match="bin"):
+        embed(Source(pixels), weights, bin=0)
 
 
 def test_the_encoder_that_ships_tells_where_it_comes_from_and_doubles_from_singles():

@@ -44,6 +44,15 @@ def embed(
             help="Of how many of the last stages of the network; as its card says by default.",
         ),
     ] = None,
+    bin: Annotated[
+        int | None,
+        typer.Option(
+            "--bin",
+            metavar="N",
+            help="Pixels along the side of a square that the network reads as one; as its card says by default. Fewer "
+            "show the middle of pictures in finer detail: small sources.",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Pictures at once.")] = 256,
     device: DeviceFlag = None,
     threads: ThreadsFlag = None,
@@ -62,6 +71,7 @@ def embed(
     """
     at_least("--threads", threads, 1)
     at_least("--batch", batch, 1)
+    at_least("--bin", bin, 1)
     place = Path(out or "")
     if place.suffix != _SUFFIX:
         raise OptionError("--out is not a Parquet table", got=out or "nothing", allowed=f"FILE{_SUFFIX}")
@@ -92,6 +102,7 @@ def embed(
             chosen,
             turns=turns,
             stages=stages,
+            bin=bin,
             batch=batch,
             device=device_named(device or "auto"),
             inputs=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -99,6 +100,7 @@ def embed(
     *,
     turns: int = 4,
     stages: int | None = None,
+    bin: int | None = None,
     batch: int = 256,
     device: torch.device | None = None,
     inputs: Sequence[InputRecord] = (),
@@ -118,6 +120,9 @@ def embed(
     stages
         Of how many of the last stages of the network; by default as the card of the weights says. With 1 features are
         the means of the last maps; with more the means and the largest values of the maps of each.
+    bin
+        Pixels along the side of a square whose mean the network reads as one; by default as its card says. Fewer show the
+        middle of pictures in finer detail, which tells small sources.
     batch
         Pictures that the network sees at once.
     device
@@ -130,9 +135,11 @@ def embed(
     Raises
     ------
     OptionError
-        The weights are of another model, or for another number of bands.
+        The weights are of another model, or for another number of bands, or the bin is below 1.
     """
     net, preparation = encoder_of(weights), preparation_of(weights)
+    if bin is not None:
+        preparation = replace(preparation, bin=bin)
     bands = int(weights.card.options["bands"])
     if len(pictures.bands) != bands:
         raise OptionError(
@@ -164,7 +171,13 @@ def embed(
     told = Provenance(
         skysift.__version__,
         ENCODER,
-        {"weights": weights.card.name, "checksum": weights.checksum, "turns": turns, "stages": stages},
+        {
+            "weights": weights.card.name,
+            "checksum": weights.checksum,
+            "turns": turns,
+            "stages": stages,
+            "bin": preparation.bin,
+        },
         tuple(inputs),
         kind="step",
     )
