@@ -90,6 +90,11 @@ def test_an_unknown_field_of_the_card_is_refused(tmp_path):
     path.write_bytes(b"not weights at all")
     with pytest.raises(DataError, match="not a file of weights"):
         read_card(path)
+    exported = path.rename(tmp_path / "net.onnx")
+    with pytest.raises(
+        DataError, match=r"got 'net.onnx'; .*give the weights that it was made of, with engine=onnx"
+    ):
+        read_card(exported)
     with pytest.raises(UsageError, match="no such file of weights"):
         read_card(tmp_path / "none.safetensors")
 

@@ -190,7 +190,19 @@ def read_card(path: Path) -> Card:
         with safe_open(path, "pt") as opened:
             told = (opened.metadata() or {}).get("card")
     except (SafetensorError, OSError) as error:
-        raise DataError("not a file of weights (safetensors)", got=path.name) from error
+        todo = (
+            None
+            if path.suffix != ".onnx"
+            else (
+                "an exported network is for other programs: give the weights that it was made of, with engine=onnx"
+            )
+        )
+        raise DataError(
+            "not a file of weights (safetensors)",
+            got=path.name,
+            allowed="what skysift wrote as .safetensors",
+            todo=todo,
+        ) from error
     if told is None:
         raise DataError("the file of weights has no card", got=path.name, allowed="one that skysift wrote")
     try:

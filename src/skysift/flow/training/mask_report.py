@@ -94,7 +94,7 @@ def mask_report(
         "objects but spurious ones.",
         {"threshold": float(np.min(threshold))},
         f"{len(whole)} found objects",
-        f"{whole.true_kind.size} objects in {len(fields)} fields",
+        f"{whole.true_kind.size} objects in {len(fields)} field{'s' * (len(fields) != 1)}",
     )
 
 
