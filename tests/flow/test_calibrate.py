@@ -259,7 +259,7 @@ def test_weights_that_tell_pixels_are_calibrated(kind, request, tmp_path):
     text = summary(replace(made, card=replace(card, settings=several)), read.card, out)
     assert "detections in 6 fields" in text
     assert [line.split()[:3] for line in text.splitlines() if "by class" in line] == [["f1", "by", "class"]]
-    assert ", compact 0.2500, extended " in text
+    assert ", 0.25 (compact), " in text
     assert card.threshold == made.thresholds["f1"]
     assert card.settings["flips"] == 1
     told = search(

@@ -95,8 +95,10 @@ def test_what_is_surely_spurious_is_not_counted_as_real(rows):
     kind, score = np.full(len(rows), "compact", "U20"), np.full(len(rows), 0.9)
     kind[:5], score[5:8] = "spurious", 0.1
     said = Opinion(np.array([CLASSES.index(each) for each in kind]), score, score)
-    judged = Judged(_with_opinion(rows, said), Provenance("1", "judge"), 0.5, 0, 0)
+    judged = Judged(_with_opinion(rows, said), Provenance("1", "judge"), (0.5,) * len(CLASSES), 0, 0)
     assert judged.real == len(rows) - 8
+    own = replace(judged, limits=tuple(0.95 if each == "compact" else 0.5 for each in CLASSES))
+    assert own.real == 0  # a class may ask for more than others
     assert judged.counts["spurious"] == 5
 
 

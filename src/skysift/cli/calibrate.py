@@ -229,10 +229,7 @@ def summary(made: Calibrated, begun: Card, out: Path) -> str:
 
 def _by_class(card: Card, goal: str | None) -> str:
     """The thresholds of a goal, or of the usual one, class by class; empty where all classes have the same."""
-    from skysift.find.neural.calibration import limits_of  # late: it brings torch
-    from skysift.sky.truth import CLASSES
+    from skysift.find.neural.calibration import limits_of, limits_told  # late: it brings torch
 
     limits = limits_of(card, goal).tolist()
-    if len(set(limits)) == 1:
-        return ""
-    return ", ".join(f"{name} {limit:.4f}" for name, limit in zip(CLASSES, limits, strict=True))
+    return limits_told(limits) if len(set(limits)) > 1 else ""

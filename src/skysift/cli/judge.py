@@ -137,10 +137,12 @@ def judge(
 
 def _summary(judged: Judged, out: Path) -> str:
     """A few lines about what was said."""
+    from skysift.find.neural.calibration import limits_told  # late: it brings torch
+
     table = judged.table
     said = len(table) - judged.n_off - judged.n_blank
     kinds = ", ".join(f"{n} {name}" for name, n in judged.counts.items())
-    least = f"{judged.threshold:g}"
+    least = limits_told(judged.limits)
     lines = [
         f"rows      {len(table)} {table.kind}, {said} judged",
         f"classes   {kinds or 'none'}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from skysift.base.errors import UnknownName
 from skysift.learn.checkpoint import Card
 from skysift.sky.truth import CLASSES
 
-__all__ = ["Calibration", "calibration_error", "fitted", "limits_of", "threshold_of"]
+__all__ = ["Calibration", "calibration_error", "fitted", "limits_of", "limits_told", "threshold_of"]
 
 Floats = NDArray[np.float64]
 
@@ -133,3 +133,10 @@ def limits_of(card: Card, setting: str | None = None) -> Floats:
     goal = setting or str(card.settings.get("calibrated_on", {}).get("goal", ""))
     own: Mapping[str, float] = card.settings.get("class_thresholds", {}).get(goal, {})
     return np.array([float(own.get(name, one)) for name in CLASSES])
+
+
+def limits_told(limits: Sequence[float]) -> str:
+    """Scores of the classes, in the order of `skysift.sky.truth.CLASSES`, in words: one where all have the same."""
+    if len(set(limits)) == 1:
+        return f"{limits[0]:g}"
+    return ", ".join(f"{limit:g} ({name})" for name, limit in zip(CLASSES, limits, strict=True))

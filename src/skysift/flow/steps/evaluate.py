@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from skysift.base.errors import DataError
 from skysift.base.registry import Registry
-from skysift.find.neural.calibration import Calibration, limits_of
+from skysift.find.neural.calibration import Calibration, limits_of, limits_told
 from skysift.find.neural.detector import Detector
 from skysift.find.neural.judge import LEAST
 from skysift.find.neural.known import detector_of
@@ -122,7 +121,7 @@ class EvaluateStep:
             made = [mask_report(detector, net, looked, place, law, limits)]
         else:
             made = _point_reports(detector, net, looked, place, card, least)
-        said = _least_told(limits)
+        said = limits_told(limits.tolist())
         told = f"Finds of {card.name} with a score of {said} or more in {len(looked)} field{'s' * (len(looked) != 1)}. "
         reports = [replace(each, rule=told + each.rule, notes=(*each.notes, *notes)) for each in made]
         facts = {
@@ -130,13 +129,6 @@ class EvaluateStep:
         }  # fmt: skip
         write_scores(reports, out, sides, facts=facts, overwrite=overwrite)
         return Evaluated(tuple(reports), least, said, len(looked), notes)
-
-
-def _least_told(limits: NDArray[np.float64]) -> str:
-    """The score below which finds were left out, in words: one, or that of each class."""
-    if len(set(limits.tolist())) == 1:
-        return f"{limits[0]:g}"
-    return ", ".join(f"{limit:g} ({name})" for name, limit in zip(CLASSES, limits.tolist(), strict=True))
 
 
 def _point_reports(

@@ -13,6 +13,7 @@ from skysift.base.errors import UsageError
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Provenance
 from skysift.find.beams import as_seen
+from skysift.find.neural.calibration import limits_of
 from skysift.find.neural.eye import eye_of
 from skysift.find.neural.opinion import Opinion, opinion_of
 from skysift.find.neural.options import JudgeOptions
@@ -40,22 +41,26 @@ class Judged:
         All columns as they were, with `COLUMNS`.
     provenance
         What was judged by what.
-    threshold
-        The score above which the network's own finder keeps sources.
+    limits
+        The score of each class, in the order of `CLASSES`, above which the network's own finder keeps sources.
     n_off, n_blank
         Rows off the map, and rows on it where there are no data.
     """
 
     table: Table
     provenance: Provenance
-    threshold: float
+    limits: tuple[float, ...]
     n_off: int
     n_blank: int
 
     @property
     def real(self) -> int:
-        """How many rows score the threshold or more and are of another class than spurious."""
-        return int(((self.table["score"] >= self.threshold) & (self.table["class"] != SPURIOUS)).sum())
+        """How many rows score what their class asks for and are of another class than spurious."""
+        kinds, score = self.table["class"], self.table["score"]
+        asked = dict(zip(CLASSES, self.limits, strict=True))
+        return sum(
+            int(((kinds == name) & (score >= asked[name])).sum()) for name in CLASSES if name != SPURIOUS
+        )
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -145,8 +150,8 @@ class JudgeStep:
             (*image.notes, *notes),
             "step",
         )
-        threshold = weights.card.threshold
-        return Judged(_with_opinion(table, said), made, threshold, n_off, n_blank)
+        limits = tuple(limits_of(weights.card).tolist())
+        return Judged(_with_opinion(table, said), made, limits, n_off, n_blank)
 
 
 def write_judged(judged: Judged, out: Path, *, overwrite: bool = False) -> None:

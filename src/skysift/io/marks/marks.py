@@ -129,7 +129,7 @@ def classes_of(names: Sequence[str], given: Mapping[str, str], where: str) -> tu
             f"{where} has classes that are not known",
             got=", ".join(unknown),
             allowed=[*CLASSES, *ALIASES],
-            todo=f"tell what they mean, such as `classes: {{{unknown[0]}: compact}}` beside `labels`",
+            todo=f"tell what they mean: --class {unknown[0]}=compact, or classes: {{{unknown[0]}: compact}} in a recipe",
         )
     return tuple(str(meant[name]) for name in names)
 
