@@ -89,6 +89,7 @@ def test_scorers_judge_what_scores_enough_and_calibration_is_of_all(evaluated, l
     found, truth = sides_of(detector, net, fields, CPU, 0.15)
     above = int((found.sources["score"] >= made.threshold).sum())
     assert sdc1.numbers["N_det"] == above < len(found.sources)
+    assert sdc1.numbers["N_truth"] == truth.real.sum() < len(truth)
     assert counts.numbers["completeness"] > 0.4
     assert counts.numbers["reliability"] > 0.5  # some lie on what is said to be an artefact
     assert classes.numbers["n_scored"] == len(found.sources)
@@ -152,7 +153,7 @@ def test_the_command_takes_a_recipe(tmp_path, weights):
     told = called("evaluate", weights, recipe, "--out", out, "--device", "cpu")
     assert told.returncode == 0, told.stderr
     threshold = read_checkpoint(weights).card.threshold
-    assert f"1 fields, scores of {threshold:g} or more" in told.stdout
+    assert f"1 field, scores of {threshold:g} or more" in told.stdout
     manifest = json.loads((out / "manifest.json").read_text())
     (field,) = manifest["facts"]["fields"]
     assert field["simulator"] == "continuum"
