@@ -152,6 +152,9 @@ class MapFinder(Finder[O]):
 
     segmented: ClassVar[bool] = False
 
+    def prepare(self) -> None:
+        """Refuse what cannot be searched with, before the map is read; nothing by default."""
+
     @abstractmethod
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All objects of a map whose noise is known, measured."""

@@ -165,6 +165,8 @@ def search(
             todo="write the map as FITS where all workers see it, or leave the scheduler out",
         )
     refuse_unused(finder.options, beside)
+    if isinstance(finder, MapFinder):
+        finder.prepare()
     image, beam_files = as_seen(image, finder.options)
     clock = _Clock()
     opened = []

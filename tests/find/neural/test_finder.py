@@ -193,8 +193,13 @@ def test_wide_sources_are_faint_a_beam_and_artefacts_are_no_sources():
     assert len(search(image, Told(*hole, 2.5, kind="spurious")).catalogue.sources) == 1
 
 
-def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
+def no_noise(*given, **options):
+    raise AssertionError("the map was read")
+
+
+def test_what_cannot_be_is_told_in_a_line_before_the_map_is_read(sky, weights, tmp_path, monkeypatch):
     image = sky[0]
+    monkeypatch.setattr("skysift.find.run.measure_noise", no_noise)
     with pytest.raises(UsageError, match="no weights of this name: got 'nothing'"):
         find(image, "yolo", weights="nothing")
     with pytest.raises(UsageError, match="no such device"):
@@ -212,6 +217,10 @@ def test_what_cannot_be_is_told_in_a_line(sky, weights, tmp_path):
     write_checkpoint(other.with_name("shape.safetensors"), read.tensors, card)
     with pytest.raises(DataError, match="checkpoint of another network"):
         find(image, "yolo", weights=str(other.with_name("shape.safetensors")))
+    with pytest.raises(UsageError, match="setting"):
+        find(image, "yolo", weights=str(weights), setting="purity=0.99")
+    with pytest.raises(UsageError, match="no weights of this name: got 'nothing'"):
+        find(image, "ensemble", members=[{"finder": "classic"}, {"finder": "yolo", "weights": "nothing"}])
 
 
 @pytest.mark.parametrize(

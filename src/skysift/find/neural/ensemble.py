@@ -59,6 +59,12 @@ class EnsembleFinder(NeuralFinder[EnsembleOptions]):
         """The finders, networks first; options that a member does not have of its own are the ensemble's."""
         return tuple(member for member, _ in self._named)
 
+    def prepare(self) -> None:
+        """Refuse members that cannot look, before the map is read."""
+        for member in self.members:
+            if isinstance(member, NeuralFinder):
+                member.prepare()
+
     @cached_property
     def _named(self) -> tuple[tuple[Member, str], ...]:
         """The finders and what each is, in an order of their own."""

@@ -80,6 +80,10 @@ class NeuralFinder(MapFinder[N]):
         """Whether each source gets a reliability, for which the map is looked at upside down as well."""
         return self.options.reliability is not None
 
+    def prepare(self) -> None:
+        """Refuse weights, a device, an engine or a setting that cannot be had, before the map is read."""
+        self.threshold(self.eye().weights)
+
     def search(self, image: SkyImage, noise: Noise, crew: Crew) -> Searched:
         """All sources of a map: found through windows, the best of doubles kept, measured."""
         seen = self.found(image, noise, crew, turned=self.rated)
