@@ -1,5 +1,7 @@
 """Fluxes, limits, colours, overlaps and spectra of made multi-band sources are what was put in."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, gaussian_filter
@@ -189,6 +191,25 @@ def test_levels_do_not_move_the_index_of_pixels():
         features_of(made(4, -0.7, 50.0, levels=at), options) for at in ((0, 0, 0), (5.0, -3.0, 40.0))
     )
     np.testing.assert_allclose(even["tt_alpha_low_high"], uneven["tt_alpha_low_high"], atol=1e-3)
+
+
+def test_a_band_that_no_picture_has_is_missing_and_refuses_no_spectral_index():
+    pictures = made(3, -0.8, 40.0)
+    store = np.array(pictures.read(slice(0, 3)))
+    store[:, 2] = np.nan
+    units = np.array([["Jy/beam", "Jy/beam", ""]] * 3)
+    beams = np.array([[6.0, 6.0, np.nan]] * 3)
+    bare = pictures_of(store, bands=("low", "mid", "high"), unit="Jy/beam", scale=1.0)
+    told = dataclasses.replace(bare, band_units=units, band_beams=beams)
+    options = FeaturesOptions(groups=("flux", "spectral"), frequencies=FREQUENCIES)
+    table = features_of(told, options)
+    assert (table["missing_high"] == 1).all()
+    assert np.isnan(table["flux_high"]).all()
+    assert np.isfinite(table["flux_low"]).all()
+    assert table["alpha"] == pytest.approx([-0.8] * 3, abs=0.25)
+    mixed = dataclasses.replace(told, band_units=np.array([["Jy/beam", "Jy/beam", "K"]] * 3))
+    with pytest.raises(UsageError, match="no spectral index between bands of different units"):
+        features_of(mixed, options)
 
 
 def test_what_needs_more_bands_says_so():

@@ -38,6 +38,19 @@ def test_one_row_a_class_is_the_nearest_mean():
     assert probe.predict(np.array([[1.0, 7.0], [3.0, -7.0]])).tolist() == ["a", "b"]
 
 
+def test_a_column_that_tells_few_rows_apart_by_itself_does_not_decide_alone():
+    rng = np.random.default_rng(4)
+    numbers = np.arange(10) % 2
+    values = rng.normal(size=(10, 5)) + 2.0 * numbers[:, None]
+    values[:, 0] = numbers
+    probe = Probe("discriminant").fit(values, numbers)
+    assert probe.predict(np.array([[0.45, 2.0, 2.0, 2.0, 2.0], [0.55, 0.0, 0.0, 0.0, 0.0]])).tolist() == [
+        1,
+        0,
+    ]
+    assert probe.predict(values).tolist() == numbers.tolist()
+
+
 @pytest.mark.parametrize("kind", ["linear", "discriminant", "knn"])
 def test_a_probe_is_its_state(kind):
     values, numbers = clouds(60, classes=3)

@@ -172,14 +172,20 @@ class Probe:
 
 
 def _discriminant(scaled: Floats, numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Weights (class, feature) and a bias of each class, of Gaussians with one covariance and the shares of classes."""
+    """
+    Weights (class, feature) and a bias of each class, of Gaussians with one covariance and the shares of classes.
+
+    A column varies within classes by what one row as far out as the deviation of all would make, at least: few rows that
+    happen to be alike do not make it decide alone.
+    """
     shares = np.bincount(numbers) / len(numbers)
     parts = [scaled[numbers == each] for each in range(len(shares))]
     means = np.stack([part.mean(axis=0) for part in parts])
     covariance = sum((share * _shrunk(part) for share, part in zip(shares, parts, strict=True)), np.zeros(()))
     diagonal = np.diagonal(covariance)
-    spread = diagonal.mean() if diagonal.any() else 1.0  # one row a class: the nearest mean
-    weights = np.linalg.solve(covariance + 1e-6 * spread * np.eye(len(diagonal)), means.T).T
+    floor = 1.0 / len(numbers) if diagonal.any() else 1.0  # one row a class: the nearest mean
+    added = np.maximum(floor - diagonal, 1e-6 * max(float(diagonal.mean()), floor))
+    weights = np.linalg.solve(covariance + np.diag(added), means.T).T
     return weights, np.log(shares) - 0.5 * (weights * means).sum(axis=1)
 
 

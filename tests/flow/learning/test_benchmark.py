@@ -11,7 +11,7 @@ from tests.commands import called
 from tests.conftest import CHECKOUT
 from tests.flow.learning.sets import N, doubles
 
-from skysift.base.errors import DataError, UnknownName
+from skysift.base.errors import CancelledError, DataError, StorageError, UnknownName
 from skysift.flow.learning.comparing import read_comparison
 from skysift.flow.learning.probing import Row
 from skysift.flow.steps.benchmark import _lines
@@ -128,6 +128,23 @@ def test_a_comparison_all_of_whose_cells_break_says_why(recipe, tmp_path, monkey
     said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
     assert said.returncode == 2
     assert "memory of the device does not suffice" in said.stderr
+
+
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), CancelledError("the job was cancelled")])
+def test_what_would_break_all_cells_ends_the_comparison(recipe, tmp_path, monkeypatch, error):
+    from skysift.flow.learning import cells
+
+    tried = []
+
+    def broken(*args, **more):
+        tried.append(1)
+        raise error
+
+    monkeypatch.setattr(cells, "learn", broken)
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--threads", 1)
+    assert said.returncode != 0
+    assert str(error) in said.stderr
+    assert len(tried) == 1
 
 
 def test_each_fold_is_left_out_of_what_is_learnt_from(recipe, tmp_path, monkeypatch):

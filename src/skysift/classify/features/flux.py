@@ -31,7 +31,7 @@ class FluxFeatures(Extractor):
                 (
                     f"missing_{name}",
                     "",
-                    f"1 where {name} has no data at half of the source, or is of another unit than in most pictures",
+                    f"1 where {name} has no data at half of the source, another unit than in most pictures, or no beam",
                 ),
                 (
                     f"covered_{name}",

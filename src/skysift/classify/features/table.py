@@ -108,15 +108,18 @@ def view_of(pictures: Pictures, options: FeaturesOptions) -> View:
     units = tuple(pictures.unit_of_band(band) for band in range(len(pictures.bands)))
     sizes = np.isfinite(pictures.beams_of_bands(options.beam)).any(axis=0) & np.isfinite(scale)
     sums = tuple(sum_unit(unit, beam=bool(size)) for unit, size in zip(units, sizes, strict=True))
-    _refuse_units(sums, pictures.bands, options.frequencies)
+    _refuse_units(sums, pictures, options.frequencies)
     return View(
         pictures.bands, at, scale, float(np.median(known)) if known.size else float("nan"), units, sums
     )
 
 
-def _refuse_units(sums: Sequence[str], bands: Sequence[str], frequencies: Sequence[float]) -> None:
-    """Refuse a spectral index over bands whose fluxes have different units."""
-    radio = [k for k, frequency in enumerate(frequencies) if frequency > 0]
+def _refuse_units(sums: Sequence[str], pictures: Pictures, frequencies: Sequence[float]) -> None:
+    """Refuse a spectral index over bands whose fluxes have different units; a band that no picture has is of none."""
+    bands, told = pictures.bands, pictures.band_units
+    radio = [
+        k for k, each in enumerate(frequencies) if each > 0 and (told is None or (told[:, k] != "").any())
+    ]
     if len({sums[k] for k in radio}) > 1:
         raise UsageError(
             "there is no spectral index between bands of different units",

@@ -15,7 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 import skysift
-from skysift.base.errors import SizeError, SkysiftError, UsageError
+from skysift.base.errors import (
+    CancelledError,
+    DataError,
+    SizeError,
+    SkysiftError,
+    TimeLimitError,
+    UsageError,
+)
 from skysift.base.fingerprint import by_content, fingerprint
 from skysift.base.provenance import InputRecord
 from skysift.base.random import generator
@@ -177,7 +184,9 @@ def tried_cells(
     for due in dues:
         try:
             run_cell(comparison, due, asked, work, device, threads)
-        except SkysiftError as error:
+        except (CancelledError, TimeLimitError):
+            raise
+        except (UsageError, DataError) as error:  # not a full disk, which would break all
             broken[due.cell.name] = error
         except RuntimeError as error:
             if not out_of_memory(error):

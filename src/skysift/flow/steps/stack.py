@@ -170,11 +170,9 @@ class StackStep:
                 refuse_nothing(rows, bands)
                 aside = make_all(others, bands, options, scale, part / "control", crew, **how)
                 usual = [_usual(rows, k) for k in range(len(bands))]
-                left = _unlike(rows, usual)
+                left, apart_left = _unlike(rows, usual), _unlike(aside, usual)
                 stamps, noise = _gathered(part / "pieces", [task.name for task in tasks], left)
-                control, quiet = _gathered(
-                    part / "control", [task.name for task in others], _unlike(aside, usual)
-                )
+                control, quiet = _gathered(part / "control", [task.name for task in others], apart_left)
                 stacks, controls = [], []
                 for number, each in enumerate(bins, start=1):
                     rng = generator(options.seed, "stack", "bootstrap", str(number))
@@ -194,7 +192,12 @@ class StackStep:
                     counts={"sources": len(rows), "bins": len(bins), "control": len(apart)},
                     facts={"pixel_arcsec": scale, "bands": [band.name for band in bands]},
                     versions=library_versions(),
-                    warnings=(*notes_of(bands), *_left_out(left, usual, bands), *_without_error(facts)),
+                    warnings=(
+                        *notes_of(bands),
+                        *_left_out(left, usual, bands, "stamps"),
+                        *_left_out(apart_left, usual, bands, "stamps of the control"),
+                        *_without_error(facts),
+                    ),
                 )
                 unit = _unit(usual)
                 _write(
@@ -256,11 +259,11 @@ def _unlike(rows: Sequence[StampRow], usual: Sequence[tuple[str, bool]]) -> NDAr
 
 
 def _left_out(
-    unlike: NDArray[np.bool_], usual: Sequence[tuple[str, bool]], bands: Sequence[Band]
+    unlike: NDArray[np.bool_], usual: Sequence[tuple[str, bool]], bands: Sequence[Band], what: str
 ) -> list[str]:
     """A line for each band of which stamps are left out."""
     return [
-        f"{band.name}: {count} of {len(unlike)} stamps left out, for their unit is not {unit} or their own beam is "
+        f"{band.name}: {count} of {len(unlike)} {what} left out, for their unit is not {unit} or their own beam is "
         "too wide for that of the others"
         for band, (unit, _), count in zip(bands, usual, unlike.sum(axis=0), strict=True)
         if count

@@ -25,7 +25,6 @@ OBJECT = 0.5  # probability of being no background from which on a pixel is part
 AGREE = 0.35  # of the distance between two pieces: nearer centres are one
 FAINT = 5.0  # sigma: objects whose peak is not well above this are less sure to be what they seem
 LEAST = 0.2  # beam areas: smaller objects are none, nor those of fewer than 3 pixels
-_WIDE = np.eye(3, dtype=np.int64) | 1  # corners touch
 _COMPACT = CLASSES.index("compact")
 
 
