@@ -161,6 +161,19 @@ def test_a_hips_is_sampled(tmp_path):
     assert [names_of(each.flags) for each in far.layers] == ["none"]
 
 
+def linked(rows):
+    """An answer of DataLink with these rows of address, semantics and type."""
+    return (
+        b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
+        b'<RESOURCE type="results"><TABLE>'
+        b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
+        b'<FIELD name="semantics" datatype="char" arraysize="*"/>'
+        b'<FIELD name="content_type" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+        + rows
+        + b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    )
+
+
 @contextmanager
 def service(path, calls, *, fail=False, links=()):
     """A SIA and SODA service of one map; its many DataLinks lead to these content types, one after the other."""
@@ -210,26 +223,13 @@ def service(path, calls, *, fail=False, links=()):
                     + b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
                 )
             elif place.path.startswith("/link") and place.path[5:].isdigit():
-                body = (
-                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
-                    b'<RESOURCE type="results"><TABLE>'
-                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
-                    b'<FIELD name="semantics" datatype="char" arraysize="*"/>'
-                    b'<FIELD name="content_type" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
-                    b"<TR><TD>/map.fits</TD><TD>#this</TD><TD>%b</TD></TR>"
-                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>" % links[int(place.path[5:])].encode()
-                )
+                kind = links[int(place.path[5:])].encode()
+                body = linked(b"<TR><TD>/map.fits</TD><TD>#this</TD><TD>%b</TD></TR>" % kind)
             elif place.path == "/links":
-                body = (
-                    b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3" version="1.4">'
-                    b'<RESOURCE type="results"><TABLE>'
-                    b'<FIELD name="access_url" datatype="char" arraysize="*"/>'
-                    b'<FIELD name="semantics" datatype="char" arraysize="*"/>'
-                    b'<FIELD name="content_type" datatype="char" arraysize="*"/><DATA><TABLEDATA>'
+                body = linked(
                     b"<TR><TD>/x.png</TD><TD>#preview</TD><TD>image/png</TD></TR>"
                     b"<TR><TD>/map.fits</TD><TD>#this</TD><TD>image/fits</TD></TR>"
                     b"<TR><TD></TD><TD>#cutout</TD><TD>image/fits</TD></TR>"
-                    b"</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
                 )
             elif place.path == "/map.fits":
                 body = path.read_bytes()
