@@ -34,7 +34,8 @@ def benchmark(
         typer.Option(
             "--device",
             metavar="DEVICE",
-            help="Where networks run: cpu, cuda or cuda:N; several, such as cuda:0,cuda:1, share the trainings.",
+            help="Where networks run: cpu, cuda or cuda:N; several, such as cuda:0,cuda:1, share the trainings. Named "
+            "twice or more, a GPU runs as many small networks at once.",
         ),
     ] = None,
     threads: ThreadsFlag = None,

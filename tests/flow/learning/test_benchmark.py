@@ -172,6 +172,9 @@ def test_two_devices_share_the_trainings(recipe, tmp_path):
     said = called("benchmark", recipe, "--out", tmp_path / "b", "--device", "cpu,cpu", "--threads", 1)
     assert said.returncode == 0, said.stderr
     assert len({row["method"] for row in table(tmp_path / "b")}) == 5
+    called("benchmark", recipe, "--out", tmp_path / "one", "--device", "cpu", "--threads", 1)
+    lasting = [{**row, "seconds": ""} for row in table(tmp_path / "b")]
+    assert lasting == [{**row, "seconds": ""} for row in table(tmp_path / "one")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -50,7 +50,7 @@ __all__ = [
     "inputs_of",
     "run_cell",
     "taken_up",
-    "tried_cells",
+    "tried_cell",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -162,41 +162,28 @@ def dues_of(comparison: Comparison, asked: Mapping[str, Asked], inputs: Inputs) 
     return made
 
 
-def tried_cells(
+def tried_cell(
     comparison: Comparison,
-    dues: Sequence[Due],
+    due: Due,
+    asked: Mapping[str, Asked],
     work: Path,
     device: str,
     threads: int | None,
-    tell: Callable[[], None] | None = None,
-) -> dict[str, SkysiftError]:
-    """Run some cells on one device; what broke, by the name of the cell. One that breaks does not end the others.
-
-    Parameters
-    ----------
-    comparison, dues, work, device, threads
-        As for `run_cell`.
-    tell
-        Called after each cell.
-    """
-    asked = asked_in(comparison)
-    broken: dict[str, SkysiftError] = {}
-    for due in dues:
-        try:
-            run_cell(comparison, due, asked, work, device, threads)
-        except (CancelledError, TimeLimitError):
+) -> SkysiftError | None:
+    """Run a cell; what broke it, which does not end the others."""
+    try:
+        run_cell(comparison, due, asked, work, device, threads)
+    except (CancelledError, TimeLimitError):
+        raise
+    except (UsageError, DataError) as error:  # not a full disk, which would break all
+        return error
+    except RuntimeError as error:
+        if not out_of_memory(error):
             raise
-        except (UsageError, DataError) as error:  # not a full disk, which would break all
-            broken[due.cell.name] = error
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            broken[due.cell.name] = SizeError(
-                "the memory of the device does not suffice", got=device, todo="give a smaller train.batch"
-            )
-        if tell is not None:
-            tell()
-    return broken
+        return SizeError(
+            "the memory of the device does not suffice", got=device, todo="give a smaller train.batch"
+        )
+    return None
 
 
 def run_cell(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +90,7 @@ class Pool:
 
     def save(self, path: Path) -> None:
         """Keep it in a file, whole or not at all."""
-        part = path.with_name(f"{path.name}.part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")  # others may prepare the same
         with part.open("wb") as file:
             np.savez(
                 file,

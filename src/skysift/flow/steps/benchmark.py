@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import multiprocessing
 import shutil
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,14 +28,14 @@ from skysift.flow.learning.cells import (
     dues_of,
     inputs_of,
     taken_up,
-    tried_cells,
+    tried_cell,
 )
 from skysift.flow.learning.comparing import Cell, Comparison
 from skysift.flow.learning.page import Section, counted, learning_page
 from skysift.flow.learning.probing import Asked, Row, beside
 from skysift.flow.products import MANIFEST, ProductFolder, refuse_earlier, write_manifest, writing
 from skysift.flow.steps.pretrain import refuse_unfit
-from skysift.learn.device import devices_named
+from skysift.learn.device import device_named
 from skysift.learn.hub import SUFFIX
 
 __all__ = ["REPORT", "TABLE", "Compared", "Line", "benchmark_products"]
@@ -110,7 +110,8 @@ def benchmark_products(
         The folder. Cells that are done stay in ``DIR/.cells``: the same call goes on from there. Encoders of a
         comparison that is done are taken from ``DIR/encoders`` where all that decides them is the same.
     device
-        Where networks run; several, such as ``cuda:0,cuda:1``, share the cells, each in a process of its own.
+        Where networks run; several, such as ``cuda:0,cuda:1``, share the cells, each in a process of its own. The same
+        may be named more than once: a GPU runs a few small networks in the time of one.
     threads
         Threads of torch in each process.
     overwrite, fresh
@@ -128,8 +129,9 @@ def benchmark_products(
         The folder holds earlier products and `overwrite` is off.
     """
     begun, clock = datetime.now(UTC), time.perf_counter()
-    devices_named(device)
-    places = device.split(",")
+    places = [each.strip() for each in device.split(",")]
+    for each in places:
+        device_named(each)
     names = (TABLE, REPORT, ENCODERS, MANIFEST)
     refuse_earlier(out, overwrite=overwrite)
     for plan in {
@@ -202,25 +204,41 @@ def _tried(
     told: Progress,
     total: int,
 ) -> dict[str, SkysiftError]:
-    """Run cells, on several devices in a process of each that takes its own in turn; what broke, by name."""
+    """Run cells, on several devices in a process of each, which takes the next when it is free; what broke, by name."""
     first = total - len(waiting)
-    if len(places) == 1:
-        done = itertools.count(first + 1)
-        return tried_cells(
-            comparison, waiting, work, places[0], threads, lambda: told("cells", next(done), total)
-        )
     broken: dict[str, SkysiftError] = {}
+    if len(places) == 1:
+        asked = asked_in(comparison)
+        for k, due in enumerate(waiting):
+            error = tried_cell(comparison, due, asked, work, places[0], threads)
+            broken |= {} if error is None else {due.cell.name: error}
+            told("cells", first + k + 1, total)
+        return broken
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(places), mp_context=context) as pool:
-        doing = [
-            pool.submit(tried_cells, comparison, list(waiting[k :: len(places)]), work, place, threads)
-            for k, place in enumerate(places)
-        ]
-        for each in as_completed(doing):
-            broken |= each.result()
-            made = sum(due.result(work).exists() for due in waiting)
-            told("cells", first + made + len(broken), total)
+    free = context.SimpleQueue()
+    for each in places:
+        free.put(each)
+    with ProcessPoolExecutor(len(places), context, _begin, (comparison, work, free, threads)) as pool:
+        doing = {pool.submit(_one, due): due for due in waiting}
+        for k, done in enumerate(as_completed(doing)):
+            error = done.result()
+            broken |= {} if error is None else {doing[done].cell.name: error}
+            told("cells", first + k + 1, total)
     return broken
+
+
+_process: dict[str, Any] = {}  # of a process: what all its cells have in common
+
+
+def _begin(comparison: Comparison, work: Path, free: SimpleQueue[str], threads: int | None) -> None:
+    """Take one of the devices for this process."""
+    _process["told"] = comparison, asked_in(comparison), work, free.get(), threads
+
+
+def _one(due: Due) -> SkysiftError | None:
+    """Run a cell in this process; what broke it."""
+    comparison, asked, work, place, threads = _process["told"]
+    return tried_cell(comparison, due, asked, work, place, threads)
 
 
 def _all_parts(dues: Sequence[Due], found: Mapping[Cell, Mapping[str, Any]]) -> dict[Cell, Mapping[str, Any]]:
