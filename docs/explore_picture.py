@@ -2,7 +2,7 @@
 
 skysift features FIRST.npz --out features --set scale=1.8 --set beam=5.4
 skysift embed first-simclr FIRST.npz --out embedding.parquet
-skysift explore features/features.parquet embedding.parquet --pictures FIRST.npz --out explored --set cut=70
+skysift explore features/features.parquet embedding.parquet --pictures FIRST.npz --out explored
 python docs/explore_picture.py explored docs/_static/explore.png
 """
 

@@ -1,5 +1,8 @@
 """Numbers measured on made pictures are those of the sources that were put into them."""
 
+import html
+import json
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, label
@@ -292,6 +295,25 @@ def test_pictures_that_hold_too_little_are_flagged_and_told_once(tmp_path):
     table = read_features(tmp_path / "f" / "features.parquet")
     assert table.names == ("a", "a#2")
     assert table.facts["sampling"].tolist() == ["small", "small"]
+
+
+def test_equal_reasons_why_pictures_have_no_features_are_told_once(tmp_path):
+    rng = np.random.default_rng(6)
+    images = np.stack([*(blob(48, height=2.0),) * 2, *(np.zeros((48, 48)),) * 5, np.full((48, 48), np.nan)])
+    images[:2] += rng.normal(0, 0.05, (2, 48, 48))
+    np.savez(tmp_path / "a.npz", images=images.astype(np.float32), name=[f"p{k}" for k in range(8)])
+    done = called("features", tmp_path / "a.npz", "--out", tmp_path / "out", "--set", "scale=1.8")
+    assert done.returncode == 0, done.stderr
+    told = [each for each in done.stderr.splitlines() if "without features" in each]
+    assert [each.split(" without")[0] for each in told] == [
+        "skysift: warning: 5 pictures",
+        "skysift: warning: 1 picture",
+    ]
+    assert told[0].endswith("(p2, p3, p4 and 2 more)")
+    kept = json.loads((tmp_path / "out" / "manifest.json").read_text())["warnings"]
+    assert [f"skysift: warning: {each}" for each in kept if "without features" in each] == told
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert all(each.removeprefix("skysift: warning: ") in html.unescape(page) for each in told)
 
 
 def test_the_command_writes_a_table_or_a_folder(tmp_path):

@@ -133,8 +133,27 @@ def test_what_does_not_fit_is_told():
         Registry("pretraining").make("wmse", white=64).net()
     with pytest.raises(OptionError, match=r"out is a multiple of heads"):
         Registry("pretraining").make("all4one", out=30).net()
-    with pytest.raises(UsageError, match=r"fewer pictures than a batch.*96.*256 or more"):
-        Registry("pretraining").make("simclr").feed(pictures(), PretrainOptions().loop(96), None)
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "told"),
+    [
+        (1, r" \(train.batch=256\): got 96; allowed: 256 or more; give --set train.batch=32, or more"),
+        (
+            8,
+            r" \(train.batch=256, train.accumulate=8\): got 96; allowed: 2048 or more; give --set train.batch=4, or",
+        ),
+        (64, r".*give more pictures"),
+    ],
+)
+def test_a_batch_that_pictures_do_not_fill_is_told_with_one_that_they_do(accumulate, told):
+    learner, how = Registry("pretraining").make("simclr"), PretrainOptions().loop(96)
+    how = how.model_copy(update={"accumulate": accumulate})
+    with pytest.raises(UsageError, match=f"fewer pictures than a batch has{told}"):
+        learner.feed(pictures(), how, None)
+    if accumulate < 64:
+        mended = int(told.rpartition("batch=")[2].partition(",")[0])
+        learner.feed(pictures(), how.model_copy(update={"batch": mended}), None)
 
 
 @pytest.mark.parametrize("name", ["mae", "all4one"])

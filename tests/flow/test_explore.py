@@ -318,6 +318,7 @@ def test_pictures_are_made_small_and_some_are_chosen(files):
     pictures = open_pictures(files / "pictures.npz")
     thumbs = thumbs_of(pictures, np.arange(154), np.array([3, 7]), 20, 0)
     assert thumbs.pixels.shape == (2, 20, 20)
+    assert thumbs.across.tolist() == [40, 40]
     assert thumbs.pixels[0].argmax() // 20 in (9, 10)
     assert not thumbs.pixels[1].any()
     assert thumbs_of(pictures, np.arange(154), np.array([3]), 8, 8).pixels.min() >= 1
@@ -327,6 +328,66 @@ def test_pictures_are_made_small_and_some_are_chosen(files):
     assert rows.size == 21
     assert set(range(143, 154)) <= set(rows.tolist())
     assert chosen_rows(rank, rank > 100, 99, 1).size == 54
+
+
+def stamped(tmp_path, images):
+    np.savez(
+        tmp_path / "wide.npz", images=images.astype(np.float32), name=[f"w{k}" for k in range(len(images))]
+    )
+    return open_pictures(tmp_path / "wide.npz")
+
+
+def test_a_picture_is_cut_around_its_source_unless_it_is_told_how_much_to_show(tmp_path):
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(5, 300, 300))
+    y, x = np.mgrid[:300, :300] - 150
+    images[0] += 40 * (np.hypot(x, y) < 10)  # 20 pixels across
+    images[1] += 40 * (np.abs(y) < 2) * (np.abs(x) < 60)  # 120
+    images[2] += 60 * np.exp(-(x**2 + y**2) / 4)  # a point
+    images[4] += 40 * (np.abs(y) < 2) * (np.abs(x) < 140)
+    thumbs = thumbs_of(stamped(tmp_path, images), np.arange(5), np.arange(5), 48)
+    assert thumbs.across.tolist() == [48, 192, 24, 300, 300]  # all of one without a source
+    seen = [(each > 128).any(axis=0).sum() for each in thumbs.pixels[:2]]
+    assert seen == pytest.approx([19, 119 / 4], abs=2)  # of 48 pixels
+    assert thumbs_of(stamped(tmp_path, images), np.arange(5), np.arange(2), 48, 0).across.tolist() == [
+        300,
+        300,
+    ]
+
+
+def test_a_source_of_one_band_is_seen_beside_bands_of_other_units(tmp_path):
+    rng = np.random.default_rng(1)
+    images = rng.normal(size=(1, 3, 48, 48))
+    images[0, 0, 20:28, 20:28] += 30.0
+    images[0] *= np.array([1e-4, 1e6, np.nan])[:, None, None]  # Jy/beam, counts, and none
+    shown = thumbs_of(stamped(tmp_path, images), np.arange(1), np.arange(1), 48).pixels[0].astype(float)
+    assert shown.shape == (48, 48)
+    across = thumbs_of(stamped(tmp_path, images), np.arange(1), np.arange(1), 48).across
+    assert across.tolist() == [24]
+    assert np.median(shown[20:28, 20:28]) > 200 > 100 > np.median(shown[:6])
+
+
+def test_the_page_tells_how_much_a_picture_shows(files, tmp_path):
+    features = read_features(files / "features.parquet")
+    pictures = replace(open_pictures(files / "pictures.npz"), scale=1.5)
+    ExploreStep(ExploreOptions(**QUICK, thumb=16)).run(features, tmp_path / "out", pictures=pictures)
+    data = data_of((tmp_path / "out" / "report.html").read_text())
+    assert set(data["thumbs"]["across"]) == {8, 16}
+    assert data["thumbs"]["scale"] == 1.5
+    given = tmp_path / "scores.csv"
+    given.write_text("name,score\ns150,5\n")
+    label(tmp_path / "out", given, ActiveOptions())
+    assert data_of((tmp_path / "out" / "report.html").read_text())["thumbs"] == data["thumbs"]
+
+
+def test_groups_that_run_into_each_other_are_told():
+    cloud = blobs(n=60, far=0.0, width=40)
+    how = ExploreOptions(**{**QUICK, "clusterer": "kmeans"})
+    found = [explore_sample(each, how).notes for each in (cloud, blobs(n=60, far=12.0))]
+    told = [[note for note in notes if "run into" in note] for notes in found]
+    assert len(told[0]) == 1
+    assert "silhouette 0.0" in told[0][0]
+    assert not told[1]
 
 
 def test_what_cannot_be_is_told(run, files, tmp_path):

@@ -103,15 +103,8 @@ def features(
         made = FeaturesStep(options).run(opened, place, overwrite=overwrite, fresh=fresh, crew=crew)
     if not quiet:
         print(_summary(made, place))
-    for note in made.notes:
+    for note in (*made.notes, *made.without):
         print(f"skysift: warning: {note}", file=sys.stderr)
-    wrong = int((made.features.facts["error"] != "").sum())
-    if wrong:
-        name, told = next(
-            (n, e) for n, e in zip(made.features.names, made.features.facts["error"], strict=True) if e
-        )
-        pictured = f"{wrong} picture{'s' * (wrong > 1)}"
-        print(f"skysift: warning: {pictured} without features, such as {name}: {told}", file=sys.stderr)
 
 
 def _summary(made: FeaturesMade, place: Path) -> str:

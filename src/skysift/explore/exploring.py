@@ -31,6 +31,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Progress: TypeAlias = Callable[[str, int, int], None]
 
+_PARTED = 0.1  # silhouette below which groups run into each other
+
 
 @dataclass(frozen=True, eq=False)
 class Explored:
@@ -143,6 +145,8 @@ def explore_sample(
     if options.clusterer:
         best = next(each for each in groupings if each.name == options.clusterer)
     labels = np.full(good.size, -1) if best is None else best.labels
+    if best is not None and best.silhouette < _PARTED:
+        notes = (*notes, _hardly(best))
     mine = tuple(features.names[k] for k in good)
     if before is not None and best is not None:
         labels = _as_before(labels, mine, before)
@@ -265,6 +269,13 @@ def _kept_parts(parts: Mapping[str, Sequence[str]], kept: Features) -> dict[str,
     there = set(kept.titles)
     found = {name: [each for each in titles if each in there] for name, titles in parts.items()}
     return {name: titles for name, titles in found.items() if titles}
+
+
+def _hardly(best: Grouping) -> str:
+    return (
+        f"the groups of {best.name} run into each other (silhouette {best.silhouette:.2f}): they part a cloud, and where "
+        "one ends is a matter of choice"
+    )
 
 
 def _without(n: int) -> str:

@@ -97,11 +97,12 @@ class ExploreOptions(Options):
         2000, at_least=0, at_most=50_000, doc="Most pictures that the page holds; the strangest come first."
     )
     thumb: int = option(48, unit="pixel", at_least=8, at_most=256, doc="Side of a picture on the page.")
-    cut: int = option(
-        0,
+    cut: int | None = option(
+        None,
         unit="pixel",
         at_least=0,
-        doc="Pixels about the middle that pictures on the page show; 0: all of them.",
+        doc="Pixels about the middle that pictures on the page show; 0: all of them. By default each is cut around its "
+        "source, and the page tells how much it shows.",
     )
     columns: int = option(60, at_least=0, at_most=1000, doc="Most features that the page can colour by.")
     random_seed: int = option(1, at_least=0, doc="Every random choice follows from this number.")

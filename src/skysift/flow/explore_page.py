@@ -133,9 +133,11 @@ def _data(
         "thumbs": {
             "of": base64.b64encode(of.astype("<i4").tobytes()).decode(),
             "side": 0 if thumbs is None else int(thumbs.pixels.shape[1]),
-            "across": 0 if thumbs is None else thumbs.across,
+            "line": 0 if thumbs is None else thumbs.per_line,
             "per": 0 if thumbs is None else thumbs.per_sheet,
             "sheets": [] if thumbs is None else thumbs.sheets(),
+            "across": [] if thumbs is None else thumbs.across.tolist(),
+            "scale": None if thumbs is None or not np.isfinite(thumbs.scale) else thumbs.scale,
         },
         "said": {
             name: [said.label, None if np.isnan(said.score) else said.score] for name, said in sayings.items()

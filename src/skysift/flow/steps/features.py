@@ -30,16 +30,18 @@ __all__ = ["REPORT", "TABLE", "FeaturesMade", "FeaturesStep"]
 
 TABLE, REPORT = "features.parquet", "report.html"
 _SHOWN = 24  # pictures on the page
-_TOLD = 20  # pictures with an error that are named
+_TOLD = 20  # reasons of pictures without features that are told
+_NAMED = 3  # pictures that a reason is told with
 
 
 @dataclass(frozen=True, eq=False)
 class FeaturesMade:
-    """The features, the manifest where a folder was written, and what is worth telling of the pictures."""
+    """The features, the manifest where a folder was written, what is worth telling, and why pictures have no features."""
 
     features: Features
     manifest: Manifest | None
     notes: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class FeaturesStep:
@@ -97,7 +99,7 @@ class FeaturesStep:
             with whole_file(place, overwrite=overwrite) as part:
                 features = self._measured(pictures, crew)
                 write_features(features, part)
-            return FeaturesMade(features, None, self._notes(pictures, features))
+            return FeaturesMade(features, None, self._notes(pictures, features), _errors(features))
         begun, clock = datetime.now(UTC), time.perf_counter()
         names = (TABLE, REPORT, MANIFEST)
         key = {
@@ -129,7 +131,7 @@ class FeaturesStep:
                 folder.path(REPORT).write_text(page, encoding="utf-8")
                 write_manifest(manifest, folder)
             folder.commit()
-        return FeaturesMade(features, manifest, notes)
+        return FeaturesMade(features, manifest, notes, _errors(features))
 
     def _measured(self, pictures: Pictures, crew: Crew) -> Features:
         features = features_of(pictures, self.options, crew)
@@ -163,7 +165,7 @@ class FeaturesStep:
             table=_summary(features),
             words=("group", "unit", "meaning"),
             options=manifest.provenance.options,
-            notes=manifest.warnings[:_TOLD],
+            notes=manifest.warnings,
             footer=f"skysift {skysift.__version__}, {manifest.started}",
         )
 
@@ -194,11 +196,22 @@ def _counts(features: Features) -> dict[str, int]:
     }
 
 
-def _errors(features: Features) -> list[str]:
-    told = [f"{name}: {e}" for name, e in zip(features.names, features.facts["error"], strict=True) if e]
-    return (
-        told if len(told) <= _TOLD else [*told[:_TOLD], f"and {len(told) - _TOLD} more: see the column error"]
-    )
+def _errors(features: Features) -> tuple[str, ...]:
+    """A line for each reason why pictures have no features: how many, the reason, and some of their names."""
+    of: dict[str, list[str]] = {}
+    for name, why in zip(features.names, features.facts["error"], strict=True):
+        if why:
+            of.setdefault(str(why), []).append(name)
+    order = sorted(of, key=lambda why: -len(of[why]))
+    told = []
+    for why in order[:_TOLD]:
+        names = of[why]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        told.append(
+            f"{len(names)} picture{'s' * (len(names) > 1)} without features: {why} ({', '.join(names[:_NAMED])}{more})"
+        )
+    rest = len(order) - len(told)
+    return (*told, *([f"and {rest} more reasons: see the column error"] if rest > 0 else []))
 
 
 def _summary(features: Features) -> Sequence[tuple[str, ...]]:

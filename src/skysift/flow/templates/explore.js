@@ -153,10 +153,17 @@ function thumb(k, side) {
   if (t >= 0) {
     const f = side / T.side, at = t % T.per;
     box.style.backgroundImage = `url(${T.sheets[Math.floor(t / T.per)]})`;
-    box.style.backgroundSize = `${T.across * side}px auto`;
-    box.style.backgroundPosition = `${-(at % T.across) * T.side * f}px ${-Math.floor(at / T.across) * T.side * f}px`;
+    box.style.backgroundSize = `${T.line * side}px auto`;
+    box.style.backgroundPosition = `${-(at % T.line) * T.side * f}px ${-Math.floor(at / T.line) * T.side * f}px`;
   }
   return box;
+}
+function reach(k) {
+  const pixels = T.across[thumbOf[k]];
+  if (!pixels) return '';
+  const far = T.scale === null ? NaN : pixels * T.scale, units = [[1, 'arcsec'], [60, 'arcmin'], [3600, 'deg']];
+  const [size, unit] = units[far < 120 ? 0 : far < 7200 ? 1 : 2];
+  return `shows ${pixels} pixels` + (Number.isFinite(far) ? `, ${+(far / size).toPrecision(3)} ${unit}` : '');
 }
 const where = event => { const box = over.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
 let from = null, moved = false;
@@ -179,7 +186,7 @@ over.onpointermove = event => {
   tip.hidden = k < 0;
   if (k < 0) return;
   tip.textContent = '';
-  if (thumbOf[k] >= 0) tip.append(thumb(k, 144));
+  if (thumbOf[k] >= 0) tip.append(thumb(k, 144), text('div', reach(k), {className: 'reach'}));
   tip.append(text('b', names[k]));
   for (const c of new Set([colour, column('cluster'), column('rank')])) if (c) tip.append(text('div', `${c.name}: ${told(c, k)}`));
   tip.style.left = Math.min(x + 16, wide - 190) + 'px';
@@ -222,7 +229,7 @@ function show(k) {
   const pane = $('one'), [label, score] = saying(names[k]);
   pane.textContent = '';
   pane.append(text('h3', names[k]));
-  if (thumbOf[k] >= 0) pane.append(thumb(k, 240));
+  if (thumbOf[k] >= 0) pane.append(thumb(k, 240), text('div', reach(k), {className: 'reach'}));
   const marks = text('div', '', {className: 'marks'});
   for (let s = 0; s <= 5; s++) marks.append(text('button', s, {className: s === score ? 'on' : '', title: s === 0 ? 'dull' : s === 5 ? 'most interesting' : '', onclick: () => rate(s)}));
   pane.append(marks);

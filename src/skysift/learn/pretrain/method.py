@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skysift.base.errors import OptionError
+from skysift.base.errors import OptionError, UsageError
 from skysift.base.options import Options
 from skysift.learn.augment import Views, torch_generator
 from skysift.learn.embed import vectors
@@ -135,9 +135,18 @@ class Pretraining(Learner[O, PictureSet]):
     def feed(
         self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None
     ) -> PictureFeed:
-        """Pictures in an order that is drawn anew in each round."""
+        """Pictures in an order that is drawn anew in each round.
+
+        Raises
+        ------
+        OptionError
+            The method cannot learn from such batches.
+        UsageError
+            There are fewer pictures than a step takes.
+        """
         del limits, back
         self.refuse(how)
+        _refuse_few(len(data.learnt), how)
         return PictureFeed(data, how.batch * how.accumulate, how.random_seed)
 
     def numbered(self, samples: Sequence[Picture], number: int, random_seed: int) -> dict[str, Tensor]:
@@ -181,6 +190,27 @@ class Pretraining(Learner[O, PictureSet]):
         pixels = np.asarray(data.pixels[rows[:_LOOKED_AT]], np.float32)
         values = vectors(net.encoder, pixels, turns=1, device=device)
         return {"step": float(net.steps), "spread": spread(values), "rank": rank(values)}
+
+
+def _refuse_few(n: int, how: LoopOptions) -> None:
+    """Refuse fewer pictures than a step takes, and tell the batch that fits.
+
+    Raises
+    ------
+    UsageError
+        There are fewer.
+    """
+    if n >= how.batch * how.accumulate:
+        return
+    parts = f", train.accumulate={how.accumulate}" if how.accumulate > 1 else ""
+    most = n // how.accumulate  # pictures of the largest batch that can be had
+    fits = 2 ** max(1, (most // 2).bit_length() - 1)  # two steps a round, or more, where so many are there
+    raise UsageError(
+        f"there are fewer pictures than a batch has (train.batch={how.batch}{parts})",
+        got=n,
+        allowed=f"{how.batch * how.accumulate} or more",
+        todo=f"give --set train.batch={fits}, or more pictures" if most > 1 else "give more pictures",
+    )
 
 
 def spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
