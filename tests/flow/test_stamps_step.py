@@ -17,6 +17,7 @@ from skysift.base.parallel import Crew
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.table import features_of
 from skysift.flow.products import PART
+from skysift.flow.reasons import reasons
 from skysift.flow.stamp_places import Places, read_places, typed_places
 from skysift.flow.steps.stack import StackStep
 from skysift.flow.steps.stamps import StampsStep
@@ -310,6 +311,12 @@ def test_bins_of_a_column_of_words_are_refused(maps, tmp_path):
         ({"annulus": (2.0, 1.0)}, "inner edge"),
         ({"radius": 0.0}, "above 0"),
         ({"beam": (0.0, 0.0, 0.0)}, "axes of a beam are above 0"),
+        ({"mask_beams": 3.0}, "mask_beams does nothing with mask=false; give mask=true, or leave it out"),
+        ({"annulus": (1.3, 1.5)}, "annulus does nothing with background=none"),
+        ({"annulus": (1.3, 1.5), "background": "border"}, "annulus does nothing with background=border"),
+        ({"estimator": "median"}, "estimator does nothing with background=none"),
+        ({"grid": "native", "method": "exact"}, "method does nothing with grid=native"),
+        ({"sheets": 0, "stretch": "linear"}, "stretch does nothing with sheets=0"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, told, maps, tmp_path):
@@ -321,6 +328,61 @@ def test_options_that_do_not_go_together_are_refused(options, told, maps, tmp_pa
 def test_a_survey_whose_numbers_are_multiplied_by_nothing_is_refused():
     with pytest.raises(OptionError, match="multiplied by 0"):
         BandOptions.parse({"name": "a", "folder": "maps", "scale": 0})
+
+
+def test_options_of_a_stack_that_do_nothing_are_refused():
+    for values, told in (
+        ({"edges": (0.0, 1.0)}, "edges does nothing without bins"),
+        ({"control": 0, "control_radius": (1.0, 2.0)}, "control_radius does nothing with control=0"),
+    ):
+        with pytest.raises(OptionError, match=told):
+            StackOptions(**values)
+
+
+def test_a_radius_that_is_no_number_is_told(maps, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("name,ra,dec,size\na,50.27,-36,large\nb,50.28,-36,small\n")
+    with pytest.raises(
+        OptionError, match=r"radius_column is no column of numbers: got \"name, such as 'a'\""
+    ):
+        read_places(path, radius_column="name")
+
+
+def test_stamps_that_keep_a_beam_wider_than_the_wanted_one_are_told(maps, tmp_path):
+    options = StampsOptions(radius=45.0, beam=(1.0, 1.0, 0.0), scale=2.0)
+    made = StampsStep(options).run(places(AT[:3]), of_maps(maps[:1]), tmp_path / "out")
+    told = [each for each in made.manifest.warnings if "wide_beam" in each]
+    assert told == ["low: 3 of 3 stamps keep their own beam, which the wanted one does not hold (wide_beam)"]
+
+
+def test_equal_failures_of_stamps_are_told_once():
+    pairs = [
+        *((f"s{k}", "it is broken") for k in range(5)),
+        ("t", ""),
+        ("u", "it is lost"),
+        ("v", "it is lost"),
+    ]
+    assert reasons(pairs, "stamp", "errors") == (
+        "5 stamps: it is broken (s0, s1, s2 and 2 more)",
+        "2 stamps: it is lost (u, v)",
+    )
+    many = reasons([(f"s{k}", f"reason {k}") for k in range(23)], "stamp", "errors")
+    assert (len(many), many[-1]) == (21, "and 3 more reasons: see the column errors")
+    assert many[0] == "1 stamp: reason 0 (s0)"
+
+
+def test_a_stack_tells_what_is_in_no_bin_and_that_no_random_place_has_data(maps, tmp_path):
+    flux = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, np.nan, 90.0])
+    options = StackOptions(
+        radius=30.0, bins="flux", edges=(0.0, 4.5, 10.0), control_radius=(5e4, 6e4), bootstrap=5
+    )
+    made = StackStep(options).run(places(flux=flux), of_maps(maps[:1]), tmp_path / "out")
+    assert (
+        "2 of 9 sources are in no bin of flux: beyond the edges, or without a value" in made.manifest.warnings
+    )
+    bare = [each for each in made.manifest.warnings if "no random position has data" in each]
+    assert [each.split(":")[0] for each in bare] == ["bin 1, low", "bin 2, low"]
+    assert [each.excess for each in made.facts] == [each.peak for each in made.facts]
 
 
 def test_sources_of_elsewhere_are_refused(maps, tmp_path):

@@ -126,6 +126,6 @@ def test_bins_are_quartiles_or_between_edges():
     with pytest.raises(OptionError, match="no row lies"):
         bins_of(values, 9, (10.0, 20.0))
     with pytest.raises(OptionError, match="rising"):
-        StackOptions(edges=(3.0, 1.0))
+        StackOptions(bins="z", edges=(3.0, 1.0))
     with pytest.raises(OptionError, match="smaller first"):
         StackOptions(control_radius=(3.0, 1.0))

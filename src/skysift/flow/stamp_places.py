@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skysift.base.errors import FormatError, RegionError, UnknownName, UsageError
+from skysift.base.errors import FormatError, OptionError, RegionError, UnknownName, UsageError
 from skysift.io.layouts.containers import load
 from skysift.io.layouts.reading import layout_of, read_any
 from skysift.sky.box import circle_of
@@ -108,6 +108,8 @@ def read_places(
         There is no such file, or no row has a position.
     UnknownName
         It has no such column.
+    OptionError
+        The column of radii holds no numbers.
     FormatError
         It is no catalogue that is known.
     """
@@ -146,7 +148,15 @@ def read_places(
         if "major_deconv" in rows.columns
         else np.zeros(len(rows))
     )
-    radius = np.asarray(held[radius_column], np.float64) if radius_column else np.full(len(rows), np.nan)
+    radius = np.full(len(rows), np.nan)
+    if radius_column:
+        if held[radius_column].dtype.kind not in "fiu":
+            raise OptionError(
+                "radius_column is no column of numbers",
+                got=f"{radius_column}, such as {str(held[radius_column][0])!r}",
+                allowed="one that holds radii (arcsec)",
+            )
+        radius = held[radius_column].astype(np.float64)
     return Places(
         tuple(name.strip() or str(number) for name, number in zip(names, ids, strict=True)),
         ra,

@@ -157,7 +157,26 @@ class MakingOptions(Options):
             raise ValueError("the annulus needs an inner edge below its outer edge")
         if self.grid == "native" and self.pixels is not None:
             raise ValueError("pixels are chosen on the grid north only")
+        self._refuse_idle()
         return self
+
+    def _idle(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What does nothing: why, what would mend it, and the options."""
+        given = self.background
+        return {
+            ("with mask=false", "give mask=true"): () if self.mask else ("mask_beams", "mask_fill"),
+            ("with background=none", "give background=annulus or border"): (
+                () if given != "none" else ("estimator", "annulus", "max_blank")
+            ),
+            ("with background=border", "give background=annulus"): () if given != "border" else ("annulus",),
+            ("with grid=native", "give grid=north"): () if self.grid == "north" else ("method", "scale"),
+        }
+
+    def _refuse_idle(self) -> None:
+        for (why, todo), names in self._idle().items():
+            for name in names:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} does nothing {why}; {todo}, or leave it out")
 
     def radius_of(self, radius: float) -> float:
         """Radius (arcsec) of a source whose row tells this one, or NaN."""
@@ -176,6 +195,10 @@ class StampsOptions(MakingOptions):
     )
     sheets: int = option(5, at_least=0, doc="Pages of contact sheets, of 24 sources each.")
     stretch: Literal["asinh", "linear"] = option("asinh", doc="How the contact sheets show brightness.")
+
+    def _idle(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What does nothing: why, what would mend it, and the options."""
+        return {**super()._idle(), ("with sheets=0", "give sheets"): () if self.sheets else ("stretch",)}
 
 
 class StackOptions(MakingOptions):
@@ -202,6 +225,14 @@ class StackOptions(MakingOptions):
         doc="Pixels this far from the median of all stamps are left out; 0 for none.",
     )
     seed: int = option(1, at_least=0, doc="Of the random positions and samples.")
+
+    def _idle(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What does nothing: why, what would mend it, and the options."""
+        return {
+            **super()._idle(),
+            ("with control=0", "give control"): () if self.control else ("control_radius",),
+            ("without bins", "name a column by bins"): () if self.bins else ("edges",),
+        }
 
     @field_validator("edges", "control_radius", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.seen import see
 from skysift.classify.features.table import features_of, left_aside, view_of
 from skysift.flow.products import MANIFEST, ProductFolder, write_manifest, writing
+from skysift.flow.reasons import reasons
 from skysift.flow.stamp_sheets import Sheet, sheet_png, stamps_page
 from skysift.io.features import write_features
 from skysift.io.output import whole_file
@@ -30,8 +31,6 @@ __all__ = ["REPORT", "TABLE", "FeaturesMade", "FeaturesStep"]
 
 TABLE, REPORT = "features.parquet", "report.html"
 _SHOWN = 24  # pictures on the page
-_TOLD = 20  # reasons of pictures without features that are told
-_NAMED = 3  # pictures that a reason is told with
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,21 +196,9 @@ def _counts(features: Features) -> dict[str, int]:
 
 
 def _errors(features: Features) -> tuple[str, ...]:
-    """A line for each reason why pictures have no features: how many, the reason, and some of their names."""
-    of: dict[str, list[str]] = {}
-    for name, why in zip(features.names, features.facts["error"], strict=True):
-        if why:
-            of.setdefault(str(why), []).append(name)
-    order = sorted(of, key=lambda why: -len(of[why]))
-    told = []
-    for why in order[:_TOLD]:
-        names = of[why]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        told.append(
-            f"{len(names)} picture{'s' * (len(names) > 1)} without features: {why} ({', '.join(names[:_NAMED])}{more})"
-        )
-    rest = len(order) - len(told)
-    return (*told, *([f"and {rest} more reasons: see the column error"] if rest > 0 else []))
+    """A line for each reason why pictures have no features."""
+    pairs = zip(features.names, map(str, features.facts["error"]), strict=True)
+    return reasons(pairs, "picture", "error", " without features")
 
 
 def _summary(features: Features) -> Sequence[tuple[str, ...]]:

@@ -55,7 +55,7 @@ class BinFacts:
     control, control_err
         Likewise at random positions; NaN without.
     excess, excess_err, snr
-        Peak minus control, and over its error.
+        Peak minus control, and over its error; the peak itself where the control is not known.
     noise
         Scatter of the pixels of the stack far from the middle.
     flux
@@ -194,9 +194,10 @@ class StackStep:
                     versions=library_versions(),
                     warnings=(
                         *notes_of(bands),
+                        *_in_no_bin(len(places), bins, options.bins),
                         *_left_out(left, usual, bands, "stamps"),
                         *_left_out(apart_left, usual, bands, "stamps of the control"),
-                        *_without_error(facts),
+                        *_lacking(facts, control=options.control > 0),
                     ),
                 )
                 unit = _unit(usual)
@@ -359,13 +360,30 @@ def _facts(
     return tuple(out)
 
 
-def _without_error(facts: Sequence[BinFacts]) -> list[str]:
-    """A line for each stack whose error cannot be known."""
-    return [
+def _in_no_bin(n: int, bins: Sequence[Bin], column: str) -> list[str]:
+    """A line where sources are in no bin: beyond the edges, or without a value."""
+    rest = n - sum(len(each.rows) for each in bins)
+    return (
+        [f"{rest} of {n} sources are in no bin of {column}: beyond the edges, or without a value"]
+        if rest
+        else []
+    )
+
+
+def _lacking(facts: Sequence[BinFacts], *, control: bool) -> list[str]:
+    """A line for each stack whose error cannot be known, and for each whose control was asked for and holds nothing."""
+    alone = [
         f"bin {each.bin}, {each.band}: one source alone, so the error of the stack cannot be told (NaN)"
         for each in facts
         if each.sources == 1
     ]
+    bare = [
+        f"bin {each.bin}, {each.band}: no random position has data, so nothing is taken off: excess is the stack itself; "
+        "give a smaller control_radius, or a wider map"
+        for each in facts
+        if control and each.sources and math.isnan(each.control)
+    ]
+    return [*alone, *bare]
 
 
 def _write(

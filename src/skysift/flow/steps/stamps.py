@@ -19,6 +19,7 @@ from skysift.base.fingerprint import fingerprint
 from skysift.base.parallel import ALONE, Crew
 from skysift.base.provenance import InputRecord, Manifest, Provenance, library_versions
 from skysift.flow.products import MANIFEST, PART, ProductFolder, write_manifest, writing
+from skysift.flow.reasons import reasons
 from skysift.flow.stamp_places import Places
 from skysift.flow.stamp_sheets import PER_SHEET, Sheet, sheet_png, stamps_page
 from skysift.stamps.archive import join_pieces
@@ -167,7 +168,12 @@ class StampsStep:
                     versions=library_versions(),
                     warnings=tuple(
                         dict.fromkeys(
-                            (*notes_of(bands), *_sampled(rows, options, scale), *_errors(rows, places))
+                            (
+                                *notes_of(bands),
+                                *_wide(rows, bands),
+                                *_sampled(rows, options, scale),
+                                *_errors(rows, places),
+                            )
                         )
                     ),
                 )
@@ -265,9 +271,20 @@ def notes_of(bands: Sequence[Band]) -> tuple[str, ...]:
     return tuple(note for band in bands for note in band.notes)
 
 
-def _errors(rows: Sequence[StampRow], places: Places) -> list[str]:
-    told = [f"{name}: {error}" for name, row in zip(places.names, rows, strict=True) for error in row.errors]
-    return told if len(told) <= 20 else [*told[:20], f"and {len(told) - 20} more: see the column errors"]
+def _errors(rows: Sequence[StampRow], places: Places) -> tuple[str, ...]:
+    pairs = [(name, error) for name, row in zip(places.names, rows, strict=True) for error in row.errors]
+    return reasons(pairs, "stamp", "errors")
+
+
+def _wide(rows: Sequence[StampRow], bands: Sequence[Band]) -> list[str]:
+    """A line for each band of which stamps keep a beam that the wanted one does not hold."""
+    wide = np.array([[each.flags & quality("wide_beam") for each in row.bands] for row in rows if row.bands])
+    counts = (wide > 0).sum(axis=0) if wide.size else np.zeros(len(bands), np.int64)
+    return [
+        f"{band.name}: {count} of {len(rows)} stamps keep their own beam, which the wanted one does not hold (wide_beam)"
+        for band, count in zip(bands, counts.tolist(), strict=True)
+        if count
+    ]
 
 
 def _one_scale(options: MakingOptions) -> bool:
@@ -307,8 +324,8 @@ def refuse_nothing(rows: Sequence[StampRow], bands: Sequence[Band]) -> None:
     first = next((error for row in rows for error in row.errors), "")
     raise UsageError(
         "no survey covers any of the sources",
-        got=first or f"{len(rows)} sources, {', '.join(band.name for band in bands)}",
-        todo="check that sources and surveys are of one part of the sky",
+        got=first or f"{len(rows)} source{'s' * (len(rows) > 1)}, {', '.join(band.name for band in bands)}",
+        todo="check that sources and surveys are of one part of the sky, and that the maps are not blank there",
     )
 
 
