@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from skysift.base.registry import Registry
 from skysift.classify.likeness import Looks
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
+
+if TYPE_CHECKING:
+    from skysift.classify.features.options import FeaturesOptions
 
 __all__ = [
     "FILE",
@@ -81,6 +84,8 @@ class Labelled:
         What is known of the rows; at least one of the two, in the same order.
     lost
         Rows of what was given that are not among them.
+    copies
+        Features of copies of all rows, in the same order: what is learnt beside a row, and left out with it.
     """
 
     names: tuple[str, ...]
@@ -89,9 +94,10 @@ class Labelled:
     pictures: Pictures | None = None
     features: Features | None = None
     lost: tuple[Lost, ...] = ()
+    copies: tuple[Features, ...] = ()
 
     def __post_init__(self) -> None:
-        for each in (self.targets, self.pictures, self.features):
+        for each in (self.targets, self.pictures, self.features, *self.copies):
             if each is not None and len(each) != len(self.names):
                 raise UsageError(
                     "labels do not fit their sources", got=len(each), allowed=str(len(self.names))
@@ -133,6 +139,7 @@ class Labelled:
             None if self.pictures is None else self.pictures.select(at),
             None if self.features is None else self.features.select(at),
             self.lost,
+            tuple(each.select(at) for each in self.copies),
         )
 
     def given(self, reads: Literal["features", "pictures"]) -> Given:
@@ -313,6 +320,16 @@ class Classifier(ABC, Generic[O]):
     def shown(self, pictures: Pictures) -> Pictures:
         """Pictures as it looks at them, or measures them; unchanged by default."""
         return pictures
+
+    def copied(
+        self, pictures: Pictures, options: FeaturesOptions | None = None, crew: Crew = ALONE
+    ) -> tuple[Features, ...]:
+        """Features of copies of pictures that it learns from beside them, measured so; none by default."""
+        return ()
+
+    def warned(self, given: Given) -> str:
+        """One line about what is to be judged, after `seen`; empty where there is nothing to say, as by default."""
+        return ""
 
     def seen(self, given: Given, crew: Crew = ALONE) -> Given:
         """All that is to be judged, as it is judged: what depends on the whole set is done here. Unchanged by default."""

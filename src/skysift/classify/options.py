@@ -90,6 +90,23 @@ class TableOptions(Options):
     clip: bool = option(
         False, doc="Pictures are measured as published sets show them: nothing below 3 sigma, 256 levels."
     )
+    fainter: int = option(
+        0,
+        at_least=0,
+        at_most=10,
+        doc="Fainter copies of each picture that are learnt from beside it, with noise of the beam.",
+    )
+    faintest: float = option(
+        7.0, unit="sigma", at_least=5, doc="fainter: the faintest peak of a copy, in units of its noise."
+    )
+    brightest: float = option(60.0, unit="sigma", at_least=5, doc="fainter: the brightest peak of a copy.")
+    shown: float = option(
+        0.6,
+        above=0,
+        below=1,
+        doc="fainter: part of the flux of a source that a copy shows above 3 sigma, at least; where it shows less, "
+        "nobody could see what the label says.",
+    )
     search: int = option(
         0, at_least=0, doc="Trials of a search for better settings, inside the sources given."
     )
@@ -101,6 +118,14 @@ class TableOptions(Options):
         doc="How strangeness is measured: mean distance to five neighbours, or by the covariance.",
     )
     random_seed: int = option(1, at_least=0, doc="Decides all that is drawn.")
+
+    @model_validator(mode="after")
+    def _peaks_rise(self) -> TableOptions:
+        if not self.faintest < self.brightest:
+            raise ValueError(
+                f"brightest is above faintest, which is {self.faintest:g} sigma; got {self.brightest:g}"
+            )
+        return self
 
 
 class LightGBMOptions(TableOptions):

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from skysift.base.random import generator
 
-__all__ = ["MEASURES", "Strangeness", "fitted"]
+__all__ = ["MEASURES", "UNLIKE_ALL", "Strangeness", "fitted"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
 MEASURES = ("neighbours", "mahalanobis")
+UNLIKE_ALL = 1.0  # of what cannot be like anything that was learnt
 NEIGHBOURS = 5
 _WIDEST = 8.0  # widths: one wild feature must not decide alone
 _MOST = 4000  # sources that are kept to measure distances to
@@ -86,7 +87,13 @@ class Strangeness:
         return cls(measure, middle, width, kept, usual)
 
 
-def fitted(measure: str, values: Floats, random_seed: int, folds: int = 5) -> Strangeness:
+def fitted(
+    measure: str,
+    values: Floats,
+    random_seed: int,
+    first: NDArray[np.int64] | None = None,
+    folds: int = 5,
+) -> Strangeness:
     """
     The measure of sources like these.
 
@@ -98,19 +105,28 @@ def fitted(measure: str, values: Floats, random_seed: int, folds: int = 5) -> St
         (row, feature); what is NaN counts as the middle.
     random_seed
         Decides which sources are left out together.
+    first
+        Of each row the first that is left out with it, such as the one that it is a copy of; itself by default.
     folds
         Into how many parts they are divided for that.
     """
-    values = values[np.isfinite(values).any(axis=1)]
+    known = np.isfinite(values).any(axis=1)
+    values = values[known]
     rng = generator(random_seed, "classify", "ood")
     rows = rng.permutation(len(values))[:_MOST]
-    part = np.arange(len(rows)) % max(2, min(folds, len(rows)))
+    part = _drawn(rows if first is None else first[known][rows]) % max(2, min(folds, len(rows)))
     usual = np.concatenate(
         [_left_out(measure, values[rows[part != k]], values[rows[part == k]]) for k in range(part.max() + 1)]
     )
     middle, width = _units(values)
     kept = _kept(measure, _scaled(values[np.sort(rows)], middle, width))
     return Strangeness(measure, middle, width, kept, np.sort(usual))
+
+
+def _drawn(first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0, 1, 2 ... in the order of rows; rows of one source share a number."""
+    _, at, number = np.unique(first, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(at))[number], np.int64)
 
 
 def _left_out(measure: str, learnt: Floats, others: Floats) -> Floats:

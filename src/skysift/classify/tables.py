@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.clipped import shown_in
+from skysift.classify.fainter import FAINT, faint_note, fainter, too_faint
 from skysift.classify.folds import at_one_place, drawn, refuse_few, refuse_untold
 from skysift.classify.likeness import Looks, in_beams
 from skysift.classify.model import Columns, Floats, Ints, Model
@@ -32,10 +33,13 @@ from skysift.classify.options import (
 )
 from skysift.classify.planes import LogisticModel, MLPModel, NeighboursModel, QDAModel, SVCModel
 from skysift.classify.search import Fitted, learnt, most_telling, searched, told_by
-from skysift.classify.strange import Strangeness
+from skysift.classify.strange import UNLIKE_ALL, Strangeness
 from skysift.classify.trees import BoostingModel, ForestModel, LightGBMModel
 from skysift.sky.features import Features
 from skysift.stamps.pictures import Pictures
+
+if TYPE_CHECKING:
+    from skysift.classify.features.options import FeaturesOptions
 
 __all__ = [
     "BoostingClassifier",
@@ -99,7 +103,6 @@ class TableClassifier(Classifier[T], Generic[T]):
             raise UsageError("the features to learn from hold no number", got=repr(features))
         rows = _kept(data, known, options)
         values, targets = features.values[rows], data.targets[rows]
-        first = at_one_place(data.select(rows))
         good = np.asarray(np.isfinite(values).any(axis=0))
         counts = targets.sum(axis=0) if data.many else np.bincount(targets, minlength=len(data.classes))
         _refuse_unknown(counts, data)
@@ -113,7 +116,9 @@ class TableClassifier(Classifier[T], Generic[T]):
             good = np.isin(np.arange(len(good)), place[kept])
         self.columns = tuple(name for name, some in zip(features.titles, good, strict=True) if some)
         self.measured = _measured_by(features.only(self.columns))
-        values = values[:, good]
+        values, source = self._with_copies(data, features, rows)
+        values, targets = values[:, good], targets[source]
+        first = at_one_place(data.select(rows))[source]  # a copy is left out with what it is a copy of
         self.used = options
         if options.search:
             self.used = searched(self.kind, values, targets, options, first, progress)
@@ -122,10 +127,49 @@ class TableClassifier(Classifier[T], Generic[T]):
             raw = self._left_out(values, targets, first, progress)
             self.calibration = calibration.fitted(options.calibration, raw, targets)
             self.left_out = np.full((len(data), len(self.classes)), np.nan)
-            self.left_out[rows] = self.calibration(raw, self.many)
+            self.left_out[rows] = self.calibration(raw[: len(rows)], self.many)
         self.fitted = learnt(self.kind, values, targets, self.used)
-        found = strange.fitted(options.ood, values, options.random_seed)
+        found = strange.fitted(options.ood, values, options.random_seed, first)
         self.strangeness = Strangeness.of(options.ood, found.arrays())
+
+    def _with_copies(self, data: Labelled, features: Features, rows: Ints) -> tuple[Floats, Ints]:
+        """What is learnt: the rows, then those of their copies that show something; and the place in `rows` of each.
+
+        Raises
+        ------
+        UsageError
+            Copies are wanted, and there are no pictures to make them of.
+        """
+        copies = data.copies
+        if self.options.fainter and not copies:
+            if data.pictures is None:
+                raise UsageError(
+                    "fainter copies are made of pictures",
+                    got="a table of features",
+                    todo="give the pictures, or set fainter=0",
+                )
+            copies = self.copied(data.pictures)
+        values, source = [features.values[rows]], [np.arange(len(rows))]
+        for each in copies:
+            measured = each.only(features.titles).values[rows]
+            some = np.flatnonzero(np.isfinite(measured).any(axis=1))
+            values.append(measured[some])
+            source.append(some)
+        return np.concatenate(values), np.concatenate(source)
+
+    def copied(
+        self, pictures: Pictures, options: FeaturesOptions | None = None, crew: Crew = ALONE
+    ) -> tuple[Features, ...]:
+        """Features of the fainter copies of pictures, as many as the options say."""
+        from skysift.classify.features.options import FeaturesOptions
+        from skysift.classify.features.table import features_of, view_of
+
+        options = options or FeaturesOptions()
+        beam = view_of(pictures, options).beam_pixels if self.options.fainter else 0.0
+        return tuple(
+            features_of(self.shown(fainter(pictures, self.options, beam, copy)), options, crew)
+            for copy in range(self.options.fainter)
+        )
 
     def _table(self, given: Given) -> Features:
         """The features of what is given, measured where it is pictures; those of the groups that are used."""
@@ -146,6 +190,11 @@ class TableClassifier(Classifier[T], Generic[T]):
         """The features of pictures: the beams of the whole set decide how wide rings are."""
         return self._measured(given, crew) if isinstance(given, Pictures) else given
 
+    def warned(self, given: Given) -> str:
+        """Which sources are fainter than what was learnt, in one line."""
+        faint = given.facts.get(FAINT)
+        return "" if faint is None else faint_note(np.asarray(faint, np.bool_), self.options)
+
     def _measured(self, pictures: Pictures, crew: Crew = ALONE) -> Features:
         """The features of pictures, measured as those were that it learnt from."""
         from skysift.classify.features.options import FeaturesOptions
@@ -164,7 +213,11 @@ class TableClassifier(Classifier[T], Generic[T]):
             options = options.replace(scale=None)  # the pictures know it
         if "beam_major" in pictures.facts:
             options = options.replace(beam=None)
-        return features_of(self.shown(self._called(pictures)), options, crew)
+        measured = features_of(self.shown(self._called(pictures)), options, crew)
+        if not self.options.fainter:
+            return measured
+        faint = too_faint(pictures, self.options)
+        return replace(measured, facts={**measured.facts, FAINT: faint})
 
     def _called(self, pictures: Pictures) -> Pictures:
         """Pictures with the names of the bands that were learnt, where they have as many and none of these names.
@@ -213,13 +266,17 @@ class TableClassifier(Classifier[T], Generic[T]):
         UsageError
             A feature that it learnt from is missing.
         """
-        values = self.values_of(given)
+        table = self._table(given)
+        values = self.values_of(table)
         told = np.full((len(values), len(self.classes)), np.nan)
         some = np.isfinite(values).any(axis=1)
         if some.any():
             told[some] = self.calibration(told_by(self.fitted, values[some], self.many), self.many)
         assert self.strangeness is not None
-        return told, self.strangeness(values)
+        strangeness = self.strangeness(values)
+        if FAINT in table.facts:
+            strangeness = np.where(some & table.facts[FAINT], UNLIKE_ALL, strangeness)
+        return told, strangeness
 
     def values_of(self, given: Given) -> Floats:
         """The features that it looks at: (row, column).

@@ -213,12 +213,16 @@ def known_sources(given: Given, options: TrainOptions) -> tuple[Labelled, tuple[
 def with_features(
     data: Labelled, options: FeaturesOptions | None, crew: Crew, classifier: Classifier[Any]
 ) -> Labelled:
-    """The same with features measured on the pictures as a classifier looks at them, where only these are known."""
+    """The same with features measured on the pictures as a classifier looks at them, where only these are known.
+
+    Those of the copies that it learns from beside them, too.
+    """
     if data.features is not None or data.pictures is None:
         return data
     from skysift.classify.features.table import features_of
 
-    return replace(data, features=features_of(classifier.shown(data.pictures), options, crew))
+    features = features_of(classifier.shown(data.pictures), options, crew)
+    return replace(data, features=features, copies=classifier.copied(data.pictures, options, crew))
 
 
 def with_unmeasured(data: Labelled) -> Labelled:

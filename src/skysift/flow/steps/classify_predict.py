@@ -102,7 +102,8 @@ class ClassifyPredictStep:
 def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
     """The classes of all, some sources a task; with what one should know of pictures unlike those learnt from."""
     tasks = [(start, min(start + _AT_ONCE, len(given))) for start in range(0, len(given), _AT_ONCE)]
-    parts = list(crew.map("sources", partial(_part, classifier, classifier.seen(given, crew)), tasks))
+    seen = classifier.seen(given, crew)
+    parts = list(crew.map("sources", partial(_part, classifier, seen), tasks))
     return Prediction(
         given.names,
         classifier.classes,
@@ -110,7 +111,7 @@ def _told(classifier: Classifier[Any], given: Given, crew: Crew) -> Prediction:
         np.concatenate([each.ood for each in parts]),
         classifier.many,
         tuple(error for each in parts for error in each.errors),
-        _notes(classifier, given),
+        tuple(each for each in (*_notes(classifier, given), classifier.warned(seen)) if each),
     )
 
 
