@@ -128,7 +128,7 @@ def test_sources_fainter_than_what_was_learnt_are_told_of(tmp_path):
         "20 of 40 sources have a peak below 8 times the noise, and nothing as faint was learnt: "
     )
     assert faint_note(np.zeros(3, bool), WANTED) == ""
-    plain = LightGBMClassifier(WANTED.replace(fainter=0))
+    plain = LightGBMClassifier(LightGBMOptions(calibration="none", trees=20, least=5))
     plain.fit(given())
     assert plain.warned(plain.seen(faint)) == ""
     assert FAINT not in plain.seen(faint).facts
@@ -146,7 +146,9 @@ def test_what_cannot_be_copied_is_refused():
         with pytest.raises(OptionError, match=next(iter(wrong))):
             LightGBMOptions.parse(wrong)
     with pytest.raises(OptionError, match="brightest is above faintest, which is 20 sigma; got 20"):
-        LightGBMOptions.parse({"faintest": 20, "brightest": 20})
+        LightGBMOptions.parse({"fainter": 1, "faintest": 20, "brightest": 20})
+    with pytest.raises(OptionError, match="shown is of fainter copies, and there are none; got 0"):
+        LightGBMOptions.parse({"shown": 0.7})
 
 
 def first_like(n, peak, spots=((0.0, 0.0, 1.0),), seed=11):

@@ -120,7 +120,13 @@ class TableOptions(Options):
     random_seed: int = option(1, at_least=0, doc="Decides all that is drawn.")
 
     @model_validator(mode="after")
-    def _peaks_rise(self) -> TableOptions:
+    def _copies_fit(self) -> TableOptions:
+        for name in ("faintest", "brightest", "shown"):
+            value, usual = getattr(self, name), type(self).model_fields[name].default
+            if not self.fainter and value != usual:
+                raise ValueError(
+                    f"{name} is of fainter copies, and there are none; got {value:g}; set fainter to 1 or more"
+                )
         if not self.faintest < self.brightest:
             raise ValueError(
                 f"brightest is above faintest, which is {self.faintest:g} sigma; got {self.brightest:g}"
