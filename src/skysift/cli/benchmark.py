@@ -82,14 +82,14 @@ def benchmark(
 
 def _summary(made: Compared, folder: Path) -> str:
     lines = []
-    method, network, of = (
-        max(len(getattr(line, name)) for line in made.lines) for name in ("method", "network", "set")
-    )
+    names = ("method", "network", "preparation", "set", "kind")
+    widths = [max(len(getattr(line, name)) for line in made.lines) for name in names]
     for task in dict.fromkeys(line.task for line in made.lines):
         lines.append(f"{task}")
         lines += [
-            f"  {line.method:<{method}} {line.network:<{network}} {line.set:<{of}} {line.kind:<12} "
-            f"{line.labels:>6} labels  {line.accuracy:.3f} ± {line.accuracy_sd:.3f}"
+            "  "
+            + "  ".join(f"{getattr(line, name):<{width}}" for name, width in zip(names, widths, strict=True))
+            + f" {line.labels:>6} labels  {line.accuracy:.3f} ± {line.accuracy_sd:.3f}"
             for line in made.lines
             if line.task == task
         ]

@@ -171,7 +171,14 @@ def test_each_fold_is_left_out_of_what_is_learnt_from(recipe, tmp_path, monkeypa
 def test_two_devices_share_the_trainings(recipe, tmp_path):
     said = called("benchmark", recipe, "--out", tmp_path / "b", "--device", "cpu,cpu", "--threads", 1)
     assert said.returncode == 0, said.stderr
-    assert len({row["method"] for row in table(tmp_path / "b")}) == 5
+    rows = table(tmp_path / "b")
+    assert len({row["method"] for row in rows}) == 5
+    for row in rows:  # the summary tells each row by all its names
+        names = [row[name] for name in ("method", "network", "preparation", "set", "kind") if row[name]]
+        assert any(
+            line.split()[: len(" ".join(names).split())] == " ".join(names).split()
+            for line in said.stdout.splitlines()
+        )
     called("benchmark", recipe, "--out", tmp_path / "one", "--device", "cpu", "--threads", 1)
     lasting = [{**row, "seconds": ""} for row in table(tmp_path / "b")]
     assert lasting == [{**row, "seconds": ""} for row in table(tmp_path / "one")]
