@@ -19,6 +19,7 @@ from skysift.base.registry import Registry
 from skysift.classify.features.options import FeaturesOptions
 from skysift.classify.features.view import View
 from skysift.cli.main import _load as load_command
+from skysift.flow.learning.options import GROUPS, ProbeOptions
 from skysift.match import columns as match_columns
 from skysift.plugins import PLUGINS
 from skysift.serve.options import ServeOptions
@@ -31,6 +32,8 @@ MENUS = {
     for name in Registry(kind).names()
     if Registry(kind).has_options(name)
 }
+MENUS |= {("group of a pretraining", name): group for name, group in GROUPS.items()}
+MENUS |= {("command", "probe"): ProbeOptions}
 OPTIONS = {row.name for menu in MENUS.values() for row in menu.rows()}
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -69,14 +72,18 @@ def menus():
 
 def options_text():
     own, shared = menus()
-    labels = {menu: f"{kind}-{name}-options" for (kind, name), menu in MENUS.items() if menu in own}
+    labels = {
+        menu: f"{kind}-{name}-options".replace(" ", "-")
+        for (kind, name), menu in MENUS.items()
+        if menu in own
+    }
     labels |= {cls: cls.__name__ for cls in shared}
     seen = set()
     parts = []
     for (kind, name), menu in MENUS.items():
         with_it = [f":ref:`{words(cls)} <{labels[cls]}>`" for cls in menu.__mro__[1:] if cls in labels]
         parts += [
-            f".. _{kind}-{name}-options:",
+            f".. _{kind.replace(' ', '-')}-{name}-options:",
             "",
             title(f"{kind.capitalize()}: {name}", "-"),
             first_line(menu),

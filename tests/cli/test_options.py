@@ -6,6 +6,7 @@ from skysift.base.options import Options, option
 from skysift.base.registry import Registry
 from skysift.cli.main import main
 from skysift.cli.options import menu_text
+from skysift.flow.learning.options import GROUPS, ProbeOptions
 from skysift.plugins import PLUGINS
 
 
@@ -26,6 +27,18 @@ def test_a_menu_tells_default_unit_bounds_and_sentence():
 
 
 MENUS = [(kind, name) for kind, names in PLUGINS.items() for name, (_, menu) in names.items() if menu]
+
+
+def test_options_of_a_probe_and_of_the_groups_of_a_pretraining_are_listed(capsys):
+    assert main(["options", "probe"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"\n{row.name} = " in told for row in ProbeOptions.rows())
+    assert main(["options", "simclr"]) == 0
+    told = capsys.readouterr().out
+    assert "\ntemperature = " in told
+    keys = [f"{name}.{row.name}" for name, group in GROUPS.items() for row in group.rows()]
+    assert "train.epochs" in keys
+    assert all(f"\n{key} = " in told for key in keys)
 
 
 def test_without_a_name_all_are_listed_by_kind(capsys):

@@ -339,6 +339,8 @@ def test_another_bin_shows_the_middle_in_finer_detail(weights):
     assert not np.allclose(made.values, embed(Source(pixels), weights).values)
     with pytest.raises(OptionError, match="bin"):
         embed(Source(pixels), weights, bin=0)
+    with pytest.raises(OptionError, match=r"bin is too large.*bin=13 for 96 pixels.*allowed: 1 to 12"):
+        embed(Source(pixels), weights, bin=13)
 
 
 def test_the_encoder_that_ships_tells_where_it_comes_from_and_doubles_from_singles():

@@ -9,7 +9,7 @@ import typer
 
 from skysift.base.errors import OptionError, OutputError
 from skysift.cli.flags import OverwriteFlag, QuietFlag, at_least
-from skysift.cli.learning import DeviceFlag, ThreadsFlag, needs_learn
+from skysift.cli.learning import DeviceFlag, ThreadsFlag, needs_learn, warn
 from skysift.cli.progress import Watch
 
 __all__ = ["embed"]
@@ -84,6 +84,7 @@ def embed(
 
     from skysift.flow.learning.page import counted
     from skysift.flow.products import writing
+    from skysift.flow.reasons import reasons
     from skysift.flow.steps.match import records
     from skysift.io.features import write_features
     from skysift.learn import embed as learned
@@ -114,6 +115,7 @@ def embed(
     with writing(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         write_features(made, place)
+    warn(reasons(zip(read.names, read.errors, strict=True), "picture", lacking=" with a row of NaN"))
     if not quiet:
         bad = int((~read.good).sum())
         left = f", {bad} of them cannot be read" if bad else ""

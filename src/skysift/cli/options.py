@@ -14,9 +14,12 @@ import typer
 from skysift.base.errors import UnknownName
 from skysift.base.options import OptionRow, Options
 from skysift.base.registry import Registry
+from skysift.flow.learning.options import GROUPS, ProbeOptions
 from skysift.plugins import PLUGINS
 
 __all__ = ["menu_text", "options"]
+
+_COMMANDS: dict[str, type[Options]] = {"probe": ProbeOptions}  # commands whose options are of no plug-in
 
 
 def options(
@@ -41,12 +44,21 @@ def options(
         raise UnknownName("no such kind has options", got=kind, allowed=known)
     if kind is not None:
         known = {kind: known[kind]}
-    if name is not None:
+    if name is not None and kind is None and name in _COMMANDS:
+        menu = _COMMANDS[name]
+        print(json.dumps(menu.schema(), indent=2) if as_json else menu_text(name, menu, _width()))
+    elif name is not None:
         menu = _menu(name, known)
         print(json.dumps(menu.schema(), indent=2) if as_json else menu_text(name, menu, _width()))
         others = [each for each, names in known.items() if name in names][1:]
+        if not as_json and name in known.get("pretraining", ()):
+            print(
+                "".join(f"\n{menu_text(each, group, _width(), each)}\n" for each, group in GROUPS.items()),
+                end="",
+            )
         for each in () if as_json else others:
-            print(f"\nThere is a {each} of this name, too: skysift options {name} --kind {each}")
+            article = "an" if each[0] in "aeiou" else "a"
+            print(f"\nThere is {article} {each} of this name, too: skysift options {name} --kind {each}")
     elif as_json:
         schemas = {
             each: {one: Registry[object](each).options(one).schema() for one in names}
@@ -58,6 +70,9 @@ def options(
             print(f"{each}s")
             for one in names:
                 print(f"  {one:12} {_summary(Registry[object](each).options(one))}")
+        print("commands")
+        for one, menu in _COMMANDS.items():
+            print(f"  {one:12} {_summary(menu)}")
         print("\n`skysift options NAME` lists what can be chosen for it.")
 
 
@@ -94,10 +109,11 @@ def _menu(name: str, known: dict[str, tuple[str, ...]]) -> type[Options]:
     )
 
 
-def menu_text(name: str, menu: type[Options], width: int = 100) -> str:
-    """A menu as text, one paragraph per option, no line longer than `width` characters."""
+def menu_text(name: str, menu: type[Options], width: int = 100, group: str = "") -> str:
+    """A menu as text, one paragraph per option, no line longer than `width` characters; keys begin with the group."""
     head = textwrap.fill(f"{name}: {_summary(menu)}", width)
-    return "\n\n".join([head, *(_paragraph(row, width) for row in menu.rows())])
+    start = f"{group}." if group else ""
+    return "\n\n".join([head, *(start + _paragraph(row, width) for row in menu.rows())])
 
 
 def _paragraph(row: OptionRow, width: int) -> str:

@@ -10,7 +10,9 @@ _TOLD = 20  # reasons that are told
 _NAMED = 3  # rows that a reason is told with
 
 
-def reasons(pairs: Iterable[tuple[str, str]], what: str, column: str, lacking: str = "") -> tuple[str, ...]:
+def reasons(
+    pairs: Iterable[tuple[str, str]], what: str, column: str = "", lacking: str = ""
+) -> tuple[str, ...]:
     """A line a reason, those of most rows first.
 
     Parameters
@@ -20,7 +22,7 @@ def reasons(pairs: Iterable[tuple[str, str]], what: str, column: str, lacking: s
     what
         A row is called.
     column
-        Of the table that holds the reasons of all rows.
+        Of the table that holds the reasons of all rows, where there is one.
     lacking
         What such rows have not, as in ``2 pictures without features: ...``.
     """
@@ -36,4 +38,5 @@ def reasons(pairs: Iterable[tuple[str, str]], what: str, column: str, lacking: s
         rows = f"{len(names)} {what}{'s' * (len(names) > 1)}{lacking}"
         told.append(f"{rows}: {why} ({', '.join(names[:_NAMED])}{more})")
     rest = len(order) - len(told)
-    return (*told, *([f"and {rest} more reasons: see the column {column}"] if rest > 0 else []))
+    see = f": see the column {column}" if column else ""
+    return (*told, *([f"and {rest} more reasons{see}"] if rest > 0 else []))

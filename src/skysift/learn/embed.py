@@ -40,6 +40,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 ENCODER = "encoder"  # the model that stands in the card of such weights
 _TURNS = (1, 2, 4, 8)
+_LEAST_READ = 8  # pixels along the side that a network reads of a picture, at least
 _ALLOWED = "weights of `skysift pretrain`, or shipped ones for embeddings (`skysift models`)"
 
 
@@ -135,7 +136,7 @@ def embed(
     Raises
     ------
     OptionError
-        The weights are of another model, or for another number of bands, or the bin is below 1.
+        The weights are of another model, or for another number of bands, or the bin is below 1 or too large.
     """
     net, preparation = encoder_of(weights), preparation_of(weights)
     if bin is not None:
@@ -155,6 +156,8 @@ def embed(
     good, start = pictures.good, 0
     for pixels in pictures.batches(batch):
         rows = slice(start, start + len(pixels))
+        if bin is not None:
+            _refuse_coarse(bin, min(pixels.shape[-2:]))
         seen = good[rows] & np.isfinite(pixels).any(axis=(1, 2, 3))
         if seen.any():
             read = prepare(pixels[seen], preparation)
@@ -182,6 +185,17 @@ def embed(
         kind="step",
     )
     return Features(tuple(pictures.names), columns, values, dict(pictures.facts), told)
+
+
+def _refuse_coarse(bin: int, side: int) -> None:
+    """Refuse a bin with which the network reads hardly a pixel of pictures of so many along the side."""
+    most = max(1, side // _LEAST_READ)
+    if bin > most:
+        raise OptionError(
+            "the bin is too large: the network would read hardly a pixel of the pictures",
+            got=f"bin={bin} for {side} pixels along the side",
+            allowed=f"1 to {most}",
+        )
 
 
 def vectors(

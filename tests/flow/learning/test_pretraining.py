@@ -44,6 +44,7 @@ def test_features_of_each_picture(trained, pictures, tmp_path):
     said = called("embed", weights, pictures, "--out", tmp_path / "f.parquet", "--threads", 1)
     assert said.returncode == 0, said.stderr
     assert f"{N} pictures, 1 of them cannot be read: 8 features each" in said.stdout
+    assert "warning: 1 picture with a row of NaN: all pixels are blank" in said.stderr
     table = read_features(tmp_path / "f.parquet")
     assert table.values.shape == (N, 8)
     assert np.isnan(table.values[3]).all()

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import model_validator
 
 from skysift.base.errors import OptionError
 from skysift.base.options import Options, option
+from skysift.learn.options import EncoderOptions, PreparationOptions, ViewOptions
+from skysift.learn.pretrain.options import PretrainOptions
 
-__all__ = ["BenchmarkOptions", "PoolOptions", "ProbeOptions", "SetOptions", "TaskOptions", "refuse_idle"]
+__all__ = [
+    "GROUPS",
+    "BenchmarkOptions",
+    "PoolOptions",
+    "ProbeOptions",
+    "SetOptions",
+    "TaskOptions",
+    "refuse_idle",
+]
 
 
 class PoolOptions(Options):
@@ -31,6 +42,16 @@ class PoolOptions(Options):
     apart: float = option(
         180.0, unit="arcsec", at_least=0.0, doc="Pictures nearer to a place that is excluded are left out."
     )
+
+
+GROUPS: Mapping[str, type[Options]] = {
+    "train": PretrainOptions,
+    "encoder": EncoderOptions,
+    "views": ViewOptions,
+    "prepare": PreparationOptions,
+    "pool": PoolOptions,
+}
+"""What stands before the point of a key of a pre-training, and what it belongs to; one without is of the method."""
 
 
 class ProbeOptions(Options):

@@ -9,22 +9,13 @@ from typing import Any
 from skysift.base.errors import OptionError
 from skysift.base.options import Options
 from skysift.base.registry import Registry
-from skysift.flow.learning.options import PoolOptions
+from skysift.flow.learning.options import GROUPS, PoolOptions
 from skysift.learn.options import EncoderOptions, PreparationOptions, ViewOptions
 from skysift.learn.pretrain.options import PretrainOptions
 from skysift.learn.scale import Preparation
 from skysift.learn.scale_options import PRESETS
 
-__all__ = ["GROUPS", "Plan"]
-
-GROUPS: Mapping[str, type[Options]] = {
-    "train": PretrainOptions,
-    "encoder": EncoderOptions,
-    "views": ViewOptions,
-    "prepare": PreparationOptions,
-    "pool": PoolOptions,
-}
-"""What stands before the point of a key, and what it belongs to; a key without a point is of the method."""
+__all__ = ["Plan"]
 
 
 @dataclass(frozen=True)
