@@ -96,7 +96,18 @@ def test_the_page_needs_nothing_else_and_holds_the_sample(run):
     assert {"label", "kind", "ra", "f0"} <= {each["name"] for each in data["columns"]}
     assert len(data["thumbs"]["sheets"]) == 1
     assert data["thumbs"]["sheets"][0].startswith("data:image/png;base64,")
-    assert "60 pictures of 154" in page
+    assert "60 pictures of 153" in page
+    assert "1 of 154 pictures cannot be read" in page
+
+
+def test_sources_without_a_picture_are_told(files, tmp_path):
+    features = read_features(files / "features.parquet")
+    pictures = open_pictures(files / "pictures.npz").select(np.arange(100))
+    made = ExploreStep(ExploreOptions(**QUICK)).run(features, tmp_path / "out", pictures=pictures)
+    assert made.manifest.warnings == (
+        "54 of 154 sources have no picture; labels of the pictures are left out",
+        "1 of 100 pictures cannot be read, and are not on the page",
+    )
 
 
 def test_names_that_could_end_the_script_cannot(files, tmp_path):

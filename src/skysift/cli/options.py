@@ -70,9 +70,10 @@ def options(
             print(f"{each}s")
             for one in names:
                 print(f"  {one:12} {_summary(Registry[object](each).options(one))}")
-        print("commands")
-        for one, menu in _COMMANDS.items():
-            print(f"  {one:12} {_summary(menu)}")
+        if kind is None:
+            print("commands")
+            for one, menu in _COMMANDS.items():
+                print(f"  {one:12} {_summary(menu)}")
         print("\n`skysift options NAME` lists what can be chosen for it.")
 
 

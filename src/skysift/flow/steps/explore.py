@@ -136,12 +136,14 @@ class ExploreStep:
                 )
                 made_by = {**self.options.to_dict(), **_methods(self.menus)}
             table = _table(found)
-            thumbs = None
+            thumbs: Thumbs | None = None
+            lacking: tuple[str, ...] = ()
             if pictures is not None:
                 able = (places >= 0) & pictures.good[places]
+                lacking = _few_pictures(places, able, self.options.thumbs)
                 rows = chosen_rows(found.rank, able, self.options.thumbs, self.options.random_seed)
                 thumbs = thumbs_of(pictures, places, rows, self.options.thumb, self.options.cut)
-            notes = (*found.notes, *_few_thumbs(thumbs, places))
+            notes = (*found.notes, *lacking)
             told = Provenance(
                 skysift.__version__,
                 "explore",
@@ -273,10 +275,15 @@ def _counts(found: Explored) -> dict[str, int]:
     }
 
 
-def _few_thumbs(thumbs: Thumbs | None, places: NDArray[np.int64]) -> tuple[str, ...]:
-    there = int((places >= 0).sum())
-    if thumbs is None or len(thumbs) >= there:
-        return ()
-    return (
-        f"the page holds {len(thumbs)} pictures of {there}, those of the strangest among them; thumbs says how many",
+def _few_pictures(places: NDArray[np.int64], able: NDArray[np.bool_], most: int) -> tuple[str, ...]:
+    """What the page lacks: sources without a picture, pictures that cannot be read, and those that are too many."""
+    n, without, bad = len(places), int((places < 0).sum()), int(((places >= 0) & ~able).sum())
+    notes = (
+        [f"{without} of {n} sources have no picture; labels of the pictures are left out"] if without else []
     )
+    notes += [f"{bad} of {n - without} pictures cannot be read, and are not on the page"] if bad else []
+    if able.sum() > most:
+        notes.append(
+            f"the page holds {most} pictures of {able.sum()}, those of the strangest among them; thumbs says how many"
+        )
+    return tuple(notes)
