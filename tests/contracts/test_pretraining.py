@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -154,6 +155,35 @@ def test_a_batch_that_pictures_do_not_fill_is_told_with_one_that_they_do(accumul
     if accumulate < 64:
         mended = int(told.rpartition("batch=")[2].partition(",")[0])
         learner.feed(pictures(), how.model_copy(update={"batch": mended}), None)
+
+
+@pytest.mark.parametrize("accumulate", [1, 8, 24])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_told_where_there_are_few_pictures_is_taken(name, accumulate):
+    registry, how = Registry("pretraining"), PretrainOptions().loop(96)
+    how = how.model_copy(update={"accumulate": accumulate})
+    encoder = learner(name).encoder
+    with pytest.raises(UsageError) as told:
+        registry.load(name)(registry.options(name)(), encoder).feed(pictures(), how, None)
+    given = dict(re.findall(r"--set (\S+)=(\d+)", str(told.value)))
+    mended = how.model_copy(update={"batch": int(given.pop("train.batch"))})
+    made = registry.load(name)(registry.options(name).parse(given), encoder)
+    batch = made.numbered(made.feed(pictures(), mended, None).at(0)[: mended.batch], 0, 1)
+    assert all(torch.isfinite(each) for each in made.loss(made.net(), batch).values())
+
+
+def test_fewer_pictures_than_can_be_made_white_are_told_alone():
+    how = PretrainOptions().loop(96).model_copy(update={"accumulate": 32})
+    with pytest.raises(UsageError, match=r"allowed: 8192 or more; give more pictures$"):
+        Registry("pretraining").make("wmse").feed(pictures(), how, None)
+
+
+@pytest.mark.parametrize(("white", "told"), [(96, "train.batch=96, or"), (72, "train.batch=72, or")])
+def test_white_stays_where_there_are_as_many_pictures(white, told):
+    registry = Registry("pretraining")
+    made = registry.load("wmse")(registry.options("wmse")(white=white))
+    with pytest.raises(UsageError, match=f"give --set {told} more pictures"):
+        made.feed(pictures(), PretrainOptions().loop(96), None)
 
 
 @pytest.mark.parametrize("name", ["mae", "all4one"])

@@ -1,7 +1,13 @@
 """Comparisons: cells with what decides them, one table, encoders that are kept."""
 
 import csv
+import errno
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -145,6 +151,58 @@ def test_what_would_break_all_cells_ends_the_comparison(recipe, tmp_path, monkey
     assert said.returncode != 0
     assert str(error) in said.stderr
     assert len(tried) == 1
+
+
+def _full_disk(due):
+    """In place of a cell, in a process of its own: the first finds the disk full, the others take long."""
+    from skysift.flow.steps import benchmark
+
+    work = benchmark._process["told"][2]
+    (work / f"{due.cell.name}.begun").touch()
+    until = time.monotonic() + 120.0
+    if due.cell.fold == 0 and due.cell.method == "simclr":
+        while len(list(work.glob("*.begun"))) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    time.sleep(until - time.monotonic())
+
+
+def test_a_full_disk_ends_the_trainings_on_all_devices(recipe, tmp_path, monkeypatch):
+    recipe.write_text(RECIPE.format(protocol="folds"))
+    monkeypatch.setattr("skysift.flow.steps.benchmark._one", _full_disk)
+    clock = time.monotonic()
+    said = called("benchmark", recipe, "--out", tmp_path / "b", "--device", "cpu,cpu", "--threads", 1)
+    assert said.returncode != 0
+    assert os.strerror(errno.ENOSPC) in said.stderr
+    assert time.monotonic() - clock < 100.0  # the other was not waited for
+    assert len(dues(recipe)) == 4
+    assert len(list((tmp_path / "b" / ".cells").glob("*.begun"))) == 2
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_an_interrupt_ends_the_trainings_on_all_devices(recipe, tmp_path, everywhere):
+    words = ("benchmark", recipe, "--out", tmp_path / "b", "--device", "cpu,cpu", "--threads", 1)
+    recipe.write_text(
+        recipe.read_text().replace("epochs: 2", "epochs: 90000").replace(", train.epochs: 1", "")
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skysift.cli.main", *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 120.0
+        while len(list((tmp_path / "b" / ".cells").glob("*/"))) < 2:  # each has begun to learn
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        (os.killpg if everywhere else os.kill)(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=20)  # until the last process has closed what it writes to
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 130
+    assert told.splitlines()[-1].startswith("skysift: interrupted")
+    assert "Traceback" not in told
 
 
 def test_each_fold_is_left_out_of_what_is_learnt_from(recipe, tmp_path, monkeypatch):

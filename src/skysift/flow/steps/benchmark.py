@@ -6,11 +6,13 @@ import csv
 import json
 import multiprocessing
 import shutil
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -204,7 +206,11 @@ def _tried(
     told: Progress,
     total: int,
 ) -> dict[str, SkysiftError]:
-    """Run cells, on several devices in a process of each, which takes the next when it is free; what broke, by name."""
+    """
+    Run cells, on several devices in a process of each, which is given the next when it is free; what broke, by name.
+
+    Whatever else comes out of a cell, and an interrupt, ends all processes at once; what they kept is gone on from.
+    """
     first = total - len(waiting)
     broken: dict[str, SkysiftError] = {}
     if len(places) == 1:
@@ -218,12 +224,22 @@ def _tried(
     free = context.SimpleQueue()
     for each in places:
         free.put(each)
+    others, queue = multiprocessing.active_children(), iter(waiting)
     with ProcessPoolExecutor(len(places), context, _begin, (comparison, work, free, threads)) as pool:
-        doing = {pool.submit(_one, due): due for due in waiting}
-        for k, done in enumerate(as_completed(doing)):
-            error = done.result()
-            broken |= {} if error is None else {doing[done].cell.name: error}
-            told("cells", first + k + 1, total)
+        try:
+            doing = {pool.submit(_one, due): due for due in islice(queue, len(places))}
+            while doing:
+                for done in wait(doing, return_when=FIRST_COMPLETED).done:
+                    error, due = done.result(), doing.pop(done)
+                    broken |= {} if error is None else {due.cell.name: error}
+                    first += 1
+                    told("cells", first, total)
+                    doing |= {pool.submit(_one, due): due for due in islice(queue, 1)}
+        except BaseException:
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.kill()
+            raise
     return broken
 
 
@@ -231,7 +247,8 @@ _process: dict[str, Any] = {}  # of a process: what all its cells have in common
 
 
 def _begin(comparison: Comparison, work: Path, free: SimpleQueue[str], threads: int | None) -> None:
-    """Take one of the devices for this process."""
+    """Take one of the devices for this process, which the first one ends where it is interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _process["told"] = comparison, asked_in(comparison), work, free.get(), threads
 
 

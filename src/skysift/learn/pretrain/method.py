@@ -132,6 +132,16 @@ class Pretraining(Learner[O, PictureSet]):
         """
         del how
 
+    def fitting(self, fits: int, most: int) -> Mapping[str, int]:
+        """Options with which the method learns from few pictures, by name; empty where there are too few.
+
+        Parameters
+        ----------
+        fits, most
+            Pictures of a batch of which there are two in a round, and of the largest that can be had.
+        """
+        return {"train.batch": fits} if most > 1 else {}
+
     def feed(
         self, data: PictureSet, how: LoopOptions, limits: SelectionOptions, back: Rows = None
     ) -> PictureFeed:
@@ -146,8 +156,29 @@ class Pretraining(Learner[O, PictureSet]):
         """
         del limits, back
         self.refuse(how)
-        _refuse_few(len(data.learnt), how)
+        self._refuse_few(len(data.learnt), how)
         return PictureFeed(data, how.batch * how.accumulate, how.random_seed)
+
+    def _refuse_few(self, n: int, how: LoopOptions) -> None:
+        """Refuse fewer pictures than a step takes, and tell options that fit.
+
+        Raises
+        ------
+        UsageError
+            There are fewer.
+        """
+        if n >= how.batch * how.accumulate:
+            return
+        parts = f", train.accumulate={how.accumulate}" if how.accumulate > 1 else ""
+        most = n // how.accumulate  # pictures of the largest batch that can be had
+        fits = 2 ** max(1, (most // 2).bit_length() - 1)  # two steps a round, or more
+        mend = " ".join(f"--set {name}={value}" for name, value in self.fitting(fits, most).items())
+        raise UsageError(
+            f"there are fewer pictures than a batch has (train.batch={how.batch}{parts})",
+            got=n,
+            allowed=f"{how.batch * how.accumulate} or more",
+            todo=f"give {mend}, or more pictures" if mend else "give more pictures",
+        )
 
     def numbered(self, samples: Sequence[Picture], number: int, random_seed: int) -> dict[str, Tensor]:
         """Pixels, their noise, and what is drawn for each view."""
@@ -190,27 +221,6 @@ class Pretraining(Learner[O, PictureSet]):
         pixels = np.asarray(data.pixels[rows[:_LOOKED_AT]], np.float32)
         values = vectors(net.encoder, pixels, turns=1, device=device)
         return {"step": float(net.steps), "spread": spread(values), "rank": rank(values)}
-
-
-def _refuse_few(n: int, how: LoopOptions) -> None:
-    """Refuse fewer pictures than a step takes, and tell the batch that fits.
-
-    Raises
-    ------
-    UsageError
-        There are fewer.
-    """
-    if n >= how.batch * how.accumulate:
-        return
-    parts = f", train.accumulate={how.accumulate}" if how.accumulate > 1 else ""
-    most = n // how.accumulate  # pictures of the largest batch that can be had
-    fits = 2 ** max(1, (most // 2).bit_length() - 1)  # two steps a round, or more, where so many are there
-    raise UsageError(
-        f"there are fewer pictures than a batch has (train.batch={how.batch}{parts})",
-        got=n,
-        allowed=f"{how.batch * how.accumulate} or more",
-        todo=f"give --set train.batch={fits}, or more pictures" if most > 1 else "give more pictures",
-    )
 
 
 def spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:

@@ -18,6 +18,7 @@ from skysift.learn.pretrain.options import WmseOptions
 __all__ = ["Wmse", "whitened"]
 
 _FLOOR = 1e-3  # of the identity, in the covariance
+_FEWEST = 4  # vectors that are made white together
 
 
 def whitened(z: Tensor) -> Tensor:
@@ -70,6 +71,16 @@ class Wmse(Pretraining[WmseOptions]):
                 allowed="a batch of white or more, best several times as large",
                 todo=f"give --set {mend}",
             )
+
+    def fitting(self, fits: int, most: int) -> Mapping[str, int]:
+        """Options with which the method learns from few pictures: where there are fewer than `white`, a smaller one."""
+        white, out = self.options.white, self.options.out
+        if white <= most:
+            return {"train.batch": max(fits, white)}
+        if most < _FEWEST:
+            return {}
+        fits = max(fits, _FEWEST)
+        return {"train.batch": fits, "white": fits} | ({"out": fits // 2} if out >= fits else {})
 
     def terms(self, net: Nets, views: Sequence[Tensor], chance: torch.Generator) -> dict[str, Tensor]:
         """The distance of the white vectors of two views, whitened in parts; a rest that is too short joins the last."""
