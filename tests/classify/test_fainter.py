@@ -11,7 +11,7 @@ from tests.classify.tables import labelled
 from skysift.base.errors import OptionError, UsageError
 from skysift.classify.classifier import Labelled, open_model
 from skysift.classify.clipped import clipped, ground
-from skysift.classify.fainter import FAINT, faint_note, fainter, too_faint
+from skysift.classify.fainter import FAINT, TABLE, faint_note, fainter, peaks_of
 from skysift.classify.options import LightGBMOptions
 from skysift.classify.tables import LightGBMClassifier
 from skysift.flow.steps.classify_predict import ClassifyPredictStep
@@ -119,19 +119,65 @@ def test_sources_fainter_than_what_was_learnt_are_told_of(tmp_path):
     one.fit(given())
     pictures = given(peak=200.0).pictures
     faint = replace(pictures, store=pictures_of(np.concatenate([sky(20, 5.5), sky(20, 20.0)])).store)
-    np.testing.assert_array_equal(too_faint(faint, WANTED), np.arange(40) < 20)
+    np.testing.assert_array_equal(peaks_of(faint, WANTED) < 8, np.arange(40) < 20)
     told = ClassifyPredictStep().run(one, faint, tmp_path / "told.csv")
     assert (told.ood[:20][told.known[:20]] == 1.0).all()
     assert (told.ood[20:] < 1.0).all()
     (note,) = told.notes
+    n = told.known.sum()
     assert note.startswith(
-        "20 of 40 sources have a peak below 8 times the noise, and nothing as faint was learnt: "
+        f"{n - 20} of {n} sources have a peak below 8 times the noise, and nothing as faint was learnt: "
     )
-    assert faint_note(np.zeros(3, bool), WANTED) == ""
+    assert faint_note(np.zeros(3, bool), 8.0) == ""
+    assert one.warned(replace(one.seen(faint), facts={})) == TABLE  # as a table of features that was read
+    one.save(tmp_path / "one.safetensors", name="one", task="", training={}, numbers={})
+    again = open_model(str(tmp_path / "one.safetensors"))
+    assert again.copies == one.copies > 30
+    np.testing.assert_array_equal(again.predict(faint).ood, told.ood)
     plain = LightGBMClassifier(LightGBMOptions(calibration="none", trees=20, least=5))
     plain.fit(given())
     assert plain.warned(plain.seen(faint)) == ""
     assert FAINT not in plain.seen(faint).facts
+
+
+def test_a_faint_set_that_was_learnt_itself_is_not_too_faint():
+    one = LightGBMClassifier(WANTED.replace(faintest=12))
+    data = given(peak=16.0)
+    some = np.r_[0:20, 20:40]
+    pixels = data.pictures.read()[:, 0]
+    pixels[:4] = sky(4, 8.0, seed=9)
+    data = replace(data, pictures=replace(data.pictures, store=pictures_of(pixels).store)).select(some)
+    one.fit(data)
+    assert 5 < one.faintest < 11  # of the four, not 12
+    assert (one.predict(data.pictures).ood[:4] < 1.0).any()
+
+
+def test_a_set_of_which_no_copy_can_be_made_is_refused():
+    with pytest.raises(
+        UsageError,
+        match="no source is bright enough for a fainter copy: got '40 sources, faintest=20, shown",
+    ):
+        LightGBMClassifier(WANTED.replace(faintest=20)).fit(given(peak=12.0))
+
+
+def test_a_brighter_stranger_is_not_the_source():
+    alone = pictures_of(sky(10, 7.0, side=150))
+    stranger = pictures_of(sky(10, 7.0, side=150, spots=((0.0, 0.0, 1.0), (24.0, 20.0, 4.0))))
+    np.testing.assert_allclose(peaks_of(stranger, WANTED), peaks_of(alone, WANTED), rtol=0.05)
+    bright = pictures_of(sky(10, 100.0, side=150, spots=((0.0, 0.0, 1.0), (24.0, 20.0, 4.0))))
+    copies = fainter(bright, WANTED, BEAM, 0)
+    assert (
+        peaks_of(copies, WANTED).min() > 8 - 3
+    )  # the source itself, not the stranger, is as bright as was drawn
+
+
+def test_copies_do_not_depend_on_the_order_of_the_set():
+    pictures = pictures_of(sky(6, 200.0))
+    order = [4, 1, 5, 0, 3, 2]
+    turned = replace(pictures_of(pictures.read(order)), names=tuple(pictures.names[k] for k in order))
+    np.testing.assert_array_equal(
+        fainter(turned, WANTED, BEAM, 0).read(), fainter(pictures, WANTED, BEAM, 0).read(order)
+    )
 
 
 def test_what_cannot_be_copied_is_refused():
@@ -172,4 +218,6 @@ def test_the_classifier_that_ships_says_which_points_are_too_faint_for_it(tmp_pa
         open_model("first-morphology"), first_like(6, 4.5), tmp_path / "told.csv"
     )
     assert (told.ood[told.known] == 1.0).all()
-    assert "6 of 6 sources have a peak below 7 times the noise" in told.notes[-1]
+    n = told.known.sum()
+    assert n > 0
+    assert f"{n} of {n} sources have a peak below 7 times the noise" in told.notes[-1]

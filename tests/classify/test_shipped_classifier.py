@@ -46,7 +46,7 @@ def rows_of(path):
 
 def test_it_is_small_and_its_card_tells_what_it_was_trained_on():
     one = weights_of(NAME)
-    assert shipped()[NAME].path.stat().st_size < 4_000_000
+    assert shipped()[NAME].path.stat().st_size < 2_500_000
     assert one.card.settings["classes"] == ["FRI", "FRII", "Compact", "Bent"]
     assert one.card.training["sources"] == 1958
     assert one.card.numbers["accuracy"] > 0.8

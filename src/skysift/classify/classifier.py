@@ -275,6 +275,8 @@ class Classifier(ABC, Generic[O]):
         What it told of each source that it learnt from while this was left out, where it did so to calibrate itself.
     looks
         How the pictures look that it learnt from; None where it learnt from a table, or that is not known.
+    copies
+        How many copies of sources it learnt from beside these.
     """
 
     name: ClassVar[str] = ""
@@ -286,6 +288,7 @@ class Classifier(ABC, Generic[O]):
         self.many = False
         self.left_out: Floats | None = None
         self.looks: Looks | None = None
+        self.copies = 0
 
     @abstractmethod
     def fit(self, data: Labelled, progress: Progress | None = None) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label
 
 from skysift.base.errors import UsageError
 from skysift.base.random import generator
@@ -14,13 +15,18 @@ from skysift.classify.clipped import SIGMA, clipped, ground
 from skysift.classify.options import TableOptions
 from skysift.stamps.pictures import Ints, Pictures, Pixels, Store
 
-__all__ = ["FAINT", "faint_note", "fainter", "too_faint"]
+__all__ = ["FAINT", "TABLE", "faint_note", "fainter", "peaks_of"]
 
 FAINT = "fainter_than_learnt"
-"""What is known of sources: whether they are fainter than the faintest copies that were learnt."""
+"""What is known of sources: whether they are fainter than all that was learnt."""
+
+TABLE = (
+    "a table does not tell how far sources stand above the noise, so ood does not mark those that are fainter than all "
+    "that was learnt: give the pictures"
+)
 
 _FWHM = 2.3548  # of a Gaussian, in sigma
-_MIDDLE = 0.25  # of the side: how far from the middle the source is looked for
+_RADIUS = 0.125  # of the side: how far from the middle islands of the source may begin, as when features are measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,7 @@ class _Fainter:
     options: TableOptions
     beam: float
     copy: int
+    names: Mapping[int, str]  # of the rows
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -41,8 +48,10 @@ class _Fainter:
         middle = _middle(pixels.shape[2:], _side(pixels.shape, self.options))
         out = np.full_like(pixels, np.nan)
         for picture, made, row in zip(pixels[:, 0], out[:, 0], rows, strict=True):
-            rng = generator(self.options.random_seed, "classify", "fainter", str(self.copy), str(row))
-            made[:] = _fainter(picture, middle, self.options, self.beam, rng)
+            name = self.names.get(int(row), str(row))
+            rng = generator(self.options.random_seed, "classify", "fainter", str(self.copy), name)
+            if np.isfinite(picture).any():
+                made[:] = _fainter(picture, middle, self.options, self.beam, rng)
         return out
 
 
@@ -82,28 +91,37 @@ def fainter(pictures: Pictures, options: TableOptions, beam: float, copy: int) -
             got="pictures without a beam",
             todo="give --features scale=ARCSEC --features beam=ARCSEC, or set fainter=0",
         )
-    return replace(pictures, store=_Fainter(pictures.store, options, beam, copy))
+    names = dict(zip(map(int, pictures.rows), pictures.names, strict=True))
+    return replace(pictures, store=_Fainter(pictures.store, options, beam, copy, names))
 
 
-def too_faint(pictures: Pictures, options: TableOptions) -> NDArray[np.bool_]:
-    """Which pictures have a peak in their middle below `options.faintest`; of one that is clipped this is not known."""
+def peaks_of(pictures: Pictures, options: TableOptions) -> NDArray[np.float64]:
+    """The brightest pixel of the source of each picture, in units of its noise; NaN where it is clipped, or blank.
+
+    The source is what features are measured on: islands above 3 sigma that begin near the middle. Where there is none, it
+    is the brightest pixel near the middle.
+    """
     told = []
     for pixels in pictures.batches():
         middle = _middle(pixels.shape[2:], _side(pixels.shape, options))
         for picture in pixels[:, 0]:
-            known = np.isfinite(picture[middle]).any()
-            level, sigma = ground(picture) if known else (0.0, 0.0)
-            told.append(sigma > 0.0 and float(np.nanmax(picture[middle])) - level < options.faintest * sigma)
-    return np.array(told, np.bool_)
+            level, sigma = ground(picture) if np.isfinite(picture[middle]).any() else (0.0, 0.0)
+            if sigma <= 0.0:
+                told.append(np.nan)
+                continue
+            signal = (picture - level) / sigma
+            source = _source(signal, 1.0, middle)
+            told.append(float(np.nanmax(signal[source if source.any() else middle])))
+    return np.array(told, np.float64)
 
 
-def faint_note(faint: NDArray[np.bool_], options: TableOptions) -> str:
+def faint_note(faint: NDArray[np.bool_], faintest: float) -> str:
     """One line that says how many sources are fainter than what was learnt; empty where none is."""
     if not faint.any():
         return ""
     return (
-        f"{int(faint.sum())} of {len(faint)} sources have a peak below {options.faintest:g} times the noise, and nothing "
-        "as faint was learnt: their ood is 1, do not trust their classes"
+        f"{int(faint.sum())} of {len(faint)} sources have a peak below {faintest:.3g} times the noise, and nothing as "
+        "faint was learnt: their ood is 1, do not trust their classes"
     )
 
 
@@ -114,7 +132,16 @@ def _side(shape: tuple[int, ...], options: TableOptions) -> int:
 
 def _middle(shape: tuple[int, ...], side: int) -> NDArray[np.bool_]:
     y, x = (np.arange(n) - (n - 1) / 2.0 for n in shape)
-    return np.asarray(np.hypot(y[:, None], x) < _MIDDLE * side, np.bool_)
+    return np.asarray(np.hypot(y[:, None], x) <= _RADIUS * side, np.bool_)
+
+
+def _source(signal: NDArray[np.float32], sigma: float, middle: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels of the islands above 3 sigma that have one in the middle."""
+    numbers, n = label(signal > SIGMA * sigma, np.ones((3, 3)))  # blank pixels are not
+    kept = np.zeros(n + 1, np.bool_)
+    kept[numbers[middle]] = True
+    kept[0] = False
+    return np.asarray(kept[numbers], np.bool_)
 
 
 def _fainter(
@@ -128,7 +155,7 @@ def _fainter(
     blank = np.full_like(picture, np.nan)
     level, sigma = ground(picture)
     signal = picture - level
-    seen = signal[middle & (signal > SIGMA * sigma)]  # blank pixels are not
+    seen = signal[_source(signal, sigma, middle)]
     if not seen.size:
         return blank
     seen = np.sort(seen.astype(np.float64))[::-1]

@@ -16,7 +16,7 @@ from skysift.classify import calibration, strange
 from skysift.classify.calibration import Calibration
 from skysift.classify.classifier import Classifier, Given, Labelled, Progress, State
 from skysift.classify.clipped import shown_in
-from skysift.classify.fainter import FAINT, faint_note, fainter, too_faint
+from skysift.classify.fainter import FAINT, TABLE, faint_note, fainter, peaks_of
 from skysift.classify.folds import at_one_place, drawn, refuse_few, refuse_untold
 from skysift.classify.likeness import Looks, in_beams
 from skysift.classify.model import Columns, Floats, Ints, Model
@@ -83,6 +83,7 @@ class TableClassifier(Classifier[T], Generic[T]):
         self.fitted: Fitted = ([], [])
         self.used = options
         self.measured: Mapping[str, Any] | None = None
+        self.faintest = self.options.faintest  # peak of what was learnt, in units of the noise
         self.calibration = Calibration()
         self.strangeness: Strangeness | None = None
 
@@ -140,7 +141,7 @@ class TableClassifier(Classifier[T], Generic[T]):
         UsageError
             Copies are wanted, and there are no pictures to make them of.
         """
-        copies = data.copies
+        copies = data.copies[: self.options.fainter]
         if self.options.fainter and not copies:
             if data.pictures is None:
                 raise UsageError(
@@ -148,13 +149,26 @@ class TableClassifier(Classifier[T], Generic[T]):
                     got="a table of features",
                     todo="give the pictures, or set fainter=0",
                 )
-            copies = self.copied(data.pictures)
+            from skysift.classify.features.options import FeaturesOptions
+
+            copies = self.copied(data.pictures, FeaturesOptions(**(self.measured or {})))
         values, source = [features.values[rows]], [np.arange(len(rows))]
         for each in copies:
             measured = each.only(features.titles).values[rows]
             some = np.flatnonzero(np.isfinite(measured).any(axis=1))
             values.append(measured[some])
             source.append(some)
+        self.copies = sum(map(len, source[1:]))
+        if self.options.fainter and not self.copies:
+            raise UsageError(
+                "no source is bright enough for a fainter copy",
+                got=f"{len(rows)} sources, faintest={self.options.faintest:g}, shown={self.options.shown:g}",
+                todo="set fainter=0, or give brighter sources",
+            )
+        self.faintest = self.options.faintest
+        if self.options.fainter and data.pictures is not None:
+            own = peaks_of(data.pictures, self.options)[rows]
+            self.faintest = float(np.nanmin([self.faintest, *own]))
         return np.concatenate(values), np.concatenate(source)
 
     def copied(
@@ -192,8 +206,13 @@ class TableClassifier(Classifier[T], Generic[T]):
 
     def warned(self, given: Given) -> str:
         """Which sources are fainter than what was learnt, in one line."""
-        faint = given.facts.get(FAINT)
-        return "" if faint is None else faint_note(np.asarray(faint, np.bool_), self.options)
+        if not self.options.fainter:
+            return ""
+        if FAINT not in given.facts:
+            return TABLE
+        assert isinstance(given, Features)
+        known = np.isfinite(given.values).any(axis=1)  # others cannot be told at all
+        return faint_note(np.asarray(given.facts[FAINT], np.bool_)[known], self.faintest)
 
     def _measured(self, pictures: Pictures, crew: Crew = ALONE) -> Features:
         """The features of pictures, measured as those were that it learnt from."""
@@ -216,7 +235,7 @@ class TableClassifier(Classifier[T], Generic[T]):
         measured = features_of(self.shown(self._called(pictures)), options, crew)
         if not self.options.fainter:
             return measured
-        faint = too_faint(pictures, self.options)
+        faint = peaks_of(pictures, self.options) < self.faintest
         return replace(measured, facts={**measured.facts, FAINT: faint})
 
     def _called(self, pictures: Pictures) -> Pictures:
@@ -309,6 +328,8 @@ class TableClassifier(Classifier[T], Generic[T]):
             "measured": None if self.measured is None else dict(self.measured),
             "used": self.used.to_dict(),
             "calibration": self.calibration.to_dict(),
+            "copies": self.copies,
+            "faintest": self.faintest,
         }
         return State({**arrays, **self.strangeness.arrays()}, settings)
 
@@ -332,6 +353,7 @@ class TableClassifier(Classifier[T], Generic[T]):
             self.fitted[0].append(model)
             self.fitted[1].append(None if model.blanks else Columns.restored(mine))
         self.calibration = Calibration.from_dict(told["calibration"])
+        self.copies, self.faintest = told.get("copies", 0), told.get("faintest", self.options.faintest)
         self.strangeness = Strangeness.of(self.options.ood, state.arrays)
 
 

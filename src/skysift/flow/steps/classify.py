@@ -134,6 +134,7 @@ class ClassifyTrainStep:
                 told = FeaturesOptions() if features is None else features
                 classifier.looks = Looks.of(data.pictures, told.scale, told.beam)
             report = _left_out(classifier, data, notes)
+            copies = {"fainter copies": classifier.copies} if classifier.copies else {}
             task = None if options.task is None else task_named(options.task)
             origin = [*inputs, *_origin(given)]
             story = Provenance(
@@ -152,6 +153,7 @@ class ClassifyTrainStep:
                     "provenance": story.to_dict(),
                     "sources": len(data),
                     "counts": dict(zip(data.classes, map(int, data.counts), strict=True)),
+                    **copies,
                 },
                 numbers={} if report is None else _card_numbers(report),
             )
@@ -161,7 +163,11 @@ class ClassifyTrainStep:
                 workers=crew.workers,
                 started=begun.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 seconds={"all": time.perf_counter() - clock},
-                counts={"sources": len(data), **dict(zip(data.classes, map(int, data.counts), strict=True))},
+                counts={
+                    "sources": len(data),
+                    **copies,
+                    **dict(zip(data.classes, map(int, data.counts), strict=True)),
+                },
                 versions=library_versions(),
                 warnings=notes,
             )
@@ -176,6 +182,8 @@ class ClassifyTrainStep:
     ) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in zip(data.classes, data.counts, strict=True))
         numbers = [(f"{len(data):,}", "sources"), (str(len(data.classes)), "classes")]
+        if classifier.copies:
+            numbers.insert(1, (f"{classifier.copies:,}", "fainter copies"))
         sections = []
         if report is not None:
             shown = (
