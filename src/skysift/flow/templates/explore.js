@@ -52,7 +52,8 @@ $('clear-scores').onclick = () => { mine = {}; try { localStorage.removeItem(sto
 const map = $('map'), over = $('over'), ink = map.getContext('2d'), top2 = over.getContext('2d');
 const good = [];
 for (let k = 0; k < n; k++) if (Number.isFinite(X[k]) && Number.isFinite(Y[k])) good.push(k);
-if (good.length < n) $('hidden').textContent = `${n - good.length} sources without features are not on the map`;
+if (good.length === n - 1) $('hidden').textContent = '1 source without features is not on the map';
+else if (good.length < n) $('hidden').textContent = `${n - good.length} sources without features are not on the map`;
 let scale = 1, dx = 0, dy = 0, wide = 0, high = 0, dot = 3, colour = columns[0], bucket = new Int32Array(n), palette = [], mode = 'move';
 let now = -1, chosen = [], loop = null;
 function fit() {
